@@ -1,0 +1,50 @@
+# Each recipe makes the environment it needs; a stamp per extra keeps later calls fast.
+# The package is installed in place, so only a change of pyproject.toml installs again.
+
+PYTHON ?= python3
+PYTHONS = $(if $(filter python3,$(PYTHON)),python3 python3.13 python3.12 python3.11,$(PYTHON))
+USABLE = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+LINT_PINS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["lint"])
+INSTALL = -m pip install -q --disable-pip-version-check
+
+.PHONY: demo test soak lint format clean
+.NOTPARALLEL:
+
+demo: .venv/.extra-plot
+	.venv/bin/python examples/quickstart.py
+
+test: .venv/.extra-test
+	.venv/bin/python -m pytest
+
+soak: .venv/.extra-test
+	.venv/bin/python -m pytest -m soak
+
+lint: .venv-lint/.ruff
+	.venv-lint/bin/ruff check
+	.venv-lint/bin/ruff format --check
+
+format: .venv-lint/.ruff
+	.venv-lint/bin/ruff check --fix
+	.venv-lint/bin/ruff format
+
+clean:
+	rm -rf .venv .venv-lint build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.made .venv-lint/.made:
+	@for python in $(PYTHONS); do \
+	    if $$python -c '$(USABLE)' 2>/dev/null; then \
+	        $$python -m venv $(@D) && touch $@; exit; \
+	    fi; \
+	done; \
+	echo 'sk_asyncprox needs Python 3.11 or newer with venv: name one by make PYTHON=...' >&2; \
+	exit 1
+
+.venv/.extra-%: .venv/.made pyproject.toml
+	.venv/bin/python $(INSTALL) -e '.[$*]'
+	@touch $@
+
+# The linter alone, at the version that the extra `lint` pins, without the package.
+.venv-lint/.ruff: .venv-lint/.made pyproject.toml
+	@.venv-lint/bin/python $(INSTALL) $$(.venv-lint/bin/python -c '$(LINT_PINS)')
+	@touch $@

@@ -1,0 +1,160 @@
+"""The one door to scikit-learn's private helpers, its compiled kernels, joblib and the BLAS limits."""
+
+import contextlib
+import threading
+import warnings
+
+import joblib
+import numpy as np
+import sklearn
+from sklearn.base import _fit_context
+from sklearn.linear_model import enet_path
+from sklearn.linear_model._base import LinearClassifierMixin, LinearModel, SparseCoefMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.fixes import parse_version
+from sklearn.utils.validation import _check_sample_weight
+from threadpoolctl import ThreadpoolController
+
+__all__ = [
+    "Interval",
+    "LinearClassifierMixin",
+    "LinearModel",
+    "SparseCoefMixin",
+    "StrOptions",
+    "_check_sample_weight",
+    "_fit_context",
+    "block_cd",
+    "fast_calls",
+    "granted_parallel",
+    "one_blas_thread",
+]
+
+# Screening inside the kernel trusts the dual gap, which a dummy y makes meaningless: switch it off
+# where the version has it.
+_NO_SCREENING = {"do_screening": False} if parse_version(sklearn.__version__) >= parse_version("1.8") else {}
+
+
+def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=None, positive=False):
+    """Coordinate-descent sweeps on one block, by scikit-learn's compiled kernel (GIL released).
+
+    Residual form (``X``, ``target``): lowers
+    ``sum(weights * (target - X w)^2) / 2 + l1 |w|_1 + (l2/2) |w|_2^2``.
+    Gram form (``Q``, ``q``): lowers ``w'Qw/2 - q'w + l1 |w|_1 + (l2/2) |w|_2^2``.
+
+    Parameters
+    ----------
+    w : ndarray of shape (k,)
+        Start; left as it is.
+    l1, l2 : float
+        Penalty, non-negative.
+    sweeps : int
+        Number of passes over the coordinates.
+    X : {ndarray, csc_matrix} of shape (n, k)
+        Columns of the block; Fortran-ordered, or CSC with int32 indices.
+    target : ndarray of shape (n,)
+        What ``X w`` is fitted to.
+    weights : ndarray of shape (n,), optional
+        Sample weights; only with a sparse ``X``.
+    Q, q : ndarray of shape (k, k) and (k,)
+        Gram matrix and linear term, in place of ``X`` and ``target``.
+    positive : bool
+        Whether ``w >= 0`` is kept.
+
+    Returns
+    -------
+    w : ndarray of shape (k,)
+        The new coefficients.
+    """
+    if Q is None:
+        args, form = (X, target), {"precompute": False, "sample_weight": weights}
+    else:
+        # The kernel's own gap test would need |y|; any non-zero y serves, as tol=-1 never stops it.
+        args, form = (np.zeros((1, len(q)), order="F"), np.ones(1)), {"precompute": Q, "Xy": q}
+    total = l1 + l2
+    with _quiet():
+        _, coefs, _ = enet_path(
+            *args,
+            alphas=[total / args[0].shape[0]],
+            l1_ratio=l1 / total if total > 0 else 1.0,
+            coef_init=w.copy(),
+            check_input=False,
+            max_iter=sweeps,
+            tol=-1.0,
+            positive=positive,
+            **form,
+            **_NO_SCREENING,
+        )
+    return coefs[:, 0]
+
+
+def fast_calls():
+    """Context in which the kernel is called without parameter validation (this thread only)."""
+    return sklearn.config_context(skip_parameter_validation=True)
+
+
+class _QuietThread(threading.local):
+    """Stands where a warning filter keeps its message pattern; matches in threads that ask for it.
+
+    A few sweeps never "converge", so the kernel warns at each call. ``warnings.catch_warnings``
+    changes the filters of all threads at once and must not be used here.
+    """
+
+    active = False
+
+    def match(self, text):
+        return self.active
+
+
+_QUIET_THREAD = _QuietThread()
+_QUIET_FILTER = ("ignore", _QUIET_THREAD, Warning, None, 0)
+
+
+@contextlib.contextmanager
+def _quiet():
+    if not warnings.filters or warnings.filters[0] is not _QUIET_FILTER:
+        warnings.filters.insert(0, _QUIET_FILTER)
+    _QUIET_THREAD.active = True
+    try:
+        yield
+    finally:
+        _QUIET_THREAD.active = False
+
+
+def granted_parallel(n_jobs):
+    """Thread-sharing ``joblib.Parallel`` and the number of workers it will really run."""
+    parallel = joblib.Parallel(n_jobs=n_jobs, require="sharedmem", pre_dispatch="all", batch_size=1)
+    return parallel, parallel._effective_n_jobs()
+
+
+class _BlasLimit:
+    """Limits BLAS to one thread while any fit is running; the last one out restores it.
+
+    The limit belongs to the process, so nested or concurrent fits share one instance.
+    """
+
+    def __init__(self):
+        self._lock, self._users = threading.Lock(), 0
+        self._controller = self._limiter = None
+
+    def __enter__(self):
+        with self._lock:
+            if self._users == 0:
+                if self._controller is None:
+                    self._controller = ThreadpoolController()
+                self._limiter = self._controller.limit(limits=1, user_api="blas")
+            self._users += 1
+
+    def __exit__(self, *exc):
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limiter.restore_original_limits()
+                self._limiter = None
+
+
+_BLAS_LIMIT = _BlasLimit()
+
+
+def one_blas_thread():
+    """Context in which BLAS runs one thread per call."""
+    return _BLAS_LIMIT

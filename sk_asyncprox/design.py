@@ -1,0 +1,165 @@
+"""The design matrix: one linear operator, whether stored dense or sparse, centred or not.
+
+Dense or sparse, and how columns are centred, is decided here and nowhere else. Sparse matrices are
+never filled: their column means are subtracted in the products. Dense ones are centred once, in the
+copy that the solvers work on.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+
+# A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
+DENSE_ABOVE = 0.3
+
+
+class Design:
+    """Matrix ``X - 1 centre'`` of shape (n, p) with its products.
+
+    Parameters
+    ----------
+    X : {ndarray, csc_matrix, csr_matrix} of shape (n, p), float64
+        Stored entries.
+    centre : ndarray of shape (p,) or None
+        Subtracted from every row, implicitly.
+    """
+
+    def __init__(self, X, centre=None):
+        self.X, self.centre = X, centre
+        self.shape = X.shape
+        self.is_sparse = sp.issparse(X)
+
+    @property
+    def size(self):
+        """Number of stored entries, the unit of work."""
+        return self.X.nnz if self.is_sparse else self.X.size
+
+    def mul(self, w):
+        """Product ``(X - 1 centre') w``."""
+        out = self.X @ w
+        if self.centre is not None:
+            out -= self.centre @ w
+        return out
+
+    def tmul(self, u):
+        """Product ``(X - 1 centre')' u``."""
+        out = self.X.T @ u
+        if self.centre is not None:
+            out -= u.sum() * self.centre
+        return out
+
+    def columns(self, index):
+        """Design of the columns ``index`` (sorted); contiguous ranges share the entries."""
+        centre = None if self.centre is None else self.centre[index]
+        if len(index) == 0 or index[-1] - index[0] + 1 != len(index):
+            return Design(self.X[:, index], centre)
+        a, b = int(index[0]), int(index[-1]) + 1
+        if self.is_sparse:
+            return Design(_sparse_slice(self.X, a, b, (self.shape[0], b - a)), centre)
+        return Design(self.X[:, a:b], centre)
+
+    def rows(self, a, b):
+        """Design of the rows ``a:b``, sharing the entries (of a CSR or dense matrix)."""
+        if self.is_sparse:
+            return Design(_sparse_slice(self.X, a, b, (b - a, self.shape[1])), self.centre)
+        return Design(self.X[a:b], self.centre)
+
+    def column_sizes(self):
+        """Stored entries of every column (of a CSC or dense matrix)."""
+        if self.is_sparse:
+            return np.diff(self.X.indptr)
+        return np.full(self.shape[1], self.shape[0])
+
+    def is_full(self):
+        """Whether the matrix is better treated as dense."""
+        return not self.is_sparse or self.size > DENSE_ABOVE * self.shape[0] * self.shape[1]
+
+    def filled(self):
+        """Dense, explicitly centred design with the same entries."""
+        if not self.is_sparse:
+            return self
+        dense = self.X.toarray(order="F")
+        if self.centre is not None:
+            dense -= self.centre
+        return Design(dense)
+
+    def gram(self, weights):
+        """Gram matrix ``X' diag(weights) X`` of a dense design, and the column sums ``X' weights``."""
+        scaled = self.X * np.sqrt(weights)[:, None]
+        return scaled.T @ scaled, self.X.T @ weights
+
+    def smoothness(self, weights, random_state=0, max_products=200, rtol=1e-4, margin=1.02):
+        """Largest eigenvalue of ``X' diag(weights) X`` by power iteration, with a safe margin.
+
+        The Rayleigh quotient approaches the eigenvalue from below; iterations stop when it grows by
+        less than ``rtol``, and ``margin`` covers what is left.
+        """
+        if self.shape[1] == 0 or self.size == 0:
+            return 0.0
+        x = np.random.default_rng(random_state).standard_normal(self.shape[1])
+        value = 0.0
+        for _ in range(max_products):
+            norm = np.linalg.norm(x)
+            if norm == 0:
+                return 0.0
+            x = self.tmul(weights * self.mul(x / norm))
+            old, value = value, np.linalg.norm(x)
+            if value <= old * (1 + rtol):
+                break
+        return margin * value
+
+
+def _sparse_slice(X, a, b, shape):
+    """Major slices ``a:b`` of a compressed matrix, without copying the entries."""
+    start, stop = X.indptr[a], X.indptr[b]
+    out = type(X)(shape, dtype=X.dtype)
+    out.data, out.indices = X.data[start:stop], X.indices[start:stop]
+    out.indptr = X.indptr[a : b + 1] - start
+    return out
+
+
+def design_of(X, weights, *, rows=False, centred=False):
+    """Design that the solvers work on, and the column means.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix or array} of shape (n, p)
+        Validated data, float32 or float64; left as it is.
+    weights : ndarray of shape (n,)
+        Non-negative, summing to one.
+    rows : bool
+        Whether rows are to be cut out (CSR), instead of columns (CSC, Fortran order).
+    centred : bool
+        Whether the weighted column means are subtracted.
+
+    Returns
+    -------
+    design : Design
+        In float64. The entries are shared with ``X`` when no conversion is needed.
+    means : ndarray of shape (p,)
+        What was subtracted from the columns; zeros when not centred.
+    """
+    if sp.issparse(X):
+        X = sp.csr_matrix(X) if rows else sp.csc_matrix(X)
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        X = _kernel_ready(X)
+        means = X.T @ weights if centred else np.zeros(X.shape[1])
+        return Design(X, means if centred else None), means
+    order = "C" if rows else "F"
+    if not centred:
+        return Design(np.asarray(X, dtype=np.float64, order=order)), np.zeros(X.shape[1])
+    dense = np.array(X, dtype=np.float64, order=order)
+    means = weights @ dense
+    dense -= means
+    return Design(dense), means
+
+
+def _kernel_ready(X):
+    """The same matrix in float64 and, where they suffice, int32 indices; sharing what it can."""
+    small = max(*X.shape, X.nnz) <= np.iinfo(np.int32).max
+    out = type(X)(X.shape, dtype=np.float64)
+    out.data = np.asarray(X.data, dtype=np.float64)
+    out.indices = np.asarray(X.indices, dtype=np.int32 if small else X.indices.dtype)
+    out.indptr = np.asarray(X.indptr, dtype=np.int32 if small else X.indptr.dtype)
+    return out

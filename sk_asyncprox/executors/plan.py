@@ -1,0 +1,22 @@
+"""What an executor tells of a run before the solver is built."""
+
+from typing import NamedTuple
+
+
+class Plan(NamedTuple):
+    """Facts of a run that the solver needs in advance."""
+
+    n_workers: int
+    """Workers that will really run."""
+
+    solver: str | None = None
+    """The only solver that fits, if any."""
+
+    inline: bool = False
+    """Whether certificates are computed beside the schedule instead of as tasks of it."""
+
+    working_set: bool = True
+    """Meaning of ``working_set="auto"``."""
+
+    max_delay: int | None = None
+    """Largest delay, where it is known in advance."""

@@ -1,0 +1,55 @@
+"""Replay of a schedule in one thread: deterministic, in virtual time."""
+
+from sklearn.base import BaseEstimator
+
+from .._compat import fast_calls
+from .plan import Plan
+
+
+class Simulated(BaseEstimator):
+    """Run the solver along a :class:`Trace`, in the calling thread.
+
+    The number of workers is the trace's. Certificates cost no virtual time, except when a recorded run
+    is replayed, where they are tasks as they were.
+
+    Parameters
+    ----------
+    trace : Trace
+        Order of asks and tells.
+    """
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def plan(self, n_jobs):
+        """Facts of the run; ``n_jobs`` is ignored."""
+        trace = self.trace
+        past = trace.recorded
+        return Plan(
+            n_workers=trace.n_workers,
+            solver=trace.solver,
+            inline=past is None or past.inline,
+            working_set=past is not None and past.working_set,
+            max_delay=trace.max_delay,
+        )
+
+    def run(self, solver, on_events):
+        """Drive the solver until ``on_events(events, now)`` says stop or the trace ends.
+
+        Returns
+        -------
+        list of Task
+            Tasks in flight at the end.
+        """
+        held = {}
+        with fast_calls():
+            for now, asks, tells in self.trace.events():
+                for worker in asks:
+                    task = solver.ask(worker)
+                    if task is not None:
+                        held[worker] = task
+                tasks = [held.pop(worker) for worker in tells if worker in held]
+                arrivals = [(task, solver.work(solver.parts[task.worker], task)) for task in tasks]
+                if arrivals and on_events(solver.tell(arrivals), now):
+                    break
+        return list(held.values())

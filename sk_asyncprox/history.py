@@ -1,0 +1,171 @@
+"""What a run has done: tables of numpy columns, thinned iterates, nothing of the data."""
+
+import numpy as np
+
+ARRIVALS = np.dtype([("update", "i8"), ("worker", "i4"), ("block", "i4"), ("stamp", "i8"), ("asked", "i8")])
+UPDATES = np.dtype(
+    [
+        ("update", "i8"),
+        ("time", "f8"),
+        ("delay", "i8"),
+        ("step", "f8"),
+        ("phase", "U12"),
+        ("told", "i8"),
+    ]
+)
+CERTIFICATES = np.dtype(
+    [
+        ("update", "i8"),
+        ("time", "f8"),
+        ("passes", "f8"),
+        ("objective", "f8"),
+        ("gap", "f8"),
+        ("worker", "i4"),
+        ("asked", "i8"),
+        ("told", "i8"),
+    ]
+)
+ITERATES = np.dtype([("update", "i8"), ("time", "f8"), ("passes", "f8"), ("objective", "f8")])
+
+MOST_ITERATES = 256
+
+
+class History:
+    """Record of one run.
+
+    Parameters
+    ----------
+    record : {None, "updates", "iterates"}
+        How much is kept: nothing but certificates, every arrival and update, or thinned copies of the
+        iterate as well.
+
+    Attributes
+    ----------
+    arrivals : ndarray
+        Structured columns ``update, worker, block, stamp, asked``: which result went into which
+        update, and at which write its point was read. PIAG may have several arrivals per update.
+    updates : ndarray
+        Structured columns ``update, time, delay, step, phase, told``. Times are seconds since the start
+        of the run, or the trace's virtual time. Steps are step lengths ``gamma``; for the exact step,
+        the share ``theta`` of the full step.
+    certificates : ndarray
+        Structured columns ``update, time, passes, objective, gap, worker, asked, told``.
+    iterates : ndarray
+        Structured columns ``update, time, passes, objective`` of the thinned iterates
+        (``record="iterates"``).
+    n_workers, n_blocks : int
+        Workers that ran, and blocks or shards at the start.
+    largest_step : float
+        ``gamma' = h / L``, the bound of the step-size principle; 1 for the exact step.
+    solver, executor, step_size : str
+        What ran.
+    working_set : bool
+        Whether working sets were grown.
+    n_over_bound : int
+        Updates whose delay was above the bound of a fixed step.
+    stopped : str
+        Why the run ended.
+
+    Notes
+    -----
+    ``asked`` and ``told`` are positions in the one order of asks and tells; they are what a replay
+    needs.
+    """
+
+    def __init__(self, record="updates"):
+        self.record = record
+        self.n_workers = self.n_blocks = 0
+        self.largest_step, self.n_over_bound = 1.0, 0
+        self.solver = self.executor = self.step_size = self.stopped = ""
+        self.working_set = self.inline = False
+        self._arrivals, self._updates, self._certificates = [], [], []
+        self._iterates, self._stride, self._objectives = [], 1, None
+        self._unfinished = []
+
+    # -- recording (called under the executor's exclusion; must be cheap) -----------------------------
+
+    def add_update(self, update, now):
+        """Record a write."""
+        if self.record is None:
+            return
+        self._updates.append((update.index, now, update.delay, update.step, update.phase, update.told))
+        for a in update.arrivals:
+            self._arrivals.append((update.index, a.worker, a.block, a.stamp, a.asked))
+
+    def add_certificate(self, certified, now, passes):
+        """Record a certificate."""
+        c = certified
+        row = (c.update, now, passes, c.certificate.objective, c.gap, c.worker, c.asked, c.told)
+        self._certificates.append(row)
+
+    def wants_iterate(self, index):
+        """Whether the iterate after update ``index`` is to be kept."""
+        return self.record == "iterates" and index % self._stride == 0
+
+    def add_iterate(self, index, now, passes, snapshot):
+        """Keep a copy of the iterate (its non-zeros); every other one goes when there are too many."""
+        support = np.flatnonzero(snapshot.w)
+        self._iterates.append((index, now, passes, support, snapshot.w[support], snapshot.b))
+        if len(self._iterates) > MOST_ITERATES:
+            self._stride *= 2
+            self._iterates = [it for it in self._iterates if it[0] % self._stride == 0]
+
+    def close(self, problem, unfinished):
+        """Compute the objective of the kept iterates, once the run is over."""
+        self._unfinished = [(task.worker, task.asked) for task in unfinished]
+        objectives = []
+        for _, _, _, support, values, b in self._iterates:
+            w = np.zeros(problem.design.shape[1])
+            w[support] = values
+            objectives.append(problem.objective(w, b))
+        self._objectives = objectives
+
+    # -- reading ----------------------------------------------------------------------------------------
+
+    @property
+    def arrivals(self):
+        return np.array(self._arrivals, dtype=ARRIVALS)
+
+    @property
+    def updates(self):
+        return np.array(self._updates, dtype=UPDATES)
+
+    @property
+    def certificates(self):
+        return np.array(self._certificates, dtype=CERTIFICATES)
+
+    @property
+    def iterates(self):
+        rows = [
+            (*it[:3], objective)
+            for it, objective in zip(self._iterates, self._objectives or [], strict=False)
+        ]
+        return np.array(rows, dtype=ITERATES)
+
+    @property
+    def unfinished(self):
+        """Asks never told, as rows ``(worker, asked)``."""
+        return np.array(self._unfinished, dtype=np.int64).reshape(-1, 2)
+
+    def to_frame(self):
+        """The updates as a pandas frame, one row per update, with the worker and block of its first
+        arrival and the number of its arrivals.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame(self.updates)
+        arrivals = pd.DataFrame(self.arrivals).groupby("update")
+        first = arrivals[["worker", "block", "stamp"]].first()
+        return frame.join(first, on="update").join(arrivals.size().rename("n_arrivals"), on="update")
+
+    def __repr__(self):
+        return (
+            f"<History of {self.solver} with {self.step_size} on {self.executor}: "
+            f"{self.n_workers} worker(s), {len(self._updates)} updates, "
+            f"{len(self._certificates)} certificates>"
+        )

@@ -1,0 +1,67 @@
+"""Paragraphs that the estimators' docstrings share, written once."""
+
+import inspect
+
+FITTING = """
+fit_intercept : bool, default=True
+    Whether an intercept, never penalised, is fitted.
+max_iter : int, default=1000
+    Most passes over the data; one pass touches every stored entry of `X` twice, whoever touches it.
+warm_start : bool, default=False
+    Whether the next fit begins at the present coefficients.
+random_state : int, RandomState instance or None, default=None
+    Seed of the choice of blocks; None stands for 0.
+"""
+
+ASYNCHRONOUS = """
+solver : {"bcd", "piag"}, default="bcd"
+    Async-BCD (block-coordinate descent on shared margins) or PIAG (proximal incremental aggregated
+    gradient, the parameter server).
+step_size : {"auto", "adaptive1", "adaptive2", "fixed", "exact"} or StepSize, default="auto"
+    Step-size policy, see :mod:`sk_asyncprox.step_sizes`. "auto" is "exact" for "bcd" and "adaptive1"
+    for "piag". The parameters of a policy object can be searched (``step_size__alpha``).
+n_jobs : int or None, default=None
+    Workers, in joblib's meaning. One worker is deterministic.
+executor : {"auto", "threads"} or executor object, default="auto"
+    Where the workers run: ``Threads()``, or ``Simulated(trace)`` for a schedule replayed in virtual
+    time.
+n_blocks : int or "auto", default="auto"
+    "bcd": blocks of columns. "piag": shards of rows; "auto" is one per worker.
+metric : {"gram", "lipschitz"}, default="gram"
+    "bcd": each block in the metric of its own Gram matrix, or the paper's scalar constant.
+working_set : bool or "auto", default="auto"
+    "bcd": whether only the columns that certificates call for are visited. "auto" is False for a
+    simulated log, for ``metric="lipschitz"`` with a delay policy and for penalties without an l1 part.
+record : {None, "updates", "iterates"}, default="updates"
+    What `history_` keeps.
+max_time : float or None, default=None
+    Seconds after which the fit stops.
+"""
+
+FITTED = """
+dual_gap_ : float
+    Duality gap of the solution, an upper bound on its distance to the optimum in objective value;
+    infinite without a penalty.
+objective_ : float
+    Objective at the solution.
+n_updates_ : int
+    Writes of the run, zero steps included.
+fit_time_ : float
+    Seconds the fit took.
+history_ : History
+    Every read, write, delay and step of the run.
+n_features_in_ : int
+    Number of features.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Names of the features, when `X` has string column names.
+"""
+
+
+def documented(cls):
+    """Fill ``{fitting}``, ``{asynchronous}`` and ``{fitted}`` in a class docstring (decorator)."""
+    paragraphs = {"fitting": FITTING, "asynchronous": ASYNCHRONOUS, "fitted": FITTED}
+    text = inspect.cleandoc(cls.__doc__)
+    for name, paragraph in paragraphs.items():
+        text = text.replace(f"{{{name}}}\n", paragraph.lstrip("\n"))
+    cls.__doc__ = text
+    return cls

@@ -1,0 +1,206 @@
+"""LogisticRegression."""
+
+import time
+from numbers import Real
+
+import numpy as np
+from scipy.special import expit, log_expit
+from sklearn.utils import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import validate_data
+
+from .._compat import (
+    Interval,
+    LinearClassifierMixin,
+    SparseCoefMixin,
+    StrOptions,
+    _check_sample_weight,
+    _fit_context,
+)
+from ..losses import LogisticLoss
+from ..penalties import ElasticNetPenalty
+from ._base import FORMATS, AsyncLinearModel
+from ._docs import documented
+
+
+@documented
+class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearModel):
+    """Binary logistic regression with l1 and l2 penalty, trained asynchronously.
+
+    Minimises, with ``S`` the sum of the sample weights and ``y_i`` in {-1, +1},
+    ``sum_i s_i log(1 + exp(-y_i (x_i.w + b))) / S
+    + (l1_ratio |w|_1 + (1 - l1_ratio) |w|_2^2 / 2) / (C S)``.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse of the penalty's weight; ``np.inf`` for no penalty.
+    l1_ratio : float, default=0.0
+        Share of the l1 part, in [0, 1].
+    tol : float, default=1e-4
+        The fit ends when the duality gap is at most ``tol * log(2)``; without penalty, when the largest
+        entry of the gradient is at most `tol`.
+    class_weight : dict or "balanced", default=None
+        Weights of the classes; "balanced" is inversely proportional to their frequencies.
+    verbose : int, default=0
+        Whether one line is printed per certificate.
+    {fitting}
+    {asynchronous}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        Class labels.
+    coef_ : ndarray of shape (1, n_features)
+        Coefficients, in the dtype of `X` (float32 or float64).
+    intercept_ : ndarray of shape (1,)
+        Intercept.
+    n_iter_ : ndarray of shape (1,)
+        Passes over the data, rounded up.
+    {fitted}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.preprocessing import scale
+    >>> from sk_asyncprox import LogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = LogisticRegression(C=0.1, l1_ratio=1.0).fit(scale(X), y)
+    >>> int((model.coef_ != 0).sum()) < 15
+    True
+    """
+
+    _parameter_constraints = {
+        **AsyncLinearModel._parameter_constraints,
+        "C": [Interval(Real, 0, None, closed="right")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        C=1.0,
+        l1_ratio=0.0,
+        tol=1e-4,
+        fit_intercept=True,
+        class_weight=None,
+        random_state=None,
+        max_iter=1000,
+        verbose=0,
+        warm_start=False,
+        solver="bcd",
+        step_size="auto",
+        n_jobs=None,
+        executor="auto",
+        n_blocks="auto",
+        metric="gram",
+        working_set="auto",
+        record="updates",
+        max_time=None,
+    ):
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.tol = tol
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.max_iter = max_iter
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.solver = solver
+        self.step_size = step_size
+        self.n_jobs = n_jobs
+        self.executor = executor
+        self.n_blocks = n_blocks
+        self.metric = metric
+        self.working_set = working_set
+        self.record = record
+        self.max_time = max_time
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,)
+            Labels, of two classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights, non-negative and not all zero.
+
+        Returns
+        -------
+        self
+        """
+        begin = time.perf_counter()
+        X, y = validate_data(self, X, y, accept_sparse=FORMATS, dtype=[np.float64, np.float32])
+        check_classification_targets(y)
+        classes, codes = np.unique(y, return_inverse=True)
+        weights = self._weights(sample_weight, X, y, classes, codes)
+        total = X.shape[0] if weights is None else weights.sum()
+        penalty = ElasticNetPenalty(self.l1_ratio / (self.C * total), (1 - self.l1_ratio) / (self.C * total))
+        signs = np.where(codes == 1, 1.0, -1.0)
+        w, intercept, n_iter = self._solve(X, signs, LogisticLoss(), penalty, weights, begin)
+        self.classes_ = classes
+        self.coef_ = w.astype(X.dtype, copy=False).reshape(1, -1)
+        self.intercept_ = np.array([intercept], dtype=X.dtype)
+        self.n_iter_ = np.array([n_iter], dtype=np.int32)
+        return self
+
+    def _weights(self, sample_weight, X, y, classes, codes):
+        if len(classes) > 2:
+            raise ValueError(
+                f"Only binary classification is supported. The type of the target is {type_of_target(y)}."
+            )
+        if len(classes) < 2:
+            raise ValueError(
+                "LogisticRegression needs samples of 2 classes in the data, but the data contains "
+                f"only one class: {classes[0]!r}"
+            )
+        if sample_weight is None and self.class_weight is None:
+            return None
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if self.class_weight is not None:
+            weights = weights * compute_class_weight(self.class_weight, classes=classes, y=y)[codes]
+        return weights
+
+    def predict_proba(self, X):
+        """Probabilities of the two classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Columns in the order of `classes_`.
+        """
+        z = self.decision_function(X)
+        return np.column_stack([expit(-z), expit(z)])
+
+    def predict_log_proba(self, X):
+        """Logarithms of the probabilities, accurate for any margin.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Columns in the order of `classes_`.
+        """
+        z = self.decision_function(X)
+        return np.column_stack([log_expit(-z), log_expit(z)])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags

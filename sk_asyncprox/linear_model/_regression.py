@@ -1,0 +1,255 @@
+"""Lasso and ElasticNet."""
+
+import time
+import warnings
+from numbers import Real
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._compat import Interval, LinearModel, StrOptions, _check_sample_weight, _fit_context
+from ..losses import SquaredLoss
+from ..penalties import ElasticNetPenalty
+from ._base import FORMATS, AsyncLinearModel
+from ._docs import documented
+
+
+@documented
+class ElasticNet(RegressorMixin, LinearModel, AsyncLinearModel):
+    """Linear regression with l1 and l2 penalty, trained asynchronously.
+
+    Minimises, with ``S`` the sum of the sample weights,
+    ``sum_i s_i (y_i - x_i.w - b)^2 / (2 S) + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio) |w|_2^2 / 2``.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Weight of the penalty, non-negative.
+    l1_ratio : float, default=0.5
+        Share of the l1 part, in [0, 1].
+    tol : float, default=1e-4
+        The fit ends when the duality gap is at most `tol` times the weighted mean of
+        ``(y - mean(y))^2`` (of ``y^2`` without intercept).
+    copy_X : bool, default=True
+        Kept for compatibility: `X` is never overwritten.
+    positive : bool, default=False
+        Whether the coefficients are constrained to be non-negative.
+    selection : {"cyclic", "random"}, default="cyclic"
+        Order of the blocks with one worker.
+    {fitting}
+    {asynchronous}
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        Coefficients, in the dtype of `X` (float32 or float64).
+    sparse_coef_ : sparse matrix of shape (1, n_features)
+        The same, sparse.
+    intercept_ : float
+        Intercept.
+    n_iter_ : int
+        Passes over the data, rounded up.
+    {fitted}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from sk_asyncprox import ElasticNet
+    >>> X, y = make_regression(n_features=2, random_state=0)
+    >>> model = ElasticNet(alpha=0.1).fit(X, y)
+    >>> model.dual_gap_ <= 1e-4 * ((y - y.mean()) ** 2).mean()
+    True
+    """
+
+    _parameter_constraints = {
+        **AsyncLinearModel._parameter_constraints,
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "copy_X": ["boolean"],
+        "positive": ["boolean"],
+        "selection": [StrOptions({"cyclic", "random"})],
+    }
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        l1_ratio=0.5,
+        fit_intercept=True,
+        max_iter=1000,
+        copy_X=True,
+        tol=1e-4,
+        warm_start=False,
+        positive=False,
+        random_state=None,
+        selection="cyclic",
+        solver="bcd",
+        step_size="auto",
+        n_jobs=None,
+        executor="auto",
+        n_blocks="auto",
+        metric="gram",
+        working_set="auto",
+        record="updates",
+        max_time=None,
+    ):
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.copy_X = copy_X
+        self.tol = tol
+        self.warm_start = warm_start
+        self.positive = positive
+        self.random_state = random_state
+        self.selection = selection
+        self.solver = solver
+        self.step_size = step_size
+        self.n_jobs = n_jobs
+        self.executor = executor
+        self.n_blocks = n_blocks
+        self.metric = metric
+        self.working_set = working_set
+        self.record = record
+        self.max_time = max_time
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,)
+            Targets.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Sample weights, non-negative and not all zero.
+
+        Returns
+        -------
+        self
+        """
+        begin = time.perf_counter()
+        if self.alpha == 0:
+            warnings.warn(
+                "With alpha=0, this algorithm does not converge well. You are advised to use the "
+                "LinearRegression estimator",
+                UserWarning,
+                stacklevel=2,
+            )
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=FORMATS,
+            dtype=[np.float64, np.float32],
+            y_numeric=True,
+        )
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        l1 = self.alpha * self.l1_ratio
+        penalty = ElasticNetPenalty(l1, self.alpha - l1, self.positive)
+        w, intercept, n_iter = self._solve(X, y, SquaredLoss(), penalty, sample_weight, begin)
+        self.coef_ = w.astype(X.dtype, copy=False)
+        self.intercept_ = X.dtype.type(intercept) if self.fit_intercept else 0.0
+        self.n_iter_ = n_iter
+        return self
+
+    @property
+    def sparse_coef_(self):
+        """Sparse representation of the fitted coefficients."""
+        check_is_fitted(self)
+        return sp.csr_matrix(self.coef_)
+
+
+@documented
+class Lasso(ElasticNet):
+    """Linear regression with l1 penalty, trained asynchronously.
+
+    Minimises, with ``S`` the sum of the sample weights,
+    ``sum_i s_i (y_i - x_i.w - b)^2 / (2 S) + alpha |w|_1``.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Weight of the penalty, non-negative.
+    tol : float, default=1e-4
+        The fit ends when the duality gap is at most `tol` times the weighted mean of
+        ``(y - mean(y))^2`` (of ``y^2`` without intercept).
+    copy_X : bool, default=True
+        Kept for compatibility: `X` is never overwritten.
+    positive : bool, default=False
+        Whether the coefficients are constrained to be non-negative.
+    selection : {"cyclic", "random"}, default="cyclic"
+        Order of the blocks with one worker.
+    {fitting}
+    {asynchronous}
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        Coefficients, in the dtype of `X` (float32 or float64).
+    sparse_coef_ : sparse matrix of shape (1, n_features)
+        The same, sparse.
+    intercept_ : float
+        Intercept.
+    n_iter_ : int
+        Passes over the data, rounded up.
+    {fitted}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_asyncprox import Lasso
+    >>> model = Lasso(alpha=0.1).fit([[0, 0], [1, 1], [2, 2]], [0, 1, 2])
+    >>> print(np.round(model.coef_, 4))
+    [0.85 0.  ]
+    """
+
+    _parameter_constraints = {k: v for k, v in ElasticNet._parameter_constraints.items() if k != "l1_ratio"}
+
+    l1_ratio = 1.0
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        fit_intercept=True,
+        copy_X=True,
+        max_iter=1000,
+        tol=1e-4,
+        warm_start=False,
+        positive=False,
+        random_state=None,
+        selection="cyclic",
+        solver="bcd",
+        step_size="auto",
+        n_jobs=None,
+        executor="auto",
+        n_blocks="auto",
+        metric="gram",
+        working_set="auto",
+        record="updates",
+        max_time=None,
+    ):
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.copy_X = copy_X
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.positive = positive
+        self.random_state = random_state
+        self.selection = selection
+        self.solver = solver
+        self.step_size = step_size
+        self.n_jobs = n_jobs
+        self.executor = executor
+        self.n_blocks = n_blocks
+        self.metric = metric
+        self.working_set = working_set
+        self.record = record
+        self.max_time = max_time

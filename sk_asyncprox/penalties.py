@@ -1,0 +1,66 @@
+"""Penalties on the coefficients: value, proximal map and the dual quantities of a certificate."""
+
+import numpy as np
+
+
+class ElasticNetPenalty:
+    """``l1 |w|_1 + (l2/2) |w|_2^2``, optionally with ``w >= 0``.
+
+    ``l2=0`` is the lasso's penalty, ``l1=0`` ridge's.
+
+    Parameters
+    ----------
+    l1, l2 : float
+        Weights of the two terms, non-negative.
+    positive : bool
+        Whether the coefficients are constrained to be non-negative.
+    """
+
+    def __init__(self, l1=0.0, l2=0.0, positive=False):
+        self.l1, self.l2, self.positive = float(l1), float(l2), bool(positive)
+
+    @property
+    def is_zero(self):
+        """Whether nothing is penalised; then no finite duality gap exists."""
+        return self.l1 == 0.0 and self.l2 == 0.0
+
+    def value(self, w):
+        """Penalty of the coefficients ``w`` (the constraint is not checked)."""
+        return self.l1 * np.abs(w).sum() + 0.5 * self.l2 * (w @ w)
+
+    def prox(self, x, step):
+        """``argmin_w  step * penalty(w) + |w - x|^2 / 2``, coordinate by coordinate."""
+        if self.positive:
+            shrunk = np.maximum(x - step * self.l1, 0.0)
+        else:
+            shrunk = x - np.clip(x, -step * self.l1, step * self.l1)
+        return shrunk / (1.0 + step * self.l2)
+
+    def pull(self, c):
+        """Size of the correlations ``c`` against the penalty: ``|c|``, or ``max(c, 0)``."""
+        return np.maximum(c, 0.0) if self.positive else np.abs(c)
+
+    def dual_limit(self, c):
+        """Largest factor by which a dual point with correlations ``c`` may be scaled.
+
+        Beyond it the conjugate is infinite (``l2 = 0``); with ``l2 > 0`` it is finite everywhere
+        and this factor is only a good choice.
+        """
+        largest = self.pull(c).max(initial=0.0)
+        return self.l1 / largest if largest > 0 else np.inf
+
+    def conjugate(self, c):
+        """Conjugate at ``c``; with ``l2 = 0`` the caller has made ``c`` feasible."""
+        if self.l2 == 0.0:
+            return 0.0
+        excess = np.maximum(self.pull(c) - self.l1, 0.0)
+        return (excess @ excess) / (2.0 * self.l2)
+
+    def violation(self, w, c):
+        """Distance of the correlations ``c`` from the subdifferential at ``w``."""
+        c = c - self.l2 * w
+        inside = np.maximum(self.pull(c) - self.l1, 0.0)
+        return np.where(w != 0, np.abs(c - self.l1 * np.sign(w)), inside)
+
+
+PENALTIES = {"elasticnet": ElasticNetPenalty}

@@ -1,0 +1,154 @@
+"""The optimisation problem: data, loss, penalty and intercept, with its duality-gap certificate.
+
+    minimise over (w, b):  sum_i weights_i loss(y_i, x_i . w + b) + penalty(w),      sum(weights) = 1
+
+The design's columns are centred when there is an intercept, so that ``b`` and ``w`` are decoupled.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .design import design_of
+
+
+class Certificate(NamedTuple):
+    """Proof of how good an iterate is."""
+
+    w: np.ndarray
+    b: float
+    """The iterate; ``b`` is the best intercept for ``w``, of the centred design."""
+
+    objective: float
+    dual: float
+    """Value of a feasible dual point, a lower bound on the optimum; -inf without a penalty."""
+
+    correlations: np.ndarray
+    """``X' (weights * theta)`` of the unscaled dual point: ``-gradient`` of the smooth part."""
+
+    @property
+    def gap(self):
+        """Duality gap, an upper bound on ``objective - optimum``."""
+        return max(0.0, self.objective - self.dual)
+
+
+class Problem:
+    """Data, loss and penalty.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix or array} of shape (n, p)
+        Validated data.
+    y : ndarray of shape (n,)
+        Targets as the loss wants them.
+    loss, penalty : objects of :mod:`sk_asyncprox.losses` and :mod:`sk_asyncprox.penalties`
+    sample_weight : ndarray of shape (n,) or None
+        Non-negative, with a positive sum.
+    fit_intercept : bool
+        Whether ``b`` is free; otherwise it is 0.
+    rows : bool
+        Whether the solver cuts the data by rows (PIAG) instead of by columns.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n,)
+        Sample weights, scaled to sum to one.
+    offset : ndarray of shape (p,)
+        Column means taken out of the design.
+    """
+
+    def __init__(self, X, y, loss, penalty, sample_weight=None, fit_intercept=True, rows=False):
+        self.loss, self.penalty, self.fit_intercept = loss, penalty, fit_intercept
+        n = X.shape[0]
+        weights = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        self.weights = weights / weights.sum()
+        self.uniform = sample_weight is None or bool(np.all(weights == weights[0]))
+        self.y = np.asarray(y, dtype=np.float64)
+        self.design, self.offset = design_of(X, self.weights, rows=rows, centred=fit_intercept)
+
+    @property
+    def pass_size(self):
+        """Stored entries touched in one pass: a product with the data and one with its transpose."""
+        return 2 * max(1, self.design.size)
+
+    @property
+    def scale(self):
+        """What the tolerance is relative to; a constant target has scale 0 and counts as 1."""
+        return self.loss.scale(self.y, self.weights, self.fit_intercept) or 1.0
+
+    def start(self, coef=None, intercept=0.0):
+        """Coefficients and intercept to begin with, in the centred design."""
+        if coef is not None:
+            w = np.array(coef, dtype=np.float64)
+            return w, float(intercept + self.offset @ w) if self.fit_intercept else 0.0
+        w = np.zeros(self.design.shape[1])
+        return w, self.loss.best_intercept(self.y, self.weights) if self.fit_intercept else 0.0
+
+    def intercept(self, w, b):
+        """Intercept for the data as they were given."""
+        return b - float(self.offset @ w) if self.fit_intercept else 0.0
+
+    def objective(self, w, b, z=None):
+        """Value at ``(w, b)``."""
+        z = self.design.mul(w) + b if z is None else z
+        return float(self.weights @ self.loss.value(self.y, z)) + float(self.penalty.value(w))
+
+    def settle(self, z, b, max_steps=20):
+        """Best intercept for the margins ``z`` by Newton's method, and the margins it gives."""
+        if not self.fit_intercept:
+            return z, b
+        for _ in range(max_steps):
+            move = self.intercept_move(self.loss.gradient(self.y, z))
+            z, b = z + move, b + move
+            if abs(move) <= 1e-14 * max(1.0, abs(b)):
+                break
+        return z, b
+
+    def intercept_move(self, gradient):
+        """Newton step of the intercept where the loss has the given gradient.
+
+        Where the loss is nearly linear the step is at most 1: the logistic curvature changes at most
+        by the factor e over that length, so such steps converge from anywhere.
+        """
+        slope = self.weights @ gradient
+        curvature = self.weights @ self.loss.second_derivative(gradient)
+        floor = 0.0 if self.loss.quadratic else abs(slope)
+        return -slope / max(curvature, floor, np.finfo(float).tiny)
+
+    def certify(self, w, b, z=None):
+        """Objective, a feasible dual point and the gap at ``w``.
+
+        Parameters
+        ----------
+        w, b : ndarray of shape (p,), float
+            The iterate; ``b`` is replaced by the best intercept.
+        z : ndarray of shape (n,), optional
+            Margins at ``(w, b)``, when they are known.
+
+        Returns
+        -------
+        Certificate
+
+        Notes
+        -----
+        The dual point is ``theta = -loss'(z)``, balanced for the free intercept and scaled into the
+        penalty's dual set. With ``l2 > 0`` the unscaled point is feasible too; the better is taken.
+        """
+        z = self.design.mul(w) + b if z is None else z
+        z, b = self.settle(z, b)
+        theta = -self.loss.gradient(self.y, z)
+        if self.fit_intercept:
+            theta = self.loss.dual_balance(self.y, theta, self.weights)
+        correlations = self.design.tmul(self.weights * theta)
+        dual = self._dual(theta, correlations)
+        return Certificate(w, b, self.objective(w, b, z), dual, correlations)
+
+    def _dual(self, theta, c):
+        if self.penalty.is_zero:
+            return -np.inf
+        t = self.loss.dual_scale(self.y, theta, self.weights, self.penalty.dual_limit(c))
+        values = [
+            float(self.weights @ self.loss.dual_value(self.y, s * theta) - self.penalty.conjugate(s * c))
+            for s in ((t, 1.0) if self.penalty.l2 > 0 else (t,))
+        ]
+        return max(values)

@@ -1,0 +1,289 @@
+"""Joins solver, executor, history and stop rule; names become classes here."""
+
+import contextlib
+import warnings
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+
+from ._compat import one_blas_thread
+from .executors import EXECUTORS
+from .history import History
+from .problem import Certificate
+from .solvers import SOLVERS
+from .solvers.base import Certified, Snapshot
+from .step_sizes import STEP_SIZES
+
+STALLED_CERTIFICATES = 5
+STALLED_BELOW = 1e-9
+RESOLVED_ABOVE = 1e-12
+DIVERGED_ABOVE = 1e6
+CRUMB = 1e-3
+ROUNDING = 4 * np.finfo(float).eps
+
+
+class Options(NamedTuple):
+    """How a problem is to be solved; the estimators' parameters of the same names."""
+
+    solver: str = "bcd"
+    step_size: object = "auto"
+    executor: object = "auto"
+    n_jobs: int | None = None
+    n_blocks: int | str = "auto"
+    metric: str = "gram"
+    working_set: bool | str = "auto"
+    cyclic: bool = True
+    random_state: int = 0
+    tol: float = 1e-4
+    max_iter: int = 1000
+    max_time: float | None = None
+    record: str | None = "updates"
+    verbose: int = 0
+
+
+class Solution(NamedTuple):
+    """What a run has found."""
+
+    certificate: Certificate
+    """Of the returned iterate, computed from scratch."""
+
+    gap: float
+    """Its gap against the best lower bound of the run."""
+
+    passes: float
+    n_updates: int
+    status: str
+    """``"converged"``, ``"stalled"``, ``"max_iter"``, ``"max_time"``, ``"diverged"`` or
+    ``"exhausted"``."""
+
+    message: str
+    """What to tell the user when the tolerance was not met; else empty."""
+
+    history: History
+
+
+class StopRule:
+    """Decides from certificates, passes and time when a run ends.
+
+    Parameters
+    ----------
+    problem : Problem
+    options : Options
+    """
+
+    def __init__(self, problem, options):
+        self.options, self.penalised = options, not problem.penalty.is_zero
+        self.scale = problem.scale
+        self.target = options.tol * self.scale
+        self.status, self.best = None, None
+        self._quadratic, self._first = problem.loss.quadratic, None
+        self._low, self._lowest_objective, self._stale = np.inf, np.inf, 0
+
+    def measure(self, certificate, gap):
+        """What is compared with the target: the gap, or without penalty the largest gradient."""
+        return gap if self.penalised else float(np.abs(certificate.correlations).max(initial=0.0))
+
+    def limit(self, certificate):
+        """The target, but not below what rounding leaves of the objective."""
+        if self.penalised:
+            return max(self.target, ROUNDING * abs(certificate.objective))
+        first = self._first.correlations if self._quadratic else np.ones(1)
+        return self.options.tol * float(np.abs(first).max(initial=0.0))
+
+    def certified(self, event):
+        """Take a certificate into account."""
+        certificate, measure = event.certificate, self.measure(event.certificate, event.gap)
+        if self._first is None:
+            self._first = certificate
+        ceiling = DIVERGED_ABOVE * max(self._first.objective, self.scale)
+        if not certificate.objective <= ceiling:
+            self.status = "diverged"
+        self._count_stale(measure, certificate.objective)
+        met = measure <= self.limit(certificate)
+        if met and self.status is None:
+            self.best = certificate
+            # The gap is a square of the error and cannot resolve so small a target: go on until it
+            # improves no more.
+            if self.target > RESOLVED_ABOVE * self.scale or self._stale >= STALLED_CERTIFICATES:
+                self.status = "converged"
+        if self._stale >= STALLED_CERTIFICATES and self._low <= STALLED_BELOW * self.scale:
+            self.status = self.status or "stalled"
+
+    def _count_stale(self, measure, objective):
+        # A slow descent is not yet rounding: the objective must have ceased to fall as well.
+        fell = objective < self._lowest_objective * (1.0 - ROUNDING)
+        self._stale = 0 if fell or measure < 0.99 * self._low else self._stale + 1
+        self._low = min(self._low, measure)
+        self._lowest_objective = min(self._lowest_objective, objective)
+
+    def spent(self, passes, seconds):
+        """Take the work and the time spent into account."""
+        if self.status is None and passes >= self.options.max_iter:
+            self.status = "max_iter"
+        if self.status is None and self.options.max_time is not None:
+            self.status = "max_time" if seconds >= self.options.max_time else None
+
+
+def resolve_step_size(step_size, solver):
+    """Policy object for the parameter ``step_size``."""
+    if step_size == "auto":
+        step_size = "exact" if solver == "bcd" else "adaptive1"
+    return STEP_SIZES[step_size]() if isinstance(step_size, str) else step_size
+
+
+def resolve_executor(executor):
+    """Executor object for the parameter ``executor``."""
+    return (
+        EXECUTORS["threads" if executor == "auto" else executor]() if isinstance(executor, str) else executor
+    )
+
+
+def solve(problem, options, start=None):
+    """Solve the problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    options : Options
+    start : Snapshot or None
+        First iterate, in the centred design.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    ValueError
+        If the parts do not fit one another: said before the first task.
+    """
+    executor = resolve_executor(options.executor)
+    plan = executor.plan(options.n_jobs)
+    rule = StopRule(problem, options)
+    solver = _build(problem, options, plan, start)
+    history = _describe(options, executor, plan, solver)
+    begin = perf_counter()
+
+    def on_events(events, now):
+        passes = solver.touched / problem.pass_size
+        for event in events:
+            if isinstance(event, Certified):
+                history.add_certificate(event, now, passes)
+                rule.certified(event)
+                if options.verbose:
+                    _report(event, passes, now)
+                continue
+            history.add_update(event, now)
+            if history.wants_iterate(event.index):
+                history.add_iterate(event.index, now, passes, solver.snapshot())
+        rule.spent(passes, perf_counter() - begin)
+        return rule.status is not None
+
+    alone = solver.n_workers == 1 and problem.design.is_sparse
+    with (
+        contextlib.nullcontext() if alone else one_blas_thread(),
+        np.errstate(over="ignore", invalid="ignore"),
+    ):
+        unfinished = executor.run(solver, on_events)
+        history.close(problem, unfinished)
+        return _finish(problem, solver, rule, history)
+
+
+def _build(problem, options, plan, start):
+    policy = resolve_step_size(options.step_size, options.solver)
+    if plan.solver not in (None, options.solver):
+        raise ValueError(
+            f"The trace is a schedule for solver {plan.solver!r} and does not fit solver {options.solver!r}."
+        )
+    settings = {
+        "n_workers": plan.n_workers,
+        "n_blocks": options.n_blocks,
+        "start": start,
+        "inline": plan.inline,
+        "max_delay": plan.max_delay,
+    }
+    if options.solver == "bcd":
+        auto = plan.working_set and (options.metric == "gram" or policy.exact) and problem.penalty.l1 > 0
+        settings |= {
+            "metric": options.metric,
+            "working_set": auto if options.working_set == "auto" else options.working_set,
+            "cyclic": options.cyclic,
+            "random_state": options.random_state,
+        }
+    return SOLVERS[options.solver](problem, policy, **settings)
+
+
+def _describe(options, executor, plan, solver):
+    history = History(options.record)
+    history.solver, history.step_size = options.solver, repr(solver.step_size)
+    history.executor = type(executor).__name__
+    history.n_workers, history.n_blocks = solver.n_workers, solver.n_blocks
+    history.largest_step = solver.step_unit
+    history.working_set = getattr(solver, "working_set", False)
+    history.inline = plan.inline
+    return history
+
+
+def _report(event, passes, now):
+    c = event.certificate
+    print(
+        f"passes {passes:8.1f}  time {now:8.3f}  objective {c.objective:.8e}  gap {event.gap:.2e}  "
+        f"non-zero {np.count_nonzero(c.w)}"
+    )
+
+
+def _finish(problem, solver, rule, history):
+    last = solver.snapshot() if rule.best is None else Snapshot(rule.best.w, rule.best.b)
+    certificate = problem.certify(last.w, last.b)
+    gap = max(0.0, certificate.objective - max(certificate.dual, solver.lower_bound))
+    if rule.status == "converged":
+        certificate, gap = _tidy(problem, certificate, gap, solver.lower_bound, rule.limit(certificate))
+    status = rule.status or "exhausted"
+    history.stopped, history.n_over_bound = status, solver.over_bound
+    if solver.over_bound:
+        warnings.warn(
+            f"{solver.over_bound} of {solver.n_updates} updates had a delay above max_delay of "
+            f"{solver.step_size}: its step is not proved safe for them.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    passes = solver.touched / problem.pass_size
+    message = "" if status == "converged" else _advice(solver, rule, status, certificate, gap, passes)
+    return Solution(certificate, gap, passes, solver.n_updates, status, message, history)
+
+
+def _tidy(problem, certificate, gap, lower_bound, limit):
+    """Set to zero what shortened steps have left of coefficients on their way to zero, if the
+    certificate of the result is still good enough."""
+    w, penalty = certificate.w, problem.penalty
+    crumbs = (w != 0) & (np.abs(w) <= CRUMB * np.abs(w).max(initial=0.0))
+    crumbs &= penalty.pull(certificate.correlations) < penalty.l1
+    if not crumbs.any():
+        return certificate, gap
+    tidied = problem.certify(np.where(crumbs, 0.0, w), certificate.b)
+    if tidied.gap > max(certificate.gap, limit):
+        return certificate, gap
+    return tidied, max(0.0, tidied.objective - max(tidied.dual, lower_bound))
+
+
+def _advice(solver, rule, status, certificate, gap, passes):
+    name = type(solver).__name__
+    if status == "diverged":
+        return (
+            f"{name} with {solver.step_size} diverged: the objective is {certificate.objective:.3g} after "
+            f"{solver.n_updates} updates; this step size is not safe for the delays that happened, "
+            f"use Adaptive1 or Adaptive2 (or ExactStep for solver 'bcd')."
+        )
+    what = "duality gap" if rule.penalised else "largest gradient"
+    why = {
+        "max_iter": "max_iter was reached",
+        "max_time": "max_time was reached",
+        "stalled": "rounding allows no more",
+        "exhausted": "the trace ended",
+    }[status]
+    return (
+        f"{name} did not converge: {what} {rule.measure(certificate, gap):.3e}, tolerance "
+        f"{rule.limit(certificate):.3e}, after {passes:.1f} passes ({why}). Raise max_iter or tol, scale "
+        f"the features, or regularise more."
+    )

@@ -1,0 +1,95 @@
+"""The contract between solvers and executors: ask, work, tell.
+
+A **solver** is a plain state machine. It holds no lock, thread, clock or client:
+
+``parts``
+    Sequence with one part per worker: all of the data that the worker's tasks need. A part is shipped
+    to its worker once.
+``ask(worker) -> Task | None``
+    Cheap. A stamped piece of work, or None: nothing to do until the next tell.
+``work(part, task) -> result``
+    Heavy; changes nothing that others see; may run anywhere (threads, processes, machines). Parts,
+    tasks and results pickle.
+``tell(arrivals) -> list of events``
+    Takes a list of ``(task, result)``, measures the delays, asks the policy for the step, writes.
+    Returns what happened: an :class:`Update` per write and a :class:`Certified` per certificate.
+``drop(task)``
+    A task will never be told (its worker is gone); its block is free again.
+
+``ask``, ``tell`` and ``drop`` are exclusive: an executor never runs two of them at once. Tasks come in
+kinds, and only the solver knows them; so phases of an algorithm (block steps, certificates) live in one
+run of one executor.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..delays import Stamp
+
+
+class Task(NamedTuple):
+    """A piece of work and what was read for it; a snapshot, never a view of what is written to."""
+
+    kind: str
+    worker: int
+    stamp: Stamp
+    asked: int
+    """Position of the ask in the order of asks and tells."""
+
+    block: int
+    """Block or shard; -1 when the task is about all of the data."""
+
+    payload: Any
+
+
+class Arrival(NamedTuple):
+    """A result as it went into an update."""
+
+    worker: int
+    block: int
+    stamp: int
+    asked: int
+
+
+class Update(NamedTuple):
+    """One write."""
+
+    index: int
+    delay: int
+    step: float
+    phase: int
+    told: int
+    arrivals: tuple[Arrival, ...]
+
+
+class Certified(NamedTuple):
+    """One certificate."""
+
+    certificate: Any
+    dual: float
+    """The best lower bound on the optimum so far."""
+
+    update: int
+    """Writes before the certified iterate."""
+
+    worker: int
+    asked: int
+    told: int
+
+    @property
+    def gap(self):
+        """Gap of the certified iterate against the best lower bound."""
+        return max(0.0, self.certificate.objective - self.dual)
+
+
+class Snapshot(NamedTuple):
+    """Coefficients and intercept of the centred design."""
+
+    w: np.ndarray
+    b: float
+
+
+def certify(part, task):
+    """Work of the kind ``"certificate"``: the same for every solver."""
+    return part.problem.certify(*task.payload)

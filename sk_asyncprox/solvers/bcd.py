@@ -1,0 +1,289 @@
+"""Async-BCD: block-coordinate descent on shared margins.
+
+The margins ``z = X w + b`` are shared; a block's step needs the loss gradient at a snapshot of them and
+the block's own columns. The delay of a write is the number of writes between its read and itself.
+
+Two forms of writing. *Prox form* (the paper's algorithm): the worker returns the block gradient; the
+prox step with the delay's step is taken from the block's current value, and a block may be in flight
+twice. *Theta form* (Gram metric, and the exact step): the worker returns the full step ``d`` and
+``v = X_j d``; ``theta d`` is written, and blocks are exclusive while in flight.
+"""
+
+import numpy as np
+
+from ..delays import DelayTracker
+from ..step_sizes import Setting
+from .base import Arrival, Certified, Snapshot, Task, Update
+from .blocks import ColumnPart, work
+from .line import exact_step
+from .working_set import Gate, choose_columns, partition
+
+WIDEST_FULL_BLOCK = 256
+"""Columns of a dense block; its Gram matrix is kept."""
+
+MOST_ENTRIES = 4_000_000
+"""Stored entries of a sparse block: more blocks give a fresher point, fewer save work per entry."""
+
+
+class AsyncBCD:
+    """Asynchronous block-coordinate descent as an ask/work/tell state machine.
+
+    Parameters
+    ----------
+    problem : Problem
+    step_size : StepSize
+    n_workers : int
+    n_blocks : int or "auto"
+        Blocks the active columns are cut into.
+    metric : {"gram", "lipschitz"}
+        Metric of the block steps.
+    working_set : bool
+        Whether only columns that certificates call for are active.
+    cyclic : bool
+        Whether a single worker takes the blocks in turn (several take the next free one).
+    random_state : int
+        Seed of the workers' block streams.
+    start : Snapshot
+        First iterate.
+    inline : bool
+        Whether certificates are computed inside ``tell`` instead of as tasks.
+    max_delay : int or None
+        Largest delay, where it is known in advance.
+    """
+
+    work = staticmethod(work)
+
+    def __init__(
+        self,
+        problem,
+        step_size,
+        *,
+        n_workers=1,
+        n_blocks="auto",
+        metric="gram",
+        working_set=True,
+        cyclic=True,
+        random_state=0,
+        start=None,
+        inline=False,
+        max_delay=None,
+    ):
+        self.problem, self.step_size, self.n_workers = problem, step_size, n_workers
+        self.inline, self.working_set = inline, working_set
+        self._prox_form = metric == "lipschitz" and not step_size.exact
+        p = problem.design.shape[1]
+        self._sizes = problem.design.column_sizes()
+        everything = np.arange(p)
+        self.n_blocks = self._count_blocks(n_blocks, everything)
+        if not self._prox_form and not inline and n_workers > self.n_blocks:
+            self.n_workers = n_workers = self.n_blocks
+        if not self._prox_form and n_workers > self.n_blocks:
+            raise ValueError(
+                f"{n_workers} workers need at least {n_workers} blocks with exclusive blocks "
+                f"(metric 'gram' or ExactStep), and n_blocks is {self.n_blocks}."
+            )
+        blocks = partition(everything, self._sizes, self.n_blocks)
+        self._bounds = (
+            np.array([block[0] for block in blocks[1:]], dtype=int) if metric == "lipschitz" else None
+        )
+        self._choose_constants(metric, blocks, max_delay)
+        self.parts = [self._part] * n_workers
+        self._random = not cyclic or (step_size.can_be_zero and n_workers > 1)
+        seeds = np.random.SeedSequence(random_state).spawn(n_workers)
+        self._streams = [np.random.default_rng(seed) for seed in seeds]
+
+        self._tracker = DelayTracker()
+        self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
+        self.z = problem.design.mul(self.w) + self.b
+        self.gradient = problem.loss.gradient(problem.y, self.z)
+        self.touched, self.over_bound = problem.pass_size // 2, 0
+        self._clock, self._in_flight, self._turn, self._generation = 0, {}, 0, 0
+        self._blocks = [] if working_set else blocks
+        self._gate = Gate(problem.pass_size, len(self._blocks))
+        self._certifying, self.lower_bound = False, -np.inf
+        self._active = np.empty(0, dtype=int) if working_set else everything
+
+    def _choose_constants(self, metric, blocks, max_delay):
+        problem, policy = self.problem, self.step_size
+        bound = problem.weights * problem.loss.curvature
+        lipschitz, ratio = None, float(self.n_blocks)
+        if metric == "lipschitz":
+            designs = [problem.design.columns(block) for block in blocks]
+            lipschitz = max(design.smoothness(bound) for design in designs) or 1.0
+            if getattr(policy, "rule", None) == "davis":
+                ratio = problem.design.smoothness(bound) / lipschitz
+        setting = Setting("bcd", ratio, self.n_blocks, max_delay)
+        self._rule, self._delay_bound = policy.start(setting), policy.delay_bound(setting)
+        self.step_unit = policy.h / (lipschitz or 1.0)
+        self._part = ColumnPart(problem, policy.h, policy.exact, lipschitz)
+
+    def _count_blocks(self, n_blocks, columns):
+        if n_blocks != "auto":
+            return int(min(n_blocks, max(1, len(columns))))
+        entries = int(self._sizes[columns].sum())
+        full = self.problem.design.is_full()
+        needed = len(columns) / WIDEST_FULL_BLOCK if full else entries / MOST_ENTRIES
+        wanted = max(2 * self.n_workers if self.n_workers > 1 else 1, int(np.ceil(needed)))
+        return min(wanted, max(1, len(columns)))
+
+    @property
+    def n_updates(self):
+        """Writes so far, zero steps included."""
+        return self._tracker.update
+
+    def snapshot(self):
+        """The iterate now."""
+        return Snapshot(self.w.copy(), self.b)
+
+    # -- ask ---------------------------------------------------------------------------------------
+
+    def ask(self, worker):
+        """Hand out a certificate when one is due, else a block."""
+        if not self.inline and not self._certifying and self._gate.due:
+            self._certifying = True
+            return self._task("certificate", worker, -1, (self.w.copy(), self.b, self.z))
+        number = self._pick(worker)
+        if number is None:
+            return None
+        index = self._blocks[number]
+        payload = ((self._generation, number), index, self.w[index], self.gradient)
+        task = self._task("gradient" if self._prox_form else "direction", worker, number, payload)
+        if not self._prox_form:
+            self._in_flight[number] = self._generation
+        return task
+
+    def _task(self, kind, worker, block, payload):
+        self._clock += 1
+        return Task(kind, worker, self._tracker.stamp(), self._clock, block, payload)
+
+    def _pick(self, worker):
+        n = len(self._blocks)
+        if self._prox_form or n == 0:
+            if n == 0:
+                return None
+            free = range(n)
+        elif any(generation != self._generation for generation in self._in_flight.values()):
+            return None
+        else:
+            free = [j for j in range(n) if j not in self._in_flight]
+        if not free:
+            return None
+        if self._random:
+            return free[self._streams[worker].integers(len(free))]
+        number = min(free, key=lambda j: (j - self._turn) % n)
+        self._turn = (number + 1) % n
+        return number
+
+    def drop(self, task):
+        """Forget a task that will never be told."""
+        if task.kind == "certificate":
+            self._certifying = False
+        else:
+            self._in_flight.pop(task.block, None)
+
+    # -- tell --------------------------------------------------------------------------------------
+
+    def tell(self, arrivals):
+        """Write every arrival in turn."""
+        events = []
+        for task, result in arrivals:
+            self._clock += 1
+            if task.kind == "certificate":
+                self._certifying = False
+                self.touched += self.problem.pass_size // 2
+                events.append(self._digest(result, task))
+                continue
+            write = self._write_prox if self._prox_form else self._write_theta
+            events.append(self._count(task, *write(task, result)))
+            if self.inline and self._gate.due:
+                certificate = self.problem.certify(self.w.copy(), self.b, self.z)
+                self.touched += self.problem.pass_size // 2
+                events.append(self._digest(certificate))
+        return events
+
+    def _count(self, task, delay, step, slope, touched):
+        self.touched += touched
+        if self._delay_bound is not None and delay > self._delay_bound:
+            self.over_bound += 1
+        if task.payload[0][0] == self._generation:
+            self._gate.visit(task.block, slope, touched)
+        arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked)
+        index = self._tracker.update
+        self._tracker.advance(step)
+        return Update(index, delay, step * self.step_unit, "descent", self._clock, (arrival,))
+
+    def _write_theta(self, task, direction):
+        self._in_flight.pop(task.block, None)
+        delay, window = self._tracker.measure(task.stamp)
+        problem, index = self.problem, task.payload[1]
+        if self.step_size.exact:
+            step, slope, self.z, self.gradient = exact_step(problem, self.z, self.gradient, direction)
+            theta = step
+        else:
+            step, slope = self._rule(delay, window), direction.slope
+            theta = min(1.0, step) * direction.damping
+            if theta > 0.0:
+                self.z = self.z + theta * direction.v
+                self.gradient = problem.loss.gradient(problem.y, self.z)
+        if theta > 0.0:
+            full = theta == 1.0
+            self.w[index] = direction.new if full else self.w[index] + theta * direction.move
+            self.b += theta * direction.shift
+            self._settle(1e-2 * theta * slope if self.step_size.exact else 0.0)
+        return delay, step, slope, direction.touched
+
+    def _write_prox(self, task, result):
+        correlations, touched = result
+        delay, window = self._tracker.measure(task.stamp)
+        problem, (key, index, _, _) = self.problem, task.payload
+        step = self._rule(delay, window)
+        length = step * self.step_unit
+        old = self.w[index]
+        new = problem.penalty.prox(old + length * correlations, length)
+        move, slope = new - old, np.inf
+        if move.any():
+            block = self._part.block(key, index)
+            self.z = self.z + block.design.mul(move)
+            self.gradient = problem.loss.gradient(problem.y, self.z)
+            self.w[index] = new
+            touched += block.design.size
+            self._settle(0.0)
+        if length > 0.0:
+            slope = float(move @ move) / length
+        return delay, step, slope, touched
+
+    def _settle(self, worth):
+        """Renew the intercept when that lowers the objective by more than ``worth``."""
+        problem = self.problem
+        if not problem.fit_intercept or problem.loss.quadratic:
+            return
+        slope = problem.weights @ self.gradient
+        move = problem.intercept_move(self.gradient)
+        if abs(slope * move) <= max(2.0 * worth, 1e-30):
+            return
+        self.b += move
+        self.z = self.z + move
+        self.gradient = problem.loss.gradient(problem.y, self.z)
+
+    # -- certificates ------------------------------------------------------------------------------
+
+    def _digest(self, certificate, task=None):
+        self.lower_bound = max(self.lower_bound, certificate.dual)
+        grown = self.working_set and self._grow(certificate)
+        self._gate.reset(len(self._blocks), grown)
+        worker, asked = (-1, -1) if task is None else (task.worker, task.asked)
+        update = self._tracker.update if task is None else task.stamp.update
+        return Certified(certificate, self.lower_bound, update, worker, asked, self._clock)
+
+    def _grow(self, certificate):
+        active = choose_columns(self.problem.penalty, self.w, certificate, self._active)
+        if active is None:
+            return False
+        self._active, self._turn = active, 0
+        self._generation += 1
+        if self._bounds is None:
+            self._blocks = partition(active, self._sizes, self._count_blocks("auto", active))
+        else:
+            cuts = np.searchsorted(active, self._bounds)
+            self._blocks = [block for block in np.split(active, cuts) if len(block)]
+        return True

@@ -1,0 +1,101 @@
+"""The exact step: the best length along a block's direction, measured at the write.
+
+Let ``phi(theta)`` be the loss at ``z + theta v`` plus the penalty, its l1 part bounded by convexity:
+``phi'(theta) = <weights * loss'(z + theta v), v> + change + theta l2 |d|^2``. For the squared loss the
+minimiser over [0, 1] is closed. For other losses Newton's length is tried; it is kept if ``phi`` still
+falls there, else it is shortened, never below the length ``theta_0`` that a quadratic lying above the
+loss proves safe. Since ``phi`` is convex, the objective falls by at least ``theta_0 s / 2``,
+``s = -phi'(0)``, whatever was written since the direction was computed.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Direction(NamedTuple):
+    """A block's full step and what it does to the margins."""
+
+    new: np.ndarray
+    """Coefficients of the block after the full step, shape (k,)."""
+
+    move: np.ndarray
+    """The full step ``new - old``, shape (k,)."""
+
+    v: np.ndarray
+    """Change of the margins, shape (n,)."""
+
+    shift: float
+    """Change of the intercept that is part of ``v``."""
+
+    change: float
+    """``l1 (|new|_1 - |old|_1) + l2 <old, move>``."""
+
+    ridge: float
+    """``l2 |move|^2``."""
+
+    slope: float
+    """Predicted fall per unit of step at the read, ``-phi'(0)`` there."""
+
+    damping: float
+    """Factor that makes an inexact full step as safe as the exact one (see ``blocks``)."""
+
+    touched: int
+    """Stored entries touched to compute it."""
+
+
+def clipped_ratio(slope, size):
+    """``slope / size`` clipped to [0, 1]; for ``size = 0``: 1 if the slope is positive, else 0."""
+    if slope <= 0.0:
+        return 0.0
+    return min(1.0, slope / size) if size > 0.0 else 1.0
+
+
+def exact_step(problem, z, gradient, direction, max_trials=4):
+    """Length of the step, and margins and loss gradient after it.
+
+    Parameters
+    ----------
+    problem : Problem
+    z, gradient : ndarray of shape (n,)
+        Margins and loss gradient now; left as they are.
+    direction : Direction
+    max_trials : int
+        Evaluations of the gradient for losses that are not quadratic.
+
+    Returns
+    -------
+    theta : float
+        In [0, 1].
+    slope : float
+        ``-phi'(0)`` now.
+    z, gradient : ndarray of shape (n,)
+    """
+    loss, y, weights, v = problem.loss, problem.y, problem.weights, direction.v
+
+    def at(theta):
+        z_new = z + theta * v
+        g_new = loss.gradient(y, z_new)
+        return (weights * g_new) @ v + direction.change + theta * direction.ridge, z_new, g_new
+
+    def size(curvature):
+        return (weights * curvature) @ (v * v) + direction.ridge
+
+    slope = -((weights * gradient) @ v + direction.change)
+    if slope <= 0.0:
+        return 0.0, slope, z, gradient
+    theta = clipped_ratio(slope, size(loss.second_derivative(gradient)))
+    rise, z_new, g_new = at(theta)
+    if loss.quadratic:
+        return theta, slope, z_new, g_new
+    safe, trials = None, 1
+    while rise > 0.0 and trials < max_trials:
+        if safe is None:
+            safe = clipped_ratio(slope, size(loss.majorant(z)))
+        if theta <= safe:
+            break
+        last = trials == max_trials - 1
+        theta = safe if last else max(safe, theta * slope / (slope + rise))
+        rise, z_new, g_new = at(theta)
+        trials += 1
+    return theta, slope, z_new, g_new

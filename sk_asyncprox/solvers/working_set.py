@@ -1,0 +1,95 @@
+"""Which columns are active, how they are cut into blocks, and when a certificate is worth its cost."""
+
+import numpy as np
+
+FIRST_COLUMNS = 100
+SHARE_OF_SLOPES = 0.01
+LONGEST_WAIT = 5.0
+"""Passes between two certificates, at most."""
+
+
+def partition(index, sizes, n_blocks):
+    """Cut the columns ``index`` into at most ``n_blocks`` runs of nearly equal work."""
+    if n_blocks <= 1 or len(index) <= 1:
+        return [index] if len(index) else []
+    work = np.cumsum(sizes[index] + 1.0)
+    cuts = np.searchsorted(work, work[-1] * np.arange(1, n_blocks) / n_blocks, side="left") + 1
+    # Every block keeps at least one column, also where a single column outweighs a share.
+    cuts = np.maximum(
+        np.minimum(cuts, len(index) - n_blocks + np.arange(1, n_blocks)), np.arange(1, n_blocks)
+    )
+    return np.split(index, np.maximum.accumulate(cuts))
+
+
+def choose_columns(penalty, w, certificate, active):
+    """Working set of the next round: the support and the worst violators outside it.
+
+    Parameters
+    ----------
+    penalty : ElasticNetPenalty
+    w : ndarray of shape (p,)
+        Coefficients now.
+    certificate : Certificate
+        Its correlations rank the columns.
+    active : ndarray of int
+        The present working set.
+
+    Returns
+    -------
+    ndarray of int, sorted, or None
+        None when the present set holds all that would be chosen.
+    """
+    violation = penalty.violation(certificate.w, certificate.correlations)
+    support = np.flatnonzero(w)
+    outside = violation > 0.0
+    outside[support] = False
+    candidates = np.flatnonzero(outside)
+    room = max(FIRST_COLUMNS, len(support))
+    if len(candidates) > room:
+        worst = np.argpartition(-violation[candidates], room - 1)[:room]
+        candidates = candidates[worst]
+    chosen = np.union1d(support, candidates)
+    if len(active) and np.isin(chosen, active, assume_unique=True).all():
+        return None
+    return chosen
+
+
+class Gate:
+    """Decides when a certificate is worth a pass over the data.
+
+    The predicted falls of the blocks (``slopes``) tell when the active problem is nearly solved. A step
+    of length zero leaves its slope as large as it was, so it never looks like convergence. After a
+    certificate that has neither ended the run nor changed the working set, the next one waits for twice
+    the work.
+
+    Parameters
+    ----------
+    pass_size : int
+        Stored entries of one pass.
+    n_blocks : int
+        Active blocks.
+    """
+
+    def __init__(self, pass_size, n_blocks):
+        self._pass_size, self._wait = pass_size, 0.0
+        self.reset(n_blocks, grown=True)
+        self.due = True
+
+    def reset(self, n_blocks, grown):
+        """A certificate has arrived, with or without a new working set."""
+        self._slopes = np.full(n_blocks, np.inf)
+        self._first = self._since = 0.0
+        self._wait = 0.0 if grown else min(max(0.25, 2.0 * self._wait), LONGEST_WAIT)
+        self.due = n_blocks == 0
+
+    def visit(self, block, slope, touched):
+        """A block was written, with its predicted fall and the entries touched."""
+        self._since += touched / self._pass_size
+        if np.isinf(self._slopes[block]):
+            self._first += max(slope, 0.0)
+        self._slopes[block] = max(slope, 0.0)
+        small = self._since >= self._wait and self._slopes.sum() <= SHARE_OF_SLOPES * self._first
+        # A certificate says something new only when every block has had its turn, however late the
+        # worker that holds it; it is not waited for beyond reason.
+        everywhere = np.isfinite(self._slopes).all() or self._since >= 4 * LONGEST_WAIT
+        self.due = self.due or small or (everywhere and self._since >= LONGEST_WAIT)

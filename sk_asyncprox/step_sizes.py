@@ -1,0 +1,246 @@
+"""Step-size policies: configuration objects, usable as estimator parameters.
+
+A policy never changes during a fit. :meth:`StepSize.start` hands out the rule of one run, a function
+of the measured delay and of the steps taken inside the delay's window. Steps and windows are in units
+of the largest safe step ``gamma' = h / L``; the *principle* of delay-adaptive steps [1]_ reads
+
+    0 <= step_k <= max(0, 1 - sum of the steps in the window),      sum of the steps = infinity.
+
+References
+----------
+.. [1] X. Wu, S. Magnússon, H. R. Feyzmahdavian, M. Johansson. Delay-adaptive step-sizes for
+   asynchronous learning. ICML 2022.
+"""
+
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+
+class Setting(NamedTuple):
+    """What a policy may know of the run it is started for."""
+
+    solver: str
+    """``"bcd"`` or ``"piag"``."""
+
+    smoothness_ratio: float = 1.0
+    """Constant of the whole smooth part over the constant the steps are scaled by."""
+
+    n_blocks: int = 1
+    """Number of blocks (bcd)."""
+
+    max_delay: int | None = None
+    """Largest delay of the trace, when it is known in advance (simulated runs)."""
+
+
+class StepSize(BaseEstimator):
+    """Base of the policies; see the module's text for the units."""
+
+    solvers = ("bcd", "piag")
+    """Solvers that can serve the policy."""
+
+    can_be_zero = False
+    """Whether a step of length zero is possible (then blocks are drawn at random)."""
+
+    exact = False
+    """Whether the step is measured on the objective instead of derived from the delay."""
+
+    h = 1.0
+
+    def start(self, setting):
+        """Check the parameters and return the rule ``(delay, window) -> step`` of one run.
+
+        Parameters
+        ----------
+        setting : Setting
+            Facts of the run.
+
+        Returns
+        -------
+        rule : callable
+            Maps the delay (int, in writes) and the window sum (float) to the step, both in units
+            of ``gamma'``.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range or the solver cannot serve the policy.
+        """
+        if setting.solver not in self.solvers:
+            raise ValueError(
+                f"step_size {type(self).__name__} cannot be served by solver {setting.solver!r}; "
+                f"it needs solver {' or '.join(map(repr, self.solvers))}."
+            )
+        return self._rule(setting)
+
+    def delay_bound(self, setting):
+        """Delay up to which the rule is safe; None when it is safe for every delay."""
+        return None
+
+    def _check(self, name, low, high, *, closed=False):
+        value = getattr(self, name)
+        inside = isinstance(value, Real) and low < value and (value <= high if closed else value < high)
+        if not inside:
+            raise ValueError(
+                f"{type(self).__name__}({name}={value!r}): {name} must be a number in "
+                f"({low}, {high}{']' if closed else ')'}."
+            )
+
+
+class Adaptive1(StepSize):
+    """Adaptive 1: a fixed share of what the principle leaves.
+
+    ``gamma_k = alpha * max(0, gamma' - sum of the window's steps)``.
+
+    Parameters
+    ----------
+    alpha : float, default=0.9
+        Share taken, in (0, 1].
+    h : float, default=0.99
+        Safety factor of ``gamma' = h / L``, in (0, 1).
+    """
+
+    can_be_zero = True
+
+    def __init__(self, alpha=0.9, h=0.99):
+        self.alpha = alpha
+        self.h = h
+
+    def _rule(self, setting):
+        self._check("alpha", 0, 1, closed=True)
+        self._check("h", 0, 1)
+        alpha = self.alpha
+        return lambda delay, window: alpha * max(0.0, 1.0 - window)
+
+
+class Adaptive2(StepSize):
+    """Adaptive 2: the step of the delay that really happened, where the principle allows it.
+
+    ``gamma_k = gamma' / (delay + 1)`` if that is at most ``gamma'`` less the window, else 0.
+
+    Parameters
+    ----------
+    h : float, default=0.99
+        Safety factor of ``gamma' = h / L``, in (0, 1).
+    """
+
+    can_be_zero = True
+
+    def __init__(self, h=0.99):
+        self.h = h
+
+    def _rule(self, setting):
+        self._check("h", 0, 1)
+        total = 0.0
+
+        def rule(delay, window):
+            nonlocal total
+            step = 1.0 / (delay + 1)
+            # A constant delay meets the test with equality, which rounding must not turn into zeros.
+            slack = 1e-12 + (delay + 2) * np.finfo(float).eps * max(1.0, total)
+            step = step if step <= 1.0 - window + slack else 0.0
+            total += step
+            return step
+
+        return rule
+
+
+class FixedStep(StepSize):
+    """Fixed step derived from a bound on the delay, for comparison.
+
+    Parameters
+    ----------
+    max_delay : int or None, default=None
+        The bound. None takes the trace's largest delay in a simulated run and is refused elsewhere.
+    rule : {"sun", "davis", "principle"}, default="sun"
+        ``"sun"``: ``h / (L (max_delay + 1/2))`` [1]_; ``"principle"``: ``h / (L (max_delay + 1))``;
+        ``"davis"`` (bcd): ``h / (Lhat + 2 L max_delay / sqrt(n_blocks))`` [2]_ with ``L`` the constant
+        of the whole smooth part and ``Lhat`` that of the blocks.
+    h : float, default=0.99
+        Safety factor, in (0, 1).
+
+    References
+    ----------
+    .. [1] T. Sun, Y. Sun, D. Li, Q. Liao. General proximal incremental aggregated gradient
+       algorithms. NeurIPS 2019.
+    .. [2] D. Davis. The asynchronous PALM algorithm for nonsmooth nonconvex problems. 2016.
+    """
+
+    def __init__(self, max_delay=None, rule="sun", h=0.99):
+        self.max_delay = max_delay
+        self.rule = rule
+        self.h = h
+
+    def _rule(self, setting):
+        self._check("h", 0, 1)
+        bound = self.delay_bound(setting)
+        if bound is None:
+            raise ValueError(
+                "FixedStep(max_delay=None) needs a simulated run whose trace tells the largest delay; "
+                "give max_delay, or use Adaptive1, which needs no bound."
+            )
+        if not isinstance(bound, Integral) or bound < 0:
+            raise ValueError(f"FixedStep(max_delay={bound!r}): max_delay must be an integer >= 0.")
+        if self.rule == "sun":
+            step = 1.0 / (bound + 0.5)
+        elif self.rule == "principle":
+            step = 1.0 / (bound + 1.0)
+        elif self.rule == "davis" and setting.solver == "bcd":
+            step = 1.0 / (1.0 + 2.0 * setting.smoothness_ratio * bound / np.sqrt(setting.n_blocks))
+        elif self.rule == "davis":
+            raise ValueError("FixedStep(rule='davis') is a rule for solver 'bcd', not for 'piag'.")
+        else:
+            raise ValueError(f"FixedStep(rule={self.rule!r}): rule must be 'sun', 'davis' or 'principle'.")
+        return lambda delay, window: step
+
+    def delay_bound(self, setting):
+        """The given bound, or the largest delay of the trace."""
+        return setting.max_delay if self.max_delay is None else self.max_delay
+
+
+class NaiveStep(StepSize):
+    """``gamma_k = c gamma' / (delay + b)``, which looks adaptive and is not safe.
+
+    It diverges for some bounded delays (for instance ``delay = k mod T`` with ``T`` large), because
+    the steps inside a window may sum to more than ``gamma'``. For teaching.
+
+    Parameters
+    ----------
+    c, b : float, default=1.0
+        Positive constants.
+    """
+
+    def __init__(self, c=1.0, b=1.0):
+        self.c = c
+        self.b = b
+
+    def _rule(self, setting):
+        self._check("c", 0, np.inf)
+        self._check("b", 0, np.inf)
+        c, b = self.c, self.b
+        return lambda delay, window: c / (delay + b)
+
+
+class ExactStep(StepSize):
+    """The best step along the block's direction, measured on the objective at the write.
+
+    It asks what the delay has done instead of how long it was: whatever was written in between, the
+    objective does not rise, and no constant and no bound is needed. Serves solver ``"bcd"``.
+    """
+
+    solvers = ("bcd",)
+    exact = True
+
+    def _rule(self, setting):
+        return lambda delay, window: 1.0
+
+
+STEP_SIZES = {
+    "adaptive1": Adaptive1,
+    "adaptive2": Adaptive2,
+    "fixed": FixedStep,
+    "exact": ExactStep,
+}
+"""Names accepted for ``step_size``; :class:`NaiveStep` diverges on purpose and has none."""
