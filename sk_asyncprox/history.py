@@ -2,7 +2,9 @@
 
 import numpy as np
 
-ARRIVALS = np.dtype([("update", "i8"), ("worker", "i4"), ("block", "i4"), ("stamp", "i8"), ("asked", "i8")])
+ARRIVALS = np.dtype(
+    [("update", "i8"), ("worker", "i4"), ("block", "i4"), ("stamp", "i8"), ("asked", "i8"), ("told", "i8")]
+)
 UPDATES = np.dtype(
     [
         ("update", "i8"),
@@ -10,7 +12,6 @@ UPDATES = np.dtype(
         ("delay", "i8"),
         ("step", "f8"),
         ("phase", "U12"),
-        ("told", "i8"),
     ]
 )
 CERTIFICATES = np.dtype(
@@ -42,10 +43,10 @@ class History:
     Attributes
     ----------
     arrivals : ndarray
-        Structured columns ``update, worker, block, stamp, asked``: which result went into which
+        Structured columns ``update, worker, block, stamp, asked, told``: which result went into which
         update, and at which write its point was read. PIAG may have several arrivals per update.
     updates : ndarray
-        Structured columns ``update, time, delay, step, phase, told``. Times are seconds since the start
+        Structured columns ``update, time, delay, step, phase``. Times are seconds since the start
         of the run, or the trace's virtual time. Steps are step lengths ``gamma``; for the exact step,
         the share ``theta`` of the full step.
     certificates : ndarray
@@ -88,9 +89,9 @@ class History:
         """Record a write."""
         if self.record is None:
             return
-        self._updates.append((update.index, now, update.delay, update.step, update.phase, update.told))
+        self._updates.append((update.index, now, update.delay, update.step, update.phase))
         for a in update.arrivals:
-            self._arrivals.append((update.index, a.worker, a.block, a.stamp, a.asked))
+            self._arrivals.append((update.index, a.worker, a.block, a.stamp, a.asked, a.told))
 
     def add_certificate(self, certified, now, passes):
         """Record a certificate."""

@@ -43,7 +43,7 @@ class Problem:
         Targets as the loss wants them.
     loss, penalty : objects of :mod:`sk_asyncprox.losses` and :mod:`sk_asyncprox.penalties`
     sample_weight : ndarray of shape (n,) or None
-        Non-negative, with a positive sum.
+        Non-negative, with a positive sum; rows of weight zero are left out.
     fit_intercept : bool
         Whether ``b`` is free; otherwise it is 0.
     rows : bool
@@ -59,11 +59,13 @@ class Problem:
 
     def __init__(self, X, y, loss, penalty, sample_weight=None, fit_intercept=True, rows=False):
         self.loss, self.penalty, self.fit_intercept = loss, penalty, fit_intercept
-        n = X.shape[0]
-        weights = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        self.weights = weights / weights.sum()
-        self.uniform = sample_weight is None or bool(np.all(weights == weights[0]))
+        weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, np.float64)
         self.y = np.asarray(y, dtype=np.float64)
+        used = weights > 0
+        if not used.all():
+            X, self.y, weights = X[used], self.y[used], weights[used]
+        self.weights = weights / weights.sum()
+        self.uniform = bool(np.all(weights == weights[0]))
         self.design, self.offset = design_of(X, self.weights, rows=rows, centred=fit_intercept)
 
     @property

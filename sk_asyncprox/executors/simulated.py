@@ -41,7 +41,7 @@ class Simulated(BaseEstimator):
         list of Task
             Tasks in flight at the end.
         """
-        held = {}
+        held, idle = {}, 0
         with fast_calls():
             for now, asks, tells in self.trace.events():
                 for worker in asks:
@@ -50,6 +50,9 @@ class Simulated(BaseEstimator):
                         held[worker] = task
                 tasks = [held.pop(worker) for worker in tells if worker in held]
                 arrivals = [(task, solver.work(solver.parts[task.worker], task)) for task in tasks]
+                idle = 0 if arrivals or held else idle + 1
+                if idle > 2 * self.trace.n_workers:
+                    raise RuntimeError("The solver has nothing to do and nothing is in flight.")
                 if arrivals and on_events(solver.tell(arrivals), now):
                     break
         return list(held.values())

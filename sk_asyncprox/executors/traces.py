@@ -140,9 +140,9 @@ def _integer_delays(delays):
         raw = np.asarray(delays, dtype=float)
     except (TypeError, ValueError):
         raise ValueError("A trace needs integer delays.") from None
-    raw = raw.reshape(len(raw), -1) if raw.ndim else raw.reshape(0, 1)
-    if raw.size == 0:
+    if raw.ndim not in (1, 2) or raw.size == 0:
         raise ValueError("A trace needs at least one row of delays.")
+    raw = raw.reshape(len(raw), -1)
     if not np.all(np.isfinite(raw)) or np.any(raw != np.round(raw)):
         raise ValueError("A trace needs integer delays.")
     if raw.min() < 0:
@@ -250,10 +250,9 @@ class _Recorded:
 
     def __init__(self, history):
         self.asks, self.tells, self.times = {}, defaultdict(list), {}
-        told = dict(zip(history.updates["update"], history.updates["told"], strict=True))
         when = dict(zip(history.updates["update"], history.updates["time"], strict=True))
         for row in history.arrivals:
-            self._add(row["worker"], row["asked"], told[row["update"]], when[row["update"]])
+            self._add(row["worker"], row["asked"], row["told"], when[row["update"]])
         for row in history.certificates:
             if row["worker"] >= 0:
                 self._add(row["worker"], row["asked"], row["told"], row["time"])

@@ -50,6 +50,7 @@ class Arrival(NamedTuple):
     block: int
     stamp: int
     asked: int
+    told: int
 
 
 class Update(NamedTuple):
@@ -58,8 +59,7 @@ class Update(NamedTuple):
     index: int
     delay: int
     step: float
-    phase: int
-    told: int
+    phase: str
     arrivals: tuple[Arrival, ...]
 
 

@@ -102,6 +102,7 @@ class AsyncBCD:
         self._gate = Gate(problem.pass_size, len(self._blocks))
         self._certifying, self.lower_bound = False, -np.inf
         self._active = np.empty(0, dtype=int) if working_set else everything
+        self._pending = [self._certify()] if inline else []
 
     def _choose_constants(self, metric, blocks, max_delay):
         problem, policy = self.problem, self.step_size
@@ -185,20 +186,17 @@ class AsyncBCD:
 
     def tell(self, arrivals):
         """Write every arrival in turn."""
-        events = []
+        events, self._pending = self._pending, []
         for task, result in arrivals:
             self._clock += 1
             if task.kind == "certificate":
                 self._certifying = False
-                self.touched += self.problem.pass_size // 2
                 events.append(self._digest(result, task))
                 continue
             write = self._write_prox if self._prox_form else self._write_theta
             events.append(self._count(task, *write(task, result)))
             if self.inline and self._gate.due:
-                certificate = self.problem.certify(self.w.copy(), self.b, self.z)
-                self.touched += self.problem.pass_size // 2
-                events.append(self._digest(certificate))
+                events.append(self._certify())
         return events
 
     def _count(self, task, delay, step, slope, touched):
@@ -207,10 +205,10 @@ class AsyncBCD:
             self.over_bound += 1
         if task.payload[0][0] == self._generation:
             self._gate.visit(task.block, slope, touched)
-        arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked)
+        arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
         index = self._tracker.update
         self._tracker.advance(step)
-        return Update(index, delay, step * self.step_unit, "descent", self._clock, (arrival,))
+        return Update(index, delay, step * self.step_unit, "descent", (arrival,))
 
     def _write_theta(self, task, direction):
         self._in_flight.pop(task.block, None)
@@ -267,7 +265,11 @@ class AsyncBCD:
 
     # -- certificates ------------------------------------------------------------------------------
 
+    def _certify(self):
+        return self._digest(self.problem.certify(self.w.copy(), self.b, self.z))
+
     def _digest(self, certificate, task=None):
+        self.touched += self.problem.pass_size // 2
         self.lower_bound = max(self.lower_bound, certificate.dual)
         grown = self.working_set and self._grow(certificate)
         self._gate.reset(len(self._blocks), grown)

@@ -103,7 +103,7 @@ class PIAG:
         self._missing = n_shards
         self._aggregate, self._aggregate_b = np.zeros_like(self.w), 0.0
         self.touched, self.over_bound, self._clock = 0, 0, 0
-        self._asked_shards = set()
+        self._asked_shards, self._fresh = set(), []
         self._certifying, self.lower_bound = False, -np.inf
         self._wait, self._since, self._due = 1, 0, True
 
@@ -178,16 +178,19 @@ class PIAG:
     def tell(self, arrivals):
         """Renew the table; one proximal step for all the arrivals together."""
         self._clock += 1
-        events, fresh = [], []
+        events = []
         for task, result in arrivals:
             if task.kind == "certificate":
                 self._certifying = False
                 events.append(self._digest(result, task))
             else:
                 self._renew(task, result)
-                fresh.append(Arrival(task.worker, task.block, task.stamp.update, task.asked))
-        if fresh and self._missing == 0:
-            events.append(self._step(tuple(fresh)))
+                self._fresh.append(
+                    Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
+                )
+        if self._fresh and self._missing == 0:
+            events.append(self._step(tuple(self._fresh)))
+            self._fresh = []
             if self.inline and self._due:
                 events.append(self._digest(self.problem.certify(self.w, self.b)))
         return events
@@ -224,7 +227,7 @@ class PIAG:
             self.b -= length * self._intercept_scale * self._aggregate_b
         index = self._tracker.update
         self._tracker.advance(step)
-        return Update(index, delay, length, "descent", self._clock, arrivals)
+        return Update(index, delay, length, "descent", arrivals)
 
     def _digest(self, certificate, task=None):
         self.touched += self.problem.pass_size

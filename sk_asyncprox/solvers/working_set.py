@@ -4,7 +4,7 @@ import numpy as np
 
 FIRST_COLUMNS = 100
 SHARE_OF_SLOPES = 0.01
-LONGEST_WAIT = 5.0
+LONGEST_WAIT = 20.0
 """Passes between two certificates, at most."""
 
 
@@ -37,7 +37,7 @@ def choose_columns(penalty, w, certificate, active):
     Returns
     -------
     ndarray of int, sorted, or None
-        None when the present set holds all that would be chosen.
+        Never empty; None when the present set holds all that would be chosen.
     """
     violation = penalty.violation(certificate.w, certificate.correlations)
     support = np.flatnonzero(w)
@@ -49,6 +49,8 @@ def choose_columns(penalty, w, certificate, active):
         worst = np.argpartition(-violation[candidates], room - 1)[:room]
         candidates = candidates[worst]
     chosen = np.union1d(support, candidates)
+    if len(chosen) == 0:
+        chosen = np.array([np.argmax(penalty.pull(certificate.correlations))])
     if len(active) and np.isin(chosen, active, assume_unique=True).all():
         return None
     return chosen
@@ -91,5 +93,5 @@ class Gate:
         small = self._since >= self._wait and self._slopes.sum() <= SHARE_OF_SLOPES * self._first
         # A certificate says something new only when every block has had its turn, however late the
         # worker that holds it; it is not waited for beyond reason.
-        everywhere = np.isfinite(self._slopes).all() or self._since >= 4 * LONGEST_WAIT
+        everywhere = np.isfinite(self._slopes).all() or self._since >= 2 * LONGEST_WAIT
         self.due = self.due or small or (everywhere and self._since >= LONGEST_WAIT)

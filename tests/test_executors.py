@@ -1,0 +1,236 @@
+"""Traces, the simulator and the threads; histories and their replay."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from joblib import parallel_config
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from sk_asyncprox import Lasso, LogisticRegression
+from sk_asyncprox.executors import Simulated, Threads, Trace
+from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, FixedStep
+
+LOGS = Path(__file__).parents[2] / "shared" / "delays"
+
+
+def data(n=120, p=40, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    return X, X[:, :5].sum(axis=1) + 0.5 * rng.standard_normal(n)
+
+
+def delays_of(trace, n):
+    """Delays that the schedule gives when every tell is one write."""
+    reads, delays, k = {}, [], 0
+    for _, asks, tells in trace.events():
+        for worker in asks:
+            assert worker not in reads, "a worker reads while it holds a task"
+            reads[worker] = k
+        for worker in tells:
+            delays.append(k - reads.pop(worker))
+            k += 1
+        if k >= n:
+            return np.array(delays[:n])
+
+
+@pytest.mark.parametrize("log", [[0, 1, 2, 3], [5], [0, 0, 4, 1, 0, 7], list(range(30))])
+def test_one_column_traces_give_back_their_delays(log):
+    trace = Trace.from_delays(log)
+    k = np.arange(200)
+    expected = np.minimum(np.array(log)[k % len(log)], k)
+    assert_array_equal(delays_of(trace, 200), expected)
+    assert trace.max_delay == max(log)
+
+
+@pytest.mark.parametrize("name", ["BCD_Adaptive1_RCV1", "BCD_Adaptive1_MNIST", "BCD_sun_RCV1"])
+def test_real_logs_of_one_column_need_eight_workers(name):
+    path = LOGS / f"{name}.csv"
+    if not path.exists():
+        pytest.skip("the authors' logs are not here")
+    trace = Trace.from_delays(path)
+    log = np.loadtxt(path, dtype=int)
+    assert trace.n_workers == 8
+    assert_array_equal(delays_of(trace, len(log)), np.minimum(log, np.arange(len(log))))
+
+
+@pytest.mark.parametrize("name", ["PIAG_Adaptive1_RCV1", "PIAG_Adaptive1_MNIST", "PIAG_sun_MNIST"])
+def test_real_logs_of_eight_columns_give_back_the_ages(name):
+    path = LOGS / f"{name}.csv"
+    if not path.exists():
+        pytest.skip("the authors' logs are not here")
+    log = np.loadtxt(path, dtype=int, delimiter=",")
+    stamps = np.zeros(8, dtype=int)
+    reads = np.zeros(8, dtype=int)
+    for k, (_, asks, tells) in enumerate(islice(Trace.from_delays(path).events(), len(log))):
+        reads[asks] = k
+        stamps[tells] = reads[tells]
+        assert_array_equal(k - stamps, log[k])
+    X, y = data(p=10)
+    model = Lasso(alpha=0.1, solver="piag", executor=Simulated(Trace.from_delays(path)), tol=1e-8).fit(X, y)
+    measured = model.history_.updates["delay"]
+    assert_array_equal(measured, log.max(axis=1)[np.arange(len(measured)) % len(log)])
+
+
+def test_constant_trace_is_a_round_robin():
+    delays = delays_of(Trace.constant(5), 60)
+    assert_array_equal(delays, np.minimum(np.arange(60), 4))
+
+
+def test_slow_workers_have_long_delays_and_the_mean_is_kept():
+    trace = Trace.from_service_times([1.0, 1.0, 1.0, 8.0], random_state=1)
+    delays = delays_of(trace, 20_000)
+    assert delays.mean() == pytest.approx(3.0, rel=0.02)
+    assert delays.max() > 40
+    assert_array_equal(delays_of(trace, 500), delays[:500])
+
+
+def test_equal_deterministic_service_times_arrive_together():
+    trace = Trace.from_service_times(2.0, 3, distribution="deterministic")
+    for i, (now, asks, tells) in enumerate(islice(trace.events(), 4)):
+        assert (now, asks, tells) == (2.0 * (i + 1), [0, 1, 2], [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Trace.from_delays([0, -1]), "Row 1 .* negative delay, a read from the future"),
+        (lambda: Trace.from_delays([0.5]), "integer delays"),
+        (lambda: Trace.from_delays(["a"]), "integer delays"),
+        (lambda: Trace.from_delays([]), "at least one row"),
+        (lambda: Trace.from_delays([[0, 0], [1, 1]]), "Row 1 .* renews no worker"),
+        (
+            lambda: Trace.from_delays([[0, 0], [0, 1], [1, 2], [2, 0], [2, 2]]),
+            "renews no worker|last arrival",
+        ),
+        (lambda: Trace.constant(0), "positive integer"),
+        (lambda: Trace.from_service_times(1.0), "n_workers"),
+        (lambda: Trace.from_service_times([1.0, -1.0]), "positive and finite"),
+        (lambda: Trace.from_service_times([1.0], 2), "1 entries for n_workers=2"),
+        (lambda: Trace.from_service_times(1.0, 2, distribution="cauchy"), "distribution must be one of"),
+    ],
+)
+def test_bad_traces_say_why(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("solver", ["bcd", "piag"])
+def test_simulated_runs_are_bit_equal(solver):
+    X, y = data()
+    executor = Simulated(Trace.from_service_times(1.0, 6))
+    model = Lasso(alpha=0.05, solver=solver, executor=executor, tol=1e-8)
+    one, two = clone(model).fit(X, y), clone(model).fit(X, y)
+    assert_array_equal(one.coef_, two.coef_)
+    assert_array_equal(one.history_.updates, two.history_.updates)
+    assert one.history_.executor == "Simulated"
+
+
+@pytest.mark.parametrize(
+    ("solver", "step_size"),
+    [("bcd", "exact"), ("bcd", Adaptive1()), ("bcd", Adaptive2()), ("piag", "adaptive1")],
+)
+@pytest.mark.parametrize("n_jobs", [2, 4])
+@pytest.mark.parametrize("kind", ["regression", "classification"])
+@pytest.mark.filterwarnings("ignore:.*max_iter was reached:sklearn.exceptions.ConvergenceWarning")
+def test_a_threaded_run_is_replayed_from_its_history(solver, step_size, n_jobs, kind):
+    X, y = data(n=300, p=80)
+    settings = {"solver": solver, "step_size": step_size, "tol": 1e-6, "max_iter": 100, "record": "iterates"}
+    if kind == "regression":
+        model = Lasso(alpha=0.05, **settings)
+    else:
+        model, y = LogisticRegression(C=1.0, l1_ratio=1.0, **settings), y > 0
+    live = clone(model).set_params(n_jobs=n_jobs).fit(X, y)
+    again = clone(model).set_params(executor=Simulated(Trace.from_history(live.history_))).fit(X, y)
+    assert_array_equal(live.history_.arrivals, again.history_.arrivals)
+    assert_array_equal(live.history_.updates["delay"], again.history_.updates["delay"])
+    if step_size == "exact":
+        assert_allclose(live.history_.updates["step"], again.history_.updates["step"], atol=1e-10)
+    else:
+        assert_array_equal(live.history_.updates["step"], again.history_.updates["step"])
+    assert_allclose(live.coef_, again.coef_, atol=1e-10)
+    assert_allclose(live.history_.iterates["objective"], again.history_.iterates["objective"], rtol=1e-10)
+    assert live.n_updates_ == again.n_updates_
+
+
+def test_an_unrecorded_run_cannot_be_replayed():
+    model = Lasso(alpha=0.1, record=None).fit(*data())
+    assert len(model.history_.updates) == len(model.history_.arrivals) == 0
+    assert model.n_updates_ > 0
+    with pytest.raises(ValueError, match="not recorded"):
+        Trace.from_history(model.history_)
+
+
+def test_a_trace_for_the_other_solver_is_refused():
+    X, y = data()
+    with pytest.raises(ValueError, match="schedule for solver 'bcd' and does not fit solver 'piag'"):
+        Lasso(solver="piag", executor=Simulated(Trace.from_delays([0, 1, 2]))).fit(X, y)
+    with pytest.raises(ValueError, match="schedule for solver 'piag' and does not fit solver 'bcd'"):
+        Lasso(executor=Simulated(Trace.from_delays([[0, 0], [0, 1]]))).fit(X, y)
+
+
+def test_fixed_step_takes_the_bound_from_the_trace():
+    X, y = data()
+    trace = Trace.from_delays(np.random.default_rng(0).integers(0, 9, 100))
+    model = Lasso(alpha=0.1, step_size=FixedStep(rule="principle"), n_blocks=20, executor=Simulated(trace))
+    model.fit(X, y)
+    assert_allclose(model.history_.updates["step"], 0.99 / (trace.max_delay + 1))
+    assert model.history_.n_over_bound == 0
+
+
+def test_history_columns_and_frame():
+    X, y = data()
+    model = Lasso(alpha=0.05, record="iterates", n_jobs=2, n_blocks=6).fit(X, y)
+    history = model.history_
+    updates, arrivals, certificates = history.updates, history.arrivals, history.certificates
+    assert_array_equal(updates["update"], np.arange(model.n_updates_))
+    assert_array_equal(arrivals["update"], updates["update"])
+    assert_array_equal(updates["update"] - arrivals["stamp"], updates["delay"])
+    assert np.all(np.diff(updates["time"]) >= 0)
+    assert set(arrivals["worker"]) <= {0, 1}
+    assert set(updates["phase"]) == {"descent"}
+    assert certificates["gap"][-1] <= 1e-4 * y.var()
+    iterates = history.iterates
+    assert np.all(iterates["objective"][1:] <= iterates["objective"][:-1] * (1 + 1e-12))
+    assert iterates["objective"][-1] >= model.objective_ - model.dual_gap_ - 1e-12
+    pandas = pytest.importorskip("pandas")
+    frame = history.to_frame()
+    assert isinstance(frame, pandas.DataFrame)
+    assert len(frame) == model.n_updates_
+    assert {"update", "time", "delay", "step", "phase", "worker", "block", "stamp"} <= set(frame.columns)
+    assert "History of bcd" in repr(history)
+
+
+def test_iterates_are_thinned():
+    X, y = data()
+    executor = Simulated(Trace.from_service_times(1.0, 8))
+    model = Lasso(alpha=0.1, solver="piag", executor=executor, record="iterates", tol=1e-7).fit(X, y)
+    assert model.n_updates_ > 1000
+    assert 64 <= len(model.history_.iterates) <= 256
+
+
+@pytest.mark.parametrize("executor", [Threads(), Simulated(Trace.constant(3))])
+def test_executors_are_cloned(executor):
+    X, y = data()
+    copy = clone(Lasso(alpha=0.1, executor=executor)).fit(X, y)
+    assert type(copy.executor) is type(executor)
+
+
+def test_joblib_context_is_respected():
+    X, y = data()
+    with parallel_config("threading", n_jobs=3):
+        assert Lasso(alpha=0.1).fit(X, y).history_.n_workers == 3
+    assert Lasso(alpha=0.1).fit(X, y).history_.n_workers == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*max_iter was reached:sklearn.exceptions.ConvergenceWarning")
+def test_a_thousand_simulated_workers():
+    X = sp.random(500, 1500, density=0.02, format="csc", random_state=0)
+    y = X @ np.r_[np.ones(10), np.zeros(1490)]
+    executor = Simulated(Trace.from_service_times(1.0, 1000))
+    model = Lasso(alpha=1e-3, executor=executor, n_blocks=1200, max_iter=60).fit(X, y)
+    assert model.history_.n_workers == 1000
+    assert model.history_.updates["delay"][5000:].mean() == pytest.approx(999, rel=0.1)
