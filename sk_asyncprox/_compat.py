@@ -10,12 +10,13 @@ import sklearn
 from sklearn.base import _fit_context
 from sklearn.linear_model import enet_path
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel, SparseCoefMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.fixes import parse_version
 from sklearn.utils.validation import _check_sample_weight
 from threadpoolctl import ThreadpoolController
 
 __all__ = [
+    "HasMethods",
     "Interval",
     "LinearClassifierMixin",
     "LinearModel",
@@ -112,6 +113,8 @@ _QUIET_FILTER = ("ignore", _QUIET_THREAD, Warning, None, 0)
 @contextlib.contextmanager
 def _quiet():
     if not warnings.filters or warnings.filters[0] is not _QUIET_FILTER:
+        with contextlib.suppress(ValueError):
+            warnings.filters.remove(_QUIET_FILTER)
         warnings.filters.insert(0, _QUIET_FILTER)
     _QUIET_THREAD.active = True
     try:
@@ -148,8 +151,17 @@ class _BlasLimit:
         with self._lock:
             self._users -= 1
             if self._users == 0:
+                # threadpoolctl 3.8 heeds only the thread that set the limit, which need not be the
+                # last one out, and remembers it until told.
+                self._release()
                 self._limiter.restore_original_limits()
+                self._release()
                 self._limiter = None
+
+    def _release(self):
+        for library in self._controller.lib_controllers:
+            if hasattr(library, "clear_controlling_thread"):
+                library.clear_controlling_thread(force=True)
 
 
 _BLAS_LIMIT = _BlasLimit()

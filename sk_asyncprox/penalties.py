@@ -46,7 +46,7 @@ class ElasticNetPenalty:
         Beyond it the conjugate is infinite (``l2 = 0``); with ``l2 > 0`` it is finite everywhere
         and this factor is only a good choice.
         """
-        largest = self.pull(c).max(initial=0.0)
+        largest = float(self.pull(c).max(initial=0.0))
         return self.l1 / largest if largest > 0 else np.inf
 
     def conjugate(self, c):

@@ -21,7 +21,9 @@ BINARISED_APART = (
 
 
 def expected_failures(estimator):
-    if isinstance(estimator, LogisticRegression) and parse_version(sklearn.__version__) < parse_version("1.7"):
+    if isinstance(estimator, LogisticRegression) and parse_version(sklearn.__version__) < parse_version(
+        "1.7"
+    ):
         return {
             "check_sample_weight_equivalence_on_dense_data": BINARISED_APART,
             "check_sample_weight_equivalence_on_sparse_data": BINARISED_APART,

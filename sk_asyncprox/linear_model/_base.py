@@ -8,9 +8,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods
 
-from .._compat import Interval, StrOptions
+from .._compat import HasMethods, Interval, StrOptions
 from ..problem import Problem
 from ..solve import Options, solve
 from ..solvers.base import Snapshot

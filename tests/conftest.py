@@ -1,0 +1,54 @@
+"""Fixtures that several test files share."""
+
+import threading
+import time
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+
+class Data(NamedTuple):
+    """A small well-conditioned problem with zeros in X, real targets and binary labels."""
+
+    X: np.ndarray
+    y: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+
+
+def make_data(n, p, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) + 0.5 * rng.standard_normal((n, 1))
+    X[rng.random((n, p)) < 0.3] = 0.0
+    w = np.where(np.arange(p) % 3, rng.standard_normal(p), 0.0)
+    y = X @ w + 1.0 + 0.5 * rng.standard_normal(n)
+    labels = np.where(X @ w + rng.standard_normal(n) > 0, 1, 0)
+    return Data(X, y, labels, rng.uniform(0.2, 2.0, n))
+
+
+@pytest.fixture(scope="session")
+def data():
+    """80 samples of 12 features, read-only."""
+    made = make_data(80, 12)
+    for array in made:
+        array.flags.writeable = False
+    return made
+
+
+def blas_limits():
+    """Threads of every BLAS in the process."""
+    return {pool["filepath"]: pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+@pytest.fixture
+def nothing_left():
+    """The test leaves no thread behind (after two seconds) and the BLAS limits as they were."""
+    threads, limits = threading.active_count(), blas_limits()
+    yield
+    deadline = time.monotonic() + 2.0
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= threads
+    assert blas_limits() == limits

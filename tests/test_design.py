@@ -1,0 +1,292 @@
+"""The design matrix: products, slices and smoothness against plain numpy, whatever the storage."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sk_asyncprox.design import Design, design_of
+
+FORMATS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "csc_matrix": sp.csc_matrix,
+    "csr_matrix": sp.csr_matrix,
+    "csc_array": sp.csc_array,
+    "csr_array": sp.csr_array,
+}
+each_format = pytest.mark.parametrize("form", FORMATS)
+each_sparse = pytest.mark.parametrize("form", [name for name in FORMATS if "_" in name])
+each_centring = pytest.mark.parametrize("centred", [False, True], ids=["raw", "centred"])
+each_cut = pytest.mark.parametrize("rows", [False, True], ids=["columns", "rows"])
+
+
+def drawn(n=9, p=6, seed=0, density=0.5):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) * (rng.random((n, p)) < density)
+    weights = rng.random(n)
+    return X, weights / weights.sum()
+
+
+def plain(X, weights, centred):
+    return X - weights @ X if centred else X
+
+
+def explicit(design):
+    """The matrix that a design stands for, entry by entry."""
+    X = design.X.toarray() if design.is_sparse else design.X
+    return X if design.centre is None else X - design.centre
+
+
+def entries(X):
+    return (X.data, X.indices, X.indptr) if sp.issparse(X) else (X,)
+
+
+# -- products --------------------------------------------------------------------------------------
+
+
+@each_format
+@each_centring
+@each_cut
+def test_products(form, centred, rows):
+    X, weights = drawn()
+    design, means = design_of(FORMATS[form](X), weights, rows=rows, centred=centred)
+    Z, rng = plain(X, weights, centred), np.random.default_rng(1)
+    w, u = rng.standard_normal(6), rng.standard_normal(9)
+    np.testing.assert_allclose(means, weights @ X if centred else np.zeros(6), atol=1e-15)
+    np.testing.assert_allclose(explicit(design), Z, atol=1e-14)
+    np.testing.assert_allclose(design.mul(w), Z @ w, atol=1e-14)
+    np.testing.assert_allclose(design.tmul(u), Z.T @ u, atol=1e-14)
+    assert design.shape == X.shape
+    assert design.size == (np.count_nonzero(X) if "_" in form else X.size)
+    assert all(part.dtype == np.float64 for part in (design.mul(w), design.tmul(u), design.X))
+
+
+@each_format
+@each_centring
+@pytest.mark.parametrize("index", [[0, 1, 2, 3, 4, 5], [2, 3, 4], [5], [0, 2, 5], []], ids=str)
+def test_columns(form, centred, index):
+    X, weights = drawn()
+    design, _ = design_of(FORMATS[form](X), weights, centred=centred)
+    index = np.array(index, dtype=int)
+    cut, Z = design.columns(index), plain(X, weights, centred)[:, index]
+    u, w = np.arange(9.0) - 3, np.arange(1.0, len(index) + 1)
+    assert cut.shape == Z.shape
+    np.testing.assert_allclose(cut.mul(w), Z @ w, atol=1e-14)
+    np.testing.assert_allclose(cut.tmul(u), Z.T @ u, atol=1e-13)
+    np.testing.assert_array_equal(
+        cut.column_sizes(), np.count_nonzero(X[:, index], axis=0) if "_" in form else np.full(len(index), 9)
+    )
+    if len(index) and np.all(np.diff(index) == 1):
+        assert np.shares_memory(cut.X.data, design.X.data)
+        if design.is_sparse:
+            assert np.shares_memory(cut.X.indices, design.X.indices)
+
+
+@each_format
+@each_centring
+@pytest.mark.parametrize(("a", "b"), [(0, 9), (2, 7), (8, 9), (4, 4)])
+def test_rows(form, centred, a, b):
+    X, weights = drawn()
+    design, _ = design_of(FORMATS[form](X), weights, rows=True, centred=centred)
+    cut, Z = design.rows(a, b), plain(X, weights, centred)[a:b]
+    u, w = np.arange(float(b - a)) - 1, np.arange(6.0)
+    assert cut.shape == Z.shape
+    np.testing.assert_allclose(cut.mul(w), Z @ w, atol=1e-14)
+    np.testing.assert_allclose(cut.tmul(u), Z.T @ u, atol=1e-13)
+    if b > a:
+        assert np.shares_memory(cut.X.data, design.X.data)
+
+
+@each_format
+@each_centring
+def test_filled_and_gram(form, centred):
+    X, weights = drawn()
+    design, _ = design_of(FORMATS[form](X), weights, centred=centred)
+    for part, Z in (
+        (design, plain(X, weights, centred)),
+        (design.columns(np.array([1, 2, 3])), plain(X, weights, centred)[:, 1:4]),
+    ):
+        filled, v = part.filled(), np.random.default_rng(2).random(9)
+        assert not filled.is_sparse
+        np.testing.assert_allclose(explicit(filled), Z, atol=1e-14)
+        Q, sums = filled.gram(v)
+        np.testing.assert_allclose(Q, Z.T @ np.diag(v) @ Z, atol=1e-13)
+        np.testing.assert_allclose(sums, Z.T @ v, atol=1e-13)
+
+
+def test_is_full():
+    ones = np.ones((10, 10))
+    assert Design(ones).is_full()
+    assert Design(sp.csc_matrix(ones)).is_full()
+    assert not Design(sp.csc_matrix(np.eye(10))).is_full()
+
+
+# -- what comes in ---------------------------------------------------------------------------------
+
+
+@each_format
+@each_centring
+@each_cut
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_input_is_left_alone(form, centred, rows, dtype):
+    """Also read-only input, as from a memory map."""
+    X, weights = drawn()
+    given = FORMATS[form](X.astype(dtype))
+    before = [part.copy() for part in entries(given)]
+    for part in entries(given):
+        part.flags.writeable = False
+    weights.flags.writeable = False
+    design, _ = design_of(given, weights, rows=rows, centred=centred)
+    design.mul(np.ones(6)), design.tmul(np.ones(9)), design.smoothness(weights), design.filled()
+    for part, old in zip(entries(given), before, strict=True):
+        assert part.dtype == old.dtype
+        np.testing.assert_array_equal(part, old)
+    exact = np.asarray(X.astype(dtype), dtype=np.float64)
+    np.testing.assert_allclose(explicit(design), plain(exact, weights, centred), atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("form", "rows", "centred"),
+    [("F", False, False), ("C", True, False)]
+    + [
+        (f"{kind}_{box}", kind == "csr", c)
+        for kind in ("csc", "csr")
+        for box in ("matrix", "array")
+        for c in (0, 1)
+    ],
+)
+def test_entries_are_shared_when_nothing_changes(form, rows, centred):
+    X, weights = drawn()
+    given = FORMATS[form](X)
+    design, _ = design_of(given, weights, rows=rows, centred=centred)
+    assert np.shares_memory(design.X.data, given.data)
+
+
+@each_sparse
+@each_cut
+def test_int64_indices_are_converted(form, rows):
+    X, weights = drawn()
+    given = FORMATS[form](X)
+    given.indices, given.indptr = given.indices.astype(np.int64), given.indptr.astype(np.int64)
+    design, _ = design_of(given, weights, rows=rows)
+    assert design.X.indices.dtype == design.X.indptr.dtype == np.int32
+    assert given.indices.dtype == given.indptr.dtype == np.int64
+    np.testing.assert_array_equal(explicit(design), X)
+    part = design.rows(2, 5) if rows else design.columns(np.arange(2, 5))
+    assert part.X.indices.dtype == part.X.indptr.dtype == np.int32
+    assert part.X.has_canonical_format
+
+
+@each_sparse
+@each_cut
+def test_duplicates_are_summed(form, rows):
+    data, inner, outer = np.array([1.0, 2.0, 4.0, 8.0]), np.array([3, 1, 3, 0]), np.array([0, 3, 3, 4])
+    shape = (5, 3) if "csc" in form else (3, 5)
+    given = getattr(sp, form)((data, inner, outer), shape=shape)
+    expected = np.zeros((3, 5))
+    expected[0, 3], expected[0, 1], expected[2, 0] = 5.0, 2.0, 8.0
+    expected = expected.T if "csc" in form else expected
+    design, _ = design_of(given, np.full(shape[0], 1 / shape[0]), rows=rows)
+    assert design.X.has_canonical_format
+    assert design.size == 3
+    np.testing.assert_array_equal(explicit(design), expected)
+    np.testing.assert_array_equal(
+        design.column_sizes(), np.count_nonzero(expected, axis=0)
+    ) if not rows else None
+    np.testing.assert_array_equal(given.data, [1.0, 2.0, 4.0, 8.0])
+    np.testing.assert_array_equal(given.indices, [3, 1, 3, 0])
+
+
+@each_format
+def test_large_means_cancel(form):
+    X, weights = drawn(density=1.0)
+    design, _ = design_of(FORMATS[form](X + 1e3), weights, centred=True)
+    w, u = np.linspace(-1, 1, 6), np.linspace(-2, 1, 9)
+    Z = plain(X, weights, True)
+    np.testing.assert_allclose(design.mul(w), Z @ w, atol=1e-11)
+    np.testing.assert_allclose(design.tmul(u), Z.T @ u, atol=1e-11)
+
+
+# -- smoothness ------------------------------------------------------------------------------------
+
+
+def spiked(p, ratio):
+    """All squared singular values equal but one, which is larger: slow for a power iteration."""
+    values = np.full(p, np.sqrt(ratio))
+    values[p // 3] = 1.0
+    return np.diag(values)
+
+
+def rotated(values, n, seed=0):
+    rng = np.random.default_rng(seed)
+    U = np.linalg.qr(rng.standard_normal((n, len(values))))[0]
+    V = np.linalg.qr(rng.standard_normal((len(values), len(values))))[0]
+    return U * np.sqrt(values) @ V.T
+
+
+def gauss(n, p, seed=0):
+    return np.random.default_rng(seed).standard_normal((n, p))
+
+
+SPECTRA = {
+    "tall": gauss(300, 20),
+    "square": gauss(120, 120),
+    "wide": gauss(40, 1500),
+    "very wide": gauss(3, 4000),
+    "one column": gauss(50, 1),
+    "one row": gauss(1, 50),
+    "one entry": np.array([[3.0]]),
+    "binary": (gauss(200, 60) > 1.2).astype(float),
+    "mean 100": gauss(200, 30) + 100,
+    "scales": gauss(100, 40) * np.logspace(-6, 6, 40),
+    "rank one": np.outer(gauss(60, 1), gauss(40, 1)),
+    "duplicated columns": np.repeat(gauss(80, 5), 8, axis=1),
+    "zero columns": gauss(50, 20) * (np.arange(20) == 7),
+    "identity": np.eye(100),
+    "nearly tied": rotated(np.linspace(0.98, 1.0, 100), 150),
+    "two tied above": rotated(np.r_[1.0, 0.999, np.full(98, 0.6)], 150),
+    "decaying": rotated(0.97 ** np.arange(100), 150),
+    **{f"spike over {r}": spiked(300, r) for r in (0.99, 0.97, 0.95, 0.9, 0.8, 0.5)},
+    "spike over 0.9, wide": rotated(np.r_[1.0, np.full(99, 0.9)], 120).T,
+}
+
+
+@pytest.mark.parametrize("kind", SPECTRA)
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("centred", [False, True], ids=["raw", "centred"])
+def test_smoothness_is_safe_and_tight(kind, sparse, centred):
+    """Too small a constant makes steps too long for the convergence proofs."""
+    X = SPECTRA[kind]
+    weights = np.full(len(X), 1 / len(X))
+    largest = np.linalg.norm(plain(X, weights, centred), 2) ** 2 / len(X)
+    design, _ = design_of(sp.csc_matrix(X) if sparse else X, weights, centred=centred)
+    found = design.smoothness(weights)
+    if largest < 1e-20 * (1 + np.abs(X).max() ** 2):
+        assert 0 <= found <= 1e-15 * (1 + np.abs(X).max() ** 2)
+    else:
+        assert largest * (1 - 1e-12) <= found <= 1.05 * largest
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_smoothness_of_random_matrices(seed):
+    rng = np.random.default_rng(seed)
+    n, p = rng.integers(2, 200, 2)
+    X = rng.standard_normal((n, p)) * rng.gamma(0.3, size=p) * (rng.random((n, p)) < 0.3)
+    weights = rng.random(n)
+    largest = np.linalg.norm(np.sqrt(weights)[:, None] * X, 2) ** 2
+    for random_state in range(5):
+        found = Design(X).smoothness(weights, random_state=random_state)
+        assert largest * (1 - 1e-12) <= found <= 1.05 * largest
+
+
+@pytest.mark.parametrize("form", [np.array, sp.csc_matrix])
+def test_smoothness_of_nothing_is_zero(form):
+    weights = np.full(4, 0.25)
+    assert Design(form(np.zeros((4, 3)))).smoothness(weights) == 0.0
+    assert Design(form(np.zeros((4, 0)))).smoothness(weights) == 0.0
+    assert Design(form(np.ones((4, 3)))).smoothness(np.zeros(4)) == 0.0
+
+
+def test_smoothness_is_deterministic():
+    X, weights = drawn(40, 30)
+    assert Design(X).smoothness(weights) == Design(X).smoothness(weights)
