@@ -1,5 +1,7 @@
 """What a run has done: tables of numpy columns, thinned iterates, nothing of the data."""
 
+import json
+
 import numpy as np
 
 ARRIVALS = np.dtype(
@@ -29,6 +31,12 @@ CERTIFICATES = np.dtype(
 ITERATES = np.dtype([("update", "i8"), ("time", "f8"), ("passes", "f8"), ("objective", "f8")])
 
 MOST_ITERATES = 256
+
+FACTS = (
+    "record", "n_workers", "n_blocks", "largest_step", "n_over_bound", "solver", "executor", "step_size",
+    "stopped", "working_set", "inline",
+)  # fmt: skip
+"""Scalars of a history, as they are saved."""
 
 
 class History:
@@ -147,6 +155,62 @@ class History:
     def unfinished(self):
         """Asks never told, as rows ``(worker, asked)``."""
         return np.array(self._unfinished, dtype=np.int64).reshape(-1, 2)
+
+    def save(self, path):
+        """Write the history to one ``.npz`` file, which :meth:`load` reads anywhere.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write; ``.npz`` is appended when missing.
+        """
+        facts = {name: getattr(self, name) for name in FACTS}
+        rows = self._iterates
+        joined = {
+            "sizes": np.array([len(row[3]) for row in rows], dtype=np.int64),
+            "support": np.concatenate([row[3] for row in rows]) if rows else np.empty(0, np.int64),
+            "values": np.concatenate([row[4] for row in rows]) if rows else np.empty(0),
+            "intercepts": np.array([row[5] for row in rows], dtype=float),
+        }
+        np.savez_compressed(
+            path,
+            facts=json.dumps(facts),
+            arrivals=self.arrivals,
+            updates=self.updates,
+            certificates=self.certificates,
+            iterates=self.iterates,
+            unfinished=self.unfinished,
+            **joined,
+        )
+
+    @classmethod
+    def load(cls, path):
+        """Read a history written by :meth:`save`.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        History
+        """
+        with np.load(path, allow_pickle=False) as file:
+            facts = json.loads(str(file["facts"]))
+            history = cls(facts.pop("record"))
+            vars(history).update(facts)
+            for name in ("arrivals", "updates", "certificates", "unfinished"):
+                setattr(history, f"_{name}", [tuple(row) for row in file[name].tolist()])
+            cuts = np.cumsum(file["sizes"])[:-1]
+            columns = (
+                *(file["iterates"][name].tolist() for name in ("update", "time", "passes")),
+                np.split(file["support"], cuts),
+                np.split(file["values"], cuts),
+                file["intercepts"].tolist(),
+            )
+            history._iterates = list(zip(*columns, strict=False))
+            history._objectives = file["iterates"]["objective"].tolist()
+        return history
 
     def to_frame(self):
         """The updates as a pandas frame, one row per update, with the worker and block of its first

@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from sk_asyncprox import Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace
+from sk_asyncprox.history import History
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, FixedStep
 
 LOGS = Path(__file__).parents[2] / "shared" / "delays"
@@ -234,3 +235,72 @@ def test_a_thousand_simulated_workers():
     model = Lasso(alpha=1e-3, executor=executor, n_blocks=1200, max_iter=60).fit(X, y)
     assert model.history_.n_workers == 1000
     assert model.history_.updates["delay"][5000:].mean() == pytest.approx(999, rel=0.1)
+
+
+def test_schedules_are_written_as_logs_and_read_back(tmp_path):
+    path = tmp_path / "log.csv"
+    one = Trace.from_service_times([1.0, 2.0, 4.0], random_state=5, distribution="lognormal")
+    for solver in ("bcd", "piag"):
+        one.to_csv(path, 400, solver=solver)
+        again = Trace.from_delays(path)
+        assert (again.solver, again.n_workers) == (solver, 3)
+        assert_array_equal(again.delays(400), one.delays(400, solver))
+        again.to_csv(tmp_path / "again.csv")
+        assert (tmp_path / "again.csv").read_text() == path.read_text()
+    with pytest.raises(ValueError, match="fits both solvers"):
+        one.to_csv(path)
+
+
+@pytest.mark.parametrize("solver", ["bcd", "piag"])
+def test_a_threaded_run_is_written_as_a_log(tmp_path, solver):
+    X, y = data()
+    model = Lasso(alpha=0.1, solver=solver, step_size="adaptive1", n_jobs=3, tol=0.1).fit(X, y)
+    trace = Trace.from_history(model.history_)
+    trace.to_csv(tmp_path / "log.csv")
+    again = Trace.from_delays(tmp_path / "log.csv").delays(model.n_updates_)
+    assert_array_equal(again.reshape(model.n_updates_, -1).max(axis=1), model.history_.updates["delay"])
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in LOGS.glob("*.csv")))
+def test_real_logs_are_written_as_they_were(tmp_path, name):
+    Trace.from_delays(LOGS / f"{name}.csv").to_csv(tmp_path / "again.csv")
+    log = np.loadtxt(LOGS / f"{name}.csv", dtype=int, delimiter=",", ndmin=2)
+    again = np.loadtxt(tmp_path / "again.csv", dtype=int, delimiter=",", ndmin=2)
+    assert_array_equal(again, np.minimum(log, np.arange(len(log))[:, None]))
+
+
+@pytest.mark.parametrize("distribution", ["deterministic", "exponential", "lognormal", "pareto"])
+def test_service_times_have_the_mean_asked_for(distribution):
+    shape = {"pareto": 4.0}.get(distribution)
+    trace = Trace.from_service_times([2.0], distribution=distribution, shape=shape, random_state=1)
+    times = [now for now, _, _ in islice(trace.events(), 20_000)]
+    assert times[-1] / len(times) == pytest.approx(2.0, rel=0.05)
+    burst = Trace.from_service_times([2.0], distribution=distribution, shape=shape, burst_probability=0.1)
+    times = [now for now, _, _ in islice(burst.events(), 20_000)]
+    assert times[-1] / len(times) == pytest.approx(2.0 * 1.9, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"distribution": "pareto", "shape": 1.0}, {"distribution": "lognormal", "shape": -1.0},
+     {"burst_probability": 1.5}, {"burst_factor": 0.5}],
+)  # fmt: skip
+def test_bad_laws_of_service_times(options):
+    with pytest.raises(ValueError, match=r"too small|Bursts need"):
+        Trace.from_service_times(1.0, 2, **options)
+
+
+@pytest.mark.parametrize("record", [None, "updates", "iterates"])
+def test_histories_are_saved_and_loaded(tmp_path, record):
+    X, y = data()
+    model = Lasso(alpha=0.1, n_jobs=2, record=record).fit(X, y)
+    history = model.history_
+    history.save(tmp_path / "run.npz")
+    again = History.load(tmp_path / "run.npz")
+    for name in ("arrivals", "updates", "certificates", "iterates", "unfinished"):
+        assert_array_equal(getattr(again, name), getattr(history, name))
+    assert repr(again) == repr(history)
+    assert again.largest_step == history.largest_step
+    if record is not None:
+        replay = Lasso(alpha=0.1, record=record, executor=Simulated(Trace.from_history(again))).fit(X, y)
+        assert_array_equal(replay.history_.arrivals, history.arrivals)

@@ -1,20 +1,15 @@
-"""Traces: schedules of asks and tells.
+"""Traces: schedules of asks and tells, as objects.
 
 Who reads when and whose result arrives when does not depend on the iterates. So a log of real delays,
 random service times and yesterday's threaded run are one kind of object: an order of asks and tells.
 """
 
-import heapq
-import itertools
 import os
-from collections import defaultdict
+from itertools import islice, pairwise
 
 import numpy as np
 
-DISTRIBUTIONS = {
-    "deterministic": lambda rng, mean: mean,
-    "exponential": lambda rng, mean: rng.exponential(mean),
-}
+from .schedules import DISTRIBUTIONS, SHAPES, Ages, Delays, Recorded, ServiceTimes
 
 
 class Trace:
@@ -37,7 +32,7 @@ class Trace:
         self.recorded, self._events = recorded, events
 
     def __repr__(self):
-        return f"<Trace of {self.n_workers} worker(s), {type(self._events).__name__.strip('_').lower()}>"
+        return f"<Trace of {self.n_workers} worker(s), {type(self._events).__name__}>"
 
     def events(self):
         """Iterate over ``(time, asks, tells)``: first the workers in ``asks`` read, then the results of
@@ -69,47 +64,61 @@ class Trace:
             delays = np.loadtxt(delays, delimiter=",", ndmin=2)
         array = _integer_delays(delays)
         if array.shape[1] == 1:
-            schedule = _Delays(array[:, 0])
+            schedule = Delays(array[:, 0])
             return cls(schedule.n_workers(), schedule, "bcd", int(array.max()))
-        return cls(array.shape[1], _Ages(array), "piag", int(array.max()))
+        return cls(array.shape[1], Ages(array), "piag", int(array.max()))
 
     @classmethod
     def constant(cls, n_workers):
         """Steady round robin: every delay is ``n_workers - 1`` once all workers have begun."""
         n_workers = _positive_count(n_workers)
-        return cls(n_workers, _Delays(np.array([n_workers - 1])), None, n_workers - 1)
+        return cls(n_workers, Delays(np.array([n_workers - 1])), None, n_workers - 1)
 
     @classmethod
-    def from_service_times(cls, mean, n_workers=None, distribution="exponential", random_state=None):
+    def from_service_times(
+        cls,
+        mean,
+        n_workers=None,
+        distribution="exponential",
+        random_state=None,
+        *,
+        shape=None,
+        burst_probability=0.0,
+        burst_factor=10.0,
+    ):
         """Schedule of workers that need random times for their tasks.
 
         Parameters
         ----------
         mean : float or array-like of shape (n_workers,)
-            Mean service time; an array gives every worker its own.
+            Mean service time (without bursts); an array gives every worker its own.
         n_workers : int, optional
             Needed when ``mean`` is a number.
-        distribution : {"exponential", "deterministic"}
+        distribution : {"exponential", "deterministic", "lognormal", "pareto"}
             Law of the service times.
         random_state : int or None
             Seed; the default is 0, so that a trace is always the same.
+        shape : float, optional
+            Sigma of the log-normal law (default 1), tail index of the Pareto law (above 1, default 2).
+        burst_probability : float
+            Probability that a task takes ``burst_factor`` times as long.
+        burst_factor : float
+            How much longer, at least 1.
 
         Returns
         -------
         Trace
         """
-        if np.ndim(mean) == 0:
-            if n_workers is None:
-                raise ValueError("from_service_times needs n_workers when mean is a single number.")
-            mean = np.full(_positive_count(n_workers), mean, dtype=float)
-        mean = np.asarray(mean, dtype=float)
-        if n_workers is not None and len(mean) != n_workers:
-            raise ValueError(f"mean has {len(mean)} entries for n_workers={n_workers}.")
-        if mean.ndim != 1 or len(mean) == 0 or not np.all((mean > 0) & np.isfinite(mean)):
-            raise ValueError("Mean service times must be positive and finite.")
+        mean = _means(mean, n_workers)
         if distribution not in DISTRIBUTIONS:
             raise ValueError(f"distribution must be one of {sorted(DISTRIBUTIONS)}, not {distribution!r}.")
-        return cls(len(mean), _ServiceTimes(mean, distribution, random_state or 0))
+        shape = SHAPES.get(distribution) if shape is None else shape
+        if shape is not None and not shape > (1.0 if distribution == "pareto" else 0.0):
+            raise ValueError(f"shape={shape!r} is too small for the {distribution} distribution.")
+        if not (0.0 <= burst_probability <= 1.0 and burst_factor >= 1.0):
+            raise ValueError("Bursts need a probability in [0, 1] and a factor of at least 1.")
+        times = ServiceTimes(mean, distribution, shape, burst_probability, burst_factor, random_state or 0)
+        return cls(len(mean), times)
 
     @classmethod
     def from_history(cls, history):
@@ -126,7 +135,93 @@ class Trace:
         """
         if history.record is None:
             raise ValueError("The run was not recorded (record=None), so it cannot be replayed.")
-        return cls(history.n_workers, _Recorded(history), history.solver, None, history)
+        return cls(history.n_workers, Recorded(history), history.solver, None, history)
+
+    def delays(self, n_updates, solver=None):
+        """Delays of the first updates, in the layout of :meth:`from_delays`.
+
+        Parameters
+        ----------
+        n_updates : int
+            Number of rows; fewer when a recorded run ends before.
+        solver : {"bcd", "piag"}, optional
+            Needed when the schedule fits both.
+
+        Returns
+        -------
+        ndarray of int, shape (n_updates,) for Async-BCD or (n_updates, n_workers) for PIAG
+            For PIAG the ages of the gradient table with one shard per worker.
+        """
+        solver = self.solver or solver
+        if solver not in ("bcd", "piag"):
+            raise ValueError("This schedule fits both solvers: say solver='bcd' or solver='piag'.")
+        if self.recorded is not None:
+            return _recorded_delays(self.recorded, self.n_workers)[:n_updates]
+        rows = _write_delays(self.events()) if solver == "bcd" else _table_ages(self.events(), self.n_workers)
+        return np.array(list(islice(rows, n_updates)), dtype=np.int64)
+
+    def to_csv(self, path, n_updates=None, solver=None):
+        """Write the delays of the first updates as a CSV file that :meth:`from_delays` reads.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write.
+        n_updates : int, optional
+            Number of rows; by default those of the log or of the recorded run, else 1000.
+        solver : {"bcd", "piag"}, optional
+            Needed when the schedule fits both.
+        """
+        if n_updates is None:
+            n_updates = getattr(self._events, "n_rows", 1000)
+        np.savetxt(path, self.delays(n_updates, solver), fmt="%d", delimiter=",")
+
+
+def _write_delays(events):
+    reads, k = {}, 0
+    for _, asks, tells in events:
+        reads.update(dict.fromkeys(asks, k))
+        for worker in tells:
+            yield k - reads.pop(worker)
+            k += 1
+
+
+def _table_ages(events, n_workers):
+    # While the table fills, a worker that has told is given nothing more.
+    reads, stamps, k = {}, {}, 0
+    for _, asks, tells in events:
+        full = len(stamps) == n_workers
+        reads.update({worker: k for worker in asks if full or worker not in stamps})
+        arrived = [worker for worker in tells if worker in reads]
+        stamps.update({worker: reads.pop(worker) for worker in arrived})
+        if arrived and len(stamps) == n_workers:
+            yield [k - stamps[worker] for worker in range(n_workers)]
+            k += 1
+
+
+def _recorded_delays(history, n_workers):
+    if history.solver == "bcd":
+        return history.updates["delay"]
+    stamps, ages = np.zeros(n_workers, dtype=np.int64), []
+    arrivals = history.arrivals
+    starts = np.searchsorted(arrivals["update"], np.arange(len(history.updates) + 1))
+    for k, (a, b) in enumerate(pairwise(starts)):
+        stamps[arrivals["worker"][a:b]] = arrivals["stamp"][a:b]
+        ages.append(k - stamps)
+    return np.array(ages, dtype=np.int64)
+
+
+def _means(mean, n_workers):
+    if np.ndim(mean) == 0:
+        if n_workers is None:
+            raise ValueError("from_service_times needs n_workers when mean is a single number.")
+        mean = np.full(_positive_count(n_workers), mean, dtype=float)
+    mean = np.asarray(mean, dtype=float)
+    if mean.ndim != 1 or len(mean) == 0 or not np.all((mean > 0) & np.isfinite(mean)):
+        raise ValueError("Mean service times must be positive and finite.")
+    if n_workers is not None and len(mean) != n_workers:
+        raise ValueError(f"mean has {len(mean)} entries for n_workers={n_workers}.")
+    return mean
 
 
 def _positive_count(n_workers):
@@ -149,126 +244,3 @@ def _integer_delays(delays):
         row = int(np.argwhere(raw < 0)[0, 0])
         raise ValueError(f"Row {row} of the trace has a negative delay, a read from the future.")
     return raw.astype(np.int64)
-
-
-class _Delays:
-    """One delay per update; workers are found by laying the (read, arrival) intervals side by side."""
-
-    def __init__(self, delays):
-        self.delays = delays
-
-    def _read(self, k):
-        return k - min(int(self.delays[k % len(self.delays)]), k)
-
-    def n_workers(self):
-        """Most tasks ever in flight at once; two rounds of the log show all there is."""
-        horizon = 2 * len(self.delays) + int(self.delays.max()) + 1
-        change = np.zeros(horizon + 1, dtype=int)
-        for k in range(horizon):
-            change[self._read(k)] += 1
-            change[k + 1] -= 1
-        return int(np.cumsum(change).max())
-
-    def __iter__(self):
-        reads, worker_of, free = defaultdict(list), {}, []
-        ahead, hired, horizon = 0, 0, int(self.delays.max())
-        for k in itertools.count():
-            while ahead <= k + horizon:
-                reads[self._read(ahead)].append(ahead)
-                ahead += 1
-            asks = []
-            for arrival in reads.pop(k, ()):
-                if free:
-                    worker = heapq.heappop(free)
-                else:
-                    worker, hired = hired, hired + 1
-                worker_of[arrival] = worker
-                asks.append(worker)
-            worker = worker_of.pop(k)
-            yield float(k + 1), asks, [worker]
-            heapq.heappush(free, worker)
-
-
-class _Ages:
-    """Ages of the gradient table's entries: a worker has arrived where its stamp changes."""
-
-    def __init__(self, ages):
-        self.ages = ages
-        stamps = np.maximum(np.arange(len(ages))[:, None] - ages, 0)
-        self.arrived = np.ones(ages.shape, dtype=bool)
-        self.arrived[1:] = stamps[1:] != stamps[:-1]
-        self._check(stamps)
-
-    def _check(self, stamps):
-        empty = np.flatnonzero(~self.arrived.any(axis=1))
-        if len(empty):
-            raise ValueError(f"Row {empty[0]} of the trace renews no worker, so it is not an update.")
-        last = np.zeros(stamps.shape[1], dtype=int)
-        for k, (row, arrived) in enumerate(zip(stamps, self.arrived, strict=True)):
-            if k and np.any(row[arrived] <= last[arrived]):
-                raise ValueError(f"Row {k} of the trace has a result read before its worker's last arrival.")
-            last[arrived] = k
-
-    def __iter__(self):
-        reads = defaultdict(list)
-        ahead, horizon, rows = 0, int(self.ages.max()), len(self.ages)
-        for k in itertools.count():
-            while ahead <= k + horizon:
-                row = ahead % rows
-                for worker in np.flatnonzero(self.arrived[row]):
-                    reads[ahead - min(int(self.ages[row, worker]), ahead)].append(int(worker))
-                ahead += 1
-            yield float(k + 1), reads.pop(k, []), np.flatnonzero(self.arrived[k % rows]).tolist()
-
-
-class _ServiceTimes:
-    """Workers that ask again as soon as they have told; results that end together arrive together."""
-
-    def __init__(self, mean, distribution, seed):
-        self.mean, self.distribution, self.seed = mean, distribution, seed
-
-    def __iter__(self):
-        draw = DISTRIBUTIONS[self.distribution]
-        seeds = np.random.SeedSequence(self.seed).spawn(len(self.mean))
-        streams = [np.random.default_rng(seed) for seed in seeds]
-        ends = [(draw(rng, m), i) for i, (rng, m) in enumerate(zip(streams, self.mean, strict=True))]
-        heapq.heapify(ends)
-        asks = list(range(len(self.mean)))
-        while True:
-            now = ends[0][0]
-            tells = []
-            while ends and ends[0][0] == now:
-                tells.append(heapq.heappop(ends)[1])
-            yield now, asks, tells
-            for i in tells:
-                heapq.heappush(ends, (now + draw(streams[i], self.mean[i]), i))
-            asks = tells
-
-
-class _Recorded:
-    """Asks and tells of a recorded run, in their order."""
-
-    def __init__(self, history):
-        self.asks, self.tells, self.times = {}, defaultdict(list), {}
-        when = dict(zip(history.updates["update"], history.updates["time"], strict=True))
-        for row in history.arrivals:
-            self._add(row["worker"], row["asked"], row["told"], when[row["update"]])
-        for row in history.certificates:
-            if row["worker"] >= 0:
-                self._add(row["worker"], row["asked"], row["told"], row["time"])
-        for worker, asked in history.unfinished:
-            self.asks[int(asked)] = int(worker)
-
-    def _add(self, worker, asked, told, time):
-        self.asks[int(asked)] = int(worker)
-        self.tells[int(told)].append(int(worker))
-        self.times[int(told)] = float(time)
-
-    def __iter__(self):
-        asks = []
-        for position in sorted({*self.asks, *self.tells}):
-            if position in self.asks:
-                asks.append(self.asks[position])
-            else:
-                yield self.times[position], asks, self.tells[position]
-                asks = []

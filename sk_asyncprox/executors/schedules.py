@@ -1,0 +1,150 @@
+"""Schedules: the orders of asks and tells behind a trace.
+
+Each is an iterable of ``(time, asks, tells)``: first the workers in ``asks`` read, then the results of the
+workers in ``tells`` arrive together.
+"""
+
+import heapq
+import itertools
+from collections import defaultdict
+
+import numpy as np
+
+# Draw one service time of the given mean; `shape` is sigma of the log-normal, the tail index of Pareto.
+DISTRIBUTIONS = {
+    "deterministic": lambda rng, mean, shape: mean,
+    "exponential": lambda rng, mean, shape: rng.exponential(mean),
+    "lognormal": lambda rng, mean, shape: mean * rng.lognormal(-0.5 * shape**2, shape),
+    "pareto": lambda rng, mean, shape: mean * (shape - 1.0) / shape * (1.0 + rng.pareto(shape)),
+}
+SHAPES = {"lognormal": 1.0, "pareto": 2.0}
+
+
+class Delays:
+    """One delay per update; workers are found by laying the (read, arrival) intervals side by side."""
+
+    def __init__(self, delays):
+        self.delays, self.n_rows = delays, len(delays)
+
+    def _read(self, k):
+        return k - min(int(self.delays[k % len(self.delays)]), k)
+
+    def n_workers(self):
+        """Most tasks ever in flight at once; two rounds of the log show all there is."""
+        horizon = 2 * len(self.delays) + int(self.delays.max()) + 1
+        change = np.zeros(horizon + 1, dtype=int)
+        for k in range(horizon):
+            change[self._read(k)] += 1
+            change[k + 1] -= 1
+        return int(np.cumsum(change).max())
+
+    def __iter__(self):
+        reads, worker_of, free = defaultdict(list), {}, []
+        ahead, hired, horizon = 0, 0, int(self.delays.max())
+        for k in itertools.count():
+            while ahead <= k + horizon:
+                reads[self._read(ahead)].append(ahead)
+                ahead += 1
+            asks = []
+            for arrival in reads.pop(k, ()):
+                if free:
+                    worker = heapq.heappop(free)
+                else:
+                    worker, hired = hired, hired + 1
+                worker_of[arrival] = worker
+                asks.append(worker)
+            worker = worker_of.pop(k)
+            yield float(k + 1), asks, [worker]
+            heapq.heappush(free, worker)
+
+
+class Ages:
+    """Ages of the gradient table's entries: a worker has arrived where its stamp changes."""
+
+    def __init__(self, ages):
+        self.ages, self.n_rows = ages, len(ages)
+        stamps = np.maximum(np.arange(len(ages))[:, None] - ages, 0)
+        self.arrived = np.ones(ages.shape, dtype=bool)
+        self.arrived[1:] = stamps[1:] != stamps[:-1]
+        self._check(stamps)
+
+    def _check(self, stamps):
+        empty = np.flatnonzero(~self.arrived.any(axis=1))
+        if len(empty):
+            raise ValueError(f"Row {empty[0]} of the trace renews no worker, so it is not an update.")
+        last = np.zeros(stamps.shape[1], dtype=int)
+        for k, (row, arrived) in enumerate(zip(stamps, self.arrived, strict=True)):
+            if k and np.any(row[arrived] <= last[arrived]):
+                raise ValueError(f"Row {k} of the trace has a result read before its worker's last arrival.")
+            last[arrived] = k
+
+    def __iter__(self):
+        reads = defaultdict(list)
+        ahead, horizon, rows = 0, int(self.ages.max()), len(self.ages)
+        for k in itertools.count():
+            while ahead <= k + horizon:
+                row = ahead % rows
+                for worker in np.flatnonzero(self.arrived[row]):
+                    reads[ahead - min(int(self.ages[row, worker]), ahead)].append(int(worker))
+                ahead += 1
+            yield float(k + 1), reads.pop(k, []), np.flatnonzero(self.arrived[k % rows]).tolist()
+
+
+class ServiceTimes:
+    """Workers that ask again as soon as they have told; results that end together arrive together."""
+
+    def __init__(self, mean, distribution, shape, burst_probability, burst_factor, seed):
+        self.mean, self.distribution, self.shape = mean, distribution, shape
+        self.burst_probability, self.burst_factor, self.seed = burst_probability, burst_factor, seed
+
+    def _draw(self, rng, mean):
+        time = DISTRIBUTIONS[self.distribution](rng, mean, self.shape)
+        if self.burst_probability and rng.random() < self.burst_probability:
+            time *= self.burst_factor
+        return time
+
+    def __iter__(self):
+        seeds = np.random.SeedSequence(self.seed).spawn(len(self.mean))
+        streams = [np.random.default_rng(seed) for seed in seeds]
+        ends = [(self._draw(rng, m), i) for i, (rng, m) in enumerate(zip(streams, self.mean, strict=True))]
+        heapq.heapify(ends)
+        asks = list(range(len(self.mean)))
+        while True:
+            now = ends[0][0]
+            tells = []
+            while ends and ends[0][0] == now:
+                tells.append(heapq.heappop(ends)[1])
+            yield now, asks, tells
+            for i in tells:
+                heapq.heappush(ends, (now + self._draw(streams[i], self.mean[i]), i))
+            asks = tells
+
+
+class Recorded:
+    """Asks and tells of a recorded run, in their order."""
+
+    def __init__(self, history):
+        self.asks, self.tells, self.times = {}, defaultdict(list), {}
+        self.n_rows = len(history.updates)
+        when = dict(zip(history.updates["update"], history.updates["time"], strict=True))
+        for row in history.arrivals:
+            self._add(row["worker"], row["asked"], row["told"], when[row["update"]])
+        for row in history.certificates:
+            if row["worker"] >= 0:
+                self._add(row["worker"], row["asked"], row["told"], row["time"])
+        for worker, asked in history.unfinished:
+            self.asks[int(asked)] = int(worker)
+
+    def _add(self, worker, asked, told, time):
+        self.asks[int(asked)] = int(worker)
+        self.tells[int(told)].append(int(worker))
+        self.times[int(told)] = float(time)
+
+    def __iter__(self):
+        asks = []
+        for position in sorted({*self.asks, *self.tells}):
+            if position in self.asks:
+                asks.append(self.asks[position])
+            else:
+                yield self.times[position], asks, self.tells[position]
+                asks = []
