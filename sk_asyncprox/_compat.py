@@ -8,7 +8,7 @@ import joblib
 import numpy as np
 import sklearn
 from sklearn.base import _fit_context
-from sklearn.linear_model import enet_path
+from sklearn.linear_model import _cd_fast, enet_path
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel, SparseCoefMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.fixes import parse_version
@@ -93,34 +93,33 @@ def fast_calls():
     return sklearn.config_context(skip_parameter_validation=True)
 
 
-class _QuietThread(threading.local):
-    """Stands where a warning filter keeps its message pattern; matches in threads that ask for it.
+class _KernelWarnings(threading.local):
+    """The kernel module's ``warnings``, silent in threads that ask for it.
 
-    A few sweeps never "converge", so the kernel warns at each call. ``warnings.catch_warnings``
-    changes the filters of all threads at once and must not be used here.
+    A few sweeps never "converge", so the kernel warns at each call. ``warnings.filters`` belongs to the
+    process: a change is seen by other threads, undone by theirs, and shipped to scikit-learn's workers.
     """
 
-    active = False
+    quiet = False
 
-    def match(self, text):
-        return self.active
+    def __getattr__(self, name):
+        return getattr(warnings, name)
+
+    def warn(self, message, category=None, stacklevel=1, **kwargs):
+        if not self.quiet:
+            warnings.warn(message, category, stacklevel + 1, **kwargs)
 
 
-_QUIET_THREAD = _QuietThread()
-_QUIET_FILTER = ("ignore", _QUIET_THREAD, Warning, None, 0)
+_KERNEL_WARNINGS = _cd_fast.warnings = _KernelWarnings()
 
 
 @contextlib.contextmanager
 def _quiet():
-    if not warnings.filters or warnings.filters[0] is not _QUIET_FILTER:
-        with contextlib.suppress(ValueError):
-            warnings.filters.remove(_QUIET_FILTER)
-        warnings.filters.insert(0, _QUIET_FILTER)
-    _QUIET_THREAD.active = True
+    _KERNEL_WARNINGS.quiet = True
     try:
         yield
     finally:
-        _QUIET_THREAD.active = False
+        _KERNEL_WARNINGS.quiet = False
 
 
 def granted_parallel(n_jobs):

@@ -79,6 +79,7 @@ class StopRule:
         self.status, self.best = None, None
         self._quadratic, self._first = problem.loss.quadratic, None
         self._low, self._lowest_objective, self._stale = np.inf, np.inf, 0
+        self._walked = np.inf
 
     def measure(self, certificate, gap):
         """What is compared with the target: the gap, or without penalty the largest gradient."""
@@ -88,7 +89,7 @@ class StopRule:
         """The target, but not below what rounding leaves of the objective."""
         if self.penalised:
             return max(self.target, ROUNDING * abs(certificate.objective))
-        first = self._first.correlations if self._quadratic else np.ones(1)
+        first = (self._first or certificate).correlations if self._quadratic else np.ones(1)
         return self.options.tol * float(np.abs(first).max(initial=0.0))
 
     def certified(self, event):
@@ -113,9 +114,17 @@ class StopRule:
     def _count_stale(self, measure, objective):
         # A slow descent is not yet rounding: the objective must have ceased to fall as well.
         fell = objective < self._lowest_objective * (1.0 - ROUNDING)
-        self._stale = 0 if fell or measure < 0.99 * self._low else self._stale + 1
+        improved = fell or measure < 0.99 * self._low
+        # While all steps are zero (a worker is late) nothing can improve: that is not rounding.
+        if improved or self._walked >= 1.0:
+            self._stale = 0 if improved else self._stale + 1
+            self._walked = 0.0
         self._low = min(self._low, measure)
         self._lowest_objective = min(self._lowest_objective, objective)
+
+    def walked(self, share):
+        """Take the step of an update, as a share of the largest, into account."""
+        self._walked += share
 
     def spent(self, passes, seconds):
         """Take the work and the time spent into account."""
@@ -175,6 +184,7 @@ def solve(problem, options, start=None):
                     _report(event, passes, now)
                 continue
             history.add_update(event, now)
+            rule.walked(np.inf if solver.step_size.exact else event.step / solver.step_unit)
             if history.wants_iterate(event.index):
                 history.add_iterate(event.index, now, passes, solver.snapshot())
         rule.spent(passes, perf_counter() - begin)

@@ -803,7 +803,7 @@ def test_one_worker_is_deterministic(selection, form, n_blocks):
     assert_array_equal(a.coef_, b.coef_)
     assert a.intercept_ == b.intercept_
     assert a.n_updates_ == b.n_updates_
-    for column in ("update", "delay", "step", "told"):
+    for column in ("update", "delay", "step"):
         assert_array_equal(a.history_.updates[column], b.history_.updates[column])
     assert_array_equal(a.history_.arrivals, b.history_.arrivals)
 

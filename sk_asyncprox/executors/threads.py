@@ -1,6 +1,8 @@
 """Workers as threads of one joblib call."""
 
+import signal
 import threading
+from collections import deque
 from time import perf_counter
 
 from joblib import delayed
@@ -29,11 +31,11 @@ class Threads(BaseEstimator):
         list of Task
             Tasks in flight at the stop; their results are dropped.
         """
-        crew = _Crew(solver, on_events)
         if solver.n_workers == 1:
-            crew.loop(0)
-        else:
-            parallel, _ = granted_parallel(solver.n_workers)
+            return _run_alone(solver, on_events)
+        crew = _Crew(solver, on_events)
+        parallel, _ = granted_parallel(solver.n_workers)
+        with _DeferredInterrupt(crew.stop):
             try:
                 parallel(delayed(crew.loop)(worker) for worker in range(solver.n_workers))
             finally:
@@ -43,13 +45,23 @@ class Threads(BaseEstimator):
         return crew.unfinished()
 
 
+def _run_alone(solver, on_events):
+    begin, stop = perf_counter(), False
+    with fast_calls():
+        while not stop:
+            task = solver.ask(0)
+            result = solver.work(solver.parts[0], task)
+            stop = on_events(solver.tell([(task, result)]), perf_counter() - begin)
+    return []
+
+
 class _Crew:
     """The shared state of the worker loops: one lock, one stop flag, the tasks in flight."""
 
     def __init__(self, solver, on_events):
         self.solver, self.on_events = solver, on_events
         self.error, self._stopped, self._held, self._inside = None, False, {}, 0
-        self._turn = threading.Condition()
+        self._turn = _Turn()
         self._begin = perf_counter()
 
     def loop(self, worker):
@@ -65,11 +77,11 @@ class _Crew:
                     task = self._next(worker, (task, result))
         except BaseException as error:
             self.error = self.error or error
-            self._stop()
+            self.stop()
         finally:
             with self._turn:
                 self._inside -= 1
-                self._turn.notify_all()
+                self._turn.wake_all()
 
     def _next(self, worker, arrival):
         with self._turn:
@@ -78,8 +90,8 @@ class _Crew:
             if arrival is not None:
                 del self._held[worker]
                 events = self.solver.tell([arrival])
-                self._stopped = bool(self.on_events(events, perf_counter() - self._begin))
-                self._turn.notify_all()
+                self._stopped |= bool(self.on_events(events, perf_counter() - self._begin))
+                self._turn.wake_all()
             while not self._stopped:
                 task = self.solver.ask(worker)
                 if task is not None:
@@ -91,17 +103,96 @@ class _Crew:
                 self._turn.wait()
             return None
 
-    def _stop(self):
-        with self._turn:
-            self._stopped = True
-            self._turn.notify_all()
+    def stop(self):
+        """Ask the loops to end. Takes no lock, so that a signal handler may call it: the loops that work
+        see the flag next, and wake the others when they leave."""
+        self._stopped = True
 
     def disband(self):
-        """Stop the loops and wait until each has left its task (also after Ctrl-C)."""
-        self._stop()
+        """Stop the loops and wait until each has left its task."""
+        self.stop()
         with self._turn:
-            self._turn.wait_for(lambda: self._inside == 0)
+            self._turn.wake_all()
+            while self._inside:
+                self._turn.wait()
 
     def unfinished(self):
         """Tasks never told."""
         return list(self._held.values())
+
+
+class _Turn:
+    """A lock granted in the order of arrival, with sleep and wake.
+
+    Under Python's own lock the thread that has just released it, and still holds the interpreter, takes it
+    again and again; short tasks then leave the other workers with delays in the hundreds.
+    """
+
+    def __init__(self):
+        self._mutex = threading.Lock()
+        self._taken, self._queue, self._asleep = False, deque(), []
+
+    def __enter__(self):
+        with self._mutex:
+            if not self._taken:
+                self._taken = True
+                return
+            gate = _shut_gate()
+            self._queue.append(gate)
+        gate.acquire()
+
+    def __exit__(self, *exc):
+        with self._mutex:
+            if self._queue:
+                self._queue.popleft().release()
+            else:
+                self._taken = False
+
+    def wait(self):
+        """Give the turn away, sleep until the next :meth:`wake_all`, and queue again."""
+        gate = _shut_gate()
+        self._asleep.append(gate)
+        self.__exit__()
+        gate.acquire()
+        self.__enter__()
+
+    def wake_all(self):
+        """Wake all sleepers; called by the one whose turn it is."""
+        for gate in self._asleep:
+            gate.release()
+        self._asleep.clear()
+
+
+def _shut_gate():
+    gate = threading.Lock()
+    gate.acquire()
+    return gate
+
+
+class _DeferredInterrupt:
+    """Ctrl-C stops the loops first and is raised when they have ended.
+
+    Raised at any moment it could fall into joblib's start of the pool, whose threads would be left behind.
+    Signals reach the main thread only; elsewhere this does nothing.
+    """
+
+    def __init__(self, stop):
+        self._stop, self._seen = stop, None
+
+    def __enter__(self):
+        self._before = None
+        if threading.current_thread() is threading.main_thread():
+            before = signal.getsignal(signal.SIGINT)
+            if callable(before):
+                self._before = before
+                signal.signal(signal.SIGINT, self._handle)
+
+    def _handle(self, *signal_and_frame):
+        self._seen = signal_and_frame
+        self._stop()
+
+    def __exit__(self, *exc):
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            if self._seen is not None:
+                self._before(*self._seen)

@@ -18,6 +18,13 @@ from ..step_sizes import STEP_SIZES, StepSize
 FORMATS = ["csc", "csr"]
 
 
+class _ExecutorObject(HasMethods):
+    """An object with an executor's methods, not its class."""
+
+    def is_satisfied_by(self, val):
+        return not isinstance(val, type) and super().is_satisfied_by(val)
+
+
 class AsyncLinearModel(BaseEstimator):
     """Base of the estimators: everything between validated data and fitted attributes."""
 
@@ -32,7 +39,7 @@ class AsyncLinearModel(BaseEstimator):
         "solver": [StrOptions({"bcd", "piag"})],
         "step_size": [StrOptions({"auto", *STEP_SIZES}), StepSize],
         "n_jobs": [None, Integral],
-        "executor": [StrOptions({"auto", "threads"}), HasMethods(["plan", "run"])],
+        "executor": [StrOptions({"auto", "threads"}), _ExecutorObject(["plan", "run"])],
         "n_blocks": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "metric": [StrOptions({"gram", "lipschitz"})],
         "working_set": [StrOptions({"auto"}), "boolean"],
@@ -44,6 +51,8 @@ class AsyncLinearModel(BaseEstimator):
         """Solve on validated data; set what every estimator has; return coefficients and intercept."""
         if self.n_jobs == 0:
             raise ValueError("n_jobs=0 has no meaning; use None, a positive number, or -1 for all cores.")
+        if sample_weight is not None and not sample_weight.any():
+            raise ValueError("All sample weights are zero; at least one must be positive.")
         problem = Problem(X, y, loss, penalty, sample_weight, self.fit_intercept, rows=self.solver == "piag")
         options = Options(
             **{name: getattr(self, name) for name in Options._fields if hasattr(self, name)}

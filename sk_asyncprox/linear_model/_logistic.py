@@ -22,6 +22,8 @@ from ..penalties import ElasticNetPenalty
 from ._base import FORMATS, AsyncLinearModel
 from ._docs import documented
 
+TINY = np.finfo(float).tiny
+
 
 @documented
 class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearModel):
@@ -141,8 +143,8 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
         weights = self._weights(sample_weight, X, y, classes, codes)
-        total = X.shape[0] if weights is None else weights.sum()
-        penalty = ElasticNetPenalty(self.l1_ratio / (self.C * total), (1 - self.l1_ratio) / (self.C * total))
+        strength = 1.0 / (self.C * (X.shape[0] if weights is None else max(weights.sum(), TINY)))
+        penalty = ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength)
         signs = np.where(codes == 1, 1.0, -1.0)
         w, intercept, n_iter = self._solve(X, signs, LogisticLoss(), penalty, weights, begin)
         self.classes_ = classes
@@ -165,7 +167,11 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
             return None
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if self.class_weight is not None:
-            weights = weights * compute_class_weight(self.class_weight, classes=classes, y=y)[codes]
+            factors = self.class_weight
+            if factors == "balanced":  # older scikit-learns count samples without their weights
+                mass = np.bincount(codes, weights)
+                factors = dict(zip(classes, mass.sum() / (len(classes) * mass), strict=True))
+            weights = weights * compute_class_weight(factors, classes=classes, y=y)[codes]
         return weights
 
     def predict_proba(self, X):
