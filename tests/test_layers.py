@@ -136,7 +136,7 @@ def test_package_is_found():
         ("losses", "def f():\n    from .solve import solve", 1),
         ("problem", "from .design import design_of", 0),
         ("problem", "from .executors.traces import Trace", 1),
-        ("executors.plan", "from .traces import Trace", 1),
+        ("executors.plan", "from .simulated import Simulated", 1),
         ("executors.plan", "from .threads import Threads", 1),
         ("executors.threads", "from .plan import Plan", 0),
         ("executors.threads", "from .simulated import Simulated", 0),
