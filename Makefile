@@ -7,11 +7,17 @@ USABLE = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 LINT_PINS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["lint"])
 INSTALL = -m pip install -q --disable-pip-version-check
 
-.PHONY: demo test soak lint format clean
+.PHONY: demo figures doc test soak lint format clean
 .NOTPARALLEL:
 
 demo: .venv/.extra-plot
 	.venv/bin/python examples/quickstart.py
+
+figures: .venv/.extra-plot
+	.venv/bin/python examples/make_figures.py
+
+doc: .venv/.extra-doc
+	.venv/bin/python -m sphinx -W --keep-going doc doc/_build/html
 
 test: .venv/.extra-test
 	.venv/bin/python -m pytest
@@ -28,7 +34,7 @@ format: .venv-lint/.ruff
 	.venv-lint/bin/ruff format
 
 clean:
-	rm -rf .venv .venv-lint build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lint build dist doc/_build doc/auto_examples doc/generated *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.made .venv-lint/.made:

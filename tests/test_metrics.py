@@ -34,7 +34,7 @@ def simulated():
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_the_exact_step_needs_the_fewest_updates(backend):
     X, y = data()
-    model = make_pipeline(StandardScaler(), Lasso(alpha=0.3, executor=simulated(), n_blocks=20, tol=1e-3))
+    model = make_pipeline(StandardScaler(), Lasso(alpha=0.3, executor=simulated(), n_blocks=20, max_iter=60))
     search = GridSearchCV(model, {"lasso__step_size": POLICIES}, scoring=neg_updates_scorer, cv=2, n_jobs=2)
     with parallel_config(backend):
         search.fit(X, y)

@@ -17,7 +17,7 @@ import numpy as np
 
 from .._compat import block_cd
 from .base import certify
-from .line import Direction
+from .line import Direction, clipped_ratio
 
 SWEEPS_ON_COLUMNS = 5
 SWEEPS_ON_GRAM = 30
@@ -116,7 +116,7 @@ def direction(part, task):
     ridge = penalty.l2 * (move @ move)
     slope = pull @ v - change
     size, sure = omega @ (v * v), part.h * (slope - 0.5 * ridge)
-    damping = 1.0 if sure >= size else max(0.0, sure / size)
+    damping = 1.0 if sure >= size else clipped_ratio(sure, size)
     return Direction(new, move, v, shift, change, ridge, slope, damping, touched + block.design.size)
 
 

@@ -1,0 +1,174 @@
+"""Objective error against updates, passes or time."""
+
+import numpy as np
+
+from ._runs import ONLY, checked, clock_of, histories_of, legend_below, one_axes, styles, tidy
+
+X_LABELS = {
+    "updates": "updates (writes)",
+    "passes": "passes over the data",
+    "seconds": "time (s)",
+    "virtual": "virtual time (units of the trace)",
+}
+SAME_OPTIMUM = 1e-8
+FEW = 30
+"""Points up to which each is marked."""
+
+
+class ConvergenceDisplay:
+    """Objective error of one or more runs of one problem.
+
+    Make it with :meth:`from_estimator` or :meth:`from_history`.
+
+    Parameters
+    ----------
+    x : dict of {label: ndarray}
+        Where the objective of each run was computed.
+    objective : dict of {label: ndarray}
+        The objective there.
+    optimum : float
+        What is subtracted from the objectives.
+    scale : float, default=1.0
+        What the differences are divided by.
+    x_label : str, default="updates (writes)"
+        Label of the horizontal axis.
+
+    Attributes
+    ----------
+    error : dict of {label: ndarray}
+        ``(objective - optimum) / scale``.
+    ax_ : matplotlib Axes
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        Their figure.
+
+    Notes
+    -----
+    Errors of zero and below are left out of the figure, as its axis is logarithmic.
+
+    Examples
+    --------
+    ::
+
+        model = Lasso(alpha=0.1, record="iterates").fit(X, y)
+        ConvergenceDisplay.from_estimator(model, x="passes")
+    """
+
+    def __init__(self, x, objective, optimum, scale=1.0, x_label=X_LABELS["updates"]):
+        self.x, self.objective, self.optimum, self.scale = x, objective, optimum, scale
+        self.x_label = x_label
+        self.error = {label: (values - optimum) / scale for label, values in objective.items()}
+
+    @classmethod
+    def from_estimator(cls, estimator, *, x="updates", optimum=None, relative=True, ax=None, **kwargs):
+        """Draw the convergence of fitted estimators.
+
+        Parameters
+        ----------
+        estimator : estimator or dict of {label: estimator}
+            Fitted, with any ``record``; the curve is smoothest with ``record="iterates"``.
+        x : {"updates", "passes", "time"}, default="updates"
+            The horizontal axis. Time is in seconds, or the virtual time of simulated runs.
+        optimum : float, optional
+            The optimum, when it is known. The default is the largest lower bound that the certificates
+            of the runs prove, so that the curve is never below the true error; without any, it is the
+            smallest objective of the runs.
+        relative : bool, default=True
+            Whether the error is divided by the first objective (the largest one of the runs).
+        ax : matplotlib Axes, optional
+            Axes to draw on.
+        **kwargs : dict
+            Further arguments of matplotlib's ``plot``.
+
+        Returns
+        -------
+        ConvergenceDisplay
+        """
+        histories = histories_of(estimator)
+        return cls.from_history(histories, x=x, optimum=optimum, relative=relative, ax=ax, **kwargs)
+
+    @classmethod
+    def from_history(cls, history, *, x="updates", optimum=None, relative=True, ax=None, **kwargs):
+        """Draw the convergence of recorded runs.
+
+        Parameters
+        ----------
+        history : History or dict of {label: History}
+            The runs.
+        x, optimum, relative, ax, **kwargs
+            As for :meth:`from_estimator`.
+
+        Returns
+        -------
+        ConvergenceDisplay
+        """
+        histories = checked(history, recorded=False)
+        if x not in ("updates", "passes", "time"):
+            raise ValueError(f"x must be 'updates', 'passes' or 'time', not {x!r}.")
+        x_label = X_LABELS[clock_of(histories) if x == "time" else x]
+        curves = {label: _curve(h, x, label) for label, h in histories.items()}
+        places = {label: curve[0] for label, curve in curves.items()}
+        objectives = {label: curve[1] for label, curve in curves.items()}
+        optimum = _best_known(histories, objectives) if optimum is None else float(optimum)
+        scale = max(float(values[0]) for values in objectives.values()) if relative else 1.0
+        return cls(places, objectives, optimum, scale or 1.0, x_label).plot(ax=ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Axes to draw on; the default is a new figure.
+        **kwargs : dict
+            Further arguments of matplotlib's ``plot``.
+
+        Returns
+        -------
+        ConvergenceDisplay
+        """
+        ax = one_axes(ax, 3.7)
+        for label, style in styles(self.x).items():
+            error = self.error[label]
+            shown = error > 0.0
+            look = {"color": style.color, "linestyle": style.linestyle, "linewidth": 1.8}
+            look |= {"marker": "o", "markersize": 4} if len(error) <= FEW else {}
+            ax.plot(self.x[label][shown], error[shown], label=label, **look | kwargs)
+        ax.set_yscale("log")
+        ax.set_xlabel(self.x_label)
+        ax.set_ylabel("objective error" if self.scale == 1.0 else "relative objective error")
+        tidy(ax)
+        if list(self.x) != [ONLY]:
+            legend_below(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _curve(history, x, label):
+    """Places and finite objectives of a run, from its iterates or else its certificates."""
+    table, writes = history.iterates, 1
+    if len(table) == 0:
+        table, writes = history.certificates, 0
+    table = table[np.isfinite(table["objective"])]
+    if len(table) == 0:
+        name = "The run" if label == ONLY else f"The run {label!r}"
+        raise ValueError(f"{name} has no objective to draw: it kept neither iterates nor certificates.")
+    # An iterate is kept after the update of its number, which is one write more.
+    place = table["update"] + writes if x == "updates" else table[x]
+    return place, table["objective"]
+
+
+def _best_known(histories, objectives):
+    bounds = {}
+    for label, history in histories.items():
+        lower = history.certificates["objective"] - history.certificates["gap"]
+        bounds[label] = np.max(lower[np.isfinite(lower)], initial=-np.inf)
+    highest = max(bounds, key=bounds.get)
+    lowest = min(objectives, key=lambda label: objectives[label].min())
+    bound, least = bounds[highest], objectives[lowest].min()
+    if bound > least + SAME_OPTIMUM * max(abs(bound), abs(least)):
+        raise ValueError(
+            f"The runs are not of one problem: {highest!r} proves that no objective is below {bound:.6g}, "
+            f"and {lowest!r} has reached {least:.6g}; draw them on two axes, or give optimum."
+        )
+    return float(min(bound, least)) if np.isfinite(bound) else float(least)

@@ -1,0 +1,199 @@
+"""The measured delays: how often, of which worker, when."""
+
+import numpy as np
+
+from ._runs import DARK, MANY, ONLY, checked, histories_of, legend_below, one_axes, styles, tidy
+
+DELAY = "delay (writes between read and write)"
+MOST_BARS = 60
+KINDS = ("histogram", "workers", "time")
+ROW = 0.28
+"""Inches of a worker's row."""
+
+
+class DelayDisplay:
+    """Delays that were measured in one or more runs.
+
+    Make it with :meth:`from_estimator` or :meth:`from_history`.
+
+    Parameters
+    ----------
+    delays : dict of {label: ndarray of int}
+        Delay of every update.
+    worker_delays : dict of {label: list of ndarray of int}
+        Delays of the results of each worker: writes between its read and the update it went into.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        Their figure.
+
+    Notes
+    -----
+    In Async-BCD every update has one result, and the delays of the workers are those of the updates. In
+    PIAG the delay of an update is the age of the oldest gradient in the table.
+
+    Examples
+    --------
+    ::
+
+        model = Lasso(alpha=0.1, n_jobs=4).fit(X, y)
+        DelayDisplay.from_estimator(model, kind="workers")
+    """
+
+    def __init__(self, delays, worker_delays):
+        self.delays, self.worker_delays = delays, worker_delays
+
+    @classmethod
+    def from_estimator(cls, estimator, *, kind="histogram", ax=None, **kwargs):
+        """Draw the delays of fitted estimators.
+
+        Parameters
+        ----------
+        estimator : estimator or dict of {label: estimator}
+            Fitted with ``record="updates"`` or ``"iterates"``.
+        kind : {"histogram", "workers", "time"}, default="histogram"
+            All delays, the distribution of each worker's, or the delay against the update.
+        ax : matplotlib Axes, optional
+            Axes to draw on.
+        **kwargs : dict
+            Further arguments of matplotlib's ``bar`` or ``step`` (histogram), ``barh`` (workers) or
+            ``plot`` (time).
+
+        Returns
+        -------
+        DelayDisplay
+        """
+        return cls.from_history(histories_of(estimator), kind=kind, ax=ax, **kwargs)
+
+    @classmethod
+    def from_history(cls, history, *, kind="histogram", ax=None, **kwargs):
+        """Draw the delays of recorded runs.
+
+        Parameters
+        ----------
+        history : History or dict of {label: History}
+            The runs.
+        kind, ax, **kwargs
+            As for :meth:`from_estimator`.
+
+        Returns
+        -------
+        DelayDisplay
+        """
+        histories = checked(history)
+        delays = {label: h.updates["delay"] for label, h in histories.items()}
+        workers = {label: _of_workers(h) for label, h in histories.items()}
+        return cls(delays, workers).plot(kind=kind, ax=ax, **kwargs)
+
+    def plot(self, kind="histogram", ax=None, **kwargs):
+        """Draw the delays.
+
+        Parameters
+        ----------
+        kind : {"histogram", "workers", "time"}, default="histogram"
+            What is drawn.
+        ax : matplotlib Axes, optional
+            Axes to draw on; the default is a new figure.
+        **kwargs : dict
+            Further arguments of matplotlib's method.
+
+        Returns
+        -------
+        DelayDisplay
+        """
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, not {kind!r}.")
+        rows = sum(len(workers) for workers in self.worker_delays.values())
+        ax = one_axes(ax, float(np.clip(1.2 + ROW * rows, 2.4, 9.0)) if kind == "workers" else 3.5)
+        {"histogram": self._histogram, "workers": self._workers, "time": self._time}[kind](ax, **kwargs)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _name(self, label):
+        delays = self.delays[label]
+        what = f"mean {delays.mean():.1f}, largest {delays.max()}"
+        return what if list(self.delays) == [ONLY] else f"{label}: {what}"
+
+    def _histogram(self, ax, **kwargs):
+        edges = _edges(max(int(delays.max()) for delays in self.delays.values()))
+        alone = len(self.delays) == 1
+        for label, style in styles(self.delays).items():
+            counts = np.histogram(self.delays[label], edges)[0]
+            if alone:
+                look = {"color": style.color, "label": self._name(label)} | kwargs
+                ax.bar(edges[:-1], counts, np.diff(edges) * 0.92, align="edge", **look)
+                continue
+            share = np.r_[0.0, counts / counts.sum(), 0.0]
+            look = {"color": style.color, "linestyle": style.linestyle, "linewidth": 1.8} | kwargs
+            ax.step(np.r_[edges, edges[-1]], share, where="pre", label=self._name(label), **look)
+        ax.set(xlabel=DELAY, ylabel="updates" if alone else "share of the updates", ylim=(0, None))
+        tidy(ax, "y")
+        legend_below(ax, ncols=2)
+
+    def _workers(self, ax, **kwargs):
+        names, row, alone = [], 0, list(self.delays) == [ONLY]
+        for label, style in styles(self.delays).items():
+            for worker, delays in enumerate(self.worker_delays[label]):
+                if len(delays):
+                    _box(ax, row, delays, {"color": style.color} | kwargs)
+                names.append(f"worker {worker}" if alone else f"{label}, worker {worker}")
+                row += 1
+        every = -(-row // 40)
+        ax.set_yticks(np.arange(0, row, every), names[::every])
+        ax.set(xlabel=DELAY, ylim=(row - 0.4, -0.6))
+        tidy(ax, "x")
+        ax.tick_params(axis="y", length=0)
+        legend_below(ax, _box_legend(styles(self.delays)[next(iter(self.delays))].color))
+
+    def _time(self, ax, **kwargs):
+        for label, style in styles(self.delays).items():
+            delays = self.delays[label]
+            many = len(delays) > MANY
+            look = {"linestyle": "none", "marker": ".", "markersize": 3 if many else 5, "rasterized": many}
+            look |= {"color": style.color, "alpha": 0.6, "markeredgewidth": 0.0} | kwargs
+            ax.plot(np.arange(len(delays)), delays, label=self._name(label), **look)
+        if len(self.delays) == 1 and len(delays) >= 100:
+            width = len(delays) // 25
+            smooth = np.convolve(delays, np.ones(width) / width, "valid")
+            ax.plot(np.arange(len(smooth)) + width / 2, smooth, color=DARK, label=f"mean of {width}")
+        ax.set(xlabel="update", ylabel="delay (writes)", ylim=(-0.5, None))
+        tidy(ax)
+        legend_below(ax, ncols=2, markerscale=2.5)
+
+
+def _of_workers(history):
+    """Delays of every worker's results."""
+    arrivals = history.arrivals
+    ages = arrivals["update"] - arrivals["stamp"]
+    return [ages[arrivals["worker"] == worker] for worker in range(history.n_workers)]
+
+
+def _edges(largest):
+    """Bins of whole delays, not too many."""
+    width = -(-(largest + 1) // MOST_BARS)
+    return np.arange(0, largest + width + 1, width) - 0.5
+
+
+def _box(ax, row, delays, look):
+    low, first, middle, third, high = np.percentile(delays, [1, 25, 50, 75, 99])
+    ax.hlines(row, low, high, color=look["color"], linewidth=1.5)
+    ax.barh(row, max(third - first, 0.15), left=first, height=0.55, **look)
+    ax.vlines(middle, row - 0.27, row + 0.27, color="white", linewidth=2.5)
+    ax.plot(delays.mean(), row, "D", color="white", markeredgecolor=DARK, markersize=4.5)
+    ax.plot(delays.max(), row, "|", color=DARK, markersize=9, markeredgewidth=1.5)
+
+
+def _box_legend(color):
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    none = {"linestyle": "none"}
+    return [
+        Line2D([], [], color=color, label="1 to 99 %"),
+        Patch(color=color, label="middle half"),
+        Line2D([], [], marker="D", color="white", markeredgecolor=DARK, markersize=4.5, label="mean", **none),
+        Line2D([], [], marker="|", color=DARK, markersize=9, markeredgewidth=1.5, label="largest", **none),
+    ]

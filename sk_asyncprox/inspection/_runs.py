@@ -1,0 +1,145 @@
+"""What the displays share: runs by label, colours, axes, legends."""
+
+from typing import NamedTuple
+
+from sklearn.utils.validation import check_is_fitted
+
+from ..history import History
+
+ONLY = "run"
+"""Label of a run that was given without one."""
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+"""Okabe and Ito's colours, which colour-blind readers tell apart."""
+
+DARK, GREY = "#000000", "#767676"
+DASHES = ("-", "--", "-.", ":")
+WIDTH = 6.0
+"""Inches; 600 pixels at 100 dots per inch."""
+
+MANY = 3000
+"""Points from which on a figure keeps them as pixels."""
+
+
+class Style(NamedTuple):
+    """How a run is drawn; the line style tells runs apart without colour."""
+
+    color: str
+    linestyle: object
+
+
+def by_label(runs):
+    """Runs as ``{label: run}``."""
+    if not isinstance(runs, dict):
+        return {ONLY: runs}
+    if not runs:
+        raise ValueError("There is no run to draw: the dict is empty.")
+    return runs
+
+
+def histories_of(estimators):
+    """Histories of one fitted estimator, or of a dict of them."""
+    histories = {}
+    for label, estimator in by_label(estimators).items():
+        if isinstance(estimator, History):
+            raise TypeError("from_estimator needs a fitted estimator; for a History, use from_history.")
+        check_is_fitted(estimator)
+        if not isinstance(getattr(estimator, "history_", None), History):
+            raise TypeError(
+                f"{type(estimator).__name__} has no history_; give the fitted estimator of this package "
+                f"(of a pipeline, its last step)."
+            )
+        histories[label] = estimator.history_
+    return histories
+
+
+def checked(histories, recorded=True):
+    """Histories by label; ``recorded``: each must have recorded its updates.
+
+    Raises
+    ------
+    TypeError
+        If one is not a History.
+    ValueError
+        If one has nothing to draw.
+    """
+    histories = by_label(histories)
+    for label, history in histories.items():
+        name = "The run" if label == ONLY else f"The run {label!r}"
+        if not isinstance(history, History):
+            raise TypeError(
+                f"from_history needs a History, not {type(history).__name__}; for estimators, use "
+                f"from_estimator."
+            )
+        if recorded and history.record is None:
+            raise ValueError(f"{name} was not recorded (record=None); fit with record='updates' to draw it.")
+        if recorded and len(history.updates) == 0:
+            raise ValueError(f"{name} has no updates to draw: it ended before its first write.")
+    return histories
+
+
+def clock_of(histories):
+    """``"virtual"`` for simulated runs, ``"seconds"`` for others."""
+    clocks = {"virtual" if h.executor == "Simulated" else "seconds" for h in histories.values()}
+    if len(clocks) > 1:
+        raise ValueError(
+            "Virtual time of simulated runs and seconds of real runs do not fit on one axis; draw them on "
+            "two, or against updates or passes."
+        )
+    return clocks.pop()
+
+
+def styles(labels):
+    """A colour and a line style for each label, both in turn."""
+    return {
+        label: Style(PALETTE[i % len(PALETTE)], DASHES[i % len(DASHES)]) for i, label in enumerate(labels)
+    }
+
+
+def pyplot():
+    """matplotlib's pyplot, imported when something is drawn."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "The displays need matplotlib: install it, for instance as 'sk_asyncprox[plot]'."
+        ) from error
+    return plt
+
+
+def one_axes(ax, height):
+    """The given axes, or those of a new figure of the given height in inches."""
+    if ax is not None:
+        pyplot()
+        return ax
+    return pyplot().subplots(figsize=(WIDTH, height), layout="constrained")[1]
+
+
+def tidy(ax, grid="both"):
+    """Leave out of the axes what carries nothing."""
+    ax.spines[["top", "right"]].set_visible(False)
+    if grid:
+        ax.grid(True, axis=grid, color="0.9", linewidth=0.8)
+    ax.set_axisbelow(True)
+
+
+def legend_below(ax, handles=None, ncols=4, markerscale=1.0):
+    """A legend under the axis label, where it covers no data."""
+    from matplotlib.transforms import ScaledTranslation
+
+    handles = ax.get_legend_handles_labels()[0] if handles is None else handles
+    if not handles:
+        return
+    below = ax.transAxes + ScaledTranslation(0, -0.5, ax.figure.dpi_scale_trans)
+    ax.legend(
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=below,
+        ncols=min(ncols, len(handles)),
+        frameon=False,
+        fontsize="small",
+        markerscale=markerscale,
+        borderaxespad=0.0,
+        columnspacing=1.4,
+    )

@@ -1,0 +1,245 @@
+"""Steps, their windows and their running integral, against what is proved of them."""
+
+import numpy as np
+
+from ..solve import resolve_step_size
+from ..step_sizes import Adaptive1, Adaptive2
+from ._runs import (
+    DARK,
+    GREY,
+    MANY,
+    ONLY,
+    WIDTH,
+    by_label,
+    checked,
+    histories_of,
+    legend_below,
+    one_axes,
+    pyplot,
+    styles,
+    tidy,
+)
+
+KINDS = ("both", "steps", "integral")
+
+
+class StepSizeDisplay:
+    """Steps of one or more runs, in units of the largest safe step ``gamma'``.
+
+    Make it with :meth:`from_estimator` or :meth:`from_history`. The upper axes show the step of every
+    update, with marks at the bottom for the zero steps, and the sum of the steps in its window: from the
+    read to the write, its own step included. The principle of delay-adaptive steps keeps that sum at or
+    below ``gamma'`` wherever the step is not zero (it does not bind the exact step).
+    The lower axes show the running integral of the steps and the lower bound that is proved for the
+    policy at the largest delay of the run.
+
+    Parameters
+    ----------
+    steps : dict of {label: ndarray}
+        Step of every update.
+    delays : dict of {label: ndarray of int}
+        Delay of every update.
+    largest_step : dict of {label: float}
+        ``gamma'`` of every run; 1 for the exact step, whose step is a share of the full step.
+    policies : dict of {label: StepSize or None}
+        The policies, as far as they are known.
+
+    Attributes
+    ----------
+    integral : dict of {label: ndarray}
+        Running sum of the steps.
+    window : dict of {label: ndarray}
+        Sum of the steps within the window of every update, its own step included.
+    lower_bound : dict of {label: ndarray or None}
+        What ``integral`` is proved to be at least; None where nothing is proved.
+    ax_ : matplotlib Axes or ndarray of two Axes
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        Their figure.
+
+    Notes
+    -----
+    With ``tau`` the largest delay, the integral after ``k`` updates is at least
+    ``k alpha gamma' / (tau + 1)`` for Adaptive 1 and ``k gamma' tau / (tau + 1)^2`` for Adaptive 2
+    (``k gamma'`` when ``tau = 0``).
+
+    Examples
+    --------
+    ::
+
+        model = Lasso(alpha=0.1, solver="piag", n_jobs=4).fit(X, y)
+        StepSizeDisplay.from_estimator(model)
+    """
+
+    def __init__(self, steps, delays, largest_step, policies):
+        self.steps, self.delays, self.largest_step, self.policies = steps, delays, largest_step, policies
+        self.integral = {label: np.cumsum(values) for label, values in steps.items()}
+        self.window = {label: _windows(steps[label], delays[label]) for label in steps}
+        rates = {label: _proved_rate(policies[label], delays[label]) for label in steps}
+        self.lower_bound = {
+            label: rate and largest_step[label] * rate * np.arange(1, len(steps[label]) + 1)
+            for label, rate in rates.items()
+        }
+
+    @classmethod
+    def from_estimator(cls, estimator, *, kind="both", ax=None):
+        """Draw the steps of fitted estimators.
+
+        Parameters
+        ----------
+        estimator : estimator or dict of {label: estimator}
+            Fitted with ``record="updates"`` or ``"iterates"``; the bounds are those of its
+            ``step_size``.
+        kind : {"both", "steps", "integral"}, default="both"
+            What is drawn.
+        ax : matplotlib Axes or pair of them, optional
+            Axes to draw on. One axes is divided for ``kind="both"``.
+
+        Returns
+        -------
+        StepSizeDisplay
+        """
+        histories = histories_of(estimator)
+        policies = {label: fitted.step_size for label, fitted in by_label(estimator).items()}
+        return cls.from_history(histories, step_size=policies, kind=kind, ax=ax)
+
+    @classmethod
+    def from_history(cls, history, *, step_size=None, kind="both", ax=None):
+        """Draw the steps of recorded runs.
+
+        Parameters
+        ----------
+        history : History or dict of {label: History}
+            The runs.
+        step_size : str, StepSize or dict of {label: str or StepSize}, optional
+            The policies of the runs; where it is missing, neither windows nor lower bound are drawn.
+        kind, ax
+            As for :meth:`from_estimator`.
+
+        Returns
+        -------
+        StepSizeDisplay
+        """
+        histories = checked(history)
+        given = step_size if isinstance(step_size, dict) else dict.fromkeys(histories, step_size)
+        updates = {label: h.updates for label, h in histories.items()}
+        return cls(
+            {label: table["step"] for label, table in updates.items()},
+            {label: table["delay"] for label, table in updates.items()},
+            {label: h.largest_step for label, h in histories.items()},
+            {label: _policy(given.get(label), h.solver) for label, h in histories.items()},
+        ).plot(kind=kind, ax=ax)
+
+    def plot(self, kind="both", ax=None):
+        """Draw the steps.
+
+        Parameters
+        ----------
+        kind : {"both", "steps", "integral"}, default="both"
+            What is drawn.
+        ax : matplotlib Axes or pair of them, optional
+            Axes to draw on; the default is a new figure.
+
+        Returns
+        -------
+        StepSizeDisplay
+        """
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, not {kind!r}.")
+        if kind == "both":
+            upper, lower = self.ax_ = _two_axes(ax)
+            self._draw_steps(upper)
+            self._draw_integral(lower)
+            upper.set_xlabel("")
+            upper.tick_params(labelbottom=False)
+            handles = _once(upper, lower)
+            legend_below(lower, handles, ncols=3)
+        else:
+            lower = self.ax_ = one_axes(ax, 3.5)
+            (self._draw_steps if kind == "steps" else self._draw_integral)(lower)
+            legend_below(lower, ncols=3)
+        self.figure_ = lower.figure
+        return self
+
+    def _draw_steps(self, ax):
+        alone = list(self.steps) == [ONLY]
+        idle = [label for label, steps in self.steps.items() if (steps == 0.0).any()]
+        for label, style in styles(self.steps).items():
+            unit, steps, policy = self.largest_step[label], self.steps[label], self.policies[label]
+            k, moved, many = np.arange(len(steps)), steps != 0.0, len(steps) > MANY
+            size = 2.5 if len(steps) > 500 else 4.5
+            if alone and policy is not None and not policy.exact:
+                look = {"color": "0.7", "markersize": size + 2, "rasterized": many}
+                ax.plot(k[moved], self.window[label][moved] / unit, ".", label="sum over its window", **look)
+            look = {"color": style.color, "markersize": size, "rasterized": many}
+            ax.plot(k[moved], steps[moved] / unit, "o", label="step" if alone else str(label), **look)
+        ax.axhline(1.0, color=DARK, linestyle="--", linewidth=1.2, label="ceiling γ′")
+        top, gap = ax.get_ylim()[1], 0.07 * ax.get_ylim()[1]
+        for i, label in enumerate(idle):
+            zero = np.flatnonzero(self.steps[label] == 0.0)
+            color = DARK if alone else styles(self.steps)[label].color
+            name = f"{len(zero)} zero steps" if alone else f"{label}, {len(zero)} zero steps"
+            look = {"color": color, "markersize": 7, "markeredgewidth": 0.8 if len(zero) > 500 else 1.2}
+            ax.plot(zero, np.full(len(zero), -gap * (i + 0.8)), "|", label=name, **look)
+        ax.set(xlabel="update", ylabel="step / γ′", ylim=(-gap * (len(idle) + 0.4) if idle else 0.0, top))
+        ax.set_yticks([tick for tick in ax.get_yticks() if 0.0 <= tick <= top])
+        tidy(ax)
+
+    def _draw_integral(self, ax):
+        alone = list(self.steps) == [ONLY]
+        for label, style in styles(self.steps).items():
+            unit, integral, bound = self.largest_step[label], self.integral[label], self.lower_bound[label]
+            k = np.arange(1, len(integral) + 1)
+            name = "running integral" if alone else str(label)
+            ax.plot(k, integral / unit, color=style.color, linewidth=1.8, label=name)
+            if bound is not None:
+                name, color = ("proved lower bound", GREY) if alone else ("_", style.color)
+                ax.plot(k, bound / unit, color=color, linestyle=":", linewidth=1.8, label=name)
+        if not alone and any(bound is not None for bound in self.lower_bound.values()):
+            ax.plot([], [], color=GREY, linestyle=":", linewidth=1.8, label="proved lower bound")
+        ax.set(xlabel="update", ylabel="sum of steps / γ′", ylim=(0, None))
+        tidy(ax)
+
+
+def _policy(step_size, solver):
+    return None if step_size is None else resolve_step_size(step_size, solver)
+
+
+def _proved_rate(policy, delays):
+    """Proved growth of the running integral per update, in units of gamma'; None when none is proved."""
+    tau = int(delays.max())
+    if isinstance(policy, Adaptive1):
+        return policy.alpha / (tau + 1)
+    if isinstance(policy, Adaptive2):
+        return tau / (tau + 1) ** 2 if tau else 1.0
+    return None
+
+
+def _windows(steps, delays):
+    """Sums of the steps from each update's read to itself."""
+    total = np.r_[0.0, np.cumsum(steps)]
+    k = np.arange(len(steps))
+    return total[k + 1] - total[k - delays]
+
+
+def _two_axes(ax):
+    if ax is None:
+        shape = {"figsize": (WIDTH, 5.2), "layout": "constrained", "sharex": True}
+        return pyplot().subplots(2, 1, **shape)[1]
+    if np.size(ax) == 2:
+        return np.ravel(ax)
+    if np.size(ax) != 1:
+        raise ValueError(f"ax must be one axes or a pair of them, not {np.size(ax)}.")
+    outer = np.ravel(ax)[0]
+    outer.set_axis_off()
+    lower = outer.inset_axes([0.0, 0.0, 1.0, 0.46])
+    return np.array([outer.inset_axes([0.0, 0.54, 1.0, 0.46], sharex=lower), lower])
+
+
+def _once(*axes):
+    """Legend entries of all the axes, each label once."""
+    entries = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    return list(entries.values())

@@ -1,0 +1,227 @@
+"""Who worked when, on what: every task from its read to its write."""
+
+import numpy as np
+
+from ._runs import DARK, ONLY, PALETTE, checked, clock_of, histories_of, legend_below, one_axes, tidy
+from ._tasks import tasks_of
+
+HALF = 0.4
+"""Half the height of a bar, in rows."""
+
+ZERO = {"edgecolor": "0.4", "hatch": "////"}
+"""Look of a task whose step was zero."""
+
+NARROWEST = 15
+"""Pixels of a bar that has room for a number."""
+
+
+class TimelineDisplay:
+    """Gantt chart of the workers of one or more runs.
+
+    Make it with :meth:`from_estimator` or :meth:`from_history`. Every task is a bar from its read to its
+    write, with the number of its block or shard. Tasks whose step was zero are hatched, certificates are
+    black; those that were computed beside a simulated schedule are dotted lines. Tasks dropped at the
+    stop are not shown.
+
+    Parameters
+    ----------
+    tasks : ndarray
+        Structured columns ``row, worker, block, start, end, update, step, phase, certificate``; a
+        certificate has block and update -1.
+    update_times : list of ndarray
+        Times of the updates of every run.
+    rows : list of str
+        Name of every row.
+    inline_certificates : list of ndarray
+        Times of the certificates that were no tasks, for every run.
+    clock : {"seconds", "virtual"}, default="seconds"
+        Meaning of the times.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        Their figure.
+
+    Examples
+    --------
+    ::
+
+        model = Lasso(alpha=0.1, n_jobs=4).fit(X, y)
+        TimelineDisplay.from_estimator(model, start=100, stop=150)
+    """
+
+    def __init__(self, tasks, update_times, rows, inline_certificates, clock="seconds"):
+        self.tasks, self.update_times, self.rows = tasks, update_times, rows
+        self.inline_certificates, self.clock = inline_certificates, clock
+
+    @classmethod
+    def from_estimator(cls, estimator, *, start=0, stop=None, color="block", ax=None):
+        """Draw the timeline of fitted estimators.
+
+        Parameters
+        ----------
+        estimator : estimator or dict of {label: estimator}
+            Fitted with ``record="updates"`` or ``"iterates"``.
+        start, stop : int
+            The window: updates ``start`` to ``stop - 1``; the default is 60 updates.
+        color : {"block", "phase"}, default="block"
+            What the colour of a bar stands for; colours of blocks come again after seven.
+        ax : matplotlib Axes, optional
+            Axes to draw on.
+
+        Returns
+        -------
+        TimelineDisplay
+        """
+        return cls.from_history(histories_of(estimator), start=start, stop=stop, color=color, ax=ax)
+
+    @classmethod
+    def from_history(cls, history, *, start=0, stop=None, color="block", ax=None):
+        """Draw the timeline of recorded runs.
+
+        Parameters
+        ----------
+        history : History or dict of {label: History}
+            The runs.
+        start, stop, color, ax
+            As for :meth:`from_estimator`.
+
+        Returns
+        -------
+        TimelineDisplay
+        """
+        histories = checked(history)
+        clock, tasks, rows, inline = clock_of(histories), [], [], []
+        for label, h in histories.items():
+            tasks.append(tasks_of(h, len(rows)))
+            name = "worker {}" if label == ONLY else f"{label}, worker {{}}"
+            rows += [name.format(worker) for worker in range(h.n_workers)]
+            certificates = h.certificates
+            inline.append(certificates["time"][certificates["worker"] < 0])
+        times = [h.updates["time"] for h in histories.values()]
+        display = cls(np.concatenate(tasks), times, rows, inline, clock)
+        return display.plot(start=start, stop=stop, color=color, ax=ax)
+
+    def plot(self, start=0, stop=None, color="block", ax=None):
+        """Draw the timeline.
+
+        Parameters
+        ----------
+        start, stop : int
+            The window: updates ``start`` to ``stop - 1``; the default is 60 updates.
+        color : {"block", "phase"}, default="block"
+            What the colour of a bar stands for.
+        ax : matplotlib Axes, optional
+            Axes to draw on; the default is a new figure.
+
+        Returns
+        -------
+        TimelineDisplay
+        """
+        if color not in ("block", "phase"):
+            raise ValueError(f"color must be 'block' or 'phase', not {color!r}.")
+        first, last = self._window(start, start + 60 if stop is None else stop)
+        ax = one_axes(ax, float(np.clip(1.3 + 0.32 * len(self.rows), 2.2, 9.0)))
+        unit, name = self._unit(last - first)
+        ax.set_xlim(first * unit, last * unit)
+        ax.set_ylim(len(self.rows) - 0.4, -0.6)
+        shown = self.tasks[(self.tasks["end"] > first) & (self.tasks["start"] < last)]
+        handles = self._draw(ax, shown, unit, color)
+        handles += self._draw_inline(ax, first, last, unit)
+        every = -(-len(self.rows) // 40)
+        ax.set_yticks(np.arange(0, len(self.rows), every), self.rows[::every])
+        ax.set_xlabel(name)
+        tidy(ax, grid=None)
+        ax.tick_params(axis="y", length=0)
+        legend_below(ax, handles)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _window(self, start, stop):
+        longest = max(len(times) for times in self.update_times)
+        if not 0 <= start < min(stop, longest):
+            raise ValueError(
+                f"There is nothing to draw from update {start} to {stop}: the longest run has {longest} "
+                f"updates."
+            )
+        inside = [times for times in self.update_times if len(times) > start]
+        first = min(times[start - 1] if start else 0.0 for times in inside)
+        return float(first), float(max(times[min(stop, len(times)) - 1] for times in inside))
+
+    def _unit(self, span):
+        if self.clock == "virtual":
+            return 1.0, "virtual time (units of the trace)"
+        return (1.0, "time (s)") if span >= 1.0 else (1e3, "time (ms)")
+
+    def _draw(self, ax, tasks, unit, color):
+        """Bars, one call for each look; returns the entries of the legend."""
+        from matplotlib.patches import Patch
+
+        certificate, zero = tasks["certificate"], tasks["step"] == 0.0
+        descent, handles = ~certificate, []
+        phases = sorted(set(tasks["phase"][descent]))
+        keys = tasks["block"] if color == "block" else np.searchsorted(phases, tasks["phase"])
+        for key in np.unique(keys[descent]):
+            tint = PALETTE[key % len(PALETTE)]
+            own = descent & (keys == key)
+            drawn = _bars(ax, tasks[own & ~zero], unit, facecolor=tint, edgecolor="white")
+            _bars(ax, tasks[own & zero], unit, facecolor=_pale(tint), **ZERO)
+            if color == "phase":
+                handles.append(drawn)
+                drawn.set_label(phases[key])
+        if color == "block" and descent.any():
+            _number(ax, tasks[descent], unit)
+            handles.append(Patch(color=PALETTE[0], label="task, with its block or shard"))
+        if (descent & zero).any():
+            handles.append(Patch(facecolor="white", label="zero step", **ZERO))
+        if certificate.any():
+            _bars(ax, tasks[certificate], unit, facecolor=DARK, edgecolor="white")
+            handles.append(Patch(color=DARK, label="certificate"))
+        return handles
+
+    def _draw_inline(self, ax, first, last, unit):
+        below, handles = 0, []
+        n_rows = len(self.rows) // len(self.inline_certificates)
+        for times in self.inline_certificates:
+            inside = times[(times >= first) & (times <= last)]
+            span = (below - 0.5, below + n_rows - 0.5)
+            if len(inside):
+                lines = ax.vlines(inside * unit, *span, color=DARK, linestyle=":", linewidth=1.3, zorder=3)
+                handles = [lines]
+            below += n_rows
+        for lines in handles:
+            lines.set_label("certificate (no task)")
+        return handles
+
+
+def _bars(ax, tasks, unit, **look):
+    from matplotlib.collections import PolyCollection
+
+    low, high, y = tasks["start"] * unit, tasks["end"] * unit, tasks["row"]
+    corners = [(low, y - HALF), (low, y + HALF), (high, y + HALF), (high, y - HALF)]
+    corners = np.array([np.stack(corner, axis=-1) for corner in corners]).transpose(1, 0, 2)
+    return ax.add_collection(PolyCollection(corners, linewidth=0.8, **look), autolim=False)
+
+
+def _pale(color):
+    """The colour with three times as much white."""
+    from matplotlib.colors import to_rgb
+
+    return tuple(0.75 + 0.25 * value for value in to_rgb(color))
+
+
+def _number(ax, tasks, unit):
+    """The number of the block on every bar that has room for it."""
+    low, high = ax.get_xlim()
+    pixels = ax.get_window_extent().width / (high - low)
+    for task in tasks:
+        left, right = max(task["start"] * unit, low), min(task["end"] * unit, high)
+        if (right - left) * pixels < NARROWEST:
+            continue
+        zero = task["step"] == 0.0
+        dark = zero or PALETTE[task["block"] % len(PALETTE)] in PALETTE[4:]
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if zero else None
+        place = {"ha": "center", "va": "center", "fontsize": 7.5, "clip_on": True, "bbox": box}
+        ax.text((left + right) / 2, task["row"], str(task["block"]), color=DARK if dark else "white", **place)
