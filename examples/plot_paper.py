@@ -35,7 +35,7 @@ policies = {
     "adaptive 2": (Adaptive2(), lipschitz),
     "fixed (sun)": (FixedStep(), lipschitz),
     "naive": (NaiveStep(), lipschitz),
-    "exact, gram metric": (ExactStep(), {"working_set": False, "n_blocks": 20}),
+    "exact, gram": (ExactStep(), {"working_set": False, "n_blocks": 20}),
 }
 
 
@@ -67,7 +67,7 @@ best = LogisticRegression(
     C=1.0 / (len(y) * (l1 + l2)), l1_ratio=l1 / (l1 + l2), fit_intercept=False, tol=1e-9
 ).fit(X, y)
 
-print(f"{'solver':7} {'policy':19} {'to 1e-1':>8} {'to 1e-2':>8} {'to 1e-3':>8} {'integral':>9} {'zeros':>6}")
+print(f"{'solver':7} {'policy':12} {'to 1e-1':>8} {'to 1e-2':>8} {'to 1e-3':>8} {'integral':>9} {'zeros':>6}")
 for solver, models in (("piag", piag), ("bcd", bcd)):
     for name, model in models.items():
         iterates, steps = model.history_.iterates, model.history_.updates["step"]
@@ -75,12 +75,12 @@ for solver, models in (("piag", piag), ("bcd", bcd)):
         reached = [iterates["update"][error <= target] for target in (1e-1, 1e-2, 1e-3)]
         cells = " ".join(f"{found[0] if len(found) else '-':>8}" for found in reached)
         share = steps.mean() / model.history_.largest_step
-        print(f"{solver:7} {name:19} {cells} {share:9.4f} {(steps == 0).mean():6.1%}")
+        print(f"{solver:7} {name:12} {cells} {share:9.4f} {(steps == 0).mean():6.1%}")
 
 # %%
 # On the left PIAG, on the right Async-BCD.
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for ax, title, models in zip(axes, ("PIAG", "Async-BCD, 20 blocks"), (piag, bcd), strict=True):
-    ConvergenceDisplay.from_estimator(models, x="updates", optimum=best.objective_).plot(ax=ax)
+    ConvergenceDisplay.from_estimator(models, x="updates", optimum=best.objective_, ax=ax)
     ax.set_title(title)
 plt.show()
