@@ -70,6 +70,11 @@ class Design:
             return np.diff(self.X.indptr)
         return np.full(self.shape[1], self.shape[0])
 
+    def empty_columns(self):
+        """Mask of the columns without a non-zero entry."""
+        largest = abs(self.X).max(axis=0)
+        return (largest.toarray() if self.is_sparse else largest).ravel() == 0
+
     def is_full(self):
         """Whether the matrix is better treated as dense."""
         return not self.is_sparse or self.size > DENSE_ABOVE * self.shape[0] * self.shape[1]

@@ -82,6 +82,9 @@ class Problem:
         """Coefficients and intercept to begin with, in the centred design."""
         if coef is not None:
             w = np.array(coef, dtype=np.float64)
+            if not self.penalty.is_zero:
+                # No step would ever touch the coefficient of an empty column.
+                w[self.design.empty_columns()] = 0.0
             return w, float(intercept + self.offset @ w) if self.fit_intercept else 0.0
         w = np.zeros(self.design.shape[1])
         return w, self.loss.best_intercept(self.y, self.weights) if self.fit_intercept else 0.0

@@ -943,3 +943,15 @@ def test_verbose_prints_certificates(solver, run, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(model.history_.certificates) > 0
     assert all("gap" in line and "passes" in line for line in lines)
+
+
+@pytest.mark.parametrize("solver", ["bcd", "piag"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_warm_start_forgets_columns_that_became_empty(solver, form):
+    X, y, _, _ = small()
+    model = ElasticNet(ALPHA, warm_start=True, solver=solver, tol=1e-6).fit(FORMATS[form](X), y)
+    X = X.copy()
+    X[:, 0] = 0.0
+    assert model.coef_[0] != 0.0
+    model.fit(FORMATS[form](X), y)
+    assert model.coef_[0] == 0.0

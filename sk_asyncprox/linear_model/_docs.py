@@ -52,7 +52,7 @@ history_ : History
     Every read, write, delay and step of the run.
 n_features_in_ : int
     Number of features.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features, when `X` has string column names.
 """
 
