@@ -3,8 +3,8 @@ The experiment of the paper, in small
 =====================================
 
 L1 + l2 logistic regression with eight workers, one of them three times slower, by PIAG and by Async-BCD
-with 20 blocks: what the step policies make of the same delays. ``benchmarks/paper.py`` does the same on logs of real
-delays and larger data.
+with 20 blocks: what the step policies make of the same delays. ``benchmarks/paper.py`` does the same on
+logs of real delays and larger data.
 """
 
 # %%
