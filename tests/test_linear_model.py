@@ -9,7 +9,6 @@ from functools import cache
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
@@ -417,6 +416,7 @@ def test_attributes_are_scikit_learns(mine, theirs, dtype, intercept, form):
 
 @pytest.mark.parametrize("model", [pair[0] for pair in PAIRS])
 def test_feature_names(model):
+    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(small().X, columns=[f"f{j}" for j in range(12)])
     model = clone(model).fit(frame, target(model))
     assert_array_equal(model.feature_names_in_, frame.columns)
