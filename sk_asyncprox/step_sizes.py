@@ -49,6 +49,10 @@ class StepSize(BaseEstimator):
 
     h = 1.0
 
+    def __repr__(self):
+        # All parameters, also those at their defaults: a record of a run must say what ran.
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
+
     def start(self, setting):
         """Check the parameters and return the rule ``(delay, window) -> step`` of one run.
 

@@ -247,7 +247,7 @@ def test_safe_policies_converge_where_the_naive_one_diverges(policy):
     assert model.coef_[0] == pytest.approx(1.0, abs=1e-3)
     with (
         pytest.warns(UserWarning, match="With alpha=0"),
-        pytest.warns(ConvergenceWarning, match=r"NaiveStep\(\) diverged.*not safe for the delays"),
+        pytest.warns(ConvergenceWarning, match=r"NaiveStep\(c=1.0, b=1.0\) diverged.*not safe"),
     ):
         model.set_params(step_size=NaiveStep()).fit([[1.0]], [1.0])
     assert model.objective_ > 1e5
