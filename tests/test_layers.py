@@ -26,6 +26,7 @@ RANKS = {
     "executors.plan": 1,
     "executors": 2,
     "solvers": 2,
+    "stopping": 2,
     "solve": 3,
     "linear_model": 4,
     "metrics": 5,

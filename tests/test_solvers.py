@@ -17,6 +17,7 @@ from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solvers import PIAG, AsyncBCD
 from sk_asyncprox.solvers.base import Certified, Update
+from sk_asyncprox.solvers.working_set import partition
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep, NaiveStep
 
 
@@ -297,3 +298,17 @@ def test_over_bound_delays_warn_once_and_are_counted():
         model.fit(X, y)
     assert len(caught) == 1
     assert model.history_.n_over_bound == np.sum(model.history_.updates["delay"] > 1) > 0
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 7, 30, 31, 100])
+@pytest.mark.parametrize("heavy", [None, 0, 15, 29])
+def test_partition_gives_runs_that_are_not_empty(n_blocks, heavy):
+    index, sizes = np.arange(0, 60, 2), np.ones(60)
+    if heavy is not None:
+        sizes[index[heavy]] = 1e6
+    blocks = partition(index, sizes, n_blocks)
+    assert_array_equal(np.concatenate(blocks), index)
+    assert len(blocks) == min(n_blocks, 30)
+    assert all(len(block) for block in blocks)
+    if heavy is None:
+        assert max(map(len, blocks)) <= -(-30 // len(blocks)) + 1

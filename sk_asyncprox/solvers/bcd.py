@@ -15,14 +15,9 @@ from ..delays import DelayTracker
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Snapshot, Task, Update
 from .blocks import ColumnPart, work
+from .layout import Layout
 from .line import exact_step
-from .working_set import Gate, choose_columns, partition
-
-WIDEST_FULL_BLOCK = 256
-"""Columns of a dense block; its Gram matrix is kept."""
-
-MOST_ENTRIES = 4_000_000
-"""Stored entries of a sparse block: more blocks give a fresher point, fewer save work per entry."""
+from .working_set import Gate
 
 
 class AsyncBCD:
@@ -68,48 +63,38 @@ class AsyncBCD:
         inline=False,
         max_delay=None,
     ):
-        self.problem, self.step_size, self.n_workers = problem, step_size, n_workers
-        self.inline, self.working_set = inline, working_set
-        self._prox_form = metric == "lipschitz" and not step_size.exact
-        p = problem.design.shape[1]
-        self._sizes = problem.design.column_sizes()
-        everything = np.arange(p)
-        self.n_blocks = self._count_blocks(n_blocks, everything)
-        if not self._prox_form and not inline and n_workers > self.n_blocks:
-            self.n_workers = n_workers = self.n_blocks
-        if not self._prox_form and n_workers > self.n_blocks:
+        self.problem, self.step_size, self.inline = problem, step_size, inline
+        self.working_set, self._prox_form = working_set, metric == "lipschitz" and not step_size.exact
+        random = not cyclic or (step_size.can_be_zero and n_workers > 1)
+        self._layout = Layout(
+            problem, n_workers, n_blocks, working_set, metric == "lipschitz", not self._prox_form, random,
+            random_state,
+        )  # fmt: skip
+        self.n_blocks = len(self._layout.everything)
+        self.n_workers = n_workers if self._prox_form or inline else min(n_workers, self.n_blocks)
+        if not self._prox_form and self.n_workers > self.n_blocks:
             raise ValueError(
                 f"{n_workers} workers need at least {n_workers} blocks with exclusive blocks "
                 f"(metric 'gram' or ExactStep), and n_blocks is {self.n_blocks}."
             )
-        blocks = partition(everything, self._sizes, self.n_blocks)
-        self._bounds = (
-            np.array([block[0] for block in blocks[1:]], dtype=int) if metric == "lipschitz" else None
-        )
-        self._choose_constants(metric, blocks, max_delay)
-        self.parts = [self._part] * n_workers
-        self._random = not cyclic or (step_size.can_be_zero and n_workers > 1)
-        seeds = np.random.SeedSequence(random_state).spawn(n_workers)
-        self._streams = [np.random.default_rng(seed) for seed in seeds]
+        self._choose_constants(metric, max_delay)
+        self.parts = [self._part] * self.n_workers
 
-        self._tracker = DelayTracker()
+        self._tracker, self._clock = DelayTracker(), 0
         self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
         self.z = problem.design.mul(self.w) + self.b
         self.gradient = problem.loss.gradient(problem.y, self.z)
         self.touched, self.over_bound = problem.pass_size // 2, 0
-        self._clock, self._in_flight, self._turn, self._generation = 0, {}, 0, 0
-        self._blocks = [] if working_set else blocks
-        self._gate = Gate(problem.pass_size, len(self._blocks))
+        self._gate = Gate(problem.pass_size, len(self._layout.blocks))
         self._certifying, self.lower_bound = False, -np.inf
-        self._active = np.empty(0, dtype=int) if working_set else everything
         self._pending = [self._certify()] if inline else []
 
-    def _choose_constants(self, metric, blocks, max_delay):
+    def _choose_constants(self, metric, max_delay):
         problem, policy = self.problem, self.step_size
         bound = problem.weights * problem.loss.curvature
         lipschitz, ratio = None, float(self.n_blocks)
         if metric == "lipschitz":
-            designs = [problem.design.columns(block) for block in blocks]
+            designs = [problem.design.columns(block) for block in self._layout.everything]
             lipschitz = max(design.smoothness(bound) for design in designs) or 1.0
             if getattr(policy, "rule", None) == "davis":
                 ratio = problem.design.smoothness(bound) / lipschitz
@@ -117,15 +102,6 @@ class AsyncBCD:
         self._rule, self._delay_bound = policy.start(setting), policy.delay_bound(setting)
         self.step_unit = policy.h / (lipschitz or 1.0)
         self._part = ColumnPart(problem, policy.h, policy.exact, lipschitz)
-
-    def _count_blocks(self, n_blocks, columns):
-        if n_blocks != "auto":
-            return int(min(n_blocks, max(1, len(columns))))
-        entries = int(self._sizes[columns].sum())
-        full = self.problem.design.is_full()
-        needed = len(columns) / WIDEST_FULL_BLOCK if full else entries / MOST_ENTRIES
-        wanted = max(2 * self.n_workers if self.n_workers > 1 else 1, int(np.ceil(needed)))
-        return min(wanted, max(1, len(columns)))
 
     @property
     def n_updates(self):
@@ -143,44 +119,23 @@ class AsyncBCD:
         if not self.inline and not self._certifying and self._gate.due:
             self._certifying = True
             return self._task("certificate", worker, -1, (self.w.copy(), self.b, self.z))
-        number = self._pick(worker)
+        number = self._layout.take(worker)
         if number is None:
             return None
-        index = self._blocks[number]
-        payload = ((self._generation, number), index, self.w[index], self.gradient)
-        task = self._task("gradient" if self._prox_form else "direction", worker, number, payload)
-        if not self._prox_form:
-            self._in_flight[number] = self._generation
-        return task
+        index = self._layout.blocks[number]
+        payload = ((self._layout.generation, number), index, self.w[index], self.gradient)
+        return self._task("gradient" if self._prox_form else "direction", worker, number, payload)
 
     def _task(self, kind, worker, block, payload):
         self._clock += 1
         return Task(kind, worker, self._tracker.stamp(), self._clock, block, payload)
-
-    def _pick(self, worker):
-        n = len(self._blocks)
-        if self._prox_form or n == 0:
-            if n == 0:
-                return None
-            free = range(n)
-        elif any(generation != self._generation for generation in self._in_flight.values()):
-            return None
-        else:
-            free = [j for j in range(n) if j not in self._in_flight]
-        if not free:
-            return None
-        if self._random:
-            return free[self._streams[worker].integers(len(free))]
-        number = min(free, key=lambda j: (j - self._turn) % n)
-        self._turn = (number + 1) % n
-        return number
 
     def drop(self, task):
         """Forget a task that will never be told."""
         if task.kind == "certificate":
             self._certifying = False
         else:
-            self._in_flight.pop(task.block, None)
+            self._layout.release(task.block)
 
     # -- tell --------------------------------------------------------------------------------------
 
@@ -203,7 +158,7 @@ class AsyncBCD:
         self.touched += touched
         if self._delay_bound is not None and delay > self._delay_bound:
             self.over_bound += 1
-        if task.payload[0][0] == self._generation:
+        if task.payload[0][0] == self._layout.generation:
             self._gate.visit(task.block, slope, touched)
         arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
         index = self._tracker.update
@@ -211,7 +166,7 @@ class AsyncBCD:
         return Update(index, delay, step * self.step_unit, "descent", (arrival,))
 
     def _write_theta(self, task, direction):
-        self._in_flight.pop(task.block, None)
+        self._layout.release(task.block)
         delay, window = self._tracker.measure(task.stamp)
         problem, index = self.problem, task.payload[1]
         if self.step_size.exact:
@@ -271,21 +226,8 @@ class AsyncBCD:
     def _digest(self, certificate, task=None):
         self.touched += self.problem.pass_size // 2
         self.lower_bound = max(self.lower_bound, certificate.dual)
-        grown = self.working_set and self._grow(certificate)
-        self._gate.reset(len(self._blocks), grown)
+        grown = self.working_set and self._layout.grow(self.w, certificate)
+        self._gate.reset(len(self._layout.blocks), grown)
         worker, asked = (-1, -1) if task is None else (task.worker, task.asked)
         update = self._tracker.update if task is None else task.stamp.update
         return Certified(certificate, self.lower_bound, update, worker, asked, self._clock)
-
-    def _grow(self, certificate):
-        active = choose_columns(self.problem.penalty, self.w, certificate, self._active)
-        if active is None:
-            return False
-        self._active, self._turn = active, 0
-        self._generation += 1
-        if self._bounds is None:
-            self._blocks = partition(active, self._sizes, self._count_blocks("auto", active))
-        else:
-            cuts = np.searchsorted(active, self._bounds)
-            self._blocks = [block for block in np.split(active, cuts) if len(block)]
-        return True

@@ -10,15 +10,15 @@ LONGEST_WAIT = 20.0
 
 def partition(index, sizes, n_blocks):
     """Cut the columns ``index`` into at most ``n_blocks`` runs of nearly equal work."""
-    if n_blocks <= 1 or len(index) <= 1:
+    n_blocks = min(n_blocks, len(index))
+    if n_blocks <= 1:
         return [index] if len(index) else []
     work = np.cumsum(sizes[index] + 1.0)
     cuts = np.searchsorted(work, work[-1] * np.arange(1, n_blocks) / n_blocks, side="left") + 1
     # Every block keeps at least one column, also where a single column outweighs a share.
-    cuts = np.maximum(
-        np.minimum(cuts, len(index) - n_blocks + np.arange(1, n_blocks)), np.arange(1, n_blocks)
-    )
-    return np.split(index, np.maximum.accumulate(cuts))
+    least = np.arange(1, n_blocks)
+    spare = np.clip(cuts - least, 0, len(index) - n_blocks)
+    return np.split(index, np.maximum.accumulate(spare) + least)
 
 
 def choose_columns(penalty, w, certificate, active):

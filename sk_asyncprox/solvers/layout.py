@@ -1,0 +1,102 @@
+"""Which columns are active, how they are cut into blocks, and who may take which block."""
+
+import numpy as np
+
+from .working_set import choose_columns, partition
+
+WIDEST_FULL_BLOCK = 256
+"""Columns of a dense block; its Gram matrix is kept."""
+
+MOST_ENTRIES = 4_000_000
+"""Stored entries of a sparse block: more blocks give a fresher point, fewer save work per entry."""
+
+
+class Layout:
+    """Blocks of columns, handed out to the workers.
+
+    Parameters
+    ----------
+    problem : Problem
+    n_workers : int
+    n_blocks : int or "auto"
+        Blocks that all the columns are cut into.
+    working_set : bool
+        Whether only columns that certificates call for are active; at first none is.
+    fixed_cuts : bool
+        Whether the active columns are cut where all the columns are, instead of into equal work.
+    exclusive : bool
+        Whether a block is held by one worker at a time.
+    random : bool
+        Whether blocks are drawn at random instead of in turn.
+    random_state : int
+        Seed of the workers' streams; each has its own, so that a replay draws the same.
+
+    Attributes
+    ----------
+    everything : list of ndarray of int
+        Blocks of all the columns.
+    blocks : list of ndarray of int
+        Blocks of the active columns, each sorted.
+    generation : int
+        Number of changes of the active columns.
+    """
+
+    def __init__(
+        self, problem, n_workers, n_blocks, working_set, fixed_cuts, exclusive, random, random_state
+    ):
+        self._problem, self._n_workers, self._exclusive, self._random = problem, n_workers, exclusive, random
+        self._sizes = problem.design.column_sizes()
+        columns = np.arange(problem.design.shape[1])
+        self.everything = partition(columns, self._sizes, self._count(n_blocks, columns))
+        first = [block[0] for block in self.everything[1:]]
+        self._cuts = np.array(first, dtype=int) if fixed_cuts else None
+        self.blocks = [] if working_set else self.everything
+        self._active = columns[:0] if working_set else columns
+        self.generation, self._turn, self._held = 0, 0, {}
+        seeds = np.random.SeedSequence(random_state).spawn(n_workers)
+        self._streams = [np.random.default_rng(seed) for seed in seeds]
+
+    def _count(self, n_blocks, columns):
+        if n_blocks != "auto":
+            return int(min(n_blocks, max(1, len(columns))))
+        full = self._problem.design.is_full()
+        entries = int(self._sizes[columns].sum())
+        needed = len(columns) / WIDEST_FULL_BLOCK if full else entries / MOST_ENTRIES
+        wanted = max(2 * self._n_workers if self._n_workers > 1 else 1, int(np.ceil(needed)))
+        return min(wanted, max(1, len(columns)))
+
+    def take(self, worker):
+        """Number of a block for the worker, or None when no block is free."""
+        n = len(self.blocks)
+        if any(generation != self.generation for generation in self._held.values()):
+            # Blocks of the last layout may share columns with the present ones.
+            return None
+        free = [j for j in range(n) if j not in self._held]
+        if not free:
+            return None
+        if self._random:
+            number = free[self._streams[worker].integers(len(free))]
+        else:
+            number = min(free, key=lambda j: (j - self._turn) % n)
+            self._turn = (number + 1) % n
+        if self._exclusive:
+            self._held[number] = self.generation
+        return number
+
+    def release(self, number):
+        """The block's task has been told or dropped."""
+        self._held.pop(number, None)
+
+    def grow(self, w, certificate):
+        """Activate the columns that a certificate calls for; return whether the blocks have changed."""
+        active = choose_columns(self._problem.penalty, w, certificate, self._active)
+        if active is None:
+            return False
+        self._active, self._turn = active, 0
+        self.generation += 1
+        if self._cuts is None:
+            self.blocks = partition(active, self._sizes, self._count("auto", active))
+        else:
+            pieces = np.split(active, np.searchsorted(active, self._cuts))
+            self.blocks = [piece for piece in pieces if len(piece)]
+        return True
