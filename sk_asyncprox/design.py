@@ -52,7 +52,8 @@ class Design:
         """Design of the columns ``index`` (sorted); contiguous ranges share the entries."""
         centre = None if self.centre is None else self.centre[index]
         if len(index) == 0 or index[-1] - index[0] + 1 != len(index):
-            return Design(self.X[:, index], centre)
+            part = self.X[:, index]
+            return Design(part if self.is_sparse else np.asfortranarray(part), centre)
         a, b = int(index[0]), int(index[-1]) + 1
         if self.is_sparse:
             return Design(_sparse_slice(self.X, a, b, (self.shape[0], b - a)), centre)

@@ -93,12 +93,12 @@ def solve(problem, options, start=None):
     ValueError
         If the parts do not fit one another: said before the first task.
     """
+    begin = perf_counter()
     executor = resolve_executor(options.executor)
     plan = executor.plan(options.n_jobs)
     rule = StopRule(problem, options)
     solver = _build(problem, options, plan, start)
     history = _describe(options, executor, plan, solver)
-    begin = perf_counter()
 
     def on_events(events, now):
         passes = solver.touched / problem.pass_size
@@ -140,7 +140,9 @@ def _build(problem, options, plan, start):
         "max_delay": plan.max_delay,
     }
     if options.solver == "bcd":
-        auto = plan.working_set and (options.metric == "gram" or policy.exact) and problem.penalty.l1 > 0
+        auto = plan.working_set
+        if auto is None:
+            auto = (options.metric == "gram" or policy.exact) and problem.penalty.l1 > 0
         settings |= {
             "metric": options.metric,
             "working_set": auto if options.working_set == "auto" else options.working_set,

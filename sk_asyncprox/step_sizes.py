@@ -144,7 +144,8 @@ class Adaptive2(StepSize):
             step = 1.0 / (delay + 1)
             # A constant delay meets the test with equality, which rounding must not turn into zeros.
             slack = 1e-12 + (delay + 2) * np.finfo(float).eps * max(1.0, total)
-            step = step if step <= 1.0 - window + slack else 0.0
+            left = max(0.0, 1.0 - window)
+            step = min(step, left) if step <= left + slack else 0.0
             total += step
             return step
 

@@ -24,20 +24,28 @@ class StopRule:
         self.scale = problem.scale
         self.target = options.tol * self.scale
         self.status, self.best = None, None
-        self._quadratic, self._first = problem.loss.quadratic, None
+        self._penalty, self._first = problem.penalty, None
+        self._largest_gradient = self.options.tol * self._gradient_unit(problem)
         self._low, self._lowest_objective, self._stale = np.inf, np.inf, 0
         self._walked = np.inf
 
+    def _gradient_unit(self, problem):
+        """Without penalty the gradient is asked to be small: against 1, or against that of the zero model."""
+        if self.penalised or not problem.loss.quadratic:
+            return 1.0
+        return float(np.abs(problem.certify(*problem.start()).correlations).max(initial=0.0))
+
     def measure(self, certificate, gap):
         """What is compared with the target: the gap, or without penalty the largest gradient."""
-        return gap if self.penalised else float(np.abs(certificate.correlations).max(initial=0.0))
+        if self.penalised:
+            return gap
+        return float(self._penalty.violation(certificate.w, certificate.correlations).max(initial=0.0))
 
     def limit(self, certificate):
         """The target, but not below what rounding leaves of the objective."""
         if self.penalised:
             return max(self.target, ROUNDING * abs(certificate.objective))
-        first = (self._first or certificate).correlations if self._quadratic else np.ones(1)
-        return self.options.tol * float(np.abs(first).max(initial=0.0))
+        return self._largest_gradient
 
     def certified(self, event):
         """Take a certificate into account."""

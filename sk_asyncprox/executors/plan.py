@@ -15,8 +15,8 @@ class Plan(NamedTuple):
     inline: bool = False
     """Whether certificates are computed beside the schedule instead of as tasks of it."""
 
-    working_set: bool = True
-    """Meaning of ``working_set="auto"``."""
+    working_set: bool | None = None
+    """Meaning of ``working_set="auto"``; None leaves it to the problem."""
 
     max_delay: int | None = None
     """Largest delay, where it is known in advance."""

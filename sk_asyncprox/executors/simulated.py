@@ -4,6 +4,7 @@ from sklearn.base import BaseEstimator
 
 from .._compat import fast_calls
 from .plan import Plan
+from .traces import Trace
 
 
 class Simulated(BaseEstimator):
@@ -24,12 +25,14 @@ class Simulated(BaseEstimator):
     def plan(self, n_jobs):
         """Facts of the run; ``n_jobs`` is ignored."""
         trace = self.trace
+        if not isinstance(trace, Trace):
+            raise TypeError(f"Simulated needs a Trace, made by one of its class methods, not {trace!r}.")
         past = trace.recorded
         return Plan(
             n_workers=trace.n_workers,
             solver=trace.solver,
             inline=past is None or past.inline,
-            working_set=past is not None and past.working_set,
+            working_set=False if past is None else past.working_set,
             max_delay=trace.max_delay,
         )
 

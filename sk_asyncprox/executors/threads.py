@@ -2,8 +2,8 @@
 
 import signal
 import threading
+import time
 from collections import deque
-from time import perf_counter
 
 from joblib import delayed
 from sklearn.base import BaseEstimator
@@ -46,12 +46,12 @@ class Threads(BaseEstimator):
 
 
 def _run_alone(solver, on_events):
-    begin, stop = perf_counter(), False
+    begin, stop = time.perf_counter(), False
     with fast_calls():
         while not stop:
             task = solver.ask(0)
             result = solver.work(solver.parts[0], task)
-            stop = on_events(solver.tell([(task, result)]), perf_counter() - begin)
+            stop = on_events(solver.tell([(task, result)]), time.perf_counter() - begin)
     return []
 
 
@@ -61,14 +61,15 @@ class _Crew:
     def __init__(self, solver, on_events):
         self.solver, self.on_events = solver, on_events
         self.error, self._stopped, self._held, self._inside = None, False, {}, 0
-        self._turn = _Turn()
-        self._begin = perf_counter()
+        self._turn, self._threads, self._idle = _Turn(), [], 0
+        self._begin = time.perf_counter()
 
     def loop(self, worker):
         """Work until the stop. Tell and the next ask are one critical section: a worker that is
         descheduled between them would hold no task, and the delays would be wrong."""
         with self._turn:
             self._inside += 1
+            self._threads.append(threading.current_thread())
         try:
             with fast_calls():
                 task = self._next(worker, None)
@@ -90,15 +91,17 @@ class _Crew:
             if arrival is not None:
                 del self._held[worker]
                 events = self.solver.tell([arrival])
-                self._stopped |= bool(self.on_events(events, perf_counter() - self._begin))
+                self._stopped |= bool(self.on_events(events, time.perf_counter() - self._begin))
+                self._idle = 0
                 self._turn.wake_all()
             while not self._stopped:
                 task = self.solver.ask(worker)
                 if task is not None:
                     self._held[worker] = task
                     return task
-                # A loop that joblib has not begun yet may still bring the solver forward.
-                if not self._held and self._inside == self.solver.n_workers:
+                # Every loop has asked since the last tell, in vain: nothing can happen any more.
+                self._idle += 1
+                if not self._held and self._idle == self.solver.n_workers:
                     raise RuntimeError("The solver has nothing to do and nothing is in flight.")
                 self._turn.wait()
             return None
@@ -109,12 +112,15 @@ class _Crew:
         self._stopped = True
 
     def disband(self):
-        """Stop the loops and wait until each has left its task."""
+        """Stop the loops and wait until each has left its task and joblib's pool has let its thread go."""
         self.stop()
         with self._turn:
             self._turn.wake_all()
             while self._inside:
                 self._turn.wait()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout=1.0)
 
     def unfinished(self):
         """Tasks never told."""
@@ -142,6 +148,11 @@ class _Turn:
         gate.acquire()
 
     def __exit__(self, *exc):
+        self._give()
+        # Lets the interpreter go, so that a thread that waits for it gets to queue for the next turn.
+        time.sleep(0)
+
+    def _give(self):
         with self._mutex:
             if self._queue:
                 self._queue.popleft().release()
@@ -152,7 +163,7 @@ class _Turn:
         """Give the turn away, sleep until the next :meth:`wake_all`, and queue again."""
         gate = _shut_gate()
         self._asleep.append(gate)
-        self.__exit__()
+        self._give()
         gate.acquire()
         self.__enter__()
 

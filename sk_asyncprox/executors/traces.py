@@ -135,7 +135,8 @@ class Trace:
         """
         if history.record is None:
             raise ValueError("The run was not recorded (record=None), so it cannot be replayed.")
-        return cls(history.n_workers, Recorded(history), history.solver, None, history)
+        largest = int(history.updates["delay"].max(initial=0))
+        return cls(history.n_workers, Recorded(history), history.solver, largest, history)
 
     def delays(self, n_updates, solver=None):
         """Delays of the first updates, in the layout of :meth:`from_delays`.

@@ -80,6 +80,7 @@ class AsyncLinearModel(BaseEstimator):
         coef = getattr(self, "coef_", None) if self.warm_start else None
         if coef is None or np.size(coef) != problem.design.shape[1]:
             return None
+        coef = np.maximum(coef, 0.0) if problem.penalty.positive else coef
         intercept = float(np.ravel(self.intercept_)[0])
         return Snapshot(*problem.start(np.ravel(coef), intercept))
 

@@ -161,7 +161,7 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         if len(classes) < 2:
             raise ValueError(
                 "LogisticRegression needs samples of 2 classes in the data, but the data contains "
-                f"only one class: {classes[0]!r}"
+                f"only one class: {classes[0]}"
             )
         if sample_weight is None and self.class_weight is None:
             return None
@@ -170,7 +170,8 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
             factors = self.class_weight
             if factors == "balanced":  # older scikit-learns count samples without their weights
                 mass = np.bincount(codes, weights)
-                factors = dict(zip(classes, mass.sum() / (len(classes) * mass), strict=True))
+                share = np.divide(mass.sum(), len(classes) * mass, out=np.zeros(len(classes)), where=mass > 0)
+                factors = dict(zip(classes, share, strict=True))
             weights = weights * compute_class_weight(factors, classes=classes, y=y)[codes]
         return weights
 

@@ -71,7 +71,8 @@ class AsyncBCD:
             random_state,
         )  # fmt: skip
         self.n_blocks = len(self._layout.everything)
-        self.n_workers = n_workers if self._prox_form or inline else min(n_workers, self.n_blocks)
+        fewer = not self._prox_form and not inline and n_blocks == "auto"
+        self.n_workers = min(n_workers, self.n_blocks) if fewer else n_workers
         if not self._prox_form and self.n_workers > self.n_blocks:
             raise ValueError(
                 f"{n_workers} workers need at least {n_workers} blocks with exclusive blocks "
@@ -100,7 +101,7 @@ class AsyncBCD:
                 ratio = problem.design.smoothness(bound) / lipschitz
         setting = Setting("bcd", ratio, self.n_blocks, max_delay)
         self._rule, self._delay_bound = policy.start(setting), policy.delay_bound(setting)
-        self.step_unit = policy.h / (lipschitz or 1.0)
+        self.step_unit = 1.0 if policy.exact else policy.h / (lipschitz or 1.0)
         self._part = ColumnPart(problem, policy.h, policy.exact, lipschitz)
 
     @property
@@ -123,7 +124,8 @@ class AsyncBCD:
         if number is None:
             return None
         index = self._layout.blocks[number]
-        payload = ((self._layout.generation, number), index, self.w[index], self.gradient)
+        alone = len(self._layout.blocks) == 1
+        payload = ((self._layout.generation, number), index, self.w[index], self.gradient, alone)
         return self._task("gradient" if self._prox_form else "direction", worker, number, payload)
 
     def _task(self, kind, worker, block, payload):
@@ -188,7 +190,7 @@ class AsyncBCD:
     def _write_prox(self, task, result):
         correlations, touched = result
         delay, window = self._tracker.measure(task.stamp)
-        problem, (key, index, _, _) = self.problem, task.payload
+        problem, (key, index, *_) = self.problem, task.payload
         step = self._rule(delay, window)
         length = step * self.step_unit
         old = self.w[index]

@@ -21,6 +21,10 @@ from .line import Direction, clipped_ratio
 
 SWEEPS_ON_COLUMNS = 5
 SWEEPS_ON_GRAM = 30
+CROWDED = 2.0
+"""Columns per row beyond which a dense block is swept once on its columns: it could fit the target alone,
+and would undo what the other blocks have done."""
+
 CURVATURE_FLOOR = 1e-4
 REBUILD_ABOVE = 0.1
 """Relative change of the curvature weights beyond which a block's Gram matrix is computed anew."""
@@ -89,21 +93,21 @@ class ColumnPart:
 
 def correlations(part, task):
     """Work of the kind ``"gradient"``: ``-gradient`` of the block, for a prox step at the write."""
-    key, index, _, gradient = task.payload
+    key, index, _, gradient, _ = task.payload
     block = part.block(key, index)
     return block.design.tmul(-part.problem.weights * gradient), block.design.size
 
 
 def direction(part, task):
     """Work of the kind ``"direction"``: the block's full step from the point that was read."""
-    key, index, w, gradient = task.payload
+    key, index, w, gradient, alone = task.payload
     problem, penalty, block = part.problem, part.problem.penalty, part.block(key, index)
     omega = part.omega(gradient)
     pull = -problem.weights * gradient
     if part.lipschitz is not None:
         c = block.design.tmul(pull)
         new, touched = penalty.prox(w + c / part.lipschitz, 1.0 / part.lipschitz), block.design.size
-    elif block.design.is_sparse:
+    elif block.design.is_sparse or (not alone and len(index) > CROWDED * block.design.shape[0]):
         new, touched = _solve_on_columns(part, block, w, gradient, omega)
     else:
         new, touched = _solve_on_gram(part, block, w, pull, omega)
@@ -121,23 +125,27 @@ def direction(part, task):
 
 
 def _solve_on_columns(part, block, w, gradient, omega):
-    penalty, h, X = part.problem.penalty, part.h, block.design.X
+    penalty, h, X, sparse = part.problem.penalty, part.h, block.design.X, block.design.is_sparse
+    sweeps = SWEEPS_ON_COLUMNS if sparse else 1
     constant = not part.local and part.problem.uniform
     unit = omega[0] if constant else 1.0
     # Columns are centred only in the penalised direction's image: the plain columns give a metric
     # that lies above the centred one, by at most the fill of the block.
     target = X @ w - h * gradient * (part.problem.weights / omega)
+    if not (sparse or constant):
+        root = np.sqrt(omega)
+        X, target = np.asfortranarray(X * root[:, None]), target * root
     new = block_cd(
         w,
         h * penalty.l1 / unit,
         h * penalty.l2 / unit,
-        SWEEPS_ON_COLUMNS,
+        sweeps,
         X=X,
         target=target,
-        weights=None if constant else omega,
+        weights=omega if sparse and not constant else None,
         positive=penalty.positive,
     )
-    return new, (2 * SWEEPS_ON_COLUMNS + 1) * X.nnz
+    return new, (2 * sweeps + 1) * block.design.size
 
 
 def _solve_on_gram(part, block, w, pull, omega):

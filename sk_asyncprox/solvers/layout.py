@@ -47,18 +47,18 @@ class Layout:
         self._problem, self._n_workers, self._exclusive, self._random = problem, n_workers, exclusive, random
         self._sizes = problem.design.column_sizes()
         columns = np.arange(problem.design.shape[1])
-        self.everything = partition(columns, self._sizes, self._count(n_blocks, columns))
+        self._wanted = n_blocks
+        self.everything = partition(columns, self._sizes, self._count(columns))
         first = [block[0] for block in self.everything[1:]]
         self._cuts = np.array(first, dtype=int) if fixed_cuts else None
         self.blocks = [] if working_set else self.everything
         self._active = columns[:0] if working_set else columns
         self.generation, self._turn, self._held = 0, 0, {}
-        seeds = np.random.SeedSequence(random_state).spawn(n_workers)
-        self._streams = [np.random.default_rng(seed) for seed in seeds]
+        self._random_state, self._streams = random_state, {}
 
-    def _count(self, n_blocks, columns):
-        if n_blocks != "auto":
-            return int(min(n_blocks, max(1, len(columns))))
+    def _count(self, columns):
+        if self._wanted != "auto":
+            return int(self._wanted)
         full = self._problem.design.is_full()
         entries = int(self._sizes[columns].sum())
         needed = len(columns) / WIDEST_FULL_BLOCK if full else entries / MOST_ENTRIES
@@ -75,13 +75,19 @@ class Layout:
         if not free:
             return None
         if self._random:
-            number = free[self._streams[worker].integers(len(free))]
+            number = free[self._stream(worker).integers(len(free))]
         else:
             number = min(free, key=lambda j: (j - self._turn) % n)
             self._turn = (number + 1) % n
         if self._exclusive:
             self._held[number] = self.generation
         return number
+
+    def _stream(self, worker):
+        if worker not in self._streams:
+            seed = np.random.SeedSequence(self._random_state, spawn_key=(worker,))
+            self._streams[worker] = np.random.default_rng(seed)
+        return self._streams[worker]
 
     def release(self, number):
         """The block's task has been told or dropped."""
@@ -95,7 +101,7 @@ class Layout:
         self._active, self._turn = active, 0
         self.generation += 1
         if self._cuts is None:
-            self.blocks = partition(active, self._sizes, self._count("auto", active))
+            self.blocks = partition(active, self._sizes, self._count(active))
         else:
             pieces = np.split(active, np.searchsorted(active, self._cuts))
             self.blocks = [piece for piece in pieces if len(piece)]

@@ -83,7 +83,7 @@ class PIAG:
     ):
         self.problem, self.step_size, self.inline = problem, step_size, inline
         n = problem.design.shape[0]
-        n_shards = min(n, n_workers if n_blocks == "auto" else max(n_workers, int(n_blocks)))
+        n_shards = min(n, n_workers if n_blocks == "auto" else int(n_blocks))
         self.n_workers = n_workers if inline else min(n_workers, n_shards)
         cuts = np.linspace(0, n, n_shards + 1).astype(int)
         ranges = list(itertools.pairwise(cuts))
