@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace
@@ -304,3 +305,34 @@ def test_histories_are_saved_and_loaded(tmp_path, record):
     if record is not None:
         replay = Lasso(alpha=0.1, record=record, executor=Simulated(Trace.from_history(again))).fit(X, y)
         assert_array_equal(replay.history_.arrivals, history.arrivals)
+
+
+def test_a_run_that_grew_working_sets_in_the_scalar_metric_is_replayed():
+    X, y = data()
+    model = Lasso(alpha=0.1, metric="lipschitz", step_size="adaptive1", n_jobs=2)
+    live = clone(model).set_params(working_set=True).fit(X, y)
+    again = clone(model).set_params(executor=Simulated(Trace.from_history(live.history_))).fit(X, y)
+    assert_array_equal(live.history_.updates["step"], again.history_.updates["step"])
+    assert_array_equal(live.history_.arrivals, again.history_.arrivals)
+
+
+def test_steps_of_the_exact_step_are_shares_of_the_full_step():
+    X, y = data()
+    history = Lasso(alpha=0.1, metric="lipschitz").fit(X, y).history_
+    assert history.largest_step == 1.0
+    assert history.updates["step"].max() == 1.0
+
+
+@pytest.mark.parametrize("trace", [None, [0, 1, 2]])
+def test_simulated_needs_a_trace(trace):
+    with pytest.raises(TypeError, match="Simulated needs a Trace"):
+        Lasso(executor=Simulated(trace)).fit(*data())
+
+
+def test_setting_up_a_huge_log_is_quick():
+    X, y = data()
+    trace = Trace.from_delays([0, 0, 10_000])
+    model = Lasso(alpha=0.1, executor=Simulated(trace), metric="lipschitz", step_size="adaptive1", max_iter=5)
+    with pytest.warns(ConvergenceWarning, match="max_iter was reached"):
+        model.fit(X, y)
+    assert model.history_.n_workers > 3000

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import pickle
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -955,3 +956,66 @@ def test_warm_start_forgets_columns_that_became_empty(solver, form):
     X[:, largest] = 0.0
     model.fit(FORMATS[form](X), y)
     assert model.coef_[largest] == 0.0
+
+
+@pytest.mark.parametrize("solver", ["bcd", "piag"])
+def test_warm_start_under_a_new_constraint_is_feasible(solver):
+    X, y, _, _ = small()
+    model = ElasticNet(ALPHA, warm_start=True, solver=solver).fit(X, y)
+    assert model.coef_.min() < 0.0
+    model.set_params(positive=True, tol=1e-8).fit(X, y)
+    cold = ElasticNet(ALPHA, positive=True, tol=1e-8, solver=solver).fit(X, y)
+    assert model.coef_.min() >= 0.0
+    assert_allclose(model.coef_, cold.coef_, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:With alpha=0:UserWarning")
+def test_unpenalised_fits_end_also_when_they_begin_at_the_optimum():
+    X, y, _, _ = small()
+    constrained = Lasso(0.0, positive=True).fit(X, y)
+    assert constrained.coef_.min() == 0.0
+    assert constrained.history_.stopped == "converged"
+    model = Lasso(0.0, warm_start=True).fit(X, y)
+    model.fit(X, y)
+    assert model.n_updates_ <= 2
+
+
+def test_balanced_classes_of_which_one_has_no_weight():
+    X, y, _, _ = small()
+    labels = (y > np.median(y)).astype(int)
+    model = LogisticRegression(class_weight="balanced").fit(X, labels, sample_weight=labels.astype(float))
+    assert np.isfinite(model.objective_)
+    assert (model.predict(X) == 1).all()
+
+
+@pytest.mark.parametrize("estimator", [Lasso(0.05, working_set=False), LogisticRegression(l1_ratio=0.0)])
+def test_many_more_features_than_samples_in_several_blocks(estimator):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 1500))
+    y = X[:, :3].sum(axis=1)
+    model = clone(estimator).fit(X, y if isinstance(estimator, Lasso) else y > 0)
+    assert model.history_.n_blocks > 1
+    assert model.history_.stopped == "converged"
+
+
+def test_the_number_of_blocks_holds_in_working_sets():
+    X, y, _, _ = small()
+    model = ElasticNet(ALPHA, n_blocks=5, working_set=True).fit(X, y)
+    assert model.history_.n_blocks == 5
+    assert set(model.history_.arrivals["block"]) == set(range(5))
+
+
+def test_more_workers_than_blocks_asked_for_are_refused():
+    X, y, _, _ = small()
+    with pytest.raises(ValueError, match="4 workers need at least 4 blocks"):
+        ElasticNet(ALPHA, n_blocks=2, n_jobs=4).fit(X, y)
+    alone = ElasticNet(ALPHA, solver="piag", n_blocks=1, n_jobs=2).fit(X, y)
+    assert (alone.history_.n_blocks, alone.history_.n_workers) == (1, 1)
+
+
+def test_no_thread_is_left_after_a_fit():
+    X, y, _, _ = small()
+    before = threading.active_count()
+    for _ in range(10):
+        ElasticNet(ALPHA, n_jobs=4).fit(X, y)
+        assert threading.active_count() == before
