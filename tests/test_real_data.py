@@ -1,5 +1,6 @@
 """L1 logistic regression on a large text set: work, certificate and memory (skipped without the data)."""
 
+import runpy
 import time
 import tracemalloc
 from pathlib import Path
@@ -10,6 +11,7 @@ import scipy.sparse as sp
 
 from sk_asyncprox import LogisticRegression
 from sk_asyncprox._compat import one_blas_thread
+from sk_asyncprox.executors import Trace
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -56,3 +58,16 @@ def test_memory_above_the_data(news20):
         tracemalloc.stop()
     assert peak <= 3 * size
     print(f"peak {peak / size:.2f} times the data")
+
+
+def test_steps_on_a_real_log_gain_what_their_integrals_say():
+    log = DATA.parent / "delays" / "BCD_Adaptive1_RCV1.csv"
+    if not (log.exists() and (DATA / "news20_X.npz").exists()):
+        pytest.skip("the log or the text set is not here")
+    path = Path(__file__).parents[1] / "benchmarks" / "lasso_on_logs.py"
+    script = runpy.run_path(str(path))
+    updates, integrals = script["compare"](*script["load"](DATA / "news20"), Trace.from_delays(log), 1)
+    gain = updates["sun"][-1] / updates["adaptive 1"][-1]
+    assert gain >= 2.3
+    assert gain == pytest.approx(integrals["adaptive 1"] / integrals["sun"], rel=0.15)
+    assert updates["exact, gram"][-1] <= 0.1 * updates["adaptive 1"][-1]
