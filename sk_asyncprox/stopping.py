@@ -83,7 +83,12 @@ class StopRule:
 
     def spent(self, passes, seconds):
         """Take the work and the time spent into account."""
-        if self.status is None and passes >= self.options.max_iter:
+        if self.status is not None:
+            return
+        if passes >= self.options.max_iter:
             self.status = "max_iter"
-        if self.status is None and self.options.max_time is not None:
-            self.status = "max_time" if seconds >= self.options.max_time else None
+        elif self.options.max_time is not None and seconds >= self.options.max_time:
+            self.status = "max_time"
+        if self.status is not None and self.best is not None:
+            # The tolerance was met before; the run only went on because the target is so small.
+            self.status = "converged"

@@ -1015,3 +1015,14 @@ def test_no_thread_is_left_after_a_fit():
     for _ in range(10):
         ElasticNet(ALPHA, n_jobs=4).fit(X, y)
         assert threading.active_count() == before
+
+
+def test_a_tiny_tolerance_that_was_met_is_not_warned_about():
+    X, y, _, _ = small()
+    free = ElasticNet(ALPHA, tol=1e-13, n_blocks=4).fit(X, y)
+    certificates = free.history_.certificates
+    met = certificates["passes"][np.argmax(certificates["gap"] <= 1e-13 * y.var())]
+    assert met < certificates["passes"][-1]
+    model = ElasticNet(ALPHA, tol=1e-13, n_blocks=4, max_iter=int(np.ceil(met))).fit(X, y)
+    assert model.history_.stopped == "converged"
+    assert model.dual_gap_ <= 1e-13 * y.var()
