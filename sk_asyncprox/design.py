@@ -28,6 +28,7 @@ class Design:
         self.X, self.centre = X, centre
         self.shape = X.shape
         self.is_sparse = sp.issparse(X)
+        self._transposed = X.T
 
     @property
     def size(self):
@@ -43,10 +44,17 @@ class Design:
 
     def tmul(self, u):
         """Product ``(X - 1 centre')' u``."""
-        out = self.X.T @ u
+        out = self._transposed @ u
         if self.centre is not None:
             out -= u.sum() * self.centre
         return out
+
+    def column_squares(self, weights):
+        """Sums ``sum_i weights_i X_ij^2`` of the stored entries (not centred, when sparse)."""
+        if not self.is_sparse:
+            return (self.X * self.X).T @ weights
+        squares = _like(self._transposed, self._transposed.data**2)
+        return squares @ weights
 
     def columns(self, index):
         """Design of the columns ``index`` (sorted); contiguous ranges share the entries."""
@@ -76,9 +84,12 @@ class Design:
         largest = abs(self.X).max(axis=0)
         return (largest.toarray() if self.is_sparse else largest).ravel() == 0
 
-    def is_full(self):
-        """Whether the matrix is better treated as dense."""
-        return not self.is_sparse or self.size > DENSE_ABOVE * self.shape[0] * self.shape[1]
+    def is_full(self, index=None):
+        """Whether the matrix, or its columns ``index``, are better treated as dense."""
+        if not self.is_sparse:
+            return True
+        size = self.size if index is None else np.diff(self.X.indptr)[index].sum()
+        return size > DENSE_ABOVE * self.shape[0] * (self.shape[1] if index is None else len(index))
 
     def filled(self):
         """Dense, explicitly centred design with the same entries."""
@@ -118,6 +129,13 @@ class Design:
             beside.append(beta)
             old, x = x, new / beta
         return margin * max(0.0, value)
+
+
+def _like(X, data):
+    """Compressed matrix with the structure of ``X`` and other entries."""
+    out = type(X)(X.shape, dtype=data.dtype)
+    out.data, out.indices, out.indptr = data, X.indices, X.indptr
+    return out
 
 
 def _sparse_slice(X, a, b, shape):

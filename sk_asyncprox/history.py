@@ -28,6 +28,9 @@ CERTIFICATES = np.dtype(
         ("told", "i8"),
     ]
 )
+SHARES = np.dtype(
+    [("kind", "U12"), ("time", "f8"), ("worker", "i4"), ("block", "i4"), ("asked", "i8"), ("told", "i8")]
+)
 ITERATES = np.dtype([("update", "i8"), ("time", "f8"), ("passes", "f8"), ("objective", "f8")])
 
 MOST_ITERATES = 256
@@ -59,6 +62,9 @@ class History:
         the share ``theta`` of the full step.
     certificates : ndarray
         Structured columns ``update, time, passes, objective, gap, worker, asked, told``.
+    shares : ndarray
+        Structured columns ``kind, time, worker, block, asked, told``: tasks that were parts of a larger
+        piece of work, as the shares of a product.
     iterates : ndarray
         Structured columns ``update, time, passes, objective`` of the thinned iterates
         (``record="iterates"``).
@@ -88,6 +94,7 @@ class History:
         self.solver = self.executor = self.step_size = self.stopped = ""
         self.working_set = self.inline = False
         self._arrivals, self._updates, self._certificates = [], [], []
+        self._shares = []
         self._iterates, self._stride, self._objectives = [], 1, None
         self._unfinished = []
 
@@ -106,6 +113,12 @@ class History:
         c = certified
         row = (c.update, now, passes, c.certificate.objective, c.gap, c.worker, c.asked, c.told)
         self._certificates.append(row)
+
+    def add_share(self, shared, now):
+        """Record a share of work."""
+        if self.record is not None:
+            a = shared.arrival
+            self._shares.append((shared.kind, now, a.worker, a.block, a.asked, a.told))
 
     def wants_iterate(self, index):
         """Whether the iterate after update ``index`` is to be kept."""
@@ -144,6 +157,10 @@ class History:
         return np.array(self._certificates, dtype=CERTIFICATES)
 
     @property
+    def shares(self):
+        return np.array(self._shares, dtype=SHARES)
+
+    @property
     def iterates(self):
         rows = [
             (*it[:3], objective)
@@ -179,6 +196,7 @@ class History:
             updates=self.updates,
             certificates=self.certificates,
             iterates=self.iterates,
+            shares=self.shares,
             unfinished=self.unfinished,
             **joined,
         )
@@ -199,7 +217,7 @@ class History:
             facts = json.loads(str(file["facts"]))
             history = cls(facts.pop("record"))
             vars(history).update(facts)
-            for name in ("arrivals", "updates", "certificates", "unfinished"):
+            for name in ("arrivals", "updates", "certificates", "shares", "unfinished"):
                 setattr(history, f"_{name}", [tuple(row) for row in file[name].tolist()])
             cuts = np.cumsum(file["sizes"])[:-1]
             columns = (

@@ -28,6 +28,24 @@ class ElasticNetPenalty:
         """Penalty of the coefficients ``w`` (the constraint is not checked)."""
         return self.l1 * np.abs(w).sum() + 0.5 * self.l2 * (w @ w)
 
+    def with_l1(self, l1):
+        """The same penalty with another weight of its l1 term."""
+        return type(self)(l1, self.l2, self.positive)
+
+    @property
+    def has_zeros(self):
+        """Whether minimisers tend to have coefficients that are exactly zero."""
+        return self.l1 > 0.0 or self.positive
+
+    def difference(self, w, new):
+        """Change from ``w`` to ``new``: the part linear in the length of the step, and ``l2 |new - w|^2``.
+
+        Entry by entry: the difference of the two norms would lose small steps to rounding.
+        """
+        move = new - w
+        linear = self.l1 * (np.abs(new) - np.abs(w)).sum() + self.l2 * (w @ move)
+        return linear, self.l2 * (move @ move)
+
     def prox(self, x, step):
         """``argmin_w  step * penalty(w) + |w - x|^2 / 2``, coordinate by coordinate."""
         if self.positive:

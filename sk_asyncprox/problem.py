@@ -139,14 +139,21 @@ class Problem:
         The dual point is ``theta = -loss'(z)``, balanced for the free intercept and scaled into the
         penalty's dual set. With ``l2 > 0`` the unscaled point is feasible too; the better is taken.
         """
+        z, b, theta = self.dual_point(w, b, z)
+        return self.conclude(w, b, z, theta, self.design.tmul(self.weights * theta))
+
+    def dual_point(self, w, b, z=None):
+        """First part of a certificate: margins and intercept settled, and the unscaled dual point."""
         z = self.design.mul(w) + b if z is None else z
         z, b = self.settle(z, b)
         theta = -self.loss.gradient(self.y, z)
         if self.fit_intercept:
             theta = self.loss.dual_balance(self.y, theta, self.weights)
-        correlations = self.design.tmul(self.weights * theta)
-        dual = self._dual(theta, correlations)
-        return Certificate(w, b, self.objective(w, b, z), dual, correlations)
+        return z, b, theta
+
+    def conclude(self, w, b, z, theta, correlations):
+        """Last part of a certificate, once ``correlations = X' (weights * theta)`` are known."""
+        return Certificate(w, b, self.objective(w, b, z), self._dual(theta, correlations), correlations)
 
     def _dual(self, theta, c):
         if self.penalty.is_zero:

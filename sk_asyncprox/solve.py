@@ -11,8 +11,8 @@ from ._compat import one_blas_thread
 from .executors import EXECUTORS
 from .history import History
 from .problem import Certificate
-from .solvers import SOLVERS
-from .solvers.base import Certified, Snapshot
+from .solvers import SOLVERS, RoundsBCD
+from .solvers.base import Certified, Shared, Snapshot
 from .step_sizes import STEP_SIZES
 from .stopping import StopRule
 
@@ -109,6 +109,9 @@ def solve(problem, options, start=None):
                 if options.verbose:
                     _report(event, passes, now)
                 continue
+            if isinstance(event, Shared):
+                history.add_share(event, now)
+                continue
             history.add_update(event, now)
             rule.walked(np.inf if solver.step_size.exact else event.step / solver.step_unit)
             if history.wants_iterate(event.index):
@@ -132,6 +135,8 @@ def _build(problem, options, plan, start):
         raise ValueError(
             f"The trace is a schedule for solver {plan.solver!r} and does not fit solver {options.solver!r}."
         )
+    if _in_rounds(problem, options, plan, policy):
+        return RoundsBCD(problem, policy, n_workers=plan.n_workers, start=start)
     settings = {
         "n_workers": plan.n_workers,
         "n_blocks": options.n_blocks,
@@ -150,6 +155,15 @@ def _build(problem, options, plan, start):
             "random_state": options.random_state,
         }
     return SOLVERS[options.solver](problem, policy, **settings)
+
+
+def _in_rounds(problem, options, plan, policy):
+    """Whether the run goes in rounds with Newton steps: where nothing asks for plain block steps."""
+    free = options.solver == "bcd" and policy.exact and options.metric == "gram"
+    free &= options.n_blocks == "auto" and not plan.inline and not problem.penalty.is_zero
+    if options.working_set == "auto":
+        return free and plan.working_set is not False
+    return free and options.working_set
 
 
 def _describe(options, executor, plan, solver):

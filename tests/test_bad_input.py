@@ -351,6 +351,6 @@ def test_worker_exception_of_any_kind(data, kind, error, monkeypatch):
 
     monkeypatch.setattr(bcd.AsyncBCD, "work", staticmethod(fail))
     with pytest.raises(type(error)) as caught:
-        ElasticNet(0.1, n_jobs=2).fit(data.X, data.y)
+        ElasticNet(0.1, n_jobs=2, n_blocks=6).fit(data.X, data.y)
     assert caught.value is error
     assert threading.main_thread() not in seen

@@ -141,6 +141,7 @@ def test_simulated_runs_are_bit_equal(solver):
 def test_a_threaded_run_is_replayed_from_its_history(solver, step_size, n_jobs, kind):
     X, y = data(n=300, p=80)
     settings = {"solver": solver, "step_size": step_size, "tol": 1e-6, "max_iter": 100, "record": "iterates"}
+    settings["n_blocks"] = 8
     if kind == "regression":
         model = Lasso(alpha=0.05, **settings)
     else:
@@ -224,7 +225,7 @@ def test_executors_are_cloned(executor):
 def test_joblib_context_is_respected():
     X, y = data()
     with parallel_config("threading", n_jobs=3):
-        assert Lasso(alpha=0.1).fit(X, y).history_.n_workers == 3
+        assert Lasso(alpha=0.1, n_blocks=6).fit(X, y).history_.n_workers == 3
     assert Lasso(alpha=0.1).fit(X, y).history_.n_workers == 1
 
 

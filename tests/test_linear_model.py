@@ -744,10 +744,15 @@ def test_joblib_context_gives_the_workers():
     X, y, _, _ = small()
     assert ElasticNet(ALPHA).fit(X, y).history_.n_workers == 1
     with joblib.parallel_config(backend="threading", n_jobs=2):
-        model = ElasticNet(ALPHA, n_jobs=None).fit(X, y)
+        model = ElasticNet(ALPHA, n_blocks=4, n_jobs=None).fit(X, y)
         assert model.history_.n_workers == 2
-        assert ElasticNet(ALPHA, n_jobs=1).fit(X, y).history_.n_workers == 1
-    assert ElasticNet(ALPHA).fit(X, y).history_.n_workers == 1
+        assert ElasticNet(ALPHA, n_blocks=4, n_jobs=1).fit(X, y).history_.n_workers == 1
+    assert ElasticNet(ALPHA, n_blocks=4).fit(X, y).history_.n_workers == 1
+
+
+def test_a_small_problem_is_given_one_worker():
+    X, y, _, _ = small()
+    assert ElasticNet(ALPHA, n_jobs=2).fit(X, y).history_.n_workers == 1
 
 
 def test_nested_fit_is_one_loop():
@@ -984,7 +989,7 @@ def test_balanced_classes_of_which_one_has_no_weight():
     assert (model.predict(X) == 1).all()
 
 
-@pytest.mark.parametrize("estimator", [Lasso(0.05, working_set=False), LogisticRegression(l1_ratio=0.0)])
+@pytest.mark.parametrize("estimator", [Lasso(0.05, working_set=False), LogisticRegression(working_set=False)])
 def test_many_more_features_than_samples_in_several_blocks(estimator):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 1500))

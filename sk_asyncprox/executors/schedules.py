@@ -132,6 +132,8 @@ class Recorded:
         for row in history.certificates:
             if row["worker"] >= 0:
                 self._add(row["worker"], row["asked"], row["told"], row["time"])
+        for row in history.shares:
+            self._add(row["worker"], row["asked"], row["told"], row["time"])
         for worker, asked in history.unfinished:
             self.asks[int(asked)] = int(worker)
 

@@ -2,5 +2,8 @@
 
 from .bcd import AsyncBCD
 from .piag import PIAG
+from .rounds import RoundsBCD
 
 SOLVERS = {"bcd": AsyncBCD, "piag": PIAG}
+
+__all__ = ["PIAG", "SOLVERS", "AsyncBCD", "RoundsBCD"]

@@ -63,6 +63,13 @@ class Update(NamedTuple):
     arrivals: tuple[Arrival, ...]
 
 
+class Shared(NamedTuple):
+    """A share of work that led to no write and no certificate of its own."""
+
+    kind: str
+    arrival: Arrival
+
+
 class Certified(NamedTuple):
     """One certificate."""
 
@@ -93,3 +100,13 @@ class Snapshot(NamedTuple):
 def certify(part, task):
     """Work of the kind ``"certificate"``: the same for every solver."""
     return part.problem.certify(*task.payload)
+
+
+def dual_point(part, task):
+    """Work of the kind ``"dual_point"``: first part of a certificate whose products are shared."""
+    return part.problem.dual_point(*task.payload)
+
+
+def conclude(part, task):
+    """Work of the kind ``"conclude"``: last part of a certificate whose products were shared."""
+    return part.problem.conclude(*task.payload)

@@ -13,14 +13,14 @@ import numpy as np
 
 from ..delays import DelayTracker
 from ..step_sizes import Setting
-from .base import Arrival, Certified, Snapshot, Task, Update
-from .blocks import ColumnPart, work
+from .base import Arrival, Certified, Task, Update
+from .blocks import ColumnPart, Read, work
 from .layout import Layout
-from .line import exact_step
+from .margins import SharedMargins
 from .working_set import Gate
 
 
-class AsyncBCD:
+class AsyncBCD(SharedMargins):
     """Asynchronous block-coordinate descent as an ask/work/tell state machine.
 
     Parameters
@@ -63,7 +63,8 @@ class AsyncBCD:
         inline=False,
         max_delay=None,
     ):
-        self.problem, self.step_size, self.inline = problem, step_size, inline
+        super().__init__(problem, start)
+        self.step_size, self.inline = step_size, inline
         self.working_set, self._prox_form = working_set, metric == "lipschitz" and not step_size.exact
         random = not cyclic or (step_size.can_be_zero and n_workers > 1)
         self._layout = Layout(
@@ -82,9 +83,6 @@ class AsyncBCD:
         self.parts = [self._part] * self.n_workers
 
         self._tracker, self._clock = DelayTracker(), 0
-        self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
-        self.z = problem.design.mul(self.w) + self.b
-        self.gradient = problem.loss.gradient(problem.y, self.z)
         self.touched, self.over_bound = problem.pass_size // 2, 0
         self._gate = Gate(problem.pass_size, len(self._layout.blocks))
         self._certifying, self.lower_bound = False, -np.inf
@@ -109,10 +107,6 @@ class AsyncBCD:
         """Writes so far, zero steps included."""
         return self._tracker.update
 
-    def snapshot(self):
-        """The iterate now."""
-        return Snapshot(self.w.copy(), self.b)
-
     # -- ask ---------------------------------------------------------------------------------------
 
     def ask(self, worker):
@@ -125,7 +119,8 @@ class AsyncBCD:
             return None
         index = self._layout.blocks[number]
         alone = len(self._layout.blocks) == 1
-        payload = ((self._layout.generation, number), index, self.w[index], self.gradient, alone)
+        key = self._layout.generation, number
+        payload = Read(key, index, self.w[index], self.point(), self.problem.penalty, alone)
         return self._task("gradient" if self._prox_form else "direction", worker, number, payload)
 
     def _task(self, kind, worker, block, payload):
@@ -160,7 +155,7 @@ class AsyncBCD:
         self.touched += touched
         if self._delay_bound is not None and delay > self._delay_bound:
             self.over_bound += 1
-        if task.payload[0][0] == self._layout.generation:
+        if task.payload.key[0] == self._layout.generation:
             self._gate.visit(task.block, slope, touched)
         arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
         index = self._tracker.update
@@ -170,27 +165,21 @@ class AsyncBCD:
     def _write_theta(self, task, direction):
         self._layout.release(task.block)
         delay, window = self._tracker.measure(task.stamp)
-        problem, index = self.problem, task.payload[1]
+        index = task.payload.index
         if self.step_size.exact:
-            step, slope, self.z, self.gradient = exact_step(problem, self.z, self.gradient, direction)
-            theta = step
+            step, slope = self.write_exactly(index, direction)
+            worth = 1e-2 * step * slope
         else:
             step, slope = self._rule(delay, window), direction.slope
-            theta = min(1.0, step) * direction.damping
-            if theta > 0.0:
-                self.z = self.z + theta * direction.v
-                self.gradient = problem.loss.gradient(problem.y, self.z)
-        if theta > 0.0:
-            full = theta == 1.0
-            self.w[index] = direction.new if full else self.w[index] + theta * direction.move
-            self.b += theta * direction.shift
-            self._settle(1e-2 * theta * slope if self.step_size.exact else 0.0)
+            self.write_share(index, direction, min(1.0, step) * direction.damping)
+            worth = 0.0
+        self.settle(worth)
         return delay, step, slope, direction.touched
 
     def _write_prox(self, task, result):
         correlations, touched = result
         delay, window = self._tracker.measure(task.stamp)
-        problem, (key, index, *_) = self.problem, task.payload
+        problem, key, index = self.problem, task.payload.key, task.payload.index
         step = self._rule(delay, window)
         length = step * self.step_unit
         old = self.w[index]
@@ -202,23 +191,10 @@ class AsyncBCD:
             self.gradient = problem.loss.gradient(problem.y, self.z)
             self.w[index] = new
             touched += block.design.size
-            self._settle(0.0)
+            self.settle()
         if length > 0.0:
             slope = float(move @ move) / length
         return delay, step, slope, touched
-
-    def _settle(self, worth):
-        """Renew the intercept when that lowers the objective by more than ``worth``."""
-        problem = self.problem
-        if not problem.fit_intercept or problem.loss.quadratic:
-            return
-        slope = problem.weights @ self.gradient
-        move = problem.intercept_move(self.gradient)
-        if abs(slope * move) <= max(2.0 * worth, 1e-30):
-            return
-        self.b += move
-        self.z = self.z + move
-        self.gradient = problem.loss.gradient(problem.y, self.z)
 
     # -- certificates ------------------------------------------------------------------------------
 

@@ -13,11 +13,16 @@ After inexact sweeps the predicted slope ``s`` at the read is only sure to be ``
 the exact step has ``|v|^2 / h``; the factor ``min(1, h s / |v|^2)`` restores that.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .._compat import block_cd
-from .base import certify
+from ..penalties import ElasticNetPenalty
+from .base import certify, conclude, dual_point
+from .gram import solve_on_gram
 from .line import Direction, clipped_ratio
+from .newton import in_place, newton_step
 
 SWEEPS_ON_COLUMNS = 5
 SWEEPS_ON_GRAM = 30
@@ -25,9 +30,41 @@ CROWDED = 2.0
 """Columns per row beyond which a dense block is swept once on its columns: it could fit the target alone,
 and would undo what the other blocks have done."""
 
-CURVATURE_FLOOR = 1e-4
+CURVATURE_FLOOR = 1e-6
+ROWS_AT_ONCE = 4096
 REBUILD_ABOVE = 0.1
 """Relative change of the curvature weights beyond which a block's Gram matrix is computed anew."""
+
+
+class Point(NamedTuple):
+    """What a task reads of the margins. The arrays are replaced by writes, never changed."""
+
+    z: np.ndarray
+    """Margins, shape (n,)."""
+
+    gradient: np.ndarray
+    """Loss gradient there, shape (n,)."""
+
+    damping: float = 0.0
+    """Share of the majorant in the metric's curvature, for losses that are not quadratic."""
+
+
+class Read(NamedTuple):
+    """What a step on the columns ``index`` starts from."""
+
+    key: tuple
+    """Name under which a part keeps the columns."""
+
+    index: np.ndarray
+    w: np.ndarray
+    """Coefficients of the columns, shape (k,)."""
+
+    point: Point
+    penalty: ElasticNetPenalty
+    alone: bool
+    """Whether no other block is active."""
+
+    sweeps: int = SWEEPS_ON_COLUMNS
 
 
 class Block:
@@ -36,7 +73,15 @@ class Block:
     def __init__(self, design, index):
         part = design.columns(index)
         self.design = part.filled() if part.is_full() else part
-        self._gram = self._omega = None
+        self._gram = self._omega = self._narrow = None
+
+    def narrow(self, at):
+        """Design of the columns at the positions ``at``; the last one is kept."""
+        if at is None or len(at) == self.design.shape[1]:
+            return self.design
+        if self._narrow is None or not np.array_equal(self._narrow[0], at):
+            self._narrow = at, self.design.columns(at)
+        return self._narrow[1]
 
     def gram(self, omega, centred):
         """Gram matrix in the weights ``omega``, and the entries touched to get it.
@@ -69,6 +114,7 @@ class ColumnPart:
     def __init__(self, problem, h, local, lipschitz):
         self.problem, self.h, self.lipschitz = problem, h, lipschitz
         self.local = local and not problem.loss.quadratic
+        self.follows = self.local and problem.fit_intercept
         self._blocks = {}
 
     def __getstate__(self):
@@ -78,60 +124,66 @@ class ColumnPart:
         """The block named ``key = (generation, number)``, cut when it is first asked for."""
         block = self._blocks.get(key)
         if block is None:
-            for old in [k for k in list(self._blocks) if k[0] != key[0]]:
+            for old in [k for k in list(self._blocks) if k[0] != key[0] and k[0] != "all"]:
                 self._blocks.pop(old, None)
             block = self._blocks[key] = Block(self.problem.design, index)
         return block
 
-    def omega(self, gradient):
+    def omega(self, point):
         """Weights of the metric."""
         loss, weights = self.problem.loss, self.problem.weights
-        if self.local:
-            return weights * np.maximum(loss.second_derivative(gradient), CURVATURE_FLOOR)
-        return weights * loss.curvature
+        if not self.local:
+            return weights * loss.curvature
+        curvature = loss.second_derivative(point.gradient)
+        if point.damping:
+            curvature += point.damping * (loss.majorant(point.z) - curvature)
+        return weights * np.maximum(curvature, CURVATURE_FLOOR)
 
 
 def correlations(part, task):
     """Work of the kind ``"gradient"``: ``-gradient`` of the block, for a prox step at the write."""
-    key, index, _, gradient, _ = task.payload
-    block = part.block(key, index)
-    return block.design.tmul(-part.problem.weights * gradient), block.design.size
+    read = task.payload
+    block = part.block(read.key, read.index)
+    return block.design.tmul(-part.problem.weights * read.point.gradient), block.design.size
 
 
 def direction(part, task):
     """Work of the kind ``"direction"``: the block's full step from the point that was read."""
-    key, index, w, gradient, alone = task.payload
-    problem, penalty, block = part.problem, part.problem.penalty, part.block(key, index)
-    omega = part.omega(gradient)
-    pull = -problem.weights * gradient
+    read = task.payload
+    penalty, w, block = read.penalty, read.w, part.block(read.key, read.index)
+    omega = part.omega(read.point)
+    pull = -part.problem.weights * read.point.gradient
     if part.lipschitz is not None:
         c = block.design.tmul(pull)
         new, touched = penalty.prox(w + c / part.lipschitz, 1.0 / part.lipschitz), block.design.size
-    elif block.design.is_sparse or (not alone and len(index) > CROWDED * block.design.shape[0]):
-        new, touched = _solve_on_columns(part, block, w, gradient, omega)
+    elif block.design.is_sparse or (not read.alone and len(w) > CROWDED * block.design.shape[0]):
+        new, touched = _solve_on_columns(part, block, read, omega)
     else:
-        new, touched = _solve_on_gram(part, block, w, pull, omega)
-    move = new - w
-    v = block.design.mul(move)
-    shift = -(omega @ v) / omega.sum() if part.local and problem.fit_intercept else 0.0
-    v += shift
-    # Entry by entry: the difference of the two norms would lose small steps to rounding.
-    change = penalty.l1 * (np.abs(new) - np.abs(w)).sum() + penalty.l2 * (w @ move)
-    ridge = penalty.l2 * (move @ move)
+        new, touched = _solve_on_gram(part, block, read, pull, omega)
+    v = block.design.mul(new - w)
+    return describe(part, read, new, v, pull, omega, touched + block.design.size)
+
+
+def describe(part, read, new, v, pull, omega, touched):
+    """The full step to ``new``, which changes the margins by ``v``, with what the write needs to know."""
+    shift = -(omega @ v) / omega.sum() if part.follows else 0.0
+    v = v + shift if shift else v
+    change, ridge = read.penalty.difference(read.w, new)
     slope = pull @ v - change
     size, sure = omega @ (v * v), part.h * (slope - 0.5 * ridge)
     damping = 1.0 if sure >= size else clipped_ratio(sure, size)
-    return Direction(new, move, v, shift, change, ridge, slope, damping, touched + block.design.size)
+    return Direction(new, new - read.w, v, shift, change, ridge, slope, damping, touched)
 
 
-def _solve_on_columns(part, block, w, gradient, omega):
-    penalty, h, X, sparse = part.problem.penalty, part.h, block.design.X, block.design.is_sparse
-    sweeps = SWEEPS_ON_COLUMNS if sparse else 1
+def _solve_on_columns(part, block, read, omega):
+    penalty, w, h = read.penalty, read.w, part.h
+    X, sparse = block.design.X, block.design.is_sparse
+    sweeps = read.sweeps if sparse else 1
     constant = not part.local and part.problem.uniform
     unit = omega[0] if constant else 1.0
     # Columns are centred only in the penalised direction's image: the plain columns give a metric
     # that lies above the centred one, by at most the fill of the block.
-    target = X @ w - h * gradient * (part.problem.weights / omega)
+    target = X @ w - h * read.point.gradient * (part.problem.weights / omega)
     if not (sparse or constant):
         root = np.sqrt(omega)
         X, target = np.asfortranarray(X * root[:, None]), target * root
@@ -148,15 +200,85 @@ def _solve_on_columns(part, block, w, gradient, omega):
     return new, (2 * sweeps + 1) * block.design.size
 
 
-def _solve_on_gram(part, block, w, pull, omega):
-    penalty, h = part.problem.penalty, part.h
-    Q, touched = block.gram(omega, part.local and part.problem.fit_intercept)
+def _solve_on_gram(part, block, read, pull, omega):
+    penalty, w, h = read.penalty, read.w, part.h
+    Q, touched = block.gram(omega, part.follows)
     q = Q @ w + h * block.design.tmul(pull)
     new = block_cd(w, h * penalty.l1, h * penalty.l2, SWEEPS_ON_GRAM, Q=Q, q=q, positive=penalty.positive)
     return new, touched + block.design.size + SWEEPS_ON_GRAM * Q.size
 
 
-WORK = {"certificate": certify, "gradient": correlations, "direction": direction}
+def newton(part, task):
+    """Work of the kind ``"newton"``: a Newton step on the support of the columns, done by one worker.
+
+    The result is None when it would not lower the model.
+    """
+    read = task.payload
+    block, omega = part.block(read.key, read.index), part.omega(read.point)
+    pull = -part.problem.weights * read.point.gradient
+    at = support_of(read.w, read.penalty)
+    steps = newton_step(read.w[at], pull, omega, read.penalty, part.follows)
+    (move, v), touched = in_place(steps, block.narrow(at))
+    if move is None:
+        return None
+    new = read.w.copy()
+    new[at] += move
+    return describe(part, read, new, v, pull, omega, touched)
+
+
+def support_of(w, penalty):
+    """Positions that a Newton step moves: the non-zeros, or all where the penalty makes no zeros."""
+    return np.flatnonzero(w) if penalty.has_zeros else np.arange(len(w))
+
+
+def model(part, task):
+    """Work of the kind ``"model"``: the model on the Gram matrix of all active columns, nearly solved."""
+    read, Q, omega, correlations = task.payload
+    weights, gradient = part.problem.weights, read.point.gradient
+    block = part.block(read.key, read.index)
+    # The norm of the model's target, less its part that no coefficients explain.
+    pull = gradient * (weights / omega)
+    square = read.w @ (Q @ read.w + 2.0 * correlations) + omega @ (pull * pull)
+    q = Q @ read.w + correlations
+    new, calls = solve_on_gram(Q, q, read.w, read.penalty, square)
+    moved = np.flatnonzero(new != read.w)
+    v = block.narrow(moved).mul(new[moved] - read.w[moved])
+    touched = 2 * block.design.size + calls * Q.size
+    return describe(part, read, new, v, -weights * gradient, omega, touched)
+
+
+def gram(part, task):
+    """Work of the kind ``"gram"``: share of a Gram matrix that the rows ``a:b`` make up."""
+    key, index, fresh, omega, a, b = task.payload
+    X, k = part.block(key, index).design.X, len(index)
+    Q, sums = np.zeros((k if fresh is None else len(fresh), k)), np.zeros(k)
+    for start in range(a, b, ROWS_AT_ONCE):
+        rows = slice(start, min(b, start + ROWS_AT_ONCE))
+        scaled = X[rows] * np.sqrt(omega[rows])[:, None]
+        Q += (scaled if fresh is None else scaled[:, fresh]).T @ scaled
+        if part.follows:
+            sums += omega[rows] @ X[rows]
+    return Q, sums, (b - a) * k
+
+
+def product(part, task):
+    """Work of the kind ``"product"``: a worker's share of a product with the support's columns."""
+    key, index, at, operation, vector = task.payload
+    design = part.block(key, index).narrow(at)
+    return getattr(design, operation)(vector), design.size
+
+
+WORK = {
+    "certificate": certify,
+    "dual_point": dual_point,
+    "conclude": conclude,
+    "gradient": correlations,
+    "direction": direction,
+    "newton": newton,
+    "model": model,
+    "gram": gram,
+    "product": product,
+}
 
 
 def work(part, task):

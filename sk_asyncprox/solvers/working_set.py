@@ -2,7 +2,8 @@
 
 import numpy as np
 
-FIRST_COLUMNS = 100
+FIRST_COLUMNS, FEWEST_COLUMNS = 200, 10
+KEPT = 1.2
 SHARE_OF_SLOPES = 0.01
 LONGEST_WAIT = 20.0
 """Passes between two certificates, at most."""
@@ -54,6 +55,38 @@ def choose_columns(penalty, w, certificate, active):
     if len(active) and np.isin(chosen, active, assume_unique=True).all():
         return None
     return chosen
+
+
+def wanted_columns(penalty, w, correlations, active, n_samples):
+    """Working set of the next round: the support and the worst violators, at most doubling.
+
+    Parameters
+    ----------
+    penalty : ElasticNetPenalty
+        Of the round.
+    w, correlations : ndarray of shape (p,)
+        Coefficients now, and minus the gradient of the smooth part there.
+    active : ndarray of int
+        The present working set; kept while it holds all that is wanted and is not much larger.
+    n_samples : int
+        More coefficients than samples are seldom non-zero.
+
+    Returns
+    -------
+    ndarray of int, sorted and not empty
+    """
+    support = w != 0
+    score = penalty.pull(correlations - penalty.l2 * w)
+    violators = np.count_nonzero(score[~support] > penalty.l1)
+    size = np.count_nonzero(support)
+    k = min(max(min(FIRST_COLUMNS, n_samples), 2 * size), max(FEWEST_COLUMNS, size + violators), len(w))
+    score[support] = np.inf
+    if k < len(w):
+        chosen = np.sort(np.argpartition(-score, k - 1)[:k])
+    else:
+        chosen = np.arange(len(w))
+    kept = len(chosen) <= len(active) <= KEPT * len(chosen)
+    return active if kept and np.isin(chosen, active, assume_unique=True).all() else chosen
 
 
 class Gate:

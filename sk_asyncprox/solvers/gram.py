@@ -1,0 +1,137 @@
+"""The quadratic model on a Gram matrix: covariance form, for dense columns.
+
+    minimise  w'Qw/2 - q'w + R(w)
+
+Coordinate descent finds the support, Newton steps by Cholesky join what it has found one by one.
+"""
+
+import numpy as np
+from scipy.linalg.lapack import dposv
+
+from .._compat import block_cd
+
+SWEEPS = 10
+MOST_CALLS = 200
+NEWTON_STEPS = 30
+RIDGE = 1e-10
+"""Relative to the largest diagonal entry: keeps the Cholesky factor of a singular Gram matrix finite."""
+
+SHARE_OF_GAP = 0.1
+"""The model is solved until its gap is this share of what it was."""
+
+
+def solve_on_gram(Q, q, w, penalty, square):
+    """Lower the model's gap to a share of what it is at ``w``.
+
+    Parameters
+    ----------
+    Q, q : ndarray of shape (k, k) and (k,)
+        Gram matrix and linear term ``X't`` of the target ``t``.
+    w : ndarray of shape (k,)
+        Start; left as it is.
+    penalty : ElasticNetPenalty
+    square : float
+        ``|t|^2``.
+
+    Returns
+    -------
+    w : ndarray of shape (k,)
+    calls : int
+        Rounds of coordinate descent and Newton steps.
+    """
+    if not penalty.has_zeros:
+        return newton_on_gram(Q, q, w, penalty), 1
+    goal = SHARE_OF_GAP * gap_on_gram(Q, q, w, penalty, square)
+    for calls in range(1, MOST_CALLS + 1):
+        w = block_cd(w, penalty.l1, penalty.l2, SWEEPS, Q=Q, q=q, positive=penalty.positive)
+        w = newton_on_gram(Q, q, w, penalty)
+        if gap_on_gram(Q, q, w, penalty, square) <= goal:
+            break
+    return w, calls
+
+
+def gap_on_gram(Q, q, w, penalty, square):
+    """Duality gap of the model, where ``square = |t|^2``; the l2 part counts as further rows."""
+    image, pull = Q @ w, q @ w
+    residual = square - 2.0 * pull + w @ image + penalty.l2 * (w @ w)
+    correlations = q - image - penalty.l2 * w
+    s = min(1.0, penalty.dual_limit(correlations))
+    dual = s * (square - pull) - 0.5 * s * s * residual
+    return 0.5 * residual + penalty.l1 * np.abs(w).sum() - dual
+
+
+def newton_on_gram(Q, q, w, penalty):
+    """Newton steps on the support, by Cholesky, while they lower ``w'Qw/2 - q'w + R(w)``.
+
+    Parameters
+    ----------
+    Q, q : ndarray of shape (k, k) and (k,)
+        Quadratic and linear term.
+    w : ndarray of shape (k,)
+        Start; left as it is.
+    penalty : ElasticNetPenalty
+
+    Returns
+    -------
+    ndarray of shape (k,)
+    """
+    w = w.copy()
+    for _ in range(NEWTON_STEPS):
+        S = np.flatnonzero(w) if penalty.has_zeros else np.arange(len(w))
+        if len(S) == 0:
+            break
+        new, last = _step_on_gram(Q[np.ix_(S, S)], q[S], w[S], penalty)
+        if new is None:
+            break
+        w[S] = new
+        if last:
+            break
+    return w
+
+
+def _step_on_gram(Q, q, w, penalty):
+    """One step, and whether it needs no further one: nothing changed its sign."""
+    sign = np.sign(w)
+    slope = q - Q @ w - penalty.l1 * sign - penalty.l2 * w
+    H = Q.copy()
+    H[np.diag_indices(len(w))] += penalty.l2 + RIDGE * Q.diagonal().max()
+    _, x, failed = dposv(H, slope, overwrite_a=True)
+    if failed:
+        return None, True
+
+    def change(new):
+        move = new - w
+        linear, ridge = penalty.difference(w, new)
+        return move @ (0.5 * (Q @ move) + Q @ w - q) + linear + 0.5 * ridge
+
+    full = w + x
+    flips = (np.sign(full) != sign) if penalty.has_zeros else np.zeros(len(w), bool)
+    candidates = [np.where(flips, 0.0, full)]
+    if flips.any():
+        candidates.append(_along_ray(Q, w, x, slope, penalty))
+    changes = [change(new) for new in candidates]
+    best = int(np.argmin(changes))
+    return (candidates[best], not flips.any()) if changes[best] < 0.0 else (None, True)
+
+
+def _along_ray(Q, w, x, slope, penalty):
+    """Minimiser of the objective along ``w + t x``, kinks included (with ``w >= 0``: up to the first).
+
+    Where more coefficients than samples are non-zero, the full step is a direction in the null space of
+    the Gram matrix; going to a kink makes one of them exactly zero and so leads out of it.
+    """
+    back = np.flatnonzero(x * np.sign(w) < 0)
+    kinks = -w[back] / x[back]
+    order = np.argsort(kinks)
+    back, kinks = back[order], kinks[order]
+    bend = x @ (Q @ x) + penalty.l2 * (x @ x)
+    jumps = np.full(len(back), np.inf) if penalty.positive else 2.0 * penalty.l1 * np.abs(x[back])
+    passed = np.concatenate([[0.0], np.cumsum(jumps)[:-1]])
+    before = bend * kinks - slope @ x + passed
+    stop = np.flatnonzero(before + jumps >= 0.0)
+    k = int(stop[0]) if len(stop) else len(kinks) - 1
+    if before[k] > 0.0 and bend > 0.0:
+        return w + (kinks[k] - before[k] / bend) * x
+    new = w + kinks[k] * x
+    new[back[k]] = 0.0
+    return new

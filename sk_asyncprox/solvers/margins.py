@@ -1,0 +1,64 @@
+"""The shared point of block-coordinate descent: coefficients, intercept and margins."""
+
+from .base import Snapshot
+from .blocks import Point
+from .line import exact_step
+
+
+class SharedMargins:
+    """Coefficients ``w``, intercept ``b``, margins ``z = X w + b`` and the loss gradient at them.
+
+    Writes replace the arrays of margins and gradient, so a read copies nothing.
+
+    Parameters
+    ----------
+    problem : Problem
+    start : Snapshot or None
+        First iterate.
+    """
+
+    def __init__(self, problem, start=None):
+        self.problem = problem
+        self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
+        self.z = problem.design.mul(self.w) + self.b
+        self.gradient = problem.loss.gradient(problem.y, self.z)
+
+    def snapshot(self):
+        """The iterate now."""
+        return Snapshot(self.w.copy(), self.b)
+
+    def point(self, damping=0.0):
+        """What a task reads of the margins."""
+        return Point(self.z, self.gradient, damping)
+
+    def write_exactly(self, index, direction):
+        """Write the exact share of a full step; return it, and the predicted fall per unit."""
+        theta, slope, self.z, self.gradient = exact_step(self.problem, self.z, self.gradient, direction)
+        self._move(index, direction, theta)
+        return theta, slope
+
+    def write_share(self, index, direction, theta):
+        """Write a given share of a full step."""
+        if theta > 0.0:
+            self.z = self.z + theta * direction.v
+            self.gradient = self.problem.loss.gradient(self.problem.y, self.z)
+        self._move(index, direction, theta)
+
+    def _move(self, index, direction, theta):
+        if theta > 0.0:
+            full = theta == 1.0
+            self.w[index] = direction.new if full else self.w[index] + theta * direction.move
+            self.b += theta * direction.shift
+
+    def settle(self, worth=0.0):
+        """Renew the intercept when that lowers the objective by more than ``worth``."""
+        problem = self.problem
+        if not problem.fit_intercept or problem.loss.quadratic:
+            return
+        slope = problem.weights @ self.gradient
+        move = problem.intercept_move(self.gradient)
+        if abs(slope * move) <= max(2.0 * worth, 1e-30):
+            return
+        self.b += move
+        self.z = self.z + move
+        self.gradient = problem.loss.gradient(problem.y, self.z)
