@@ -60,8 +60,8 @@ class Design:
         """Design of the columns ``index`` (sorted); contiguous ranges share the entries."""
         centre = None if self.centre is None else self.centre[index]
         if len(index) == 0 or index[-1] - index[0] + 1 != len(index):
-            part = self.X[:, index]
-            return Design(part if self.is_sparse else np.asfortranarray(part), centre)
+            # Rows of the transpose are contiguous, and copied as such.
+            return Design(self.X[:, index] if self.is_sparse else self.X.T[index].T, centre)
         a, b = int(index[0]), int(index[-1]) + 1
         if self.is_sparse:
             return Design(_sparse_slice(self.X, a, b, (self.shape[0], b - a)), centre)

@@ -60,8 +60,9 @@ class _Crew:
 
     def __init__(self, solver, on_events):
         self.solver, self.on_events = solver, on_events
-        self.error, self._stopped, self._held, self._inside = None, False, {}, 0
-        self._turn, self._threads, self._idle = _Turn(), [], 0
+        self.error, self._stopped, self._held = None, False, {}
+        self._turn, self._threads, self._gates = _Turn(), [], {}
+        self._inside, self._left = 0, threading.Event()
         self._begin = time.perf_counter()
 
     def loop(self, worker):
@@ -69,6 +70,7 @@ class _Crew:
         descheduled between them would hold no task, and the delays would be wrong."""
         with self._turn:
             self._inside += 1
+            self._left.clear()
             self._threads.append(threading.current_thread())
         try:
             with fast_calls():
@@ -82,7 +84,9 @@ class _Crew:
         finally:
             with self._turn:
                 self._inside -= 1
-                self._turn.wake_all()
+                self._wake_all()
+                if not self._inside:
+                    self._left.set()
 
     def _next(self, worker, arrival):
         with self._turn:
@@ -92,19 +96,33 @@ class _Crew:
                 del self._held[worker]
                 events = self.solver.tell([arrival])
                 self._stopped |= bool(self.on_events(events, time.perf_counter() - self._begin))
-                self._idle = 0
-                self._turn.wake_all()
-            while not self._stopped:
-                task = self.solver.ask(worker)
-                if task is not None:
-                    self._held[worker] = task
-                    return task
-                # Every loop has asked since the last tell, in vain: nothing can happen any more.
-                self._idle += 1
-                if not self._held and self._idle == self.solver.n_workers:
-                    raise RuntimeError("The solver has nothing to do and nothing is in flight.")
-                self._turn.wait()
-            return None
+                self._serve()
+            if self._stopped:
+                return None
+            if self._give(worker):
+                return self._held[worker]
+            if not self._held and len(self._gates) == self.solver.n_workers - 1:
+                raise RuntimeError("The solver has nothing to do and nothing is in flight.")
+            gate = self._gates[worker] = _shut_gate()
+        gate.acquire()
+        return None if self._stopped else self._held.get(worker)
+
+    def _give(self, worker):
+        task = self.solver.ask(worker)
+        if task is not None:
+            self._held[worker] = task
+        return task is not None
+
+    def _serve(self):
+        """Ask on behalf of the loops that sleep: one that wakes finds its task, without a turn of its own,
+        and none is woken in vain."""
+        for worker in list(self._gates):
+            if not self._stopped and self._give(worker):
+                self._gates.pop(worker).release()
+
+    def _wake_all(self):
+        while self._gates:
+            self._gates.popitem()[1].release()
 
     def stop(self):
         """Ask the loops to end. Takes no lock, so that a signal handler may call it: the loops that work
@@ -115,9 +133,10 @@ class _Crew:
         """Stop the loops and wait until each has left its task and joblib's pool has let its thread go."""
         self.stop()
         with self._turn:
-            self._turn.wake_all()
-            while self._inside:
-                self._turn.wait()
+            self._wake_all()
+            inside = self._inside
+        if inside:
+            self._left.wait()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(timeout=1.0)
@@ -128,7 +147,7 @@ class _Crew:
 
 
 class _Turn:
-    """A lock granted in the order of arrival, with sleep and wake.
+    """A lock granted in the order of arrival.
 
     Under Python's own lock the thread that has just released it, and still holds the interpreter, takes it
     again and again; short tasks then leave the other workers with delays in the hundreds.
@@ -136,7 +155,7 @@ class _Turn:
 
     def __init__(self):
         self._mutex = threading.Lock()
-        self._taken, self._queue, self._asleep = False, deque(), []
+        self._taken, self._queue = False, deque()
 
     def __enter__(self):
         with self._mutex:
@@ -148,30 +167,13 @@ class _Turn:
         gate.acquire()
 
     def __exit__(self, *exc):
-        self._give()
-        # Lets the interpreter go, so that a thread that waits for it gets to queue for the next turn.
-        time.sleep(0)
-
-    def _give(self):
         with self._mutex:
             if self._queue:
                 self._queue.popleft().release()
             else:
                 self._taken = False
-
-    def wait(self):
-        """Give the turn away, sleep until the next :meth:`wake_all`, and queue again."""
-        gate = _shut_gate()
-        self._asleep.append(gate)
-        self._give()
-        gate.acquire()
-        self.__enter__()
-
-    def wake_all(self):
-        """Wake all sleepers; called by the one whose turn it is."""
-        for gate in self._asleep:
-            gate.release()
-        self._asleep.clear()
+        # Lets the interpreter go, so that a thread that waits for it gets to queue for the next turn.
+        time.sleep(0)
 
 
 def _shut_gate():

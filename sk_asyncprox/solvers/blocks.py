@@ -26,12 +26,15 @@ from .newton import in_place, newton_step
 
 SWEEPS_ON_COLUMNS = 5
 SWEEPS_ON_GRAM = 30
+COPY_COST = 5
+"""Cost of copying a dense column, relative to a product with it."""
+
 CROWDED = 2.0
 """Columns per row beyond which a dense block is swept once on its columns: it could fit the target alone,
 and would undo what the other blocks have done."""
 
 CURVATURE_FLOOR = 1e-6
-ROWS_AT_ONCE = 4096
+FEWEST_ROWS, ENTRIES_AT_ONCE = 256, 500_000
 REBUILD_ABOVE = 0.1
 """Relative change of the curvature weights beyond which a block's Gram matrix is computed anew."""
 
@@ -128,6 +131,13 @@ class ColumnPart:
                 self._blocks.pop(old, None)
             block = self._blocks[key] = Block(self.problem.design, index)
         return block
+
+    def dense(self, key, index):
+        """Dense array and the positions in it of the columns ``index``."""
+        design = self.problem.design
+        if not design.is_sparse:
+            return design.X, index
+        return self.block(key, index).design.X, np.arange(len(index))
 
     def omega(self, point):
         """Weights of the metric."""
@@ -235,29 +245,43 @@ def model(part, task):
     """Work of the kind ``"model"``: the model on the Gram matrix of all active columns, nearly solved."""
     read, Q, omega, correlations = task.payload
     weights, gradient = part.problem.weights, read.point.gradient
-    block = part.block(read.key, read.index)
     # The norm of the model's target, less its part that no coefficients explain.
     pull = gradient * (weights / omega)
     square = read.w @ (Q @ read.w + 2.0 * correlations) + omega @ (pull * pull)
     q = Q @ read.w + correlations
     new, calls = solve_on_gram(Q, q, read.w, read.penalty, square)
-    moved = np.flatnonzero(new != read.w)
-    v = block.narrow(moved).mul(new[moved] - read.w[moved])
-    touched = 2 * block.design.size + calls * Q.size
+    v = _mul(part, read, new - read.w)
+    touched = len(weights) * len(new) + calls * Q.size
     return describe(part, read, new, v, -weights * gradient, omega, touched)
+
+
+def _mul(part, read, move):
+    """Product of the columns with ``move``, without a copy of the columns where that is dearer."""
+    design, index = part.problem.design, read.index
+    if design.is_sparse:
+        return part.block(read.key, index).design.mul(move)
+    moved = np.flatnonzero(move)
+    if len(moved) * COPY_COST < design.shape[1]:
+        return design.columns(index[moved]).mul(move[moved])
+    whole = np.zeros(design.shape[1])
+    whole[index] = move
+    return design.mul(whole)
 
 
 def gram(part, task):
     """Work of the kind ``"gram"``: share of a Gram matrix that the rows ``a:b`` make up."""
     key, index, fresh, omega, a, b = task.payload
-    X, k = part.block(key, index).design.X, len(index)
+    (X, at), k = part.dense(key, index), len(index)
     Q, sums = np.zeros((k if fresh is None else len(fresh), k)), np.zeros(k)
-    for start in range(a, b, ROWS_AT_ONCE):
-        rows = slice(start, min(b, start + ROWS_AT_ONCE))
-        scaled = X[rows] * np.sqrt(omega[rows])[:, None]
-        Q += (scaled if fresh is None else scaled[:, fresh]).T @ scaled
+    root, step = np.sqrt(omega[a:b]), max(FEWEST_ROWS, ENTRIES_AT_ONCE // k)
+    for start in range(a, b, step):
+        stop = min(b, start + step)
+        # One row per column of X: its entries lie together there, and here.
+        columns = X.T[at, start:stop]
+        columns *= root[start - a : stop - a]
+        Q += (columns if fresh is None else columns[fresh]) @ columns.T
         if part.follows:
-            sums += omega[rows] @ X[rows]
+            sums += columns @ root[start - a : stop - a]
     return Q, sums, (b - a) * k
 
 

@@ -51,6 +51,43 @@ def clipped_ratio(slope, size):
     return min(1.0, slope / size) if size > 0.0 else 1.0
 
 
+def full_step(problem, z, gradient, direction, rise_allowed):
+    """The full step, where it is nearly as good as the exact one; else None.
+
+    A shortened step leaves a rest of every coefficient that was to become zero, and a beginning of every
+    one that was to leave zero for a moment only; so a full step is worth a little of the fall.
+
+    Parameters
+    ----------
+    problem : Problem
+    z, gradient : ndarray of shape (n,)
+        Margins and loss gradient now.
+    direction : Direction
+    rise_allowed : float
+        Slope at the full step, relative to the fall's at none, up to which it is taken: 0 where the exact
+        step is full as well, 1 where a quadratic would fall no more.
+
+    Returns
+    -------
+    (slope, z, gradient) or None
+        As from :func:`exact_step`.
+    """
+    loss, y, weights, v = problem.loss, problem.y, problem.weights, direction.v
+    slope = -((weights * gradient) @ v + direction.change)
+    if slope <= 0.0:
+        return None
+    z_new = z + v
+    g_new = loss.gradient(y, z_new)
+    rise = (weights * g_new) @ v + direction.change + direction.ridge
+    if rise > rise_allowed * slope:
+        return None
+    if rise > 0.0 and not loss.quadratic:
+        change = weights @ (loss.value(y, z_new) - loss.value(y, z)) + direction.change
+        if change + 0.5 * direction.ridge > 0.0:
+            return None
+    return slope, z_new, g_new
+
+
 def exact_step(problem, z, gradient, direction, max_trials=4):
     """Length of the step, and margins and loss gradient after it.
 

@@ -2,7 +2,7 @@
 
 from .base import Snapshot
 from .blocks import Point
-from .line import exact_step
+from .line import exact_step, full_step
 
 
 class SharedMargins:
@@ -31,9 +31,12 @@ class SharedMargins:
         """What a task reads of the margins."""
         return Point(self.z, self.gradient, damping)
 
-    def write_exactly(self, index, direction):
-        """Write the exact share of a full step; return it, and the predicted fall per unit."""
-        theta, slope, self.z, self.gradient = exact_step(self.problem, self.z, self.gradient, direction)
+    def write_exactly(self, index, direction, rise_allowed=None):
+        """Write the exact share of a full step, or all of it where that is nearly as good
+        (:func:`~sk_asyncprox.solvers.line.full_step`); return the share and the fall per unit."""
+        before = self.problem, self.z, self.gradient, direction
+        full = None if rise_allowed is None else full_step(*before, rise_allowed)
+        theta, slope, self.z, self.gradient = exact_step(*before) if full is None else (1.0, *full)
         self._move(index, direction, theta)
         return theta, slope
 

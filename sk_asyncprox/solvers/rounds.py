@@ -32,6 +32,11 @@ SMALL_SHARE = 100_000
 LATE, SWEEPS, LATE_SWEEPS = 2e-2, 5, 2
 """Relative gap from which on block steps take fewer sweeps: the support is nearly found."""
 
+SPOILT = 0.8
+"""Share of a delayed full step below which the step is taken again."""
+
+RISE_ALLOWED = {"descent": 0.25, "newton": 0.9}
+
 WIDEST_GRAM = 2500
 REBUILD_ABOVE = 0.02
 """Relative change of the curvature beyond which the Gram matrix is computed anew."""
@@ -60,6 +65,11 @@ class Phase:
     def take(self, worker):
         """Number of a share for the worker: its own, as its data may lie with it, else any."""
         return self.todo.pop(self.todo.index(worker) if worker in self.todo else 0)
+
+    def again(self, number):
+        """Hand out a share once more."""
+        self.todo.append(number)
+        self.missing += 1
 
 
 class RoundsBCD(SharedMargins):
@@ -209,17 +219,20 @@ class RoundsBCD(SharedMargins):
     # -- block steps and Newton steps --------------------------------------------------------------
 
     def _write_block(self, task, direction):
-        self._write(task.stamp, "descent", task.payload.index, direction)
+        step, delay = self._write(task.stamp, "descent", task.payload.index, direction)
+        if delay and step < SPOILT:
+            # What was written since the read has spoilt the step: once more, from the point of now.
+            self._phase.again(task.block)
 
     def _write(self, stamp, phase, index, direction):
         delay, _ = self._tracker.measure(stamp)
-        step, slope = self.write_exactly(index, direction)
+        step, slope = self.write_exactly(index, direction, RISE_ALLOWED[phase])
         self.settle(1e-2 * step * slope)
         self.touched += direction.touched
         update = self._tracker.update
         self._tracker.advance(step)
         self._events.append(Update(update, delay, step, phase, (self._arrival(),)))
-        return step
+        return step, delay
 
     def _newton(self):
         stamp = self._tracker.stamp()
@@ -229,7 +242,8 @@ class RoundsBCD(SharedMargins):
         else:
             index, direction = self._active, (yield from self._shared_newton())
         if direction is not None:
-            self._damp(self._write(stamp, "newton", index, direction))
+            step, _ = self._write(stamp, "newton", index, direction)
+            self._damp(step)
 
     def _damp(self, step):
         """More of the majorant after a shortened step, less after a full one."""
