@@ -139,17 +139,19 @@ class Problem:
         The dual point is ``theta = -loss'(z)``, balanced for the free intercept and scaled into the
         penalty's dual set. With ``l2 > 0`` the unscaled point is feasible too; the better is taken.
         """
-        z, b, theta = self.dual_point(w, b, z)
+        z, b, _, theta = self.dual_point(w, b, z)
         return self.conclude(w, b, z, theta, self.design.tmul(self.weights * theta))
 
     def dual_point(self, w, b, z=None):
-        """First part of a certificate: margins and intercept settled, and the unscaled dual point."""
+        """First part of a certificate: margins and intercept settled, the loss gradient there and the
+        unscaled dual point."""
         z = self.design.mul(w) + b if z is None else z
         z, b = self.settle(z, b)
-        theta = -self.loss.gradient(self.y, z)
+        gradient = self.loss.gradient(self.y, z)
+        theta = -gradient
         if self.fit_intercept:
             theta = self.loss.dual_balance(self.y, theta, self.weights)
-        return z, b, theta
+        return z, b, gradient, theta
 
     def conclude(self, w, b, z, theta, correlations):
         """Last part of a certificate, once ``correlations = X' (weights * theta)`` are known."""

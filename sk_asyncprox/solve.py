@@ -186,8 +186,11 @@ def _report(event, passes, now):
 
 
 def _finish(problem, solver, rule, history):
-    last = solver.snapshot() if rule.best is None else Snapshot(rule.best.w, rule.best.b)
-    certificate = problem.certify(last.w, last.b)
+    if rule.best is not None and solver.certifies_afresh:
+        certificate = rule.best
+    else:
+        last = solver.snapshot() if rule.best is None else Snapshot(rule.best.w, rule.best.b)
+        certificate = problem.certify(last.w, last.b)
     gap = max(0.0, certificate.objective - max(certificate.dual, solver.lower_bound))
     if rule.status == "converged":
         certificate, gap = _tidy(problem, certificate, gap, solver.lower_bound, rule.limit(certificate))

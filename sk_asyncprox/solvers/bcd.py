@@ -47,6 +47,7 @@ class AsyncBCD(SharedMargins):
     """
 
     work = staticmethod(work)
+    certifies_afresh = False
 
     def __init__(
         self,

@@ -19,16 +19,13 @@ import numpy as np
 
 from .._compat import block_cd
 from ..penalties import ElasticNetPenalty
-from .base import certify, conclude, dual_point
+from .base import certify, conclude, dual_point, look
 from .gram import solve_on_gram
 from .line import Direction, clipped_ratio
 from .newton import in_place, newton_step
 
 SWEEPS_ON_COLUMNS = 5
 SWEEPS_ON_GRAM = 30
-COPY_COST = 5
-"""Cost of copying a dense column, relative to a product with it."""
-
 CROWDED = 2.0
 """Columns per row beyond which a dense block is swept once on its columns: it could fit the target alone,
 and would undo what the other blocks have done."""
@@ -256,13 +253,10 @@ def model(part, task):
 
 
 def _mul(part, read, move):
-    """Product of the columns with ``move``, without a copy of the columns where that is dearer."""
+    """Product of the columns with ``move``."""
     design, index = part.problem.design, read.index
     if design.is_sparse:
         return part.block(read.key, index).design.mul(move)
-    moved = np.flatnonzero(move)
-    if len(moved) * COPY_COST < design.shape[1]:
-        return design.columns(index[moved]).mul(move[moved])
     whole = np.zeros(design.shape[1])
     whole[index] = move
     return design.mul(whole)
@@ -296,6 +290,7 @@ WORK = {
     "certificate": certify,
     "dual_point": dual_point,
     "conclude": conclude,
+    "look": look,
     "gradient": correlations,
     "direction": direction,
     "newton": newton,

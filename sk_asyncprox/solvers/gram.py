@@ -10,7 +10,9 @@ from scipy.linalg.lapack import dposv
 
 from .._compat import block_cd
 
-SWEEPS = 10
+FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 10, 200, 500_000
+"""Sweeps of a call: on a small matrix many cost no more than the call."""
+
 MOST_CALLS = 200
 NEWTON_STEPS = 30
 RIDGE = 1e-10
@@ -41,9 +43,10 @@ def solve_on_gram(Q, q, w, penalty, square):
     """
     if not penalty.has_zeros:
         return newton_on_gram(Q, q, w, penalty), 1
+    sweeps = max(FEWEST_SWEEPS, min(MOST_SWEEPS, ENTRIES // len(w) ** 2))
     goal = SHARE_OF_GAP * gap_on_gram(Q, q, w, penalty, square)
     for calls in range(1, MOST_CALLS + 1):
-        w = block_cd(w, penalty.l1, penalty.l2, SWEEPS, Q=Q, q=q, positive=penalty.positive)
+        w = block_cd(w, penalty.l1, penalty.l2, sweeps, Q=Q, q=q, positive=penalty.positive)
         w = newton_on_gram(Q, q, w, penalty)
         if gap_on_gram(Q, q, w, penalty, square) <= goal:
             break

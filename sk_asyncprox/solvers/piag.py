@@ -69,6 +69,7 @@ class PIAG:
     """
 
     work = staticmethod(work)
+    certifies_afresh = False
 
     def __init__(
         self,

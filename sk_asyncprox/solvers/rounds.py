@@ -26,6 +26,7 @@ LOWERED = 0.3
 SMALL = 1_000_000
 """Stored entries below which one worker is faster than several."""
 
+ASYNC, SHARE_FROM = False, 300_000
 SMALL_SHARE = 100_000
 """Stored entries below which columns are not cut."""
 
@@ -87,6 +88,7 @@ class RoundsBCD(SharedMargins):
     """
 
     work = staticmethod(work)
+    certifies_afresh = True
 
     def __init__(self, problem, step_size, *, n_workers=1, start=None):
         super().__init__(problem, start)
@@ -106,6 +108,7 @@ class RoundsBCD(SharedMargins):
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
         self._gram = self._omega = None
         self._phase, self._events, self._script = None, [], self._run()
+        self._supports = 0
 
     @property
     def n_updates(self):
@@ -166,11 +169,11 @@ class RoundsBCD(SharedMargins):
                 yield from self._newton()
 
     def _certify(self):
-        problem, start = self.problem, (self.w.copy(), self.b, self.z)
+        problem, start = self.problem, (self.w.copy(), self.b)
         if self.n_workers == 1:
-            [certificate] = yield Phase("certificate", 1, lambda _: start)
+            [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:
-            [(z, b, theta)] = yield Phase("dual_point", 1, lambda _: start)
+            [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
             pull = problem.weights * theta
             shares = yield Phase(
                 "product",
@@ -180,7 +183,8 @@ class RoundsBCD(SharedMargins):
             correlations = np.concatenate([share for share, _ in shares])
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
         self.touched += problem.pass_size // 2
-        self.settle()
+        # Computed from the coefficients: no rounding of past writes is left.
+        self.z, self.b, self.gradient = z, b, gradient
         self.lower_bound = max(self.lower_bound, certificate.dual)
         self._gap = (certificate.objective - self.lower_bound) / problem.scale
         last = self._arrival()
@@ -207,7 +211,7 @@ class RoundsBCD(SharedMargins):
         self._generation += 1
         entries = int(self._sizes[active].sum())
         shares = self.n_workers if entries > SMALL_SHARE else 1
-        self._blocks = partition(active, self._sizes, shares)
+        self._blocks = partition(active, self._sizes, shares if ASYNC else 1)
 
     def _read(self, number):
         index = self._blocks[number]
@@ -236,9 +240,16 @@ class RoundsBCD(SharedMargins):
 
     def _newton(self):
         stamp = self._tracker.stamp()
-        if len(self._blocks) == 1:
-            index = self._blocks[0]
-            [direction] = yield Phase("newton", 1, self._read)
+        support = self._active[support_of(self.w[self._active], self._penalty)]
+        if self.n_workers == 1 or self._sizes[support].sum() < SHARE_FROM:
+            if len(self._blocks) == 1:
+                index = self._active
+                [direction] = yield Phase("newton", 1, self._read)
+            else:
+                index = support
+                self._supports += 1
+                read = Read((("support", self._supports), 0), support, self.w[support], self.point(self._damping), self._penalty, True)
+                [direction] = yield Phase("newton", 1, lambda _: read)
         else:
             index, direction = self._active, (yield from self._shared_newton())
         if direction is not None:
@@ -256,13 +267,15 @@ class RoundsBCD(SharedMargins):
 
     def _shared_newton(self):
         """A Newton step whose products the workers share."""
-        part, penalty, blocks = self._part, self._penalty, self._blocks
+        part, penalty = self._part, self._penalty
         point = self.point(self._damping)
         omega, pull = part.omega(point), -self.problem.weights * point.gradient
-        ats = [support_of(self.w[index], penalty) for index in blocks]
-        support = np.concatenate([index[at] for index, at in zip(blocks, ats, strict=True)])
-        cuts = np.cumsum([len(at) for at in ats])[:-1]
+        support = self._active[support_of(self.w[self._active], penalty)]
+        blocks = partition(support, self._sizes, self.n_workers)
+        cuts = np.cumsum([len(b) for b in blocks])[:-1]
         w = self.w[support]
+        self._supports += 1
+        key = self._supports
         steps, answer, touched = newton_step(w, pull, omega, penalty, part.follows), None, 0
         while True:
             try:
@@ -274,7 +287,7 @@ class RoundsBCD(SharedMargins):
             vectors = np.split(vector, cuts) if across else [vector] * len(blocks)
 
             def payload(i, operation=operation, vectors=vectors):
-                return (self._generation, i), blocks[i], ats[i], operation, vectors[i]
+                return (("support", key), i), blocks[i], None, operation, vectors[i]
 
             results = yield Phase("product", len(blocks), payload)
             answers = [result for result, _ in results]
