@@ -12,6 +12,9 @@ from scipy.linalg import eigh_tridiagonal
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
 DENSE_ABOVE = 0.3
 
+NEAR = 0.5
+"""Total variation (times two) of weights for which scales are kept."""
+
 COPY_COST = 5
 """Cost of copying columns, relative to a product with them."""
 
@@ -31,7 +34,7 @@ class Design:
         self.X, self.centre = X, centre
         self.shape = X.shape
         self.is_sparse = sp.issparse(X)
-        self._transposed = X.T
+        self._transposed, self._squares = _transpose(X), None
 
     @property
     def size(self):
@@ -56,11 +59,19 @@ class Design:
         return out
 
     def column_squares(self, weights):
-        """Sums ``sum_i weights_i X_ij^2`` of the stored entries (not centred, when sparse)."""
-        if not self.is_sparse:
-            return (self.X * self.X).T @ weights
-        squares = _like(self._transposed, self._transposed.data**2)
-        return squares @ weights
+        """Sums ``sum_i weights_i X_ij^2`` of the stored entries (not centred, when sparse), for scaling:
+        those of the last call, in proportion, while the weights' distribution is near."""
+        total = weights.sum()
+        if self._squares is not None:
+            before, squares = self._squares
+            if np.abs(weights / total - before).sum() <= NEAR:
+                return total * squares
+        if self.is_sparse:
+            squares = _like(self._transposed, self._transposed.data**2) @ weights
+        else:
+            squares = (self.X * self.X).T @ weights
+        self._squares = weights / total, squares / total
+        return squares
 
     def columns(self, index):
         """Design of the columns ``index`` (sorted); contiguous ranges share the entries."""
@@ -135,6 +146,16 @@ class Design:
             beside.append(beta)
             old, x = x, new / beta
         return margin * max(0.0, value)
+
+
+def _transpose(X):
+    """Transpose that shares the entries; scipy's own copies those of a slice that is small."""
+    if not sp.issparse(X):
+        return X.T
+    kind = sp.csr_matrix if X.format == "csc" else sp.csc_matrix
+    out = kind(X.shape[::-1], dtype=X.dtype)
+    out.data, out.indices, out.indptr = X.data, X.indices, X.indptr
+    return out
 
 
 def _like(X, data):

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 
+import numpy as np
 from joblib import delayed
 from sklearn.base import BaseEstimator
 
@@ -31,9 +32,11 @@ class Threads(BaseEstimator):
         list of Task
             Tasks in flight at the stop; their results are dropped.
         """
-        if solver.n_workers == 1:
-            return _run_alone(solver, on_events)
-        crew = _Crew(solver, on_events)
+        begin = time.perf_counter()
+        limit = np.inf if solver.n_workers == 1 else solver.head_start
+        if _run_alone(solver, on_events, begin, limit):
+            return []
+        crew = _Crew(solver, on_events, begin)
         parallel, _ = granted_parallel(solver.n_workers)
         with _DeferredInterrupt(crew.stop):
             try:
@@ -45,25 +48,27 @@ class Threads(BaseEstimator):
         return crew.unfinished()
 
 
-def _run_alone(solver, on_events):
-    begin, stop = time.perf_counter(), False
+def _run_alone(solver, on_events, begin, limit):
+    """Work in the calling thread for at most ``limit`` seconds; return whether the run has ended."""
+    now = 0.0
     with fast_calls():
-        while not stop:
+        while now < limit:
             task = solver.ask(0)
             result = solver.work(solver.parts[0], task)
-            stop = on_events(solver.tell([(task, result)]), time.perf_counter() - begin)
-    return []
+            now = time.perf_counter() - begin
+            if on_events(solver.tell([(task, result)]), now):
+                return True
+    return False
 
 
 class _Crew:
     """The shared state of the worker loops: one lock, one stop flag, the tasks in flight."""
 
-    def __init__(self, solver, on_events):
-        self.solver, self.on_events = solver, on_events
+    def __init__(self, solver, on_events, begin):
+        self.solver, self.on_events, self._begin = solver, on_events, begin
         self.error, self._stopped, self._held = None, False, {}
         self._turn, self._threads, self._gates = _Turn(), [], {}
         self._inside, self._left = 0, threading.Event()
-        self._begin = time.perf_counter()
 
     def loop(self, worker):
         """Work until the stop. Tell and the next ask are one critical section: a worker that is

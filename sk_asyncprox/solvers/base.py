@@ -13,6 +13,9 @@ A **solver** is a plain state machine. It holds no lock, thread, clock or client
 ``tell(arrivals) -> list of events``
     Takes a list of ``(task, result)``, measures the delays, asks the policy for the step, writes.
     Returns what happened: an :class:`Update` per write and a :class:`Certified` per certificate.
+``n_workers``, ``head_start``
+    How many workers may ask, and for how many seconds the first of them may work alone: starting
+    threads costs tens of milliseconds, which a short run never gains back.
 ``drop(task)``
     A task will never be told (its worker is gone); its block is free again.
 

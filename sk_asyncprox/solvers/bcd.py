@@ -48,6 +48,7 @@ class AsyncBCD(SharedMargins):
 
     work = staticmethod(work)
     certifies_afresh = False
+    head_start = 0.0
 
     def __init__(
         self,
@@ -120,7 +121,7 @@ class AsyncBCD(SharedMargins):
             return None
         index = self._layout.blocks[number]
         alone = len(self._layout.blocks) == 1
-        key = self._layout.generation, number
+        key = "blocks", self._layout.generation, number
         payload = Read(key, index, self.w[index], self.point(), self.problem.penalty, alone)
         return self._task("gradient" if self._prox_form else "direction", worker, number, payload)
 
@@ -156,7 +157,7 @@ class AsyncBCD(SharedMargins):
         self.touched += touched
         if self._delay_bound is not None and delay > self._delay_bound:
             self.over_bound += 1
-        if task.payload.key[0] == self._layout.generation:
+        if task.payload.key[1] == self._layout.generation:
             self._gate.visit(task.block, slope, touched)
         arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
         index = self._tracker.update

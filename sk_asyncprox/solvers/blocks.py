@@ -65,6 +65,8 @@ class Read(NamedTuple):
     """Whether no other block is active."""
 
     sweeps: int = SWEEPS_ON_COLUMNS
+    correlations: np.ndarray | None = None
+    """Minus the gradient of the smooth part there, shape (k,), where it is known."""
 
 
 class Block:
@@ -73,15 +75,7 @@ class Block:
     def __init__(self, design, index):
         part = design.columns(index)
         self.design = part.filled() if part.is_full() else part
-        self._gram = self._omega = self._narrow = None
-
-    def narrow(self, at):
-        """Design of the columns at the positions ``at``; the last one is kept."""
-        if at is None or len(at) == self.design.shape[1]:
-            return self.design
-        if self._narrow is None or not np.array_equal(self._narrow[0], at):
-            self._narrow = at, self.design.columns(at)
-        return self._narrow[1]
+        self._gram = self._omega = None
 
     def gram(self, omega, centred):
         """Gram matrix in the weights ``omega``, and the entries touched to get it.
@@ -121,10 +115,11 @@ class ColumnPart:
         return {**self.__dict__, "_blocks": {}}
 
     def block(self, key, index):
-        """The block named ``key = (generation, number)``, cut when it is first asked for."""
+        """The block named ``key = (family, version, number)``, cut when it is first asked for; the
+        family's older versions are let go."""
         block = self._blocks.get(key)
         if block is None:
-            for old in [k for k in list(self._blocks) if k[0] != key[0] and k[0] != "all"]:
+            for old in [k for k in list(self._blocks) if k[0] == key[0] and k[1] != key[1]]:
                 self._blocks.pop(old, None)
             block = self._blocks[key] = Block(self.problem.design, index)
         return block
@@ -216,21 +211,13 @@ def _solve_on_gram(part, block, read, pull, omega):
 
 
 def newton(part, task):
-    """Work of the kind ``"newton"``: a Newton step on the support of the columns, done by one worker.
-
-    The result is None when it would not lower the model.
-    """
+    """Work of the kind ``"newton"``: a Newton step on the support of the columns, done by one worker."""
     read = task.payload
     block, omega = part.block(read.key, read.index), part.omega(read.point)
     pull = -part.problem.weights * read.point.gradient
-    at = support_of(read.w, read.penalty)
-    steps = newton_step(read.w[at], pull, omega, read.penalty, part.follows)
-    (move, v), touched = in_place(steps, block.narrow(at))
-    if move is None:
-        return None
-    new = read.w.copy()
-    new[at] += move
-    return describe(part, read, new, v, pull, omega, touched)
+    steps = newton_step(read.w, pull, omega, read.penalty, part.follows, read.correlations)
+    (move, v), touched = in_place(steps, block.design)
+    return describe(part, read, read.w + move, v, pull, omega, touched)
 
 
 def support_of(w, penalty):
@@ -281,8 +268,8 @@ def gram(part, task):
 
 def product(part, task):
     """Work of the kind ``"product"``: a worker's share of a product with the support's columns."""
-    key, index, at, operation, vector = task.payload
-    design = part.block(key, index).narrow(at)
+    key, index, operation, vector = task.payload
+    design = part.block(key, index).design
     return getattr(design, operation)(vector), design.size
 
 

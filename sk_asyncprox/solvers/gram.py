@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg.lapack import dposv
 
 from .._compat import block_cd
+from .newton import along_ray
 
 FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 10, 200, 500_000
 """Sweeps of a call: on a small matrix many cost no more than the call."""
@@ -111,30 +112,8 @@ def _step_on_gram(Q, q, w, penalty):
     flips = (np.sign(full) != sign) if penalty.has_zeros else np.zeros(len(w), bool)
     candidates = [np.where(flips, 0.0, full)]
     if flips.any():
-        candidates.append(_along_ray(Q, w, x, slope, penalty))
+        bend = x @ (Q @ x) + penalty.l2 * (x @ x)
+        candidates.append(w + along_ray(w, x, slope @ x, bend, penalty).move)
     changes = [change(new) for new in candidates]
     best = int(np.argmin(changes))
     return (candidates[best], not flips.any()) if changes[best] < 0.0 else (None, True)
-
-
-def _along_ray(Q, w, x, slope, penalty):
-    """Minimiser of the objective along ``w + t x``, kinks included (with ``w >= 0``: up to the first).
-
-    Where more coefficients than samples are non-zero, the full step is a direction in the null space of
-    the Gram matrix; going to a kink makes one of them exactly zero and so leads out of it.
-    """
-    back = np.flatnonzero(x * np.sign(w) < 0)
-    kinks = -w[back] / x[back]
-    order = np.argsort(kinks)
-    back, kinks = back[order], kinks[order]
-    bend = x @ (Q @ x) + penalty.l2 * (x @ x)
-    jumps = np.full(len(back), np.inf) if penalty.positive else 2.0 * penalty.l1 * np.abs(x[back])
-    passed = np.concatenate([[0.0], np.cumsum(jumps)[:-1]])
-    before = bend * kinks - slope @ x + passed
-    stop = np.flatnonzero(before + jumps >= 0.0)
-    k = int(stop[0]) if len(stop) else len(kinks) - 1
-    if before[k] > 0.0 and bend > 0.0:
-        return w + (kinks[k] - before[k] / bend) * x
-    new = w + kinks[k] * x
-    new[back[k]] = 0.0
-    return new

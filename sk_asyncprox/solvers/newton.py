@@ -11,14 +11,16 @@ The iterative form is a generator that asks for the products it needs, ``(operat
 one worker can do them in place and several can share them.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-RESIDUAL = 0.1
+RESIDUAL = 0.2
 MOST_PRODUCTS = 40
-LENGTHS = 0.4 ** np.arange(8)
+LENGTHS = 0.4 ** np.arange(6)
 
 
-def newton_step(w, pull, omega, penalty, centred):
+def newton_step(w, pull, omega, penalty, centred, correlations=None):
     """Direction on the support by preconditioned conjugate gradients; a generator of products.
 
     Parameters
@@ -32,6 +34,8 @@ def newton_step(w, pull, omega, penalty, centred):
     penalty : ElasticNetPenalty
     centred : bool
         Whether an intercept follows the margins, so that ``v`` is centred in the weights ``omega``.
+    correlations : ndarray of shape (k,), optional
+        ``X' pull``, where it is known.
 
     Yields
     ------
@@ -41,33 +45,78 @@ def newton_step(w, pull, omega, penalty, centred):
 
     Returns
     -------
-    move : ndarray of shape (k,) or None
-        None when no length lowers the model.
+    move : ndarray of shape (k,)
     v : ndarray of shape (n,)
         Change of the margins, not centred.
     """
     sign = np.sign(w)
-    slope = (yield "tmul", pull) - penalty.l1 * sign - penalty.l2 * w
+    if correlations is None:
+        correlations = yield "tmul", pull
+    slope = correlations - penalty.l1 * sign - penalty.l2 * w
     diagonal = (yield "column_squares", omega) + penalty.l2
     x, v = yield from _conjugate_gradient(slope, diagonal, omega, penalty.l2, centred)
+    flips = np.sign(w + x) != sign
+    if not (penalty.has_zeros and flips.any()):
+        return x, v
+
+    def size(v):
+        v = v - (omega @ v) / omega.sum() if centred else v
+        return omega @ (v * v)
+
+    def model(move, v):
+        change, ridge = penalty.difference(w, w + move)
+        return change - pull @ v + 0.5 * (ridge + size(v))
+
+    ray = along_ray(w, x, slope @ x, size(v) + penalty.l2 * (x @ x), penalty)
+    goal = model(ray.move, ray.length * v)
     for length in LENGTHS:
-        new = w + length * x
-        move, image = length * x, length * v
-        if penalty.has_zeros:
-            flips = np.sign(new) != sign
-            if flips.any():
-                new[flips] = 0.0
-                move = new - w
-                image = yield "mul", move
-        if _model(w, new, image, pull, omega, penalty, centred) < 0.0:
+        move = np.where(np.sign(w + length * x) == sign, length * x, -w)
+        image = yield "mul", move
+        if model(move, image) <= goal:
             return move, image
-    return None, None
+    return ray.move, ray.length * v
 
 
-def _model(w, new, v, pull, omega, penalty, centred):
-    change, ridge = penalty.difference(w, new)
-    v = v - (omega @ v) / omega.sum() if centred else v
-    return change - pull @ v + 0.5 * (ridge + omega @ (v * v))
+class Ray(NamedTuple):
+    """The best point on a ray."""
+
+    length: float
+    move: np.ndarray
+
+
+def along_ray(w, x, fall, bend, penalty):
+    """Minimiser of the objective along ``w + t x``, kinks included (with ``w >= 0``: up to the first).
+
+    Where more coefficients than samples are non-zero, the full step is a direction in the null space of
+    the quadratic; going to a kink makes one of them exactly zero and so leads out of it.
+
+    Parameters
+    ----------
+    w, x : ndarray of shape (k,)
+        No entry of ``w`` is zero.
+    fall, bend : float
+        Minus the slope of the objective at ``t = 0``, and its curvature.
+    penalty : ElasticNetPenalty
+
+    Returns
+    -------
+    Ray
+    """
+    back = np.flatnonzero(x * np.sign(w) < 0)
+    kinks = -w[back] / x[back]
+    order = np.argsort(kinks)
+    back, kinks = back[order], kinks[order]
+    jumps = np.full(len(back), np.inf) if penalty.positive else 2.0 * penalty.l1 * np.abs(x[back])
+    passed = np.concatenate([[0.0], np.cumsum(jumps)[:-1]])
+    before = bend * kinks - fall + passed
+    stop = np.flatnonzero(before + jumps >= 0.0)
+    k = int(stop[0]) if len(stop) else len(kinks) - 1
+    if before[k] > 0.0 and bend > 0.0:
+        length = kinks[k] - before[k] / bend
+        return Ray(length, length * x)
+    move = kinks[k] * x
+    move[back[k]] = -w[back[k]]
+    return Ray(kinks[k], move)
 
 
 def _conjugate_gradient(target, diagonal, omega, l2, centred):

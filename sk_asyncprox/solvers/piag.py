@@ -70,6 +70,7 @@ class PIAG:
 
     work = staticmethod(work)
     certifies_afresh = False
+    head_start = 0.0
 
     def __init__(
         self,

@@ -20,15 +20,15 @@ from .margins import SharedMargins
 from .newton import newton_step
 from .working_set import partition, wanted_columns
 
-LOWERED = 0.3
+LOWERED = 0.4
 """Factor of the l1 part from round to round."""
 
 SMALL = 1_000_000
 """Stored entries below which one worker is faster than several."""
 
-ASYNC, SHARE_FROM = False, 300_000
-SMALL_SHARE = 100_000
-"""Stored entries below which columns are not cut."""
+SMALL_SHARE = 1_000_000
+"""Stored entries of a working set below which its columns stay together: handing over a share costs
+about as much as a product with a hundred thousand entries."""
 
 LATE, SWEEPS, LATE_SWEEPS = 2e-2, 5, 2
 """Relative gap from which on block steps take fewer sweeps: the support is nearly found."""
@@ -89,6 +89,7 @@ class RoundsBCD(SharedMargins):
 
     work = staticmethod(work)
     certifies_afresh = True
+    head_start = 0.25
 
     def __init__(self, problem, step_size, *, n_workers=1, start=None):
         super().__init__(problem, start)
@@ -107,8 +108,9 @@ class RoundsBCD(SharedMargins):
         self._penalty, self._damping = problem.penalty.with_l1(np.inf), 0.0
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
         self._gram = self._omega = None
+        self._support, self._version = np.empty(0, int), 0
+        self._late = False
         self._phase, self._events, self._script = None, [], self._run()
-        self._supports = 0
 
     @property
     def n_updates(self):
@@ -164,9 +166,11 @@ class RoundsBCD(SharedMargins):
             if self._on_gram():
                 yield from self._solve_on_gram(certificate)
             else:
+                known = certificate.correlations
                 if self._penalty.has_zeros:
                     yield Phase("direction", len(self._blocks), self._read, self._write_block)
-                yield from self._newton()
+                    known = None
+                yield from self._newton(known)
 
     def _certify(self):
         problem, start = self.problem, (self.w.copy(), self.b)
@@ -175,12 +179,9 @@ class RoundsBCD(SharedMargins):
         else:
             [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
             pull = problem.weights * theta
-            shares = yield Phase(
-                "product",
-                len(self._everything),
-                lambda i: (("all", i), self._everything[i], None, "tmul", pull),
-            )
-            correlations = np.concatenate([share for share, _ in shares])
+            shares = self._everything
+            answers, _ = yield from self._product("all", 0, shares, "tmul", [pull] * len(shares))
+            correlations = np.concatenate(answers)
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
         self.touched += problem.pass_size // 2
         # Computed from the coefficients: no rounding of past writes is left.
@@ -205,20 +206,20 @@ class RoundsBCD(SharedMargins):
             active = np.arange(len(self.w))
         else:
             active = wanted_columns(self._penalty, self.w, c, self._active, len(self.z))
-        if self._generation and np.array_equal(active, self._active):
+        late = self._gap < LATE
+        if self._generation and late == self._late and np.array_equal(active, self._active):
             return
-        self._before, self._active = self._active, active
+        self._active, self._late = active, late
         self._generation += 1
-        entries = int(self._sizes[active].sum())
-        shares = self.n_workers if entries > SMALL_SHARE else 1
-        self._blocks = partition(active, self._sizes, shares if ASYNC else 1)
+        self._blocks = [active] if late else self._cut(active)
 
     def _read(self, number):
         index = self._blocks[number]
-        sweeps = LATE_SWEEPS if self._gap < LATE else SWEEPS
+        sweeps = LATE_SWEEPS if self._late else SWEEPS
         alone = len(self._blocks) == 1
         point = self.point(self._damping)
-        return Read((self._generation, number), index, self.w[index], point, self._penalty, alone, sweeps)
+        key = "blocks", self._generation, number
+        return Read(key, index, self.w[index], point, self._penalty, alone, sweeps)
 
     # -- block steps and Newton steps --------------------------------------------------------------
 
@@ -238,23 +239,23 @@ class RoundsBCD(SharedMargins):
         self._events.append(Update(update, delay, step, phase, (self._arrival(),)))
         return step, delay
 
-    def _newton(self):
-        stamp = self._tracker.stamp()
-        support = self._active[support_of(self.w[self._active], self._penalty)]
-        if self.n_workers == 1 or self._sizes[support].sum() < SHARE_FROM:
-            if len(self._blocks) == 1:
-                index = self._active
-                [direction] = yield Phase("newton", 1, self._read)
-            else:
-                index = support
-                self._supports += 1
-                read = Read((("support", self._supports), 0), support, self.w[support], self.point(self._damping), self._penalty, True)
-                [direction] = yield Phase("newton", 1, lambda _: read)
+    def _newton(self, correlations):
+        stamp, w = self._tracker.stamp(), self.w[self._active]
+        support = self._active[support_of(w, self._penalty)]
+        if not np.array_equal(support, self._support):
+            self._support, self._version = support, self._version + 1
+        known = None if correlations is None else correlations[support]
+        read = Read(
+            ("support", self._version, 0), support, self.w[support],
+            self.point(self._damping), self._penalty, True, correlations=known,
+        )  # fmt: skip
+        shares = self._cut(support)
+        if len(shares) == 1:
+            [direction] = yield Phase("newton", 1, lambda _: read)
         else:
-            index, direction = self._active, (yield from self._shared_newton())
-        if direction is not None:
-            step, _ = self._write(stamp, "newton", index, direction)
-            self._damp(step)
+            direction = yield from self._shared_newton(read, shares)
+        step, _ = self._write(stamp, "newton", support, direction)
+        self._damp(step)
 
     def _damp(self, step):
         """More of the majorant after a shortened step, less after a full one."""
@@ -265,40 +266,38 @@ class RoundsBCD(SharedMargins):
         else:
             self._damping = self._damping / 4.0 if self._damping > SLIGHT_DAMPING else 0.0
 
-    def _shared_newton(self):
+    def _shared_newton(self, read, shares):
         """A Newton step whose products the workers share."""
-        part, penalty = self._part, self._penalty
-        point = self.point(self._damping)
+        part, point = self._part, read.point
         omega, pull = part.omega(point), -self.problem.weights * point.gradient
-        support = self._active[support_of(self.w[self._active], penalty)]
-        blocks = partition(support, self._sizes, self.n_workers)
-        cuts = np.cumsum([len(b) for b in blocks])[:-1]
-        w = self.w[support]
-        self._supports += 1
-        key = self._supports
-        steps, answer, touched = newton_step(w, pull, omega, penalty, part.follows), None, 0
+        cuts, touched = np.cumsum([len(share) for share in shares])[:-1], 0
+        steps = newton_step(read.w, pull, omega, read.penalty, part.follows, read.correlations)
+        answer = None
         while True:
             try:
                 operation, vector = steps.send(answer)
             except StopIteration as stop:
                 move, v = stop.value
-                break
+                return describe(part, read, read.w + move, v, pull, omega, touched)
             across = operation == "mul"
-            vectors = np.split(vector, cuts) if across else [vector] * len(blocks)
-
-            def payload(i, operation=operation, vectors=vectors):
-                return (("support", key), i), blocks[i], None, operation, vectors[i]
-
-            results = yield Phase("product", len(blocks), payload)
-            answers = [result for result, _ in results]
+            vectors = np.split(vector, cuts) if across else [vector] * len(shares)
+            answers, size = yield from self._product("support", self._version, shares, operation, vectors)
             answer = np.sum(answers, axis=0) if across else np.concatenate(answers)
-            touched += sum(size for _, size in results)
-        if move is None:
-            return None
-        new = self.w[self._active]
-        new[np.searchsorted(self._active, support)] += move
-        read = Read(None, self._active, self.w[self._active], point, penalty, True)
-        return describe(part, read, new, v, pull, omega, touched)
+            touched += size
+
+    def _product(self, family, version, shares, operation, vectors):
+        """A product with columns that the workers share: the answers, and the entries touched."""
+        results = yield Phase(
+            "product",
+            len(shares),
+            lambda i: ((family, version, i), shares[i], operation, vectors[i]),
+        )
+        return [result for result, _ in results], sum(size for _, size in results)
+
+    def _cut(self, index):
+        """The columns ``index``, cut into the workers' shares where that pays."""
+        entries = int(self._sizes[index].sum())
+        return partition(index, self._sizes, self.n_workers if entries >= SMALL_SHARE else 1)
 
     # -- the Gram matrix ---------------------------------------------------------------------------
 
@@ -311,7 +310,7 @@ class RoundsBCD(SharedMargins):
         stamp, index = self._tracker.stamp(), self._active
         omega = self._part.omega(self.point())
         yield from self._renew_gram(omega)
-        read = Read((self._generation, 0), index, self.w[index], self.point(), self._penalty, True, SWEEPS)
+        read = self._read(0)._replace(index=index, w=self.w[index], point=self.point(), alone=True)
         payload = read, self._gram, self._omega, certificate.correlations[index]
         [direction] = yield Phase("model", 1, lambda _: payload)
         self._write(stamp, "newton", index, direction)
@@ -329,7 +328,7 @@ class RoundsBCD(SharedMargins):
         fresh = None if 2 * known.sum() < len(index) else np.flatnonzero(~known)
         omega = self._omega if fresh is not None else omega
         cuts = np.linspace(0, n, self.n_workers + 1).astype(int)
-        key = (self._generation, 0)
+        key = "blocks", self._generation, 0
         shares = yield Phase(
             "gram", self.n_workers, lambda i: (key, index, fresh, omega, cuts[i], cuts[i + 1])
         )
