@@ -12,7 +12,7 @@ from scipy.linalg import eigh_tridiagonal
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
 DENSE_ABOVE = 0.3
 
-NEAR = 0.5
+NEAR = 0.05
 """Total variation (times two) of weights for which scales are kept."""
 
 COPY_COST = 5
@@ -44,7 +44,7 @@ class Design:
     def mul(self, w):
         """Product ``(X - 1 centre') w``; columns of few non-zeros are not read for nothing."""
         moved = np.flatnonzero(w)
-        if len(moved) * COPY_COST < len(w):
+        if len(moved) * COPY_COST < len(w) and not (self.is_sparse and self.X.format == "csr"):
             return self.columns(moved).mul(w[moved]) if len(moved) else np.zeros(self.shape[0])
         out = self.X @ w
         if self.centre is not None:

@@ -103,22 +103,3 @@ class Snapshot(NamedTuple):
 def certify(part, task):
     """Work of the kind ``"certificate"``: the same for every solver."""
     return part.problem.certify(*task.payload)
-
-
-def look(part, task):
-    """Work of the kind ``"look"``: a certificate from the coefficients alone, with the margins, intercept
-    and loss gradient it has found."""
-    problem, (w, b) = part.problem, task.payload
-    z, b, gradient, theta = problem.dual_point(w, b)
-    correlations = problem.design.tmul(problem.weights * theta)
-    return z, b, gradient, problem.conclude(w, b, z, theta, correlations)
-
-
-def dual_point(part, task):
-    """Work of the kind ``"dual_point"``: first part of a certificate whose products are shared."""
-    return part.problem.dual_point(*task.payload)
-
-
-def conclude(part, task):
-    """Work of the kind ``"conclude"``: last part of a certificate whose products were shared."""
-    return part.problem.conclude(*task.payload)

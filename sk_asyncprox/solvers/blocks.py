@@ -19,10 +19,8 @@ import numpy as np
 
 from .._compat import block_cd
 from ..penalties import ElasticNetPenalty
-from .base import certify, conclude, dual_point, look
-from .gram import solve_on_gram
+from .base import certify
 from .line import Direction, clipped_ratio
-from .newton import in_place, newton_step
 
 SWEEPS_ON_COLUMNS = 5
 SWEEPS_ON_GRAM = 30
@@ -31,7 +29,6 @@ CROWDED = 2.0
 and would undo what the other blocks have done."""
 
 CURVATURE_FLOOR = 1e-6
-FEWEST_ROWS, ENTRIES_AT_ONCE = 256, 500_000
 REBUILD_ABOVE = 0.1
 """Relative change of the curvature weights beyond which a block's Gram matrix is computed anew."""
 
@@ -210,81 +207,7 @@ def _solve_on_gram(part, block, read, pull, omega):
     return new, touched + block.design.size + SWEEPS_ON_GRAM * Q.size
 
 
-def newton(part, task):
-    """Work of the kind ``"newton"``: a Newton step on the support of the columns, done by one worker."""
-    read = task.payload
-    block, omega = part.block(read.key, read.index), part.omega(read.point)
-    pull = -part.problem.weights * read.point.gradient
-    steps = newton_step(read.w, pull, omega, read.penalty, part.follows, read.correlations)
-    (move, v), touched = in_place(steps, block.design)
-    return describe(part, read, read.w + move, v, pull, omega, touched)
-
-
-def support_of(w, penalty):
-    """Positions that a Newton step moves: the non-zeros, or all where the penalty makes no zeros."""
-    return np.flatnonzero(w) if penalty.has_zeros else np.arange(len(w))
-
-
-def model(part, task):
-    """Work of the kind ``"model"``: the model on the Gram matrix of all active columns, nearly solved."""
-    read, Q, omega, correlations = task.payload
-    weights, gradient = part.problem.weights, read.point.gradient
-    # The norm of the model's target, less its part that no coefficients explain.
-    pull = gradient * (weights / omega)
-    square = read.w @ (Q @ read.w + 2.0 * correlations) + omega @ (pull * pull)
-    q = Q @ read.w + correlations
-    new, calls = solve_on_gram(Q, q, read.w, read.penalty, square)
-    v = _mul(part, read, new - read.w)
-    touched = len(weights) * len(new) + calls * Q.size
-    return describe(part, read, new, v, -weights * gradient, omega, touched)
-
-
-def _mul(part, read, move):
-    """Product of the columns with ``move``."""
-    design, index = part.problem.design, read.index
-    if design.is_sparse:
-        return part.block(read.key, index).design.mul(move)
-    whole = np.zeros(design.shape[1])
-    whole[index] = move
-    return design.mul(whole)
-
-
-def gram(part, task):
-    """Work of the kind ``"gram"``: share of a Gram matrix that the rows ``a:b`` make up."""
-    key, index, fresh, omega, a, b = task.payload
-    (X, at), k = part.dense(key, index), len(index)
-    Q, sums = np.zeros((k if fresh is None else len(fresh), k)), np.zeros(k)
-    root, step = np.sqrt(omega[a:b]), max(FEWEST_ROWS, ENTRIES_AT_ONCE // k)
-    for start in range(a, b, step):
-        stop = min(b, start + step)
-        # One row per column of X: its entries lie together there, and here.
-        columns = X.T[at, start:stop]
-        columns *= root[start - a : stop - a]
-        Q += (columns if fresh is None else columns[fresh]) @ columns.T
-        if part.follows:
-            sums += columns @ root[start - a : stop - a]
-    return Q, sums, (b - a) * k
-
-
-def product(part, task):
-    """Work of the kind ``"product"``: a worker's share of a product with the support's columns."""
-    key, index, operation, vector = task.payload
-    design = part.block(key, index).design
-    return getattr(design, operation)(vector), design.size
-
-
-WORK = {
-    "certificate": certify,
-    "dual_point": dual_point,
-    "conclude": conclude,
-    "look": look,
-    "gradient": correlations,
-    "direction": direction,
-    "newton": newton,
-    "model": model,
-    "gram": gram,
-    "product": product,
-}
+WORK = {"certificate": certify, "gradient": correlations, "direction": direction}
 
 
 def work(part, task):

@@ -46,7 +46,9 @@ def solve_on_gram(Q, q, w, penalty, square):
         return newton_on_gram(Q, q, w, penalty), 1
     sweeps = max(FEWEST_SWEEPS, min(MOST_SWEEPS, ENTRIES // len(w) ** 2))
     goal = SHARE_OF_GAP * gap_on_gram(Q, q, w, penalty, square)
-    for calls in range(1, MOST_CALLS + 1):
+    calls = 0
+    while calls < MOST_CALLS:
+        calls += 1
         w = block_cd(w, penalty.l1, penalty.l2, sweeps, Q=Q, q=q, positive=penalty.positive)
         w = newton_on_gram(Q, q, w, penalty)
         if gap_on_gram(Q, q, w, penalty, square) <= goal:

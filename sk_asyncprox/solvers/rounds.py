@@ -12,12 +12,13 @@ script goes on when all shares have been told.
 
 import numpy as np
 
-from ..delays import DelayTracker
 from ..step_sizes import Setting
-from .base import Arrival, Certified, Shared, Task, Update
-from .blocks import ColumnPart, Read, describe, support_of, work
-from .margins import SharedMargins
+from .base import Certified
+from .blocks import ColumnPart, Read, describe
+from .covariance import GramMatrix
 from .newton import newton_step
+from .phases import Phase, PhasedSolver
+from .shares import work
 from .working_set import partition, wanted_columns
 
 LOWERED = 0.4
@@ -36,44 +37,14 @@ LATE, SWEEPS, LATE_SWEEPS = 2e-2, 5, 2
 SPOILT = 0.8
 """Share of a delayed full step below which the step is taken again."""
 
-RISE_ALLOWED = {"descent": 0.25, "newton": 0.9}
+RISE_OF_DESCENT, RISE_OF_NEWTON = 0.25, 0.9
+"""Slopes at the full step, relative to the first, up to which it is written instead of the exact one."""
 
 WIDEST_GRAM = 2500
-REBUILD_ABOVE = 0.02
-"""Relative change of the curvature beyond which the Gram matrix is computed anew."""
-
 HARDEST_DAMPING, SLIGHT_DAMPING = 1.0, 0.02
 
 
-class Phase:
-    """Tasks of one kind that belong together.
-
-    Parameters
-    ----------
-    kind : str
-    shares : int
-        Number of tasks.
-    payload : callable
-        Number of the share -> payload of its task, made when it is asked for.
-    write : callable or None
-        ``(task, result) -> event``, when results are written as they come; else they are collected.
-    """
-
-    def __init__(self, kind, shares, payload, write=None):
-        self.kind, self.payload, self.write = kind, payload, write
-        self.todo, self.results, self.missing = list(range(shares)), [None] * shares, shares
-
-    def take(self, worker):
-        """Number of a share for the worker: its own, as its data may lie with it, else any."""
-        return self.todo.pop(self.todo.index(worker) if worker in self.todo else 0)
-
-    def again(self, number):
-        """Hand out a share once more."""
-        self.todo.append(number)
-        self.missing += 1
-
-
-class RoundsBCD(SharedMargins):
+class RoundsBCD(PhasedSolver):
     """Async-BCD with exact steps and Newton steps, in rounds, as an ask/work/tell state machine.
 
     Parameters
@@ -102,59 +73,12 @@ class RoundsBCD(SharedMargins):
         self._sizes = problem.design.column_sizes()
         self._everything = partition(np.arange(len(self._sizes)), self._sizes, self.n_workers)
 
-        self._tracker, self._clock, self._last = DelayTracker(), 0, None
-        self.touched, self.over_bound = problem.pass_size // 2, 0
         self.lower_bound, self._gap = -np.inf, np.inf
         self._penalty, self._damping = problem.penalty.with_l1(np.inf), 0.0
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
-        self._gram = self._omega = None
+        self._gram = GramMatrix(self._part, self.n_workers)
         self._support, self._version = np.empty(0, int), 0
         self._late = False
-        self._phase, self._events, self._script = None, [], self._run()
-
-    @property
-    def n_updates(self):
-        """Writes so far."""
-        return self._tracker.update
-
-    # -- the seam ----------------------------------------------------------------------------------
-
-    def ask(self, worker):
-        """Hand out a share of the phase."""
-        if self._phase is None:
-            self._phase = next(self._script)
-        phase = self._phase
-        if not phase.todo:
-            return None
-        number = phase.take(worker)
-        self._clock += 1
-        return Task(phase.kind, worker, self._tracker.stamp(), self._clock, number, phase.payload(number))
-
-    def drop(self, task):
-        """The share of a task that will never be told is handed out again."""
-        self._phase.todo.append(task.block)
-
-    def tell(self, arrivals):
-        """Take results; when the phase is complete, go on with the script."""
-        for task, result in arrivals:
-            self._clock += 1
-            self._last = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
-            phase = self._phase
-            if phase.write is not None:
-                phase.write(task, result)
-            phase.results[task.block] = result
-            phase.missing -= 1
-            if not phase.missing:
-                self._phase = self._script.send(phase.results)
-            if self._last is not None:
-                self._events.append(Shared(phase.kind, self._last))
-        events, self._events = self._events, []
-        return events
-
-    def _arrival(self):
-        """The arrival that is being told, once."""
-        arrival, self._last = self._last, None
-        return arrival
 
     # -- the script --------------------------------------------------------------------------------
 
@@ -217,31 +141,20 @@ class RoundsBCD(SharedMargins):
         index = self._blocks[number]
         sweeps = LATE_SWEEPS if self._late else SWEEPS
         alone = len(self._blocks) == 1
-        point = self.point(self._damping)
-        key = "blocks", self._generation, number
+        key, point = ("blocks", self._generation, number), self.point(self._damping)
         return Read(key, index, self.w[index], point, self._penalty, alone, sweeps)
 
     # -- block steps and Newton steps --------------------------------------------------------------
 
     def _write_block(self, task, direction):
-        step, delay = self._write(task.stamp, "descent", task.payload.index, direction)
+        step, delay = self._write(task.stamp, "descent", task.payload.index, direction, RISE_OF_DESCENT)
         if delay and step < SPOILT:
             # What was written since the read has spoilt the step: once more, from the point of now.
             self._phase.again(task.block)
 
-    def _write(self, stamp, phase, index, direction):
-        delay, _ = self._tracker.measure(stamp)
-        step, slope = self.write_exactly(index, direction, RISE_ALLOWED[phase])
-        self.settle(1e-2 * step * slope)
-        self.touched += direction.touched
-        update = self._tracker.update
-        self._tracker.advance(step)
-        self._events.append(Update(update, delay, step, phase, (self._arrival(),)))
-        return step, delay
-
     def _newton(self, correlations):
         stamp, w = self._tracker.stamp(), self.w[self._active]
-        support = self._active[support_of(w, self._penalty)]
+        support = self._active[w != 0] if self._penalty.has_zeros else self._active
         if not np.array_equal(support, self._support):
             self._support, self._version = support, self._version + 1
         known = None if correlations is None else correlations[support]
@@ -254,7 +167,7 @@ class RoundsBCD(SharedMargins):
             [direction] = yield Phase("newton", 1, lambda _: read)
         else:
             direction = yield from self._shared_newton(read, shares)
-        step, _ = self._write(stamp, "newton", support, direction)
+        step, _ = self._write(stamp, "newton", support, direction, RISE_OF_NEWTON)
         self._damp(step)
 
     def _damp(self, step):
@@ -308,41 +221,10 @@ class RoundsBCD(SharedMargins):
 
     def _solve_on_gram(self, certificate):
         stamp, index = self._tracker.stamp(), self._active
-        omega = self._part.omega(self.point())
-        yield from self._renew_gram(omega)
-        read = self._read(0)._replace(index=index, w=self.w[index], point=self.point(), alone=True)
-        payload = read, self._gram, self._omega, certificate.correlations[index]
+        gram, key = self._gram, ("blocks", self._generation, 0)
+        yield from gram.renew(key, index, self._part.omega(self.point()))
+        self.touched, gram.touched = self.touched + gram.touched, 0
+        read = Read(key, index, self.w[index], self.point(), self._penalty, True)
+        payload = read, gram.Q, gram.omega, certificate.correlations[index]
         [direction] = yield Phase("model", 1, lambda _: payload)
-        self._write(stamp, "newton", index, direction)
-
-    def _renew_gram(self, omega):
-        """Extend the Gram matrix to the working set, or compute it anew where the weights have changed."""
-        index, n = self._active, self.problem.design.shape[0]
-        near = self._omega is not None and np.abs(omega - self._omega).sum() <= REBUILD_ABOVE * omega.sum()
-        known = np.isin(index, self._gram_index) if near else np.zeros(len(index), bool)
-        if known.all():
-            at = np.searchsorted(self._gram_index, index)
-            if len(at) < len(self._gram_index):
-                self._gram, self._gram_index = self._gram[np.ix_(at, at)], index
-            return
-        fresh = None if 2 * known.sum() < len(index) else np.flatnonzero(~known)
-        omega = self._omega if fresh is not None else omega
-        cuts = np.linspace(0, n, self.n_workers + 1).astype(int)
-        key = "blocks", self._generation, 0
-        shares = yield Phase(
-            "gram", self.n_workers, lambda i: (key, index, fresh, omega, cuts[i], cuts[i + 1])
-        )
-        rows = sum(share[0] for share in shares)
-        self.touched += sum(share[2] for share in shares)
-        if self._part.follows:
-            sums = sum(share[1] for share in shares)
-            rows -= np.outer(sums if fresh is None else sums[fresh], sums / omega.sum())
-        if fresh is not None:
-            old = np.flatnonzero(known)
-            at = np.searchsorted(self._gram_index, index[old])
-            Q = np.empty((len(index), len(index)))
-            Q[np.ix_(old, old)] = self._gram[np.ix_(at, at)]
-            Q[fresh] = rows
-            Q[:, fresh] = rows.T
-            rows = Q
-        self._gram, self._gram_index, self._omega = rows, index, omega
+        self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)

@@ -81,10 +81,7 @@ def wanted_columns(penalty, w, correlations, active, n_samples):
     size = np.count_nonzero(support)
     k = min(max(min(FIRST_COLUMNS, n_samples), 2 * size), max(FEWEST_COLUMNS, size + violators), len(w))
     score[support] = np.inf
-    if k < len(w):
-        chosen = np.sort(np.argpartition(-score, k - 1)[:k])
-    else:
-        chosen = np.arange(len(w))
+    chosen = np.sort(np.argpartition(-score, k - 1)[:k]) if k < len(w) else np.arange(len(w))
     kept = len(chosen) <= len(active) <= KEPT * len(chosen)
     return active if kept and np.isin(chosen, active, assume_unique=True).all() else chosen
 

@@ -1,0 +1,112 @@
+"""Algorithms in phases: a script that asks for work and goes on when all of it has been done.
+
+A solver that is a script is a generator of phases. A phase is a set of shares, each of them a task;
+the script is resumed with their results when the last of them has been told. Results may also be
+written one by one as they come: then the phase is asynchronous.
+"""
+
+from ..delays import DelayTracker
+from .base import Arrival, Shared, Task, Update
+from .margins import SharedMargins
+
+
+class Phase:
+    """Tasks of one kind that belong together.
+
+    Parameters
+    ----------
+    kind : str
+    shares : int
+        Number of tasks.
+    payload : callable
+        Number of the share -> payload of its task, made when it is asked for.
+    write : callable or None
+        ``(task, result)``, when results are written as they come; else they are only collected.
+    """
+
+    def __init__(self, kind, shares, payload, write=None):
+        self.kind, self.payload, self.write = kind, payload, write
+        self.todo, self.results, self.missing = list(range(shares)), [None] * shares, shares
+
+    def take(self, worker):
+        """Number of a share for the worker: its own, as its data may lie with it, else any."""
+        return self.todo.pop(self.todo.index(worker) if worker in self.todo else 0)
+
+    def again(self, number):
+        """Hand out a share once more."""
+        self.todo.append(number)
+        self.missing += 1
+
+
+class PhasedSolver(SharedMargins):
+    """Ask, work and tell for a script over shared margins; subclasses write the script.
+
+    Parameters
+    ----------
+    problem : Problem
+    start : Snapshot
+        First iterate.
+    """
+
+    def __init__(self, problem, start=None):
+        super().__init__(problem, start)
+        self._tracker, self._clock, self._last = DelayTracker(), 0, None
+        self.touched, self.over_bound = problem.pass_size // 2, 0
+        self._phase, self._events, self._script = None, [], self._run()
+
+    def _run(self):
+        """The script: yields phases, and None where what follows is to wait for the next ask."""
+        raise NotImplementedError
+
+    @property
+    def n_updates(self):
+        """Writes so far."""
+        return self._tracker.update
+
+    def ask(self, worker):
+        """Hand out a share of the phase."""
+        if self._phase is None:
+            self._phase = next(self._script)
+        phase = self._phase
+        if not phase.todo:
+            return None
+        number = phase.take(worker)
+        self._clock += 1
+        return Task(phase.kind, worker, self._tracker.stamp(), self._clock, number, phase.payload(number))
+
+    def drop(self, task):
+        """The share of a task that will never be told is handed out again."""
+        self._phase.todo.append(task.block)
+
+    def tell(self, arrivals):
+        """Take results; when the phase is complete, go on with the script."""
+        for task, result in arrivals:
+            self._clock += 1
+            self._last = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
+            phase = self._phase
+            if phase.write is not None:
+                phase.write(task, result)
+            phase.results[task.block] = result
+            phase.missing -= 1
+            if not phase.missing:
+                self._phase = self._script.send(phase.results)
+            if self._last is not None:
+                self._events.append(Shared(phase.kind, self._last))
+        events, self._events = self._events, []
+        return events
+
+    def _arrival(self):
+        """The arrival that is being told, once."""
+        arrival, self._last = self._last, None
+        return arrival
+
+    def _write(self, stamp, phase, index, direction, rise_allowed):
+        """Write a step, of exact length or full where that is nearly as good; return it and its delay."""
+        delay, _ = self._tracker.measure(stamp)
+        step, slope = self.write_exactly(index, direction, rise_allowed)
+        self.settle(1e-2 * step * slope)
+        self.touched += direction.touched
+        update = self._tracker.update
+        self._tracker.advance(step)
+        self._events.append(Update(update, delay, step, phase, (self._arrival(),)))
+        return step, delay
