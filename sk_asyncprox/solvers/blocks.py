@@ -61,7 +61,9 @@ class Read(NamedTuple):
     alone: bool
     """Whether no other block is active."""
 
-    sweeps: int = SWEEPS_ON_COLUMNS
+    effort: int = SWEEPS_ON_COLUMNS
+    """Sweeps of coordinate descent, or products of a Newton step, at most."""
+
     correlations: np.ndarray | None = None
     """Minus the gradient of the smooth part there, shape (k,), where it is known."""
 
@@ -177,7 +179,7 @@ def describe(part, read, new, v, pull, omega, touched):
 def _solve_on_columns(part, block, read, omega):
     penalty, w, h = read.penalty, read.w, part.h
     X, sparse = block.design.X, block.design.is_sparse
-    sweeps = read.sweeps if sparse else 1
+    sweeps = read.effort if sparse else 1
     constant = not part.local and part.problem.uniform
     unit = omega[0] if constant else 1.0
     # Columns are centred only in the penalised direction's image: the plain columns give a metric

@@ -16,11 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 RESIDUAL = 0.2
-MOST_PRODUCTS = 40
 LENGTHS = 0.4 ** np.arange(6)
 
 
-def newton_step(w, pull, omega, penalty, centred, correlations=None):
+def newton_step(w, pull, omega, penalty, centred, most_products, correlations=None):
     """Direction on the support by preconditioned conjugate gradients; a generator of products.
 
     Parameters
@@ -34,6 +33,8 @@ def newton_step(w, pull, omega, penalty, centred, correlations=None):
     penalty : ElasticNetPenalty
     centred : bool
         Whether an intercept follows the margins, so that ``v`` is centred in the weights ``omega``.
+    most_products : int
+        Iterations of conjugate gradients, at most.
     correlations : ndarray of shape (k,), optional
         ``X' pull``, where it is known.
 
@@ -54,7 +55,7 @@ def newton_step(w, pull, omega, penalty, centred, correlations=None):
         correlations = yield "tmul", pull
     slope = correlations - penalty.l1 * sign - penalty.l2 * w
     diagonal = (yield "column_squares", omega) + penalty.l2
-    x, v = yield from _conjugate_gradient(slope, diagonal, omega, penalty.l2, centred)
+    x, v = yield from _conjugate_gradient(slope, diagonal, omega, penalty.l2, centred, most_products)
     flips = np.sign(w + x) != sign
     if not (penalty.has_zeros and flips.any()):
         return x, v
@@ -119,14 +120,14 @@ def along_ray(w, x, fall, bend, penalty):
     return Ray(kinks[k], move)
 
 
-def _conjugate_gradient(target, diagonal, omega, l2, centred):
+def _conjugate_gradient(target, diagonal, omega, l2, centred, most_products):
     """Roughly solve ``(X' diag(omega) X + l2) x = target``; a generator. Returns ``x`` and ``X x``."""
     inverse = 1.0 / np.maximum(diagonal, np.finfo(float).tiny)
     x, v, residual = np.zeros_like(target), np.zeros_like(omega), target.copy()
     scaled = inverse * residual
     direction, size = scaled, residual @ scaled
     goal, total = RESIDUAL**2 * size, omega.sum()
-    for _ in range(MOST_PRODUCTS):
+    for _ in range(most_products):
         if size <= goal:
             break
         along = yield "mul", direction

@@ -34,6 +34,11 @@ about as much as a product with a hundred thousand entries."""
 LATE, SWEEPS, LATE_SWEEPS = 2e-2, 5, 2
 """Relative gap from which on block steps take fewer sweeps: the support is nearly found."""
 
+FEWEST_PRODUCTS, MOST_PRODUCTS = 40, 1000
+SETTLED = 1e-3
+"""Products of a Newton step: at most the first number, and twice as many after every round that has not
+halved a relative gap below SETTLED: the support is found, and the system too ill-conditioned."""
+
 SPOILT = 0.8
 """Share of a delayed full step below which the step is taken again."""
 
@@ -78,7 +83,7 @@ class RoundsBCD(PhasedSolver):
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
         self._gram = GramMatrix(self._part, self.n_workers)
         self._support, self._version = np.empty(0, int), 0
-        self._late = False
+        self._late, self._products = False, FEWEST_PRODUCTS
 
     # -- the script --------------------------------------------------------------------------------
 
@@ -111,7 +116,10 @@ class RoundsBCD(PhasedSolver):
         # Computed from the coefficients: no rounding of past writes is left.
         self.z, self.b, self.gradient = z, b, gradient
         self.lower_bound = max(self.lower_bound, certificate.dual)
-        self._gap = (certificate.objective - self.lower_bound) / problem.scale
+        gap = (certificate.objective - self.lower_bound) / problem.scale
+        slow = 0.5 * self._gap < gap < SETTLED
+        self._products = min(MOST_PRODUCTS, 2 * self._products) if slow else FEWEST_PRODUCTS
+        self._gap = gap
         last = self._arrival()
         event = Certified(
             certificate, self.lower_bound, self._tracker.update, last.worker, last.asked, last.told
@@ -139,10 +147,10 @@ class RoundsBCD(PhasedSolver):
 
     def _read(self, number):
         index = self._blocks[number]
-        sweeps = LATE_SWEEPS if self._late else SWEEPS
+        effort = LATE_SWEEPS if self._late else SWEEPS
         alone = len(self._blocks) == 1
         key, point = ("blocks", self._generation, number), self.point(self._damping)
-        return Read(key, index, self.w[index], point, self._penalty, alone, sweeps)
+        return Read(key, index, self.w[index], point, self._penalty, alone, effort)
 
     # -- block steps and Newton steps --------------------------------------------------------------
 
@@ -160,7 +168,7 @@ class RoundsBCD(PhasedSolver):
         known = None if correlations is None else correlations[support]
         read = Read(
             ("support", self._version, 0), support, self.w[support],
-            self.point(self._damping), self._penalty, True, correlations=known,
+            self.point(self._damping), self._penalty, True, self._products, known,
         )  # fmt: skip
         shares = self._cut(support)
         if len(shares) == 1:
@@ -184,7 +192,7 @@ class RoundsBCD(PhasedSolver):
         part, point = self._part, read.point
         omega, pull = part.omega(point), -self.problem.weights * point.gradient
         cuts, touched = np.cumsum([len(share) for share in shares])[:-1], 0
-        steps = newton_step(read.w, pull, omega, read.penalty, part.follows, read.correlations)
+        steps = newton_step(read.w, pull, omega, read.penalty, part.follows, read.effort, read.correlations)
         answer = None
         while True:
             try:

@@ -34,7 +34,7 @@ def newton(part, task):
     read = task.payload
     block, omega = part.block(read.key, read.index), part.omega(read.point)
     pull = -part.problem.weights * read.point.gradient
-    steps = newton_step(read.w, pull, omega, read.penalty, part.follows, read.correlations)
+    steps = newton_step(read.w, pull, omega, read.penalty, part.follows, read.effort, read.correlations)
     (move, v), touched = in_place(steps, block.design)
     return describe(part, read, read.w + move, v, pull, omega, touched)
 
