@@ -19,6 +19,7 @@ NEWTON_STEPS = 30
 RIDGE = 1e-10
 """Relative to the largest diagonal entry: keeps the Cholesky factor of a singular Gram matrix finite."""
 
+ROUNDING = 1e-15
 SHARE_OF_GAP = 0.1
 """The model is solved until its gap is this share of what it was."""
 
@@ -45,7 +46,7 @@ def solve_on_gram(Q, q, w, penalty, square):
     if not penalty.has_zeros:
         return newton_on_gram(Q, q, w, penalty), 1
     sweeps = max(FEWEST_SWEEPS, min(MOST_SWEEPS, ENTRIES // len(w) ** 2))
-    goal = SHARE_OF_GAP * gap_on_gram(Q, q, w, penalty, square)
+    goal = max(ROUNDING * square, SHARE_OF_GAP * gap_on_gram(Q, q, w, penalty, square))
     calls = 0
     while calls < MOST_CALLS:
         calls += 1
@@ -82,40 +83,45 @@ def newton_on_gram(Q, q, w, penalty):
     ndarray of shape (k,)
     """
     w = w.copy()
+    S = w.nonzero()[0] if penalty.has_zeros else np.arange(len(w))
+    QS, qS, wS = Q[S[:, None], S], q[S], w[S]
     for _ in range(NEWTON_STEPS):
-        S = np.flatnonzero(w) if penalty.has_zeros else np.arange(len(w))
         if len(S) == 0:
             break
-        new, last = _step_on_gram(Q[np.ix_(S, S)], q[S], w[S], penalty)
-        if new is None:
+        move, last = _move_on_gram(QS, qS, wS, penalty)
+        if move is None:
             break
-        w[S] = new
+        wS = wS + move
+        w[S] = wS
         if last:
             break
+        kept = wS.nonzero()[0]
+        if len(kept) < len(S):
+            S, QS, qS, wS = S[kept], QS[kept[:, None], kept], qS[kept], wS[kept]
     return w
 
 
-def _step_on_gram(Q, q, w, penalty):
-    """One step, and whether it needs no further one: nothing changed its sign."""
+def _move_on_gram(Q, q, w, penalty):
+    """One step, and whether it needs no further one: nothing changes its sign."""
     sign = np.sign(w)
-    slope = q - Q @ w - penalty.l1 * sign - penalty.l2 * w
+    pull = q - Q @ w - penalty.l2 * w
+    slope = pull - penalty.l1 * sign
     H = Q.copy()
-    H[np.diag_indices(len(w))] += penalty.l2 + RIDGE * Q.diagonal().max()
+    H.flat[:: len(w) + 1] += penalty.l2 + RIDGE * Q.diagonal().max()
     _, x, failed = dposv(H, slope, overwrite_a=True)
     if failed:
         return None, True
+    flips = (w + x) * sign <= 0.0
+    if not penalty.has_zeros or not flips.any():
+        return x, True
 
-    def change(new):
-        move = new - w
-        linear, ridge = penalty.difference(w, new)
-        return move @ (0.5 * (Q @ move) + Q @ w - q) + linear + 0.5 * ridge
+    def change(move):
+        size = np.abs(w + move).sum() - np.abs(w).sum()
+        return move @ (0.5 * (Q @ move) - pull) + 0.5 * penalty.l2 * (move @ move) + penalty.l1 * size
 
-    full = w + x
-    flips = (np.sign(full) != sign) if penalty.has_zeros else np.zeros(len(w), bool)
-    candidates = [np.where(flips, 0.0, full)]
-    if flips.any():
-        bend = x @ (Q @ x) + penalty.l2 * (x @ x)
-        candidates.append(w + along_ray(w, x, slope @ x, bend, penalty).move)
-    changes = [change(new) for new in candidates]
-    best = int(np.argmin(changes))
-    return (candidates[best], not flips.any()) if changes[best] < 0.0 else (None, True)
+    projected = np.where(flips, -w, x)
+    along = along_ray(w, x, slope @ x, x @ (Q @ x) + penalty.l2 * (x @ x), penalty).move
+    changes = change(projected), change(along)
+    if min(changes) >= 0.0:
+        return None, True
+    return (projected if changes[0] <= changes[1] else along), False

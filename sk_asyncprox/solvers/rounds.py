@@ -21,8 +21,8 @@ from .phases import Phase, PhasedSolver
 from .shares import work
 from .working_set import partition, wanted_columns
 
-LOWERED = 0.4
-"""Factor of the l1 part from round to round."""
+LOWERED, LOWERED_FULL = 0.4, 0.3
+"""Factor of the l1 part from round to round, for sparse and for full data."""
 
 SMALL = 1_000_000
 """Stored entries below which one worker is faster than several."""
@@ -132,7 +132,8 @@ class RoundsBCD(PhasedSolver):
         problem = self.problem
         wanted, c = problem.penalty, certificate.correlations
         l1 = min(self._penalty.l1, float(wanted.pull(c).max(initial=0.0)))
-        self._penalty = wanted.with_l1(max(wanted.l1, LOWERED * l1) if wanted.l1 > 0.0 else 0.0)
+        lowered = LOWERED_FULL if problem.design.is_full() else LOWERED
+        self._penalty = wanted.with_l1(max(wanted.l1, lowered * l1) if wanted.l1 > 0.0 else 0.0)
         active = self._active
         if not self._penalty.has_zeros:
             active = np.arange(len(self.w))

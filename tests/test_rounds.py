@@ -1,0 +1,270 @@
+"""The algorithm in rounds: agreement with scikit-learn, shares, phases, replay and faults."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.linear_model import ElasticNet as PeerElasticNet
+from sklearn.linear_model import LogisticRegression as PeerLogistic
+from test_solvers import Processes, drive, make_problem
+
+from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
+from sk_asyncprox.executors import Simulated, Threads, Trace
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.solvers import RoundsBCD
+from sk_asyncprox.solvers.blocks import ColumnPart
+from sk_asyncprox.solvers.covariance import GramMatrix
+from sk_asyncprox.solvers.rounds import SPOILT
+from sk_asyncprox.solvers.shares import gram
+from sk_asyncprox.solvers.working_set import wanted_columns
+from sk_asyncprox.step_sizes import ExactStep
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """Small problems are shared as large ones are, from the first task on."""
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL_SHARE", 0)
+    monkeypatch.setattr(RoundsBCD, "head_start", 0.0)
+
+
+def data(kind="sparse", n=150, p=120, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) + 0.3 * rng.standard_normal((n, 1))
+    if kind == "sparse":
+        X[rng.random((n, p)) > 0.1] = 0.0
+    y = X[:, :6] @ rng.standard_normal(6) + 0.1 * rng.standard_normal(n) + 1.0
+    return (sp.csc_matrix(X) if kind == "sparse" else X), y
+
+
+def peer_of(model, **options):
+    names = {"alpha", "C", "l1_ratio", "fit_intercept", "positive"}
+    given = {k: v for k, v in model.get_params().items() if k in names}
+    if isinstance(model, LogisticRegression):
+        solver = "saga" if given["l1_ratio"] else "lbfgs"
+        return PeerLogistic(**given, solver=solver, tol=1e-12, max_iter=200_000)
+    return PeerElasticNet(**given, tol=1e-14, max_iter=10**6)
+
+
+MODELS = [
+    ElasticNet(0.02, l1_ratio=1.0, tol=1e-13),
+    ElasticNet(0.02, l1_ratio=0.5, fit_intercept=False, tol=1e-13),
+    ElasticNet(0.02, l1_ratio=0.9, positive=True, tol=1e-13),
+    ElasticNet(0.05, l1_ratio=0.0, tol=1e-13),
+    LogisticRegression(C=2.0, l1_ratio=1.0, tol=1e-13),
+    LogisticRegression(C=2.0, l1_ratio=0.5, fit_intercept=False, tol=1e-13),
+    LogisticRegression(C=2.0, l1_ratio=0.0, tol=1e-13),
+]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+@pytest.mark.parametrize("kind", ["sparse", "dense"])
+@pytest.mark.parametrize("n_jobs", [1, 3])
+@pytest.mark.filterwarnings("ignore:.*With alpha=0|.*discouraged:UserWarning")
+def test_rounds_find_the_solution_of_scikit_learn(model, kind, n_jobs, shared):
+    X, y = data(kind)
+    logistic = isinstance(model, LogisticRegression)
+    y = y > 1.0 if logistic else y
+    weights = np.random.default_rng(1).integers(1, 4, len(y)).astype(float)
+    peer = peer_of(model)
+    if sp.issparse(X) and not logistic:
+        # scikit-learn's sparse kernel differs with weights and an intercept: rows are repeated instead.
+        rows = np.repeat(np.arange(len(y)), weights.astype(int))
+        peer.fit(sp.csc_matrix(X.tocsr()[rows]), y[rows])
+    else:
+        peer.fit(X, y, sample_weight=weights)
+    found = clone(model).set_params(n_jobs=n_jobs).fit(X, y, sample_weight=weights)
+    coef = np.ravel(peer.coef_)
+    assert_allclose(np.ravel(found.coef_), coef, atol=2e-6 * np.abs(coef).max())
+    assert_allclose(found.intercept_, peer.intercept_, atol=2e-6 * max(1.0, np.abs(peer.intercept_).max()))
+    assert found.history_.n_workers == n_jobs
+    assert set(found.history_.updates["phase"]) <= {"descent", "newton"}
+    assert "newton" in found.history_.updates["phase"]
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_shares_lose_no_update(loss, sparse, shared):
+    problem = make_problem(loss, n=200, p=150, sparse=sparse)
+    for _ in range(15):
+        solver = RoundsBCD(problem, ExactStep(), n_workers=4)
+        drive(solver, Threads(), 25, gap=1e-12 * problem.scale)
+        margins = problem.design.mul(solver.w) + solver.b
+        assert np.abs(margins - solver.z).max() <= 1e-9 * np.abs(margins).max()
+
+
+@pytest.mark.parametrize("kind", ["sparse", "dense"])
+@pytest.mark.parametrize("logistic", [False, True])
+def test_a_run_in_rounds_is_replayed_from_its_history(kind, logistic, shared):
+    X, y = data(kind)
+    model = LogisticRegression(C=5.0, l1_ratio=1.0, tol=1e-8) if logistic else Lasso(0.01, tol=1e-8)
+    live = clone(model).set_params(n_jobs=3, record="iterates").fit(X, y > 1.0 if logistic else y)
+    again = clone(live).set_params(executor=Simulated(Trace.from_history(live.history_)), n_jobs=None)
+    again.fit(X, y > 1.0 if logistic else y)
+    for table in ("arrivals", "shares"):
+        mine, theirs = getattr(live.history_, table), getattr(again.history_, table)
+        for column in set(mine.dtype.names) - {"time"}:
+            assert_array_equal(mine[column], theirs[column])
+    assert_array_equal(live.history_.updates["delay"], again.history_.updates["delay"])
+    assert_allclose(live.history_.updates["step"], again.history_.updates["step"], atol=1e-10)
+    assert_allclose(live.coef_, again.coef_, atol=1e-10)
+    assert len(live.history_.shares) > 0
+
+
+def test_block_steps_are_asynchronous_and_newton_steps_are_not(shared):
+    X, y = data(n=600, p=400)
+    updates = ElasticNet(0.002, l1_ratio=0.9, n_jobs=3, tol=1e-10).fit(X, y).history_.updates
+    assert (updates["delay"][updates["phase"] == "newton"] == 0).all()
+    descent = updates["delay"][updates["phase"] == "descent"]
+    assert descent.max() >= 1
+    assert descent.max() <= 5
+
+
+def test_a_spoilt_step_is_taken_again(shared, monkeypatch):
+    """Every column of the second block repeats one of the first: the later step finds its work done."""
+    rng = np.random.default_rng(0)
+    half = sp.random(300, 30, 0.2, random_state=1, format="csc")
+    X = sp.hstack([half, half + 1e-3 * sp.random(300, 30, 0.2, random_state=2)], format="csc")
+    y = half @ rng.standard_normal(30)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds.LATE", 0.0)
+    updates = Lasso(1e-4, fit_intercept=False, n_jobs=2, tol=1e-6).fit(X, y).history_.updates
+    descent = updates[updates["phase"] == "descent"]
+    spoilt = (descent["delay"] > 0) & (descent["step"] < SPOILT)
+    assert spoilt.any()
+    rounds = np.cumsum(updates["phase"] == "newton")[updates["phase"] == "descent"]
+    assert (np.bincount(rounds) > 2).any()
+
+
+def test_the_seam_carries_rounds_over_processes(shared):
+    problem = make_problem("logistic", n=120, p=60, sparse=True)
+    found = []
+    for executor in (Processes(2), Threads()):
+        solver = RoundsBCD(problem, ExactStep(), n_workers=2)
+        _, certificates = drive(solver, executor, 100_000, gap=1e-10 * problem.scale)
+        found.append(certificates[-1].certificate.w)
+    assert_allclose(found[0], found[1], atol=1e-4 * np.abs(found[1]).max())
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_work_in_rounds_changes_nothing_it_was_given(sparse, shared):
+    problem = make_problem("logistic", n=100, p=60, sparse=sparse)
+    solver = RoundsBCD(problem, ExactStep(), n_workers=2)
+    kinds = set()
+    for _ in range(200):
+        task = solver.ask(0)
+        before = pickle.dumps(task)
+        result = solver.work(solver.parts[0], task)
+        assert pickle.dumps(task) == before
+        kinds.add(task.kind)
+        solver.tell([(task, pickle.loads(pickle.dumps(result)))])
+    assert {"dual_point", "product", "conclude"} <= kinds
+    assert ({"direction"} if sparse else {"gram", "model"}) <= kinds
+
+
+def test_a_dropped_share_is_handed_out_again(shared):
+    problem = make_problem("squared", n=100, p=60, sparse=True)
+    solver = RoundsBCD(problem, ExactStep(), n_workers=2)
+    for _ in range(60):
+        solver.drop(solver.ask(1))
+        task = solver.ask(0)
+        solver.tell([(task, solver.work(solver.parts[0], task))])
+    assert solver.n_updates > 3
+
+
+@pytest.mark.parametrize("kind", ["dual_point", "product", "direction", "conclude"])
+def test_a_fault_in_a_share_comes_out_of_fit(kind, shared, monkeypatch):
+    X, y = data()
+    work = RoundsBCD.work
+
+    def fail(part, task):
+        if task.kind == kind:
+            raise MemoryError("full")
+        return work(part, task)
+
+    monkeypatch.setattr(RoundsBCD, "work", staticmethod(fail))
+    with pytest.raises(MemoryError, match="full"):
+        Lasso(0.01, n_jobs=2).fit(X, y)
+
+
+def test_a_short_fit_starts_no_thread(monkeypatch):
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL", 0)
+
+    def refuse(*args):
+        raise AssertionError("threads were started")
+
+    monkeypatch.setattr("sk_asyncprox.executors.threads._Crew", refuse)
+    X, y = data()
+    model = Lasso(0.05, n_jobs=2).fit(X, y)
+    assert model.history_.n_workers == 2
+    assert set(model.history_.arrivals["worker"]) == {0}
+
+
+def test_objective_falls_once_the_penalty_is_the_wanted_one():
+    X, y = data(n=400, p=900)
+    model = Lasso(0.001, tol=1e-10).fit(X, y)
+    objectives = model.history_.certificates["objective"]
+    assert len(objectives) > 5
+    assert (np.diff(objectives[-4:]) <= 1e-14).all()
+
+
+@pytest.mark.parametrize("omega_changes", [False, True])
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes):
+    problem = make_problem(loss, n=90, p=30, fit_intercept=True)
+    part = ColumnPart(problem, 1.0, True, None)
+    rng, matrix = np.random.default_rng(0), GramMatrix(part, 2)
+    omega = problem.weights * rng.uniform(0.1, 0.25, 90)
+    for size in (3, 10, 25, 12):
+        index = np.arange(size) * 30 // 25
+        if omega_changes:
+            omega = problem.weights * rng.uniform(0.1, 0.25, 90)
+        phases = matrix.renew(("blocks", size, 0), index, omega)
+        answer = None
+        while True:
+            try:
+                phase = phases.send(answer)
+            except StopIteration:
+                break
+            answer = [gram(part, _Task(phase.payload(i))) for i in range(2)]
+        X = problem.design.X[:, index]
+        X = X - np.average(X, axis=0, weights=omega) if part.follows else X
+        assert_allclose(matrix.Q, X.T @ (omega[:, None] * X), atol=1e-14)
+
+
+class _Task:
+    def __init__(self, payload):
+        self.payload = payload
+
+
+@given(seed=st.integers(0, 2**32 - 1), positive=st.booleans(), n=st.integers(5, 300))
+def test_the_working_set_holds_the_support_and_at_most_doubles(seed, positive, n):
+    rng = np.random.default_rng(seed)
+    p = int(rng.integers(5, 800))
+    w = rng.standard_normal(p) * (rng.random(p) < rng.random() * 0.3)
+    w = np.abs(w) if positive else w
+    c, penalty = rng.standard_normal(p), ElasticNetPenalty(rng.uniform(0.1, 2), 0.1, positive)
+    support = np.flatnonzero(w)
+    active = wanted_columns(penalty, w, c, np.empty(0, int), n)
+    assert np.isin(support, active).all()
+    assert 1 <= len(active) <= max(200, 2 * len(support), 10)
+    assert (np.diff(active) > 0).all()
+    outside = np.setdiff1d(np.arange(p), active)
+    score = penalty.pull(c - 0.1 * w)
+    new = np.setdiff1d(active, support)
+    if len(outside) and len(new):
+        assert score[outside].max() <= score[new].min() + 1e-12
+    assert_array_equal(wanted_columns(penalty, w, c, active, n), active)
+
+
+def test_float32_is_in_the_same_class():
+    X, y = data()
+    single = Lasso(0.01, tol=1e-8).fit(X.astype(np.float32), y.astype(np.float32))
+    double = Lasso(0.01, tol=1e-8).fit(X, y)
+    assert single.coef_.dtype == np.float32
+    assert_allclose(single.coef_, double.coef_, atol=1e-4)
+    assert single.n_iter_ <= 2 * double.n_iter_
