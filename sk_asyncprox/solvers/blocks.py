@@ -108,6 +108,7 @@ class ColumnPart:
         self.problem, self.h, self.lipschitz = problem, h, lipschitz
         self.local = local and not problem.loss.quadratic
         self.follows = self.local and problem.fit_intercept
+        self._bound = problem.weights * problem.loss.curvature
         self._blocks = {}
 
     def __getstate__(self):
@@ -134,7 +135,7 @@ class ColumnPart:
         """Weights of the metric."""
         loss, weights = self.problem.loss, self.problem.weights
         if not self.local:
-            return weights * loss.curvature
+            return self._bound
         curvature = loss.second_derivative(point.gradient)
         if point.damping:
             curvature += point.damping * (loss.majorant(point.z) - curvature)

@@ -24,6 +24,10 @@ from .working_set import partition, wanted_columns
 LOWERED, LOWERED_FULL = 0.4, 0.3
 """Factor of the l1 part from round to round, for sparse and for full data."""
 
+CHEAP_GRAM = 50_000_000
+"""Products of a Gram matrix so cheap that all columns are taken at once, without working sets and
+continuation."""
+
 SMALL = 1_000_000
 """Stored entries below which one worker is faster than several."""
 
@@ -132,13 +136,15 @@ class RoundsBCD(PhasedSolver):
         problem = self.problem
         wanted, c = problem.penalty, certificate.correlations
         l1 = min(self._penalty.l1, float(wanted.pull(c).max(initial=0.0)))
-        lowered = LOWERED_FULL if problem.design.is_full() else LOWERED
-        self._penalty = wanted.with_l1(max(wanted.l1, lowered * l1) if wanted.l1 > 0.0 else 0.0)
+        full, p = problem.design.is_full(), len(self.w)
+        at_once = wanted.l1 == 0.0 or (full and len(self.z) * p * p <= CHEAP_GRAM)
+        lowered = 0.0 if at_once else LOWERED_FULL if full else LOWERED
+        self._penalty = wanted.with_l1(max(wanted.l1, lowered * l1))
         active = self._active
-        if not self._penalty.has_zeros:
-            active = np.arange(len(self.w))
-        else:
-            active = wanted_columns(self._penalty, self.w, c, self._active, len(self.z))
+        if not at_once:
+            active = wanted_columns(self._penalty, self.w, c, active, len(self.z))
+        elif not self._generation:
+            active = np.arange(p)
         late = self._gap < LATE
         if self._generation and late == self._late and np.array_equal(active, self._active):
             return
