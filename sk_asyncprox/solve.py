@@ -186,7 +186,7 @@ def _report(event, passes, now):
 
 
 def _finish(problem, solver, rule, history):
-    if rule.best is not None and solver.certifies_afresh:
+    if rule.best is not None and getattr(solver, "certifies_afresh", False):
         certificate = rule.best
     else:
         last = solver.snapshot() if rule.best is None else Snapshot(rule.best.w, rule.best.b)

@@ -13,11 +13,13 @@ A **solver** is a plain state machine. It holds no lock, thread, clock or client
 ``tell(arrivals) -> list of events``
     Takes a list of ``(task, result)``, measures the delays, asks the policy for the step, writes.
     Returns what happened: an :class:`Update` per write and a :class:`Certified` per certificate.
-``n_workers``, ``head_start``
-    How many workers may ask, and for how many seconds the first of them may work alone: starting
-    threads costs tens of milliseconds, which a short run never gains back.
 ``drop(task)``
     A task will never be told (its worker is gone); its block is free again.
+
+Two more attributes may be there. ``head_start``: seconds for which the first worker may work alone, since
+starting threads costs tens of milliseconds, which a short run never gains back. ``certifies_afresh``:
+whether the last certificate was computed from the coefficients alone, and so is as good as one made after
+the run.
 
 ``ask``, ``tell`` and ``drop`` are exclusive: an executor never runs two of them at once. Tasks come in
 kinds, and only the solver knows them; so phases of an algorithm (block steps, certificates) live in one

@@ -47,8 +47,6 @@ class AsyncBCD(SharedMargins):
     """
 
     work = staticmethod(work)
-    certifies_afresh = False
-    head_start = 0.0
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ CROWDED = 2.0
 """Columns per row beyond which a dense block is swept once on its columns: it could fit the target alone,
 and would undo what the other blocks have done."""
 
-CURVATURE_FLOOR = 1e-6
+CURVATURE_FLOOR = 1e-9
 REBUILD_ABOVE = 0.1
 """Relative change of the curvature weights beyond which a block's Gram matrix is computed anew."""
 
@@ -61,8 +61,8 @@ class Read(NamedTuple):
     alone: bool
     """Whether no other block is active."""
 
-    effort: int = SWEEPS_ON_COLUMNS
-    """Sweeps of coordinate descent, or products of a Newton step, at most."""
+    effort: int | None = None
+    """Sweeps on columns, or products of a Newton step, at most; None where block steps are all there is."""
 
     correlations: np.ndarray | None = None
     """Minus the gradient of the smooth part there, shape (k,), where it is known."""
@@ -158,7 +158,9 @@ def direction(part, task):
     if part.lipschitz is not None:
         c = block.design.tmul(pull)
         new, touched = penalty.prox(w + c / part.lipschitz, 1.0 / part.lipschitz), block.design.size
-    elif block.design.is_sparse or (not read.alone and len(w) > CROWDED * block.design.shape[0]):
+    elif block.design.is_sparse or (
+        len(w) > CROWDED * block.design.shape[0] and (read.effort or not read.alone)
+    ):
         new, touched = _solve_on_columns(part, block, read, omega)
     else:
         new, touched = _solve_on_gram(part, block, read, pull, omega)
@@ -180,7 +182,7 @@ def describe(part, read, new, v, pull, omega, touched):
 def _solve_on_columns(part, block, read, omega):
     penalty, w, h = read.penalty, read.w, part.h
     X, sparse = block.design.X, block.design.is_sparse
-    sweeps = read.effort if sparse else 1
+    sweeps = read.effort or (SWEEPS_ON_COLUMNS if sparse else 1)
     constant = not part.local and part.problem.uniform
     unit = omega[0] if constant else 1.0
     # Columns are centred only in the penalised direction's image: the plain columns give a metric

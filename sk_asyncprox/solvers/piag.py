@@ -69,8 +69,6 @@ class PIAG:
     """
 
     work = staticmethod(work)
-    certifies_afresh = False
-    head_start = 0.0
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ script goes on when all shares have been told.
 
 import numpy as np
 
+from ..design import COPY_COST
 from ..step_sizes import Setting
 from .base import Certified
 from .blocks import ColumnPart, Read, describe
@@ -68,7 +69,6 @@ class RoundsBCD(PhasedSolver):
     """
 
     work = staticmethod(work)
-    certifies_afresh = True
     head_start = 0.25
 
     def __init__(self, problem, step_size, *, n_workers=1, start=None):
@@ -106,7 +106,10 @@ class RoundsBCD(PhasedSolver):
                 yield from self._newton(known)
 
     def _certify(self):
-        problem, start = self.problem, (self.w.copy(), self.b)
+        problem = self.problem
+        # From the coefficients alone where their columns are few: then no rounding of past writes is left.
+        self.certifies_afresh = np.count_nonzero(self.w) * COPY_COST < len(self.w)
+        start = self.w.copy(), self.b, None if self.certifies_afresh else self.z
         if self.n_workers == 1:
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:
@@ -117,7 +120,6 @@ class RoundsBCD(PhasedSolver):
             correlations = np.concatenate(answers)
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
         self.touched += problem.pass_size // 2
-        # Computed from the coefficients: no rounding of past writes is left.
         self.z, self.b, self.gradient = z, b, gradient
         self.lower_bound = max(self.lower_bound, certificate.dual)
         gap = (certificate.objective - self.lower_bound) / problem.scale
@@ -137,7 +139,7 @@ class RoundsBCD(PhasedSolver):
         wanted, c = problem.penalty, certificate.correlations
         l1 = min(self._penalty.l1, float(wanted.pull(c).max(initial=0.0)))
         full, p = problem.design.is_full(), len(self.w)
-        at_once = wanted.l1 == 0.0 or (full and len(self.z) * p * p <= CHEAP_GRAM)
+        at_once = wanted.l1 == 0.0 or (full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM)
         lowered = 0.0 if at_once else LOWERED_FULL if full else LOWERED
         self._penalty = wanted.with_l1(max(wanted.l1, lowered * l1))
         active = self._active

@@ -11,10 +11,10 @@ FEWEST_ROWS, ENTRIES_AT_ONCE = 256, 500_000
 
 
 def look(part, task):
-    """Work of the kind ``"look"``: a certificate from the coefficients alone, with the margins, intercept
-    and loss gradient it has found."""
-    problem, (w, b) = part.problem, task.payload
-    z, b, gradient, theta = problem.dual_point(w, b)
+    """Work of the kind ``"look"``: a certificate, with the margins, intercept and loss gradient it has
+    found."""
+    problem, (w, b, z) = part.problem, task.payload
+    z, b, gradient, theta = problem.dual_point(w, b, z)
     correlations = problem.design.tmul(problem.weights * theta)
     return z, b, gradient, problem.conclude(w, b, z, theta, correlations)
 
