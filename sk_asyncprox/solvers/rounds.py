@@ -29,8 +29,8 @@ CHEAP_GRAM = 50_000_000
 """Products of a Gram matrix so cheap that all columns are taken at once, without working sets and
 continuation."""
 
-SMALL = 1_000_000
-"""Stored entries below which one worker is faster than several."""
+SMALL, SMALL_FULL = 5_000_000, 1_000_000
+"""Stored entries of sparse and of full data below which one worker is faster than several."""
 
 SMALL_SHARE = 1_000_000
 """Stored entries of a working set below which its columns stay together: handing over a share costs
@@ -75,7 +75,8 @@ class RoundsBCD(PhasedSolver):
         super().__init__(problem, start)
         step_size.start(Setting("bcd"))
         self.step_size, self.step_unit = step_size, 1.0
-        self.n_workers = self.n_blocks = n_workers if problem.design.size >= SMALL else 1
+        small = SMALL_FULL if problem.design.is_full() else SMALL
+        self.n_workers = self.n_blocks = n_workers if problem.design.size >= small else 1
         self.working_set = True
         self._part = ColumnPart(problem, 1.0, True, None)
         self.parts = [self._part] * self.n_workers
