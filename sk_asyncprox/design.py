@@ -5,6 +5,8 @@ never filled: their column means are subtracted in the products. Dense ones are 
 copy that the solvers work on.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh_tridiagonal
@@ -14,6 +16,9 @@ DENSE_ABOVE = 0.3
 
 NEAR = 0.05
 """Total variation (times two) of weights for which scales are kept."""
+
+PIECE = 250_000
+"""Stored entries that are squared at a time."""
 
 COPY_COST = 5
 """Cost of copying columns, relative to a product with them."""
@@ -66,10 +71,8 @@ class Design:
             before, squares = self._squares
             if np.abs(weights / total - before).sum() <= NEAR:
                 return total * squares
-        if self.is_sparse:
-            squares = _like(self._transposed, self._transposed.data**2) @ weights
-        else:
-            squares = (self.X * self.X).T @ weights
+        X = self.X
+        squares = _row_squares(self._transposed, weights) if self.is_sparse else (X * X).T @ weights
         self._squares = weights / total, squares / total
         return squares
 
@@ -162,6 +165,19 @@ def _like(X, data):
     """Compressed matrix with the structure of ``X`` and other entries."""
     out = type(X)(X.shape, dtype=data.dtype)
     out.data, out.indices, out.indptr = data, X.indices, X.indptr
+    return out
+
+
+def _row_squares(X, weights):
+    """``(X * X) @ weights`` of a compressed matrix, in pieces that bound the memory."""
+    if X.format != "csr":
+        return _like(X, X.data**2) @ weights
+    cuts = np.searchsorted(X.indptr, np.arange(0, X.nnz, PIECE))
+    cuts = np.unique(np.concatenate([[0], cuts, [X.shape[0]]]))
+    out = np.empty(X.shape[0])
+    for a, b in pairwise(cuts):
+        piece = _sparse_slice(X, a, b, (b - a, X.shape[1]))
+        out[a:b] = _like(piece, piece.data**2) @ weights
     return out
 
 
