@@ -32,7 +32,7 @@ POLICIES = {
 }
 RUNS = {
     "1 worker": {"n_jobs": 1},
-    "2 threads": {"n_jobs": 2},
+    "n_jobs=2": {"n_jobs": 2},
     "8 simulated": {"executor": Simulated(UNEQUAL)},
 }
 COLUMNS = ("updates", "passes", "seconds", "rel. gap", "delay", "max", "nonzero", "vs sklearn")
@@ -104,7 +104,7 @@ def text(path):
     X, y = sp.load_npz(f"{path}_X.npz"), np.load(f"{path}_y.npz", allow_pickle=True)["y_bin"]
     C = 10.0 / np.abs(X.T @ (y - y.mean())).max()
     model = LogisticRegression(C=C, l1_ratio=1.0, tol=1e-5, record="iterates")
-    runs = {name: RUNS[name] for name in ("1 worker", "2 threads")}
+    runs = {name: RUNS[name] for name in ("1 worker", "n_jobs=2")}
     reference = l1_reference(C).fit(X.astype(np.float64), y)
     title = "L1 logistic regression, text"
     return compare(title, model, X, y, np.log(2), reference, ["exact", "adaptive 1"], runs)
