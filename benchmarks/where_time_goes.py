@@ -16,12 +16,14 @@ import time
 
 import numpy as np
 import scipy.sparse as sp
-from growth import make
+from growth import make, median_seconds
 from sklearn.datasets import load_breast_cancer
 from sklearn.preprocessing import scale
 
 from sk_asyncprox import LogisticRegression
 from sk_asyncprox.executors import threads
+
+REPEATS = 5
 
 
 def problems(text):
@@ -34,16 +36,6 @@ def problems(text):
         X = sp.load_npz(f"{text}_X.npz").astype(np.float64).tocsc()
         y = np.load(f"{text}_y.npz", allow_pickle=True)["y_bin"] > 0
     yield f"sparse, {X.shape[0]:,} x {X.shape[1]:,}", X, y, 100
-
-
-def seconds_of(call, repeats=5):
-    """Median of the repeats."""
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return float(np.median(times))
 
 
 def shares(model, X, y):
@@ -91,11 +83,11 @@ def main():
     for name, X, y, divisor in problems(text):
         signs, ones = np.where(y, 1.0, -1.0), np.ones(X.shape[1])
         C = 2.0 * divisor / np.abs(X.T @ (signs - signs.mean())).max()
-        unit = seconds_of(lambda X=X, ones=ones: X.T @ (X @ ones))
+        unit = median_seconds(lambda X=X, ones=ones: X.T @ (X @ ones), REPEATS)
         model = LogisticRegression(C=C, l1_ratio=1.0, tol=1e-6, max_iter=100_000)
         for label, options in {"before": {"n_blocks": 1}, "after": {"n_blocks": "auto"}}.items():
             model.set_params(**options).fit(X, y)
-            seconds = seconds_of(lambda model=model, X=X, y=y: model.fit(X, y))
+            seconds = median_seconds(lambda model=model, X=X, y=y: model.fit(X, y), REPEATS)
             compiled, python = shares(model, X, y)
             lock, turn = locked_share(model, X, y) if label == "after" else (0.0, 0.0)
             print(

@@ -21,7 +21,7 @@ from .working_set import Gate
 
 
 class AsyncBCD(SharedMargins):
-    """Asynchronous block-coordinate descent as an ask/work/tell state machine.
+    """Asynchronous block-coordinate descent as a state machine of ask, work and tell.
 
     Parameters
     ----------

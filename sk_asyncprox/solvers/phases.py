@@ -39,7 +39,10 @@ class Phase:
 
 
 class PhasedSolver(SharedMargins):
-    """Ask, work and tell for a script over shared margins; subclasses write the script.
+    """Ask and tell for a script over shared margins.
+
+    Subclasses write the script: a generator ``_run`` that yields phases, and None where what follows is
+    to wait for the next ask.
 
     Parameters
     ----------
@@ -53,10 +56,6 @@ class PhasedSolver(SharedMargins):
         self._tracker, self._clock, self._last = DelayTracker(), 0, None
         self.touched, self.over_bound = problem.pass_size // 2, 0
         self._phase, self._events, self._script = None, [], self._run()
-
-    def _run(self):
-        """The script: yields phases, and None where what follows is to wait for the next ask."""
-        raise NotImplementedError
 
     @property
     def n_updates(self):

@@ -62,7 +62,7 @@ def work(part, task):
 
 
 class PIAG:
-    """Proximal incremental aggregated gradient as an ask/work/tell state machine.
+    """Proximal incremental aggregated gradient as a state machine of ask, work and tell.
 
     Parameters are those of :class:`~sk_asyncprox.solvers.bcd.AsyncBCD`; ``n_blocks`` counts the shards
     of rows. Workers serve their shards in turn.

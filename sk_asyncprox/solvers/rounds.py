@@ -55,7 +55,7 @@ HARDEST_DAMPING, SLIGHT_DAMPING = 1.0, 0.02
 
 
 class RoundsBCD(PhasedSolver):
-    """Async-BCD with exact steps and Newton steps, in rounds, as an ask/work/tell state machine.
+    """Async-BCD with exact steps and Newton steps, in rounds, as a state machine of ask, work and tell.
 
     Parameters
     ----------
