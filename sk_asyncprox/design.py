@@ -20,6 +20,9 @@ NEAR = 0.05
 PIECE = 250_000
 """Stored entries that are squared at a time."""
 
+ENTRIES_OF_SAMPLE = 10_000
+"""Entries whose rows tell how the entries are spread over the rows."""
+
 COPY_COST = 5
 """Cost of copying columns, relative to a product with them."""
 
@@ -63,6 +66,11 @@ class Design:
             out -= u.sum() * self.centre
         return out
 
+    def curve(self, weights, w):
+        """Products ``v = X w`` and ``X' (weights * v)``, with the centred ``X``."""
+        v = self.mul(w)
+        return v, self.tmul(weights * v)
+
     def column_squares(self, weights):
         """Sums ``sum_i weights_i X_ij^2`` of the stored entries (not centred, when sparse), for scaling:
         those of the last call, in proportion, while the weights' distribution is near."""
@@ -88,10 +96,20 @@ class Design:
         return Design(self.X[:, a:b], centre)
 
     def rows(self, a, b):
-        """Design of the rows ``a:b``, sharing the entries (of a CSR or dense matrix)."""
-        if self.is_sparse:
+        """Design of the rows ``a:b``, sharing the entries of a CSR or dense matrix."""
+        if self.is_sparse and self.X.format == "csr":
             return Design(_sparse_slice(self.X, a, b, (b - a, self.shape[1])), self.centre)
         return Design(self.X[a:b], self.centre)
+
+    def cut_rows(self, n_parts):
+        """Runs ``(a, b)`` of rows with nearly equal numbers of stored entries."""
+        n, shares = self.shape[0], np.arange(1, n_parts) / n_parts
+        if self.is_sparse and self.X.format == "csc" and self.size:
+            sample = self.X.indices[:: 1 + self.size // ENTRIES_OF_SAMPLE]
+            cuts = np.quantile(sample, shares).astype(int) + 1
+        else:
+            cuts = (n * shares).astype(int)
+        return list(pairwise([0, *(int(cut) for cut in cuts), n]))
 
     def column_sizes(self):
         """Stored entries of every column (of a CSC or dense matrix)."""

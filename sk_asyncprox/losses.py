@@ -40,7 +40,7 @@ class SquaredLoss:
 
     def dual_balance(self, y, theta, weights):
         """Nearest-by dual point with ``sum(weights * theta) = 0``, as a free intercept asks."""
-        return theta - np.average(theta, weights=weights)
+        return theta - (weights @ theta) / weights.sum()
 
     def dual_scale(self, y, theta, weights, limit):
         """Best factor in ``[0, limit]`` for ``theta`` in the dual objective."""

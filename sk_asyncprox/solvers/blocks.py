@@ -69,10 +69,11 @@ class Read(NamedTuple):
 
 
 class Block:
-    """Columns of one block, and for dense ones their Gram matrix."""
+    """Columns of one block, or a run of their rows, and for dense ones their Gram matrix."""
 
-    def __init__(self, design, index):
+    def __init__(self, design, index, rows=None):
         part = design.columns(index)
+        part = part if rows is None else part.rows(*rows)
         self.design = part.filled() if part.is_full() else part
         self._gram = self._omega = None
 
@@ -114,14 +115,14 @@ class ColumnPart:
     def __getstate__(self):
         return {**self.__dict__, "_blocks": {}}
 
-    def block(self, key, index):
-        """The block named ``key = (family, version, number)``, cut when it is first asked for; the
-        family's older versions are let go."""
+    def block(self, key, index, rows=None):
+        """The block named ``key = (family, version, number)``, cut when it is first asked for, of all
+        rows or the run ``rows``; the family's older versions are let go."""
         block = self._blocks.get(key)
         if block is None:
             for old in [k for k in list(self._blocks) if k[0] == key[0] and k[1] != key[1]]:
                 self._blocks.pop(old, None)
-            block = self._blocks[key] = Block(self.problem.design, index)
+            block = self._blocks[key] = Block(self.problem.design, index, rows)
         return block
 
     def dense(self, key, index):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .phases import Phase
+from .working_set import among
 
 REBUILD_ABOVE = 0.02
 """Relative change of the weights beyond which the matrix is computed anew: the exact step is safe for
@@ -37,8 +38,8 @@ class GramMatrix:
         if self.omega is omega and np.array_equal(index, self.index):
             return
         near = self.omega is not None and np.abs(omega - self.omega).sum() <= REBUILD_ABOVE * omega.sum()
-        known = np.isin(index, self.index) if near else np.zeros(len(index), bool)
-        at = np.searchsorted(self.index, index[known])
+        known, at = among(index, self.index if near else self.index[:0])
+        at = at[known]
         if known.all():
             self.Q, self.index = self.Q[np.ix_(at, at)] if len(at) < len(self.index) else self.Q, index
             return

@@ -6,7 +6,8 @@ Coordinate descent finds the support, Newton steps by Cholesky join what it has 
 """
 
 import numpy as np
-from scipy.linalg.lapack import dposv
+from scipy.linalg.blas import dsymv, dsyr
+from scipy.linalg.lapack import dposv, dpotri
 
 from .._compat import block_cd
 from .newton import along_ray
@@ -18,6 +19,9 @@ MOST_CALLS = 200
 NEWTON_STEPS = 30
 RIDGE = 1e-10
 """Relative to the largest diagonal entry: keeps the Cholesky factor of a singular Gram matrix finite."""
+
+LEAST_KEPT = 0.9
+"""Share of the support below which it is cut down, and its matrix factored anew."""
 
 ROUNDING = 1e-15
 SHARE_OF_GAP = 0.1
@@ -68,7 +72,10 @@ def gap_on_gram(Q, q, w, penalty, square):
 
 
 def newton_on_gram(Q, q, w, penalty):
-    """Newton steps on the support, by Cholesky, while they lower ``w'Qw/2 - q'w + R(w)``.
+    """Newton steps on the support, while they lower ``w'Qw/2 - q'w + R(w)``.
+
+    Where the matrix is nearly singular a step often ends where one coefficient becomes zero, and the next
+    one needs the same system without it; so the inverse is kept and shrunk.
 
     Parameters
     ----------
@@ -84,44 +91,84 @@ def newton_on_gram(Q, q, w, penalty):
     """
     w = w.copy()
     S = w.nonzero()[0] if penalty.has_zeros else np.arange(len(w))
-    QS, qS, wS = Q[S[:, None], S], q[S], w[S]
+    model = _Model(Q, q, S, w[S], penalty)
     for _ in range(NEWTON_STEPS):
-        if len(S) == 0:
+        on = len(S) > 0 and model.step()
+        w[S] = model.w
+        if not on:
             break
-        move, last = _move_on_gram(QS, qS, wS, penalty)
-        if move is None:
-            break
-        wS = wS + move
-        w[S] = wS
-        if last:
-            break
-        kept = wS.nonzero()[0]
-        if len(kept) < len(S):
-            S, QS, qS, wS = S[kept], QS[kept[:, None], kept], qS[kept], wS[kept]
+        if penalty.has_zeros and np.count_nonzero(model.w) < LEAST_KEPT * len(S):
+            S = S[model.w != 0.0]
+            model = _Model(Q, q, S, w[S], penalty)
     return w
 
 
-def _move_on_gram(Q, q, w, penalty):
-    """One step, and whether it needs no further one: nothing changes its sign."""
-    sign = np.sign(w)
-    pull = q - Q @ w - penalty.l2 * w
-    slope = pull - penalty.l1 * sign
-    H = Q.copy()
-    H.flat[:: len(w) + 1] += penalty.l2 + RIDGE * Q.diagonal().max()
-    _, x, failed = dposv(H, slope, overwrite_a=True)
-    if failed:
-        return None, True
-    flips = (w + x) * sign <= 0.0
-    if not penalty.has_zeros or not flips.any():
-        return x, True
+class _Model:
+    """The model on the columns ``S``, with the inverse of its matrix from the second step on.
 
-    def change(move):
-        size = np.abs(w + move).sum() - np.abs(w).sum()
-        return move @ (0.5 * (Q @ move) - pull) + 0.5 * penalty.l2 * (move @ move) + penalty.l1 * size
+    Parameters
+    ----------
+    Q, q : ndarray of shape (p, p) and (p,)
+    S : ndarray of int of shape (k,)
+    w : ndarray of shape (k,)
+        Start; if the penalty makes zeros, none is zero, and one that becomes zero stays so.
+    penalty : ElasticNetPenalty
+    """
 
-    projected = np.where(flips, -w, x)
-    along = along_ray(w, x, slope @ x, x @ (Q @ x) + penalty.l2 * (x @ x), penalty).move
-    changes = change(projected), change(along)
-    if min(changes) >= 0.0:
-        return None, True
-    return (projected if changes[0] <= changes[1] else along), False
+    def __init__(self, Q, q, S, w, penalty):
+        whole = len(S) == len(q)
+        self.Q, self.q = (Q, q) if whole else (Q[S[:, None], S], q[S])
+        self.w, self.penalty, self._inverse = w, penalty, None
+
+    def step(self):
+        """Take a step; return whether another one may help: something has changed its sign."""
+        Q, w, penalty = self.Q, self.w, self.penalty
+        sign = np.sign(w)
+        pull = self.q - Q @ w - penalty.l2 * w
+        slope = pull - penalty.l1 * sign
+        x = self._solve(slope)
+        if x is None:
+            return False
+        if not penalty.has_zeros:
+            self.w = w + x
+            return False
+        x *= sign != 0.0
+        back = (w + x) * sign < 0.0
+        if not back.any():
+            self.w = w + x
+            return False
+        image = Q @ x
+        ray = along_ray(w, x, slope @ x, x @ image + penalty.l2 * (x @ x), penalty)
+        projected = np.where(back, -w, x)
+        falls = [
+            self._change(move, image, pull)
+            for move, image in ((projected, Q @ projected), (ray.move, ray.length * image))
+        ]
+        if not min(falls) < 0.0:
+            return False
+        self.w = w + (projected if falls[0] <= falls[1] else ray.move)
+        self._leave_out(np.flatnonzero((self.w == 0.0) & (sign != 0.0)))
+        return True
+
+    def _change(self, move, image, pull):
+        l1 = self.penalty.l1 * (np.abs(self.w + move).sum() - np.abs(self.w).sum())
+        return l1 + move @ (0.5 * (image + self.penalty.l2 * move) - pull)
+
+    def _solve(self, b):
+        if self._inverse is not None:
+            return dsymv(1.0, self._inverse, b, lower=True)
+        H = self.Q.copy(order="F")
+        H.flat[:: len(b) + 1] += self.penalty.l2 + RIDGE * H.diagonal().max()
+        self._factor, x, failed = dposv(H, b, lower=True, overwrite_a=True)
+        return None if failed else x
+
+    def _leave_out(self, gone):
+        """Shrink the inverse: that of a part of the matrix is a Schur complement in that of the whole."""
+        if self._inverse is None:
+            self._inverse, _ = dpotri(self._factor, lower=True, overwrite_c=True)
+        P = self._inverse
+        for j in gone:
+            column = np.concatenate([P[j, :j], P[j:, j]])
+            P = dsyr(-1.0 / column[j], column, a=P, lower=True, overwrite_a=True)
+            P[j, :j] = P[j:, j] = 0.0
+        self._inverse = P

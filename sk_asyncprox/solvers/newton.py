@@ -7,13 +7,16 @@ Where the signs of the coefficients stay as they are, the penalty is smooth and 
 has one linear system for its minimiser. Block steps find the support; the Newton step then joins what
 they have found one by one. Coordinates that would change their sign become zero.
 
-The iterative form is a generator that asks for the products it needs, ``(operation, vector)``, so that
+The iterative form is a generator that asks for the products it needs, ``(operation, *vectors)``, so that
 one worker can do them in place and several can share them.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+
+COST = {"mul": 1, "tmul": 1, "column_squares": 1, "curve": 2}
+"""Times an operation reads the stored entries."""
 
 RESIDUAL = 0.2
 LENGTHS = 0.4 ** np.arange(6)
@@ -40,8 +43,8 @@ def newton_step(w, pull, omega, penalty, centred, most_products, correlations=No
 
     Yields
     ------
-    (operation, vector)
-        Name of a product of :class:`~sk_asyncprox.design.Design` and its argument; the product of the
+    (operation, *vectors)
+        Name of a product of :class:`~sk_asyncprox.design.Design` and its arguments; the product of the
         support's columns is to be sent back.
 
     Returns
@@ -126,15 +129,16 @@ def _conjugate_gradient(target, diagonal, omega, l2, centred, most_products):
     x, v, residual = np.zeros_like(target), np.zeros_like(omega), target.copy()
     scaled = inverse * residual
     direction, size = scaled, residual @ scaled
-    goal, total = RESIDUAL**2 * size, omega.sum()
+    goal = RESIDUAL**2 * size
+    if centred:
+        sums, total = (yield "tmul", omega), omega.sum()
     for _ in range(most_products):
         if size <= goal:
             break
-        along = yield "mul", direction
-        weighted = omega * along
+        along, image = yield "curve", omega, direction
         if centred:
-            weighted -= (weighted.sum() / total) * omega
-        image = (yield "tmul", weighted) + l2 * direction
+            image = image - ((omega @ along) / total) * sums
+        image = image + l2 * direction
         bend = direction @ image
         if bend <= 1e-14 * (direction @ (diagonal * direction)):
             break
@@ -160,8 +164,8 @@ def in_place(generator, design):
     touched, answer = 0, None
     while True:
         try:
-            operation, vector = generator.send(answer)
+            operation, *vectors = generator.send(answer)
         except StopIteration as stop:
             return stop.value, touched
-        answer = getattr(design, operation)(vector)
-        touched += design.size
+        answer = getattr(design, operation)(*vectors)
+        touched += COST[operation] * design.size

@@ -19,18 +19,21 @@ from .blocks import ColumnPart, Read, describe
 from .covariance import GramMatrix
 from .newton import newton_step
 from .phases import Phase, PhasedSolver
-from .shares import work
+from .shares import join_rows, split_rows, work
 from .working_set import partition, wanted_columns
 
 LOWERED, LOWERED_FULL = 0.4, 0.3
 """Factor of the l1 part from round to round, for sparse and for full data."""
 
-CHEAP_GRAM = 50_000_000
+CHEAP_GRAM = 5_000_000
 """Products of a Gram matrix so cheap that all columns are taken at once, without working sets and
 continuation."""
 
 SMALL, SMALL_FULL = 5_000_000, 1_000_000
 """Stored entries of sparse and of full data below which one worker is faster than several."""
+
+TINY = 50_000
+"""Stored entries up to which a product costs no more than a call."""
 
 SMALL_SHARE = 1_000_000
 """Stored entries of a working set below which its columns stay together: handing over a share costs
@@ -81,6 +84,7 @@ class RoundsBCD(PhasedSolver):
         self._part = ColumnPart(problem, 1.0, True, None)
         self.parts = [self._part] * self.n_workers
         self._sizes = problem.design.column_sizes()
+        self._runs = problem.design.cut_rows(self.n_workers)
         self._everything = partition(np.arange(len(self._sizes)), self._sizes, self.n_workers)
 
         self.lower_bound, self._gap = -np.inf, np.inf
@@ -109,7 +113,8 @@ class RoundsBCD(PhasedSolver):
     def _certify(self):
         problem = self.problem
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
-        self.certifies_afresh = np.count_nonzero(self.w) * COPY_COST < len(self.w)
+        few = np.count_nonzero(self.w) * COPY_COST < len(self.w)
+        self.certifies_afresh = few or problem.design.size <= TINY
         start = self.w.copy(), self.b, None if self.certifies_afresh else self.z
         if self.n_workers == 1:
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
@@ -117,8 +122,8 @@ class RoundsBCD(PhasedSolver):
             [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
             pull = problem.weights * theta
             shares = self._everything
-            answers, _ = yield from self._product("all", 0, shares, "tmul", [pull] * len(shares))
-            correlations = np.concatenate(answers)
+            answers = yield Phase("product", len(shares), lambda i: (("all", 0, i), shares[i], pull))
+            correlations = np.concatenate([answer for answer, _ in answers])
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
         self.touched += problem.pass_size // 2
         self.z, self.b, self.gradient = z, b, gradient
@@ -180,11 +185,10 @@ class RoundsBCD(PhasedSolver):
             ("support", self._version, 0), support, self.w[support],
             self.point(self._damping), self._penalty, True, self._products, known,
         )  # fmt: skip
-        shares = self._cut(support)
-        if len(shares) == 1:
-            [direction] = yield Phase("newton", 1, lambda _: read)
+        if self._shared(support):
+            direction = yield from self._shared_newton(read)
         else:
-            direction = yield from self._shared_newton(read, shares)
+            [direction] = yield Phase("newton", 1, lambda _: read)
         step, _ = self._write(stamp, "newton", support, direction, RISE_OF_NEWTON)
         self._damp(step)
 
@@ -197,38 +201,35 @@ class RoundsBCD(PhasedSolver):
         else:
             self._damping = self._damping / 4.0 if self._damping > SLIGHT_DAMPING else 0.0
 
-    def _shared_newton(self, read, shares):
-        """A Newton step whose products the workers share."""
-        part, point = self._part, read.point
+    def _shared_newton(self, read):
+        """A Newton step whose products the workers share by rows: one meeting per product of the matrix
+        of the system, where shares of columns would take two."""
+        part, point, runs = self._part, read.point, self._runs
         omega, pull = part.omega(point), -self.problem.weights * point.gradient
-        cuts, touched = np.cumsum([len(share) for share in shares])[:-1], 0
+        touched, answer, family = 0, None, f"rows of {read.key[0]}"
         steps = newton_step(read.w, pull, omega, read.penalty, part.follows, read.effort, read.correlations)
-        answer = None
         while True:
             try:
-                operation, vector = steps.send(answer)
+                operation, *vectors = steps.send(answer)
             except StopIteration as stop:
                 move, v = stop.value
                 return describe(part, read, read.w + move, v, pull, omega, touched)
-            across = operation == "mul"
-            vectors = np.split(vector, cuts) if across else [vector] * len(shares)
-            answers, size = yield from self._product("support", self._version, shares, operation, vectors)
-            answer = np.sum(answers, axis=0) if across else np.concatenate(answers)
-            touched += size
 
-    def _product(self, family, version, shares, operation, vectors):
-        """A product with columns that the workers share: the answers, and the entries touched."""
-        results = yield Phase(
-            "product",
-            len(shares),
-            lambda i: ((family, version, i), shares[i], operation, vectors[i]),
-        )
-        return [result for result, _ in results], sum(size for _, size in results)
+            def share(i, operation=operation, vectors=vectors):
+                key = family, read.key[1], i
+                return key, read.index, runs[i], operation, split_rows(operation, vectors, runs[i])
+
+            results = yield Phase("rows_product", len(runs), share)
+            answer = join_rows(operation, [result for result, _ in results])
+            touched += sum(size for _, size in results)
+
+    def _shared(self, index):
+        """Whether work on the columns ``index`` is worth sharing."""
+        return self.n_workers > 1 and self._sizes[index].sum() >= SMALL_SHARE
 
     def _cut(self, index):
         """The columns ``index``, cut into the workers' shares where that pays."""
-        entries = int(self._sizes[index].sum())
-        return partition(index, self._sizes, self.n_workers if entries >= SMALL_SHARE else 1)
+        return partition(index, self._sizes, self.n_workers if self._shared(index) else 1)
 
     # -- the Gram matrix ---------------------------------------------------------------------------
 

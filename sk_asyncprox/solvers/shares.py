@@ -4,7 +4,7 @@ import numpy as np
 
 from .blocks import describe, direction
 from .gram import solve_on_gram
-from .newton import in_place, newton_step
+from .newton import COST, in_place, newton_step
 
 FEWEST_ROWS, ENTRIES_AT_ONCE = 256, 500_000
 """Rows of a Gram matrix are added in pieces that stay in the cache."""
@@ -81,10 +81,37 @@ def gram(part, task):
 
 
 def product(part, task):
-    """Work of the kind ``"product"``: a worker's share of a product with the support's columns."""
-    key, index, operation, vector = task.payload
+    """Work of the kind ``"product"``: a worker's share of the columns, and the product with it."""
+    key, index, vector = task.payload
     design = part.block(key, index).design
-    return getattr(design, operation)(vector), design.size
+    return design.tmul(vector), design.size
+
+
+def rows_product(part, task):
+    """Work of the kind ``"rows_product"``: a product with a worker's share of the support's rows."""
+    key, index, rows, operation, vectors = task.payload
+    design = part.block(key, index, rows).design
+    return getattr(design, operation)(*vectors), COST[operation] * design.size
+
+
+ACROSS_ROWS = {
+    "mul": ((False,), np.concatenate),
+    "tmul": ((True,), sum),
+    "column_squares": ((True,), sum),
+    "curve": ((True, False), lambda pairs: (np.concatenate(pairs[0]), sum(pairs[1]))),
+}
+"""Which arguments of a product have an entry per row, and how the answers of runs of rows are joined."""
+
+
+def split_rows(operation, vectors, rows):
+    """Arguments of the product with the run ``rows``."""
+    return [v[slice(*rows)] if per_row else v for v, per_row in zip(vectors, ACROSS_ROWS[operation][0], strict=True)]
+
+
+def join_rows(operation, answers):
+    """The product, from those with runs of rows."""
+    pairs = list(zip(*answers, strict=True)) if operation == "curve" else answers
+    return ACROSS_ROWS[operation][1](pairs)
 
 
 WORK = {
@@ -96,6 +123,7 @@ WORK = {
     "model": model,
     "gram": gram,
     "product": product,
+    "rows_product": rows_product,
 }
 
 

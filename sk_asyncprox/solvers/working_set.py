@@ -52,9 +52,17 @@ def choose_columns(penalty, w, certificate, active):
     chosen = np.union1d(support, candidates)
     if len(chosen) == 0:
         chosen = np.array([np.argmax(penalty.pull(certificate.correlations))])
-    if len(active) and np.isin(chosen, active, assume_unique=True).all():
+    if among(chosen, active)[0].all():
         return None
     return chosen
+
+
+def among(index, active):
+    """Mask of the columns ``index`` that are among the sorted ones ``active``, and their places there."""
+    if len(active) == 0:
+        return np.zeros(len(index), bool), np.zeros(len(index), int)
+    at = np.minimum(np.searchsorted(active, index), len(active) - 1)
+    return active[at] == index, at
 
 
 def wanted_columns(penalty, w, correlations, active, n_samples):
@@ -83,7 +91,7 @@ def wanted_columns(penalty, w, correlations, active, n_samples):
     score[support] = np.inf
     chosen = np.sort(np.argpartition(-score, k - 1)[:k]) if k < len(w) else np.arange(len(w))
     kept = len(chosen) <= len(active) <= KEPT * len(chosen)
-    return active if kept and np.isin(chosen, active, assume_unique=True).all() else chosen
+    return active if kept and among(chosen, active)[0].all() else chosen
 
 
 class Gate:
