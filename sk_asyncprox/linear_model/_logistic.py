@@ -4,9 +4,9 @@ import time
 from numbers import Real
 
 import numpy as np
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.utils import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from .._compat import (
@@ -17,7 +17,7 @@ from .._compat import (
     _check_sample_weight,
     _fit_context,
 )
-from ..losses import LogisticLoss
+from ..losses import LogisticLoss, MultinomialLoss
 from ..penalties import ElasticNetPenalty
 from ._base import FORMATS, AsyncLinearModel
 from ._docs import documented
@@ -145,19 +145,17 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         weights = self._weights(sample_weight, X, y, classes, codes)
         strength = 1.0 / (self.C * (X.shape[0] if weights is None else max(weights.sum(), TINY)))
         penalty = ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength)
-        signs = np.where(codes == 1, 1.0, -1.0)
-        w, intercept, n_iter = self._solve(X, signs, LogisticLoss(), penalty, weights, begin)
+        loss, targets = LogisticLoss(), 2.0 * codes - 1.0
+        if len(classes) > 2:
+            loss, targets = MultinomialLoss(len(classes)), codes
+        w, intercept, n_iter = self._solve(X, targets, loss, penalty, weights, begin)
         self.classes_ = classes
-        self.coef_ = w.astype(X.dtype, copy=False).reshape(1, -1)
-        self.intercept_ = np.array([intercept], dtype=X.dtype)
+        self.coef_ = w.astype(X.dtype, copy=False).reshape(-1, X.shape[1])
+        self.intercept_ = np.array(intercept, dtype=X.dtype).reshape(-1)
         self.n_iter_ = np.array([n_iter], dtype=np.int32)
         return self
 
     def _weights(self, sample_weight, X, y, classes, codes):
-        if len(classes) > 2:
-            raise ValueError(
-                f"Only binary classification is supported. The type of the target is {type_of_target(y)}."
-            )
         if len(classes) < 2:
             raise ValueError(
                 "LogisticRegression needs samples of 2 classes in the data, but the data contains "
@@ -189,7 +187,7 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
             Columns in the order of `classes_`.
         """
         z = self.decision_function(X)
-        return np.column_stack([expit(-z), expit(z)])
+        return softmax(z, axis=1) if z.ndim == 2 else np.column_stack([expit(-z), expit(z)])
 
     def predict_log_proba(self, X):
         """Logarithms of the probabilities, accurate for any margin.
@@ -205,9 +203,4 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
             Columns in the order of `classes_`.
         """
         z = self.decision_function(X)
-        return np.column_stack([log_expit(-z), log_expit(z)])
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
+        return log_softmax(z, axis=1) if z.ndim == 2 else np.column_stack([log_expit(-z), log_expit(z)])

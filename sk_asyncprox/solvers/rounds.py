@@ -200,16 +200,16 @@ class RoundsBCD(PhasedSolver):
     def _shared_newton(self, read, shares):
         """A Newton step whose products the workers share."""
         part, point = self._part, read.point
-        omega, pull = part.omega(point), -self.problem.weights * point.gradient
+        model, pull = part.model(point), -self.problem.weights * point.gradient
         cuts, touched = np.cumsum([len(share) for share in shares])[:-1], 0
-        steps = newton_step(read.w, pull, omega, read.penalty, part.follows, read.effort, read.correlations)
+        steps = newton_step(read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations)
         answer = None
         while True:
             try:
                 operation, vector = steps.send(answer)
             except StopIteration as stop:
                 move, v = stop.value
-                return describe(part, read, read.w + move, v, pull, omega, touched)
+                return describe(part, read, read.w + move, v, pull, model, touched)
             across = operation == "mul"
             vectors = np.split(vector, cuts) if across else [vector] * len(shares)
             answers, size = yield from self._product("support", self._version, shares, operation, vectors)
@@ -240,9 +240,9 @@ class RoundsBCD(PhasedSolver):
     def _solve_on_gram(self, certificate):
         stamp, index = self._tracker.stamp(), self._active
         gram, key = self._gram, ("blocks", self._generation, 0)
-        yield from gram.renew(key, index, self._part.omega(self.point()))
+        yield from gram.renew(key, index, self._part.model(self.point()))
         self.touched, gram.touched = self.touched + gram.touched, 0
         read = Read(key, index, self.w[index], self.point(), self._penalty, True)
-        payload = read, gram.Q, gram.omega, certificate.correlations[index]
+        payload = read, gram.Q, gram.model, certificate.correlations[index]
         [direction] = yield Phase("model", 1, lambda _: payload)
         self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
