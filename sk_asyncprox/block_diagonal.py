@@ -101,9 +101,8 @@ class Copies(BlockDiagonal):
     """
 
     def __init__(self, design, n_outputs):
-        everything = np.arange(design.shape[1])
-        # Further views share the entries; each keeps column scales of its own.
-        super().__init__([design] + [design.columns(everything) for _ in range(n_outputs - 1)])
+        # They share the entries; each keeps column scales of its own.
+        super().__init__([design] + [type(design)(design.X, design.centre) for _ in range(n_outputs - 1)])
         self.design, self._squares = design, None
 
     def mul(self, w):

@@ -112,8 +112,18 @@ class Problem:
         return w.reshape(-1, len(self.offset)) @ self.offset
 
     def intercept(self, w, b):
-        """Intercept for the data as they were given."""
-        return b - self._offsets(w) if self.fit_intercept else b
+        """Intercept for the data as they were given; several have mean zero, which changes no loss."""
+        if not self.fit_intercept:
+            return b
+        b = b - self._offsets(w)
+        return b - b.mean() if self.loss.n_outputs > 1 else b
+
+    def canonical(self, w):
+        """Coefficients with the same losses, of least norm over the outputs where nothing is penalised."""
+        if self.loss.n_outputs == 1 or not self.penalty.is_zero:
+            return w
+        W = w.reshape(self.loss.n_outputs, -1)
+        return (W - W.mean(axis=0)).ravel()
 
     def spread(self, b):
         """A change of the intercept, as a change of the margins."""

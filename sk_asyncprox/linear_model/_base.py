@@ -62,7 +62,7 @@ class AsyncLinearModel(BaseEstimator):
             }
         )
         solution = solve(problem, options, self._start(problem))
-        w, b = solution.certificate.w, solution.certificate.b
+        w, b = problem.canonical(solution.certificate.w), solution.certificate.b
         if solution.message:
             warnings.warn(solution.message, ConvergenceWarning, stacklevel=3)
         self.dual_gap_, self.objective_ = solution.gap, solution.certificate.objective

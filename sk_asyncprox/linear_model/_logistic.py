@@ -27,11 +27,15 @@ TINY = np.finfo(float).tiny
 
 @documented
 class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearModel):
-    """Binary logistic regression with l1 and l2 penalty, trained asynchronously.
+    """Logistic regression with l1 and l2 penalty, trained asynchronously.
 
     Minimises, with ``S`` the sum of the sample weights and ``y_i`` in {-1, +1},
     ``sum_i s_i log(1 + exp(-y_i (x_i.w + b))) / S
     + (l1_ratio |w|_1 + (1 - l1_ratio) |w|_2^2 / 2) / (C S)``.
+
+    With three and more classes the model is multinomial: each class ``k`` has coefficients ``w_k`` and
+    an intercept ``b_k``, the loss of a sample is ``log(sum_k exp(x_i.w_k + b_k)) - x_i.w_y - b_y``, and
+    all coefficients are penalised.
 
     Parameters
     ----------
@@ -40,7 +44,7 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
     l1_ratio : float, default=0.0
         Share of the l1 part, in [0, 1].
     tol : float, default=1e-4
-        The fit ends when the duality gap is at most ``tol * log(2)``; without penalty, when the largest
+        The fit ends when the duality gap is at most ``tol * log(K)``, with K classes; without penalty, when the largest
         entry of the gradient is at most `tol`.
     class_weight : dict or "balanced", default=None
         Weights of the classes; "balanced" is inversely proportional to their frequencies.
@@ -51,12 +55,12 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
 
     Attributes
     ----------
-    classes_ : ndarray of shape (2,)
+    classes_ : ndarray of shape (n_classes,)
         Class labels.
-    coef_ : ndarray of shape (1, n_features)
-        Coefficients, in the dtype of `X` (float32 or float64).
-    intercept_ : ndarray of shape (1,)
-        Intercept.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients, in the dtype of `X` (float32 or float64): one row for two classes, else one per class.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercept; those of three and more classes have mean zero.
     n_iter_ : ndarray of shape (1,)
         Passes over the data, rounded up.
     {fitted}
@@ -130,7 +134,7 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
             Data.
         y : array-like of shape (n_samples,)
-            Labels, of two classes.
+            Labels, of two or more classes.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights, non-negative and not all zero.
 
@@ -174,7 +178,7 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         return weights
 
     def predict_proba(self, X):
-        """Probabilities of the two classes.
+        """Probabilities of the classes.
 
         Parameters
         ----------
@@ -183,7 +187,7 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
         z = self.decision_function(X)
@@ -199,7 +203,7 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
         z = self.decision_function(X)
