@@ -44,8 +44,8 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
     l1_ratio : float, default=0.0
         Share of the l1 part, in [0, 1].
     tol : float, default=1e-4
-        The fit ends when the duality gap is at most ``tol * log(K)``, with K classes; without penalty, when the largest
-        entry of the gradient is at most `tol`.
+        The fit ends when the duality gap is at most ``tol * log(K)``, with K classes; without penalty,
+        when the largest entry of the gradient is at most `tol`.
     class_weight : dict or "balanced", default=None
         Weights of the classes; "balanced" is inversely proportional to their frequencies.
     verbose : int, default=0
