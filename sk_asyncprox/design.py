@@ -66,11 +66,6 @@ class Design:
             out -= u.sum() * self.centre
         return out
 
-    def curve(self, weights, w):
-        """Products ``v = X w`` and ``X' (weights * v)``, with the centred ``X``."""
-        v = self.mul(w)
-        return v, self.tmul(weights * v)
-
     def column_squares(self, weights):
         """Sums ``sum_i weights_i X_ij^2`` of the stored entries (not centred, when sparse), for scaling:
         those of the last call, in proportion, while the weights' distribution is near."""

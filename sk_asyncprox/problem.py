@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .block_diagonal import Copies
 from .design import design_of
 
 
@@ -17,7 +18,8 @@ class Certificate(NamedTuple):
 
     w: np.ndarray
     b: float
-    """The iterate; ``b`` is the best intercept for ``w``, of the centred design."""
+    """The iterate; ``b`` is the best intercept for ``w``, of the centred design: one per output where
+    there are several."""
 
     objective: float
     dual: float
@@ -35,6 +37,9 @@ class Certificate(NamedTuple):
 class Problem:
     """Data, loss and penalty.
 
+    Where the loss has K outputs per sample, coefficients (K p), margins and gradients (K n) hold the
+    outputs one after the other, and ``b`` is a vector of K.
+
     Parameters
     ----------
     X : {ndarray, sparse matrix or array} of shape (n, p)
@@ -51,8 +56,14 @@ class Problem:
 
     Attributes
     ----------
-    weights : ndarray of shape (n,)
+    sample_weights : ndarray of shape (n,)
         Sample weights, scaled to sum to one.
+    weights : ndarray of shape (K n,)
+        The same for every margin.
+    design : Design, or BlockDiagonal for several outputs
+        What maps coefficients to margins.
+    features : Design
+        The data, of one output.
     offset : ndarray of shape (p,)
         Column means taken out of the design.
     """
@@ -60,13 +71,17 @@ class Problem:
     def __init__(self, X, y, loss, penalty, sample_weight=None, fit_intercept=True, rows=False):
         self.loss, self.penalty, self.fit_intercept = loss, penalty, fit_intercept
         weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, np.float64)
-        self.y = np.asarray(y, dtype=np.float64)
+        self.y = np.asarray(y, dtype=loss.target_type)
         used = weights > 0
         if not used.all():
             X, self.y, weights = X[used], self.y[used], weights[used]
-        self.weights = weights / weights.sum()
+        self.sample_weights = self.weights = weights / weights.sum()
         self.uniform = bool(np.all(weights == weights[0]))
-        self.design, self.offset = design_of(X, self.weights, rows=rows, centred=fit_intercept)
+        self.features, self.offset = design_of(X, self.weights, rows=rows, centred=fit_intercept)
+        self.design = self.features
+        if loss.n_outputs > 1:
+            self.design = Copies(self.features, loss.n_outputs)
+            self.weights = np.tile(self.weights, loss.n_outputs)
 
     @property
     def pass_size(self):
@@ -81,21 +96,48 @@ class Problem:
     def start(self, coef=None, intercept=0.0):
         """Coefficients and intercept to begin with, in the centred design."""
         if coef is not None:
-            w = np.array(coef, dtype=np.float64)
+            w = np.array(coef, dtype=np.float64).ravel()
             if not self.penalty.is_zero:
                 # No step would ever touch the coefficient of an empty column.
                 w[self.design.empty_columns()] = 0.0
-            return w, float(intercept + self.offset @ w) if self.fit_intercept else 0.0
+            return w, intercept + self._offsets(w) if self.fit_intercept else 0.0 * self._offsets(w)
         w = np.zeros(self.design.shape[1])
-        return w, self.loss.best_intercept(self.y, self.weights) if self.fit_intercept else 0.0
+        b = self.loss.best_intercept(self.y, self.weights)
+        return w, b if self.fit_intercept else 0.0 * b
+
+    def _offsets(self, w):
+        """What the column means add to the intercept."""
+        if self.loss.n_outputs == 1:
+            return float(self.offset @ w)
+        return w.reshape(-1, len(self.offset)) @ self.offset
 
     def intercept(self, w, b):
-        """Intercept for the data as they were given."""
-        return b - float(self.offset @ w) if self.fit_intercept else 0.0
+        """Intercept for the data as they were given; several have mean zero, which changes no loss."""
+        if not self.fit_intercept:
+            return b
+        b = b - self._offsets(w)
+        return b - b.mean() if self.loss.n_outputs > 1 else b
+
+    def canonical(self, w):
+        """Coefficients with the same losses, of least norm over the outputs where nothing is penalised."""
+        if self.loss.n_outputs == 1 or not self.penalty.is_zero:
+            return w
+        W = w.reshape(self.loss.n_outputs, -1)
+        return (W - W.mean(axis=0)).ravel()
+
+    def spread(self, b):
+        """A change of the intercept, as a change of the margins."""
+        return b if self.loss.n_outputs == 1 else np.repeat(b, len(self.y))
+
+    def intercept_slope(self, gradient):
+        """Slope in the intercept where the loss has the given gradient."""
+        if self.loss.n_outputs == 1:
+            return self.weights @ gradient
+        return gradient.reshape(-1, len(self.y)) @ self.sample_weights
 
     def objective(self, w, b, z=None):
         """Value at ``(w, b)``."""
-        z = self.design.mul(w) + b if z is None else z
+        z = self.design.mul(w) + self.spread(b) if z is None else z
         return float(self.weights @ self.loss.value(self.y, z)) + float(self.penalty.value(w))
 
     def settle(self, z, b, max_steps=20):
@@ -104,18 +146,21 @@ class Problem:
             return z, b
         for _ in range(max_steps):
             move = self.intercept_move(self.loss.gradient(self.y, z))
-            z, b = z + move, b + move
-            if abs(move) <= 1e-14 * max(1.0, abs(b)):
+            z, b = z + self.spread(move), b + move
+            if np.abs(move).max() <= 1e-14 * max(1.0, np.abs(b).max()):
                 break
         return z, b
 
     def intercept_move(self, gradient):
         """Newton step of the intercept where the loss has the given gradient.
 
-        Where the loss is nearly linear the step is at most 1: the logistic curvature changes at most
-        by the factor e over that length, so such steps converge from anywhere.
+        Where the loss is nearly linear the step is at most 1 (for several outputs, the range of their
+        steps is): the logistic curvature changes at most by the factor e over that length, so such steps
+        converge from anywhere.
         """
-        slope = self.weights @ gradient
+        slope = self.intercept_slope(gradient)
+        if self.loss.n_outputs > 1:
+            return self.loss.intercept_move(self.y, gradient, slope, self.sample_weights)
         curvature = self.weights @ self.loss.second_derivative(gradient)
         floor = 0.0 if self.loss.quadratic else abs(slope)
         return -slope / max(curvature, floor, np.finfo(float).tiny)
@@ -145,7 +190,7 @@ class Problem:
     def dual_point(self, w, b, z=None):
         """First part of a certificate: margins and intercept settled, the loss gradient there and the
         unscaled dual point."""
-        z = self.design.mul(w) + b if z is None else z
+        z = self.design.mul(w) + self.spread(b) if z is None else z
         z, b = self.settle(z, b)
         gradient = self.loss.gradient(self.y, z)
         theta = -gradient

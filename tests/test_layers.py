@@ -18,6 +18,7 @@ RANKS = {
     "delays": 0,
     "history": 0,
     "design": 0,
+    "block_diagonal": 0,
     "theory": 0,
     "_compat": 0,
     "problem": 1,

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import ElasticNet
 
 from sk_asyncprox.design import Design, design_of
+from sk_asyncprox.losses.curvature import DiagonalCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.solvers.gram import gap_on_gram, newton_on_gram, solve_on_gram
 from sk_asyncprox.solvers.newton import along_ray, in_place, newton_step
@@ -106,7 +107,9 @@ def test_without_kinks_the_step_solves_the_newton_system(sparse, centred, monkey
     pull = pull - pull.mean() if centred else pull
     penalty = ElasticNetPenalty(1e-4, 0.3)
     design = Design(sp.csc_matrix(X) if sparse else X)
-    (move, v), touched = in_place(newton_step(w, pull, omega, penalty, centred, 100), design)
+    (move, v), touched = in_place(
+        newton_step(w, pull, DiagonalCurvature(omega), penalty, centred, 100), design
+    )
     Xc = X - np.average(X, axis=0, weights=omega) if centred else X
     H = Xc.T @ (omega[:, None] * Xc) + 0.3 * np.eye(7)
     assert_allclose(move, np.linalg.solve(H, X.T @ pull - 1e-4 - 0.3 * w), rtol=1e-8)
@@ -125,7 +128,7 @@ def test_a_newton_step_lowers_the_model(seed, positive, centred, l1):
     w = rng.standard_normal(k) * 10.0 ** rng.uniform(-8, 1, k)
     w = np.abs(w) if positive else w
     penalty = ElasticNetPenalty(l1, 0.01, positive)
-    (move, v), _ = in_place(newton_step(w, pull, omega, penalty, centred, 40), Design(X))
+    (move, v), _ = in_place(newton_step(w, pull, DiagonalCurvature(omega), penalty, centred, 40), Design(X))
     change, ridge = penalty.difference(w, w + move)
     v = v - np.average(v, weights=omega) if centred else v
     assert change - pull @ v + 0.5 * (ridge + omega @ v**2) <= 1e-12

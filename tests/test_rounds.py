@@ -17,6 +17,7 @@ from test_solvers import Processes, drive, make_problem
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace
+from sk_asyncprox.losses.curvature import DiagonalCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.solvers import RoundsBCD
 from sk_asyncprox.solvers.blocks import ColumnPart
@@ -234,7 +235,7 @@ def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes):
         index = np.arange(size) * 30 // 25
         if omega_changes:
             omega = problem.weights * rng.uniform(0.1, 0.25, 90)
-        phases = matrix.renew(("blocks", size, 0), index, omega)
+        phases = matrix.renew(("blocks", size, 0), index, DiagonalCurvature(omega))
         answer = None
         while True:
             try:

@@ -62,7 +62,7 @@ class AsyncLinearModel(BaseEstimator):
             }
         )
         solution = solve(problem, options, self._start(problem))
-        w, b = solution.certificate.w, solution.certificate.b
+        w, b = problem.canonical(solution.certificate.w), solution.certificate.b
         if solution.message:
             warnings.warn(solution.message, ConvergenceWarning, stacklevel=3)
         self.dual_gap_, self.objective_ = solution.gap, solution.certificate.objective
@@ -81,7 +81,7 @@ class AsyncLinearModel(BaseEstimator):
         if coef is None or np.size(coef) != problem.design.shape[1]:
             return None
         coef = np.maximum(coef, 0.0) if problem.penalty.positive else coef
-        intercept = float(np.ravel(self.intercept_)[0])
+        intercept = self.intercept_ if problem.loss.n_outputs > 1 else float(np.ravel(self.intercept_)[0])
         return Snapshot(*problem.start(np.ravel(coef), intercept))
 
     def __sklearn_tags__(self):

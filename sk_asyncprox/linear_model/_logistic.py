@@ -4,9 +4,9 @@ import time
 from numbers import Real
 
 import numpy as np
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.utils import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from .._compat import (
@@ -17,7 +17,7 @@ from .._compat import (
     _check_sample_weight,
     _fit_context,
 )
-from ..losses import LogisticLoss
+from ..losses import LogisticLoss, MultinomialLoss
 from ..penalties import ElasticNetPenalty
 from ._base import FORMATS, AsyncLinearModel
 from ._docs import documented
@@ -27,11 +27,15 @@ TINY = np.finfo(float).tiny
 
 @documented
 class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearModel):
-    """Binary logistic regression with l1 and l2 penalty, trained asynchronously.
+    """Logistic regression with l1 and l2 penalty, trained asynchronously.
 
     Minimises, with ``S`` the sum of the sample weights and ``y_i`` in {-1, +1},
     ``sum_i s_i log(1 + exp(-y_i (x_i.w + b))) / S
     + (l1_ratio |w|_1 + (1 - l1_ratio) |w|_2^2 / 2) / (C S)``.
+
+    With three and more classes the model is multinomial: each class ``k`` has coefficients ``w_k`` and
+    an intercept ``b_k``, the loss of a sample is ``log(sum_k exp(x_i.w_k + b_k)) - x_i.w_y - b_y``, and
+    all coefficients are penalised.
 
     Parameters
     ----------
@@ -40,8 +44,8 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
     l1_ratio : float, default=0.0
         Share of the l1 part, in [0, 1].
     tol : float, default=1e-4
-        The fit ends when the duality gap is at most ``tol * log(2)``; without penalty, when the largest
-        entry of the gradient is at most `tol`.
+        The fit ends when the duality gap is at most ``tol * log(K)``, with K classes; without penalty,
+        when the largest entry of the gradient is at most `tol`.
     class_weight : dict or "balanced", default=None
         Weights of the classes; "balanced" is inversely proportional to their frequencies.
     verbose : int, default=0
@@ -51,12 +55,12 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
 
     Attributes
     ----------
-    classes_ : ndarray of shape (2,)
+    classes_ : ndarray of shape (n_classes,)
         Class labels.
-    coef_ : ndarray of shape (1, n_features)
-        Coefficients, in the dtype of `X` (float32 or float64).
-    intercept_ : ndarray of shape (1,)
-        Intercept.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients, in the dtype of `X` (float32 or float64): one row for two classes, else one per class.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercept; those of three and more classes have mean zero.
     n_iter_ : ndarray of shape (1,)
         Passes over the data, rounded up.
     {fitted}
@@ -130,7 +134,7 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
             Data.
         y : array-like of shape (n_samples,)
-            Labels, of two classes.
+            Labels, of two or more classes.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights, non-negative and not all zero.
 
@@ -145,19 +149,17 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         weights = self._weights(sample_weight, X, y, classes, codes)
         strength = 1.0 / (self.C * (X.shape[0] if weights is None else max(weights.sum(), TINY)))
         penalty = ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength)
-        signs = np.where(codes == 1, 1.0, -1.0)
-        w, intercept, n_iter = self._solve(X, signs, LogisticLoss(), penalty, weights, begin)
+        loss, targets = LogisticLoss(), 2.0 * codes - 1.0
+        if len(classes) > 2:
+            loss, targets = MultinomialLoss(len(classes)), codes
+        w, intercept, n_iter = self._solve(X, targets, loss, penalty, weights, begin)
         self.classes_ = classes
-        self.coef_ = w.astype(X.dtype, copy=False).reshape(1, -1)
-        self.intercept_ = np.array([intercept], dtype=X.dtype)
+        self.coef_ = w.astype(X.dtype, copy=False).reshape(-1, X.shape[1])
+        self.intercept_ = np.array(intercept, dtype=X.dtype).reshape(-1)
         self.n_iter_ = np.array([n_iter], dtype=np.int32)
         return self
 
     def _weights(self, sample_weight, X, y, classes, codes):
-        if len(classes) > 2:
-            raise ValueError(
-                f"Only binary classification is supported. The type of the target is {type_of_target(y)}."
-            )
         if len(classes) < 2:
             raise ValueError(
                 "LogisticRegression needs samples of 2 classes in the data, but the data contains "
@@ -176,7 +178,7 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         return weights
 
     def predict_proba(self, X):
-        """Probabilities of the two classes.
+        """Probabilities of the classes.
 
         Parameters
         ----------
@@ -185,11 +187,11 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
         z = self.decision_function(X)
-        return np.column_stack([expit(-z), expit(z)])
+        return softmax(z, axis=1) if z.ndim == 2 else np.column_stack([expit(-z), expit(z)])
 
     def predict_log_proba(self, X):
         """Logarithms of the probabilities, accurate for any margin.
@@ -201,13 +203,8 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
         z = self.decision_function(X)
-        return np.column_stack([log_expit(-z), log_expit(z)])
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
+        return log_softmax(z, axis=1) if z.ndim == 2 else np.column_stack([log_expit(-z), log_expit(z)])

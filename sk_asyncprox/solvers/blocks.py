@@ -18,6 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._compat import block_cd
+from ..block_diagonal import BlockDiagonal
+from ..losses.curvature import DiagonalCurvature
 from ..penalties import ElasticNetPenalty
 from .base import certify
 from .line import Direction, clipped_ratio
@@ -28,7 +30,6 @@ CROWDED = 2.0
 """Columns per row beyond which a dense block is swept once on its columns: it could fit the target alone,
 and would undo what the other blocks have done."""
 
-CURVATURE_FLOOR = 1e-9
 REBUILD_ABOVE = 0.1
 """Relative change of the curvature weights beyond which a block's Gram matrix is computed anew."""
 
@@ -68,13 +69,11 @@ class Read(NamedTuple):
     """Minus the gradient of the smooth part there, shape (k,), where it is known."""
 
 
-class Block:
-    """Columns of one block, or a run of their rows, and for dense ones their Gram matrix."""
+class Piece:
+    """Columns of one block that belong to one output, and for dense ones their Gram matrix."""
 
-    def __init__(self, design, index, rows=None):
-        part = design.columns(index)
-        part = part if rows is None else part.rows(*rows)
-        self.design = part.filled() if part.is_full() else part
+    def __init__(self, design, columns=slice(None), rows=slice(None)):
+        self.design, self.columns, self.rows = design, columns, rows
         self._gram = self._omega = None
 
     def gram(self, omega, centred):
@@ -89,6 +88,25 @@ class Block:
                 Q -= np.outer(sums, sums / omega.sum())
             self._gram, self._omega, touched = Q, omega, self.design.size
         return self._gram, touched
+
+
+class Block:
+    """Columns of one block, or a run of their rows, cut into pieces where there are several outputs: in a
+    diagonal metric these are problems of their own."""
+
+    def __init__(self, design, index, rows=None):
+        part = design.columns(index)
+        part = part if rows is None else part.rows(*rows)
+        self.design = part.filled() if part.is_full() else part
+        self.pieces = [Piece(self.design)]
+        if isinstance(part, BlockDiagonal):
+            n = self.design.shape[0] // len(self.design.pieces)
+            ends = np.cumsum([piece.shape[1] for piece in self.design.pieces])
+            self.pieces = [
+                Piece(piece, slice(end - piece.shape[1], end), slice(k * n, (k + 1) * n))
+                for k, (piece, end) in enumerate(zip(self.design.pieces, ends, strict=True))
+                if piece.shape[1]
+            ]
 
 
 class ColumnPart:
@@ -109,7 +127,7 @@ class ColumnPart:
         self.problem, self.h, self.lipschitz = problem, h, lipschitz
         self.local = local and not problem.loss.quadratic
         self.follows = self.local and problem.fit_intercept
-        self._bound = problem.weights * problem.loss.curvature
+        self._bound = DiagonalCurvature(problem.weights * problem.loss.curvature)
         self._blocks = {}
 
     def __getstate__(self):
@@ -126,21 +144,22 @@ class ColumnPart:
         return block
 
     def dense(self, key, index):
-        """Dense array and the positions in it of the columns ``index``."""
-        design = self.problem.design
-        if not design.is_sparse:
-            return design.X, index
-        return self.block(key, index).design.X, np.arange(len(index))
+        """For every output: a dense array, and the positions in it of those of the columns ``index``."""
+        problem = self.problem
+        if self.problem.loss.n_outputs == 1:
+            if not problem.design.is_sparse:
+                return [(problem.design.X, index)]
+            return [(self.block(key, index).design.X, np.arange(len(index)))]
+        if not problem.design.is_sparse:
+            return [(problem.features.X, at) for at in problem.design.places(index)]
+        return [(piece.X, np.arange(piece.shape[1])) for piece in self.block(key, index).design.pieces]
 
-    def omega(self, point):
-        """Weights of the metric."""
-        loss, weights = self.problem.loss, self.problem.weights
+    def model(self, point):
+        """Second-order model of the loss; its diagonal is the metric of block steps."""
         if not self.local:
             return self._bound
-        curvature = loss.second_derivative(point.gradient)
-        if point.damping:
-            curvature += point.damping * (loss.majorant(point.z) - curvature)
-        return weights * np.maximum(curvature, CURVATURE_FLOOR)
+        problem = self.problem
+        return problem.loss.model(problem.y, point.z, point.gradient, problem.weights, point.damping)
 
 
 def correlations(part, task):
@@ -154,41 +173,50 @@ def direction(part, task):
     """Work of the kind ``"direction"``: the block's full step from the point that was read."""
     read = task.payload
     penalty, w, block = read.penalty, read.w, part.block(read.key, read.index)
-    omega = part.omega(read.point)
+    model = part.model(read.point)
     pull = -part.problem.weights * read.point.gradient
     if part.lipschitz is not None:
         c = block.design.tmul(pull)
         new, touched = penalty.prox(w + c / part.lipschitz, 1.0 / part.lipschitz), block.design.size
-    elif block.design.is_sparse or (
-        len(w) > CROWDED * block.design.shape[0] and (read.effort or not read.alone)
-    ):
-        new, touched = _solve_on_columns(part, block, read, omega)
     else:
-        new, touched = _solve_on_gram(part, block, read, pull, omega)
+        new, touched = np.empty_like(w), 0
+        for piece in block.pieces:
+            new[piece.columns], cost = _solve(part, piece, read, pull, model.diagonal[piece.rows])
+            touched += cost
     v = block.design.mul(new - w)
-    return describe(part, read, new, v, pull, omega, touched + block.design.size)
+    return describe(part, read, new, v, pull, model, touched + block.design.size)
 
 
-def describe(part, read, new, v, pull, omega, touched):
+def _solve(part, piece, read, pull, omega):
+    """New coefficients of a piece, in the weights ``omega`` of its margins, and the entries touched."""
+    design, w = piece.design, read.w[piece.columns]
+    if design.is_sparse or (len(w) > CROWDED * design.shape[0] and (read.effort or not read.alone)):
+        return _solve_on_columns(part, piece, read, w, pull[piece.rows], omega)
+    return _solve_on_gram(part, piece, read, w, pull[piece.rows], omega)
+
+
+def describe(part, read, new, v, pull, model, touched):
     """The full step to ``new``, which changes the margins by ``v``, with what the write needs to know."""
-    shift = -(omega @ v) / omega.sum() if part.follows else 0.0
-    v = v + shift if shift else v
+    shift = 0.0
+    if part.follows:
+        shift = model.shift(v)
+        v = v + part.problem.spread(shift)
     change, ridge = read.penalty.difference(read.w, new)
     slope = pull @ v - change
-    size, sure = omega @ (v * v), part.h * (slope - 0.5 * ridge)
+    size, sure = v @ model.times(v), part.h * (slope - 0.5 * ridge)
     damping = 1.0 if sure >= size else clipped_ratio(sure, size)
     return Direction(new, new - read.w, v, shift, change, ridge, slope, damping, touched)
 
 
-def _solve_on_columns(part, block, read, omega):
-    penalty, w, h = read.penalty, read.w, part.h
-    X, sparse = block.design.X, block.design.is_sparse
+def _solve_on_columns(part, piece, read, w, pull, omega):
+    penalty, h = read.penalty, part.h
+    X, sparse = piece.design.X, piece.design.is_sparse
     sweeps = read.effort or (SWEEPS_ON_COLUMNS if sparse else 1)
     constant = not part.local and part.problem.uniform
     unit = omega[0] if constant else 1.0
     # Columns are centred only in the penalised direction's image: the plain columns give a metric
     # that lies above the centred one, by at most the fill of the block.
-    target = X @ w - h * read.point.gradient * (part.problem.weights / omega)
+    target = X @ w + h * pull / omega
     if not (sparse or constant):
         root = np.sqrt(omega)
         X, target = np.asfortranarray(X * root[:, None]), target * root
@@ -202,15 +230,15 @@ def _solve_on_columns(part, block, read, omega):
         weights=omega if sparse and not constant else None,
         positive=penalty.positive,
     )
-    return new, (2 * sweeps + 1) * block.design.size
+    return new, (2 * sweeps + 1) * piece.design.size
 
 
-def _solve_on_gram(part, block, read, pull, omega):
-    penalty, w, h = read.penalty, read.w, part.h
-    Q, touched = block.gram(omega, part.follows)
-    q = Q @ w + h * block.design.tmul(pull)
+def _solve_on_gram(part, piece, read, w, pull, omega):
+    penalty, h = read.penalty, part.h
+    Q, touched = piece.gram(omega, part.follows)
+    q = Q @ w + h * piece.design.tmul(pull)
     new = block_cd(w, h * penalty.l1, h * penalty.l2, SWEEPS_ON_GRAM, Q=Q, q=q, positive=penalty.positive)
-    return new, touched + block.design.size + SWEEPS_ON_GRAM * Q.size
+    return new, touched + piece.design.size + SWEEPS_ON_GRAM * Q.size
 
 
 WORK = {"certificate": certify, "gradient": correlations, "direction": direction}

@@ -11,7 +11,7 @@ any metric, so near ones will do."""
 
 
 class GramMatrix:
-    """``X' diag(omega) X`` of the columns ``index``, centred in ``omega`` where an intercept follows.
+    """``X' M X`` of the columns ``index`` in a model ``M``, centred where an intercept follows.
 
     Parameters
     ----------
@@ -23,21 +23,21 @@ class GramMatrix:
     ----------
     Q : ndarray of shape (k, k)
     index : ndarray of int
-    omega : ndarray of shape (n,)
-        Weights it was computed in.
+    model : DiagonalCurvature or SoftmaxCurvature
+        What it was computed in.
     touched : int
         Stored entries touched so far.
     """
 
     def __init__(self, part, n_shares):
         self._part, self._n_shares = part, n_shares
-        self.Q, self.index, self.omega, self.touched = None, np.empty(0, int), None, 0
+        self.Q, self.index, self.model, self.touched = None, np.empty(0, int), None, 0
 
-    def renew(self, key, index, omega):
+    def renew(self, key, index, model):
         """Make it that of the columns ``index``; a generator of phases."""
-        if self.omega is omega and np.array_equal(index, self.index):
+        if self.model is model and np.array_equal(index, self.index):
             return
-        near = self.omega is not None and np.abs(omega - self.omega).sum() <= REBUILD_ABOVE * omega.sum()
+        near = self.model is not None and model.is_near(self.model, REBUILD_ABOVE)
         known, at = among(index, self.index if near else self.index[:0])
         at = at[known]
         if known.all():
@@ -46,25 +46,25 @@ class GramMatrix:
         # Rows of the new columns only, unless they are most.
         fresh = None if 2 * known.sum() < len(index) else np.flatnonzero(~known)
         if fresh is not None:
-            omega = self.omega
-        rows = yield from self._rows(key, index, fresh, omega)
+            model = self.model
+        rows = yield from self._rows(key, index, fresh, model)
         if fresh is not None:
             old = np.flatnonzero(known)
             Q = np.empty((len(index), len(index)))
             Q[np.ix_(old, old)] = self.Q[np.ix_(at, at)]
             Q[fresh], Q[:, fresh] = rows, rows.T
             rows = Q
-        self.Q, self.index, self.omega = rows, index, omega
+        self.Q, self.index, self.model = rows, index, model
 
-    def _rows(self, key, index, fresh, omega):
-        cuts = np.linspace(0, len(omega), self._n_shares + 1).astype(int)
+    def _rows(self, key, index, fresh, model):
+        cuts = np.linspace(0, model.n_samples, self._n_shares + 1).astype(int)
 
         def payload(i):
-            return key, index, fresh, omega, cuts[i], cuts[i + 1]
+            return key, index, fresh, model, cuts[i], cuts[i + 1]
 
         shares = yield Phase("gram", self._n_shares, payload)
         rows, sums, touched = (sum(column) for column in zip(*shares, strict=True))
         self.touched += touched
         if self._part.follows:
-            rows -= np.outer(sums if fresh is None else sums[fresh], sums / omega.sum())
+            rows -= (sums if fresh is None else sums[fresh]) @ model.follow(sums).T
         return rows

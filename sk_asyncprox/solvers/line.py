@@ -26,7 +26,7 @@ class Direction(NamedTuple):
     """Change of the margins, shape (n,)."""
 
     shift: float
-    """Change of the intercept that is part of ``v``."""
+    """Change of the intercept that is part of ``v``; one per output where there are several."""
 
     change: float
     """``l1 (|new|_1 - |old|_1) + l2 <old, move>``."""
@@ -115,20 +115,17 @@ def exact_step(problem, z, gradient, direction, max_trials=4):
         g_new = loss.gradient(y, z_new)
         return (weights * g_new) @ v + direction.change + theta * direction.ridge, z_new, g_new
 
-    def size(curvature):
-        return (weights * curvature) @ (v * v) + direction.ridge
-
     slope = -((weights * gradient) @ v + direction.change)
     if slope <= 0.0:
         return 0.0, slope, z, gradient
-    theta = clipped_ratio(slope, size(loss.second_derivative(gradient)))
+    theta = clipped_ratio(slope, weights @ loss.bend(y, gradient, v) + direction.ridge)
     rise, z_new, g_new = at(theta)
     if loss.quadratic:
         return theta, slope, z_new, g_new
     safe, trials = None, 1
     while rise > 0.0 and trials < max_trials:
         if safe is None:
-            safe = clipped_ratio(slope, size(loss.majorant(z)))
+            safe = clipped_ratio(slope, (weights * loss.majorant(z)) @ (v * v) + direction.ridge)
         if theta <= safe:
             break
         last = trials == max_trials - 1

@@ -1,5 +1,7 @@
 """The shared point of block-coordinate descent: coefficients, intercept and margins."""
 
+import numpy as np
+
 from .base import Snapshot
 from .blocks import Point
 from .line import exact_step, full_step
@@ -20,7 +22,7 @@ class SharedMargins:
     def __init__(self, problem, start=None):
         self.problem = problem
         self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
-        self.z = problem.design.mul(self.w) + self.b
+        self.z = problem.design.mul(self.w) + problem.spread(self.b)
         self.gradient = problem.loss.gradient(problem.y, self.z)
 
     def snapshot(self):
@@ -51,17 +53,17 @@ class SharedMargins:
         if theta > 0.0:
             full = theta == 1.0
             self.w[index] = direction.new if full else self.w[index] + theta * direction.move
-            self.b += theta * direction.shift
+            self.b = self.b + theta * direction.shift
 
     def settle(self, worth=0.0):
         """Renew the intercept when that lowers the objective by more than ``worth``."""
         problem = self.problem
         if not problem.fit_intercept or problem.loss.quadratic:
             return
-        slope = problem.weights @ self.gradient
+        slope = problem.intercept_slope(self.gradient)
         move = problem.intercept_move(self.gradient)
-        if abs(slope * move) <= max(2.0 * worth, 1e-30):
+        if abs(np.dot(slope, move)) <= max(2.0 * worth, 1e-30):
             return
-        self.b += move
-        self.z = self.z + move
+        self.b = self.b + move
+        self.z = self.z + problem.spread(move)
         self.gradient = problem.loss.gradient(problem.y, self.z)

@@ -2,7 +2,7 @@
 
 Where the signs of the coefficients stay as they are, the penalty is smooth and the quadratic model
 
-    f(d) = -<p, v> + |v|^2_omega / 2 + R(w + d) - R(w),      v = X d,  p = -gradient of the loss,
+    f(d) = -<p, v> + v'Mv / 2 + R(w + d) - R(w),      v = X d,  p = -gradient of the loss,
 
 has one linear system for its minimiser. Block steps find the support; the Newton step then joins what
 they have found one by one. Coordinates that would change their sign become zero.
@@ -22,7 +22,7 @@ RESIDUAL = 0.2
 LENGTHS = 0.4 ** np.arange(6)
 
 
-def newton_step(w, pull, omega, penalty, centred, most_products, correlations=None):
+def newton_step(w, pull, model, penalty, centred, most_products, correlations=None):
     """Direction on the support by preconditioned conjugate gradients; a generator of products.
 
     Parameters
@@ -31,11 +31,11 @@ def newton_step(w, pull, omega, penalty, centred, most_products, correlations=No
         Coefficients of the support; none is zero if the penalty makes zeros.
     pull : ndarray of shape (n,)
         Minus the weighted loss gradient.
-    omega : ndarray of shape (n,)
-        Weights of the quadratic model.
+    model : DiagonalCurvature or SoftmaxCurvature
+        Second-order model of the loss.
     penalty : ElasticNetPenalty
     centred : bool
-        Whether an intercept follows the margins, so that ``v`` is centred in the weights ``omega``.
+        Whether an intercept follows the margins, so that ``v`` is centred in the model.
     most_products : int
         Iterations of conjugate gradients, at most.
     correlations : ndarray of shape (k,), optional
@@ -44,8 +44,9 @@ def newton_step(w, pull, omega, penalty, centred, most_products, correlations=No
     Yields
     ------
     (operation, *vectors)
-        Name of a product of :class:`~sk_asyncprox.design.Design` and its arguments; the product of the
-        support's columns is to be sent back.
+        Name of a product of :class:`~sk_asyncprox.design.Design` and its arguments, or ``"curve"`` with
+        the model, ``x`` and ``centred``: ``X x`` and ``X' M X x``. What is to be sent back is the product
+        with the support's columns.
 
     Returns
     -------
@@ -57,26 +58,25 @@ def newton_step(w, pull, omega, penalty, centred, most_products, correlations=No
     if correlations is None:
         correlations = yield "tmul", pull
     slope = correlations - penalty.l1 * sign - penalty.l2 * w
-    diagonal = (yield "column_squares", omega) + penalty.l2
-    x, v = yield from _conjugate_gradient(slope, diagonal, omega, penalty.l2, centred, most_products)
+    diagonal = (yield "column_squares", model.diagonal) + penalty.l2
+    x, v = yield from _conjugate_gradient(
+        slope, diagonal, model, centred, len(pull), penalty.l2, most_products
+    )
+    times = model.centred_times if centred else model.times
     flips = np.sign(w + x) != sign
     if not (penalty.has_zeros and flips.any()):
         return x, v
 
-    def size(v):
-        v = v - (omega @ v) / omega.sum() if centred else v
-        return omega @ (v * v)
+    def change(move, v):
+        linear, ridge = penalty.difference(w, w + move)
+        return linear - pull @ v + 0.5 * (ridge + v @ times(v))
 
-    def model(move, v):
-        change, ridge = penalty.difference(w, w + move)
-        return change - pull @ v + 0.5 * (ridge + size(v))
-
-    ray = along_ray(w, x, slope @ x, size(v) + penalty.l2 * (x @ x), penalty)
-    goal = model(ray.move, ray.length * v)
+    ray = along_ray(w, x, slope @ x, v @ times(v) + penalty.l2 * (x @ x), penalty)
+    goal = change(ray.move, ray.length * v)
     for length in LENGTHS:
         move = np.where(np.sign(w + length * x) == sign, length * x, -w)
         image = yield "mul", move
-        if model(move, image) <= goal:
+        if change(move, image) <= goal:
             return move, image
     return ray.move, ray.length * v
 
@@ -123,21 +123,18 @@ def along_ray(w, x, fall, bend, penalty):
     return Ray(kinks[k], move)
 
 
-def _conjugate_gradient(target, diagonal, omega, l2, centred, most_products):
-    """Roughly solve ``(X' diag(omega) X + l2) x = target``; a generator. Returns ``x`` and ``X x``."""
+def _conjugate_gradient(target, diagonal, model, centred, n, l2, most_products):
+    """Roughly solve ``(X' M X + l2) x = target``, with the curvature ``M`` of the model; a generator.
+    Returns ``x`` and ``X x``."""
     inverse = 1.0 / np.maximum(diagonal, np.finfo(float).tiny)
-    x, v, residual = np.zeros_like(target), np.zeros_like(omega), target.copy()
+    x, v, residual = np.zeros_like(target), np.zeros(n), target.copy()
     scaled = inverse * residual
     direction, size = scaled, residual @ scaled
     goal = RESIDUAL**2 * size
-    if centred:
-        sums, total = (yield "tmul", omega), omega.sum()
     for _ in range(most_products):
         if size <= goal:
             break
-        along, image = yield "curve", omega, direction
-        if centred:
-            image = image - ((omega @ along) / total) * sums
+        along, image = yield "curve", model, direction, centred
         image = image + l2 * direction
         bend = direction @ image
         if bend <= 1e-14 * (direction @ (diagonal * direction)):
@@ -167,5 +164,14 @@ def in_place(generator, design):
             operation, *vectors = generator.send(answer)
         except StopIteration as stop:
             return stop.value, touched
-        answer = getattr(design, operation)(*vectors)
+        answer = product(design, operation, vectors)
         touched += COST[operation] * design.size
+
+
+def product(design, operation, vectors):
+    """The product that a Newton step asks for, with the columns of a design."""
+    if operation != "curve":
+        return getattr(design, operation)(*vectors)
+    model, x, centred = vectors
+    v = design.mul(x)
+    return v, design.tmul(model.centred_times(v) if centred else model.times(v))

@@ -27,7 +27,7 @@ LONGEST_WAIT = 10
 
 
 class ShardGradient(NamedTuple):
-    """Gradient of one shard's mean loss."""
+    """Gradient of one shard's mean loss in the coefficients and the intercept."""
 
     w: np.ndarray
     b: float
@@ -42,10 +42,12 @@ class RowPart:
     def gradient(self, shard, w, b):
         """Gradient of a shard's mean loss at ``(w, b)``."""
         problem, (start, stop) = self.problem, self.ranges[shard]
-        design, weights = problem.design.rows(start, stop), problem.weights[start:stop]
-        slope = problem.loss.gradient(problem.y[start:stop], design.mul(w) + b)
+        design, weights = problem.design.rows(start, stop), problem.sample_weights[start:stop]
+        z = (design.mul(w).reshape(-1, stop - start) + np.reshape(b, (-1, 1))).ravel()
+        slope = problem.loss.gradient(problem.y[start:stop], z).reshape(-1, stop - start)
         slope *= weights / weights.sum()
-        return ShardGradient(design.tmul(slope), float(slope.sum()))
+        sums = slope.sum(axis=1)
+        return ShardGradient(design.tmul(slope.ravel()), sums if np.ndim(b) else float(sums[0]))
 
 
 def shard_gradient(part, task):
@@ -82,13 +84,13 @@ class PIAG:
         max_delay=None,
     ):
         self.problem, self.step_size, self.inline = problem, step_size, inline
-        n = problem.design.shape[0]
+        n = problem.features.shape[0]
         n_shards = min(n, n_workers if n_blocks == "auto" else int(n_blocks))
         self.n_workers = n_workers if inline else min(n_workers, n_shards)
         cuts = np.linspace(0, n, n_shards + 1).astype(int)
         ranges = list(itertools.pairwise(cuts))
         self.n_blocks = n_shards
-        self._share = np.array([problem.weights[a:b].sum() for a, b in ranges])
+        self._share = np.array([problem.sample_weights[a:b].sum() for a, b in ranges])
         self._serves = [list(range(i, n_shards, self.n_workers)) for i in range(self.n_workers)]
         self.parts = [RowPart(problem, ranges)] * self.n_workers
         self._turn = [0] * self.n_workers
@@ -101,7 +103,7 @@ class PIAG:
         self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
         self._gradients, self._stamps = [None] * n_shards, [None] * n_shards
         self._missing = n_shards
-        self._aggregate, self._aggregate_b = np.zeros_like(self.w), 0.0
+        self._aggregate, self._aggregate_b = np.zeros_like(self.w), 0.0 * self.b
         self.touched, self.over_bound, self._clock = 0, 0, 0
         self._asked_shards, self._fresh = set(), []
         self._certifying, self.lower_bound = False, -np.inf
@@ -116,8 +118,8 @@ class PIAG:
         """
         problem = self.problem
         curvature = problem.loss.curvature
-        designs = [problem.design.rows(a, b) for a, b in ranges]
-        shares = [problem.weights[a:b] / problem.weights[a:b].sum() for a, b in ranges]
+        designs = [problem.features.rows(a, b) for a, b in ranges]
+        shares = [problem.sample_weights[a:b] / problem.sample_weights[a:b].sum() for a, b in ranges]
         constants = np.array([d.smoothness(s) for d, s in zip(designs, shares, strict=True)])
         self._free = problem.fit_intercept and not problem.loss.quadratic
         self._intercept_scale = float(self._share @ constants) or 1.0
@@ -202,13 +204,13 @@ class PIAG:
         if old is None:
             self._missing -= 1
             self._aggregate += share * gradient.w
-            self._aggregate_b += share * gradient.b
+            self._aggregate_b = self._aggregate_b + share * gradient.b
         else:
             self._aggregate += share * (gradient.w - old.w)
-            self._aggregate_b += share * (gradient.b - old.b)
+            self._aggregate_b = self._aggregate_b + share * (gradient.b - old.b)
         self._gradients[shard], self._stamps[shard] = gradient, task.stamp
         start, stop = self.parts[0].ranges[shard]
-        rows = self.problem.design.shape[0]
+        rows = self.problem.features.shape[0]
         self.touched += int(self.problem.pass_size * (stop - start) / rows)
         self._since += (stop - start) / rows
         self._due = self._due or self._since >= self._wait
@@ -219,12 +221,12 @@ class PIAG:
             self.over_bound += 1
         if self._tracker.update % REFRESH_EVERY == REFRESH_EVERY - 1:
             self._aggregate = sum(s * g.w for s, g in zip(self._share, self._gradients, strict=True))
-            self._aggregate_b = float(sum(s * g.b for s, g in zip(self._share, self._gradients, strict=True)))
+            self._aggregate_b = sum(s * g.b for s, g in zip(self._share, self._gradients, strict=True))
         step = self._rule(delay, window)
         length = step * self.step_unit
         self.w = self.problem.penalty.prox(self.w - length * self._aggregate, length)
         if self._free:
-            self.b -= length * self._intercept_scale * self._aggregate_b
+            self.b = self.b - length * self._intercept_scale * self._aggregate_b
         index = self._tracker.update
         self._tracker.advance(step)
         return Update(index, delay, length, "descent", arrivals)

@@ -19,7 +19,8 @@ from .blocks import ColumnPart, Read, describe
 from .covariance import GramMatrix
 from .newton import newton_step
 from .phases import Phase, PhasedSolver
-from .shares import join_rows, split_rows, work
+from .row_shares import RowShares
+from .shares import work
 from .working_set import partition, wanted_columns
 
 LOWERED, LOWERED_FULL = 0.4, 0.3
@@ -204,24 +205,37 @@ class RoundsBCD(PhasedSolver):
     def _shared_newton(self, read):
         """A Newton step whose products the workers share by rows: one meeting per product of the matrix
         of the system, where shares of columns would take two."""
-        part, point, runs = self._part, read.point, self._runs
-        omega, pull = part.omega(point), -self.problem.weights * point.gradient
+        part, point = self._part, read.point
+        model, pull = part.model(point), -self.problem.weights * point.gradient
+        shares = RowShares(self._runs, model, self.problem.loss.n_outputs)
         touched, answer, family = 0, None, f"rows of {read.key[0]}"
-        steps = newton_step(read.w, pull, omega, read.penalty, part.follows, read.effort, read.correlations)
+        steps = newton_step(read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations)
         while True:
             try:
                 operation, *vectors = steps.send(answer)
             except StopIteration as stop:
                 move, v = stop.value
-                return describe(part, read, read.w + move, v, pull, omega, touched)
+                return describe(part, read, read.w + move, v, pull, model, touched)
 
-            def share(i, operation=operation, vectors=vectors):
-                key = family, read.key[1], i
-                return key, read.index, runs[i], operation, split_rows(operation, vectors, runs[i])
+            answer, size = yield from self._rows_product(family, read, shares, operation, vectors)
+            touched += size
 
-            results = yield Phase("rows_product", len(runs), share)
-            answer = join_rows(operation, [result for result, _ in results])
-            touched += sum(size for _, size in results)
+    def _rows_product(self, family, read, shares, operation, vectors):
+        """A product that the workers share by rows: the answer, and the entries touched."""
+        if operation == "curve" and vectors[-1] and shares.sums is None:
+            columns = shares.model.intercepts()
+            shares.sums = []
+            for column in columns:
+                tmul = yield from self._rows_product(family, read, shares, "tmul", [column])
+                shares.sums.append(tmul[0])
+
+        def share(i):
+            key = family, read.key[1], i
+            return key, read.index, shares.runs[i], operation, shares.split(operation, vectors, i)
+
+        results = yield Phase("rows_product", len(shares.runs), share)
+        answer = shares.join(operation, vectors, [result for result, _ in results])
+        return answer, sum(size for _, size in results)
 
     def _shared(self, index):
         """Whether work on the columns ``index`` is worth sharing."""
@@ -241,9 +255,9 @@ class RoundsBCD(PhasedSolver):
     def _solve_on_gram(self, certificate):
         stamp, index = self._tracker.stamp(), self._active
         gram, key = self._gram, ("blocks", self._generation, 0)
-        yield from gram.renew(key, index, self._part.omega(self.point()))
+        yield from gram.renew(key, index, self._part.model(self.point()))
         self.touched, gram.touched = self.touched + gram.touched, 0
         read = Read(key, index, self.w[index], self.point(), self._penalty, True)
-        payload = read, gram.Q, gram.omega, certificate.correlations[index]
+        payload = read, gram.Q, gram.model, certificate.correlations[index]
         [direction] = yield Phase("model", 1, lambda _: payload)
         self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)

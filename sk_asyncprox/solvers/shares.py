@@ -5,6 +5,7 @@ import numpy as np
 from .blocks import describe, direction
 from .gram import solve_on_gram
 from .newton import COST, in_place, newton_step
+from .newton import product as multiplied
 
 FEWEST_ROWS, ENTRIES_AT_ONCE = 256, 500_000
 """Rows of a Gram matrix are added in pieces that stay in the cache."""
@@ -32,25 +33,24 @@ def conclude(part, task):
 def newton(part, task):
     """Work of the kind ``"newton"``: a Newton step on the support of the columns, done by one worker."""
     read = task.payload
-    block, omega = part.block(read.key, read.index), part.omega(read.point)
+    block, model = part.block(read.key, read.index), part.model(read.point)
     pull = -part.problem.weights * read.point.gradient
-    steps = newton_step(read.w, pull, omega, read.penalty, part.follows, read.effort, read.correlations)
+    steps = newton_step(read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations)
     (move, v), touched = in_place(steps, block.design)
-    return describe(part, read, read.w + move, v, pull, omega, touched)
+    return describe(part, read, read.w + move, v, pull, model, touched)
 
 
 def model(part, task):
     """Work of the kind ``"model"``: the model on the Gram matrix of all active columns, nearly solved."""
-    read, Q, omega, correlations = task.payload
+    read, Q, curvature, correlations = task.payload
     weights, gradient = part.problem.weights, read.point.gradient
     # The norm of the model's target, less its part that no coefficients explain.
-    pull = gradient * (weights / omega)
-    square = read.w @ (Q @ read.w + 2.0 * correlations) + omega @ (pull * pull)
+    square = read.w @ (Q @ read.w + 2.0 * correlations) + curvature.inverse_size(gradient, weights)
     q = Q @ read.w + correlations
     new, calls = solve_on_gram(Q, q, read.w, read.penalty, square)
     v = _mul(part, read, new - read.w)
     touched = len(weights) * len(new) + calls * Q.size
-    return describe(part, read, new, v, -weights * gradient, omega, touched)
+    return describe(part, read, new, v, -weights * gradient, curvature, touched)
 
 
 def _mul(part, read, move):
@@ -65,18 +65,15 @@ def _mul(part, read, move):
 
 def gram(part, task):
     """Work of the kind ``"gram"``: share of a Gram matrix that the rows ``a:b`` make up."""
-    key, index, fresh, omega, a, b = task.payload
-    (X, at), k = part.dense(key, index), len(index)
-    Q, sums = np.zeros((k if fresh is None else len(fresh), k)), np.zeros(k)
-    root, step = np.sqrt(omega[a:b]), max(FEWEST_ROWS, ENTRIES_AT_ONCE // k)
+    key, index, fresh, model, a, b = task.payload
+    arrays, k = part.dense(key, index), len(index)
+    Q, sums = np.zeros((k if fresh is None else len(fresh), k)), np.zeros((k, len(arrays)))
+    step = max(FEWEST_ROWS, ENTRIES_AT_ONCE // k)
     for start in range(a, b, step):
-        stop = min(b, start + step)
+        rows = slice(start, min(b, start + step))
         # One row per column of X: its entries lie together there, and here.
-        columns = X.T[at, start:stop]
-        columns *= root[start - a : stop - a]
-        Q += (columns if fresh is None else columns[fresh]) @ columns.T
-        if part.follows:
-            sums += columns @ root[start - a : stop - a]
+        columns = [X.T[at, rows] for X, at in arrays]
+        model.add_gram(columns, rows, fresh, Q, sums if part.follows else None)
     return Q, sums, (b - a) * k
 
 
@@ -91,27 +88,7 @@ def rows_product(part, task):
     """Work of the kind ``"rows_product"``: a product with a worker's share of the support's rows."""
     key, index, rows, operation, vectors = task.payload
     design = part.block(key, index, rows).design
-    return getattr(design, operation)(*vectors), COST[operation] * design.size
-
-
-ACROSS_ROWS = {
-    "mul": ((False,), np.concatenate),
-    "tmul": ((True,), sum),
-    "column_squares": ((True,), sum),
-    "curve": ((True, False), lambda pairs: (np.concatenate(pairs[0]), sum(pairs[1]))),
-}
-"""Which arguments of a product have an entry per row, and how the answers of runs of rows are joined."""
-
-
-def split_rows(operation, vectors, rows):
-    """Arguments of the product with the run ``rows``."""
-    return [v[slice(*rows)] if per_row else v for v, per_row in zip(vectors, ACROSS_ROWS[operation][0], strict=True)]
-
-
-def join_rows(operation, answers):
-    """The product, from those with runs of rows."""
-    pairs = list(zip(*answers, strict=True)) if operation == "curve" else answers
-    return ACROSS_ROWS[operation][1](pairs)
+    return multiplied(design, operation, vectors), COST[operation] * design.size
 
 
 WORK = {

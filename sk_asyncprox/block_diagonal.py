@@ -1,0 +1,158 @@
+"""The design of several outputs: one block of columns per output, on the diagonal.
+
+With K outputs (the classes of a multinomial model) coefficients, margins and weights are vectors in
+which the outputs follow one another. To the solvers it is a design like any other, with K times the
+rows and columns.
+"""
+
+import numpy as np
+
+COLUMNS_AT_ONCE = 64
+NEAR = 0.05
+"""Total variation (times two) of weights for which column scales are kept."""
+
+
+class BlockDiagonal:
+    """Designs of the outputs, each with the same rows and with columns of its own.
+
+    Parameters
+    ----------
+    pieces : list of Design
+        One per output.
+    """
+
+    def __init__(self, pieces):
+        self.pieces = pieces
+        self.is_sparse = pieces[0].is_sparse
+        widths = [piece.shape[1] for piece in pieces]
+        self._cuts = np.cumsum(widths)[:-1]
+        self.shape = len(pieces) * pieces[0].shape[0], sum(widths)
+
+    @property
+    def size(self):
+        """Number of entries touched in a product, the unit of work."""
+        return sum(piece.size for piece in self.pieces)
+
+    def by_output(self, w):
+        """Coefficients ``w``, cut into those of the outputs."""
+        return np.split(w, self._cuts)
+
+    def _each(self, method, vectors):
+        pairs = zip(self.pieces, vectors, strict=True)
+        return np.concatenate([getattr(piece, method)(vector) for piece, vector in pairs])
+
+    def _margins(self, u):
+        return u.reshape(len(self.pieces), -1)
+
+    def mul(self, w):
+        """Margins of the coefficients ``w``."""
+        return self._each("mul", self.by_output(w))
+
+    def tmul(self, u):
+        """Product of the transpose with ``u``."""
+        return self._each("tmul", self._margins(u))
+
+    def rows(self, a, b):
+        """Design of the rows ``a:b`` of every output."""
+        return BlockDiagonal([piece.rows(a, b) for piece in self.pieces])
+
+    def cut_rows(self, n_parts):
+        """Runs ``(a, b)`` of rows with nearly equal numbers of stored entries."""
+        return self.pieces[0].cut_rows(n_parts)
+
+    def column_squares(self, weights):
+        """Weighted sums of squares of the stored entries, for scaling."""
+        return self._each("column_squares", self._margins(weights))
+
+    def places(self, index):
+        """Columns ``index`` (sorted) by output, numbered within each."""
+        parts = np.split(index, np.searchsorted(index, self._cuts))
+        return [part - start for part, start in zip(parts, [0, *self._cuts], strict=True)]
+
+    def columns(self, index):
+        """Design of the columns ``index`` (sorted)."""
+        pairs = zip(self.pieces, self.places(index), strict=True)
+        return BlockDiagonal([piece.columns(part) for piece, part in pairs])
+
+    def column_sizes(self):
+        """Stored entries of every column."""
+        return np.concatenate([piece.column_sizes() for piece in self.pieces])
+
+    def empty_columns(self):
+        """Mask of the columns without a non-zero entry."""
+        return np.concatenate([piece.empty_columns() for piece in self.pieces])
+
+    def is_full(self, index=None):
+        """Whether the columns, or those of ``index``, are better treated as dense."""
+        if not self.is_sparse:
+            return True
+        parts = [None] * len(self.pieces) if index is None else self.places(index)
+        return all(piece.is_full(part) for piece, part in zip(self.pieces, parts, strict=True))
+
+    def filled(self):
+        """The same with dense pieces."""
+        return BlockDiagonal([piece.filled() for piece in self.pieces])
+
+    def smoothness(self, weights):
+        """Largest eigenvalue of the weighted Gram matrix, with a safe margin."""
+        pairs = zip(self.pieces, self._margins(weights), strict=True)
+        return max(piece.smoothness(w) for piece, w in pairs)
+
+
+class Copies(BlockDiagonal):
+    """The same design for every output: products with all outputs at once.
+
+    Parameters
+    ----------
+    design : Design
+    n_outputs : int
+    """
+
+    def __init__(self, design, n_outputs):
+        # They share the entries; each keeps column scales of its own.
+        super().__init__([design] + [type(design)(design.X, design.centre) for _ in range(n_outputs - 1)])
+        self.design, self._squares = design, None
+
+    def mul(self, w):
+        """Margins of the coefficients ``w``."""
+        W = w.reshape(len(self.pieces), -1)
+        used = np.flatnonzero(W.any(axis=0))
+        if 2 * np.count_nonzero(w) <= len(w) or 2 * len(used) <= W.shape[1]:
+            return super().mul(w)
+        X = self.design.X
+        out = np.ascontiguousarray((X @ np.ascontiguousarray(W.T)).T) if self.is_sparse else W @ X.T
+        if self.design.centre is not None:
+            out -= (W @ self.design.centre)[:, None]
+        return out.ravel()
+
+    def tmul(self, u):
+        """Product of the transpose with ``u``."""
+        U, X = self._margins(u), self.design.X
+        out = (X.T @ np.ascontiguousarray(U.T)).T if self.is_sparse else U @ X
+        if self.design.centre is not None:
+            out = out - U.sum(axis=1)[:, None] * self.design.centre
+        return out.ravel()
+
+    def column_squares(self, weights):
+        """Weighted sums of squares of the stored entries, for scaling: those of the last call, in
+        proportion, while the weights' distribution is near."""
+        if self.is_sparse:
+            return super().column_squares(weights)
+        total = weights.sum()
+        if self._squares is None or np.abs(weights / total - self._squares[0]).sum() > NEAR:
+            W, X = self._margins(weights / total), self.design.X
+            pieces = [W @ X[:, a : a + COLUMNS_AT_ONCE] ** 2 for a in range(0, X.shape[1], COLUMNS_AT_ONCE)]
+            self._squares = weights / total, np.concatenate(pieces, axis=1).ravel()
+        return total * self._squares[1]
+
+    def columns(self, index):
+        """Design of the columns ``index`` (sorted); all of them share the products."""
+        return self if len(index) == self.shape[1] else super().columns(index)
+
+    def rows(self, a, b):
+        """Design of the rows ``a:b`` of every output."""
+        return Copies(self.design.rows(a, b), len(self.pieces))
+
+    def empty_columns(self):
+        """Mask of the columns without a non-zero entry."""
+        return np.tile(self.design.empty_columns(), len(self.pieces))

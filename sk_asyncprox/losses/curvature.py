@@ -1,0 +1,168 @@
+"""Second-order models of the weighted loss: what its curvature does to a change ``v`` of the margins.
+
+A model is a symmetric positive definite matrix ``M`` over the margins. Solvers need its products, its
+diagonal (which separates the coefficients) and what an intercept that follows the margins makes of it.
+"""
+
+from copy import copy
+
+import numpy as np
+
+FLOOR = 1e-9
+"""Curvature of every margin, at least."""
+
+
+class DiagonalCurvature:
+    """Model ``M = diag(omega)``, of one output.
+
+    Parameters
+    ----------
+    omega : ndarray of shape (n,)
+        Weights times second derivatives, positive.
+    """
+
+    def __init__(self, omega):
+        self.diagonal, self.n_samples = omega, len(omega)
+        self._total = omega.sum()
+
+    def times(self, v):
+        """Product ``M v``."""
+        return self.diagonal * v
+
+    def rows(self, a, b):
+        """The model of the samples ``a:b``."""
+        return DiagonalCurvature(self.diagonal[a:b])
+
+    def intercepts(self):
+        """Products ``M e`` with the margins' change ``e`` per unit of the intercept, a list of one."""
+        return [self.diagonal]
+
+    def shift(self, v):
+        """Change of the intercept that best follows the change ``v``."""
+        return -(self.diagonal @ v) / self._total
+
+    def centred_times(self, v):
+        """``M v`` after the intercept has followed."""
+        out = self.diagonal * v
+        out -= (out.sum() / self._total) * self.diagonal
+        return out
+
+    def inverse_size(self, gradient, weights):
+        """``g' M^-1 g`` of the weighted gradient ``g``."""
+        return self.diagonal @ (gradient * (weights / self.diagonal)) ** 2
+
+    def is_near(self, other, tolerance):
+        """Whether the diagonals differ by at most a share of their sum."""
+        return np.abs(self.diagonal - other.diagonal).sum() <= tolerance * self._total
+
+    def add_gram(self, columns, rows, fresh, Q, sums):
+        """Add what some samples make up of a Gram matrix.
+
+        Parameters
+        ----------
+        columns : list of ndarray of shape (k, m)
+            For every output its columns, transposed, at the ``m`` samples ``rows``; overwritten.
+        rows : slice
+        fresh : ndarray of int or None
+            Rows of the matrix that are wanted; None for all.
+        Q : ndarray of shape (k or len(fresh), k)
+            Added to.
+        sums : ndarray of shape (k, n_outputs) or None
+            Added to: the products of the columns with those of the intercepts.
+        """
+        [columns], root = columns, np.sqrt(self.diagonal[rows])
+        columns *= root
+        Q += (columns if fresh is None else columns[fresh]) @ columns.T
+        if sums is not None:
+            sums[:, 0] += columns @ root
+
+    def follow(self, sums):
+        """What an intercept that follows takes from a Gram matrix: ``S G^-1``, where ``S`` are the
+        products of the columns with the intercept's and ``G`` is the intercept's own."""
+        return sums / self._total
+
+
+class SoftmaxCurvature:
+    """Model of K outputs with ``M_i = weights_i (a (diag(p_i) - p_i p_i') + e I)`` for sample ``i``.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (K, n)
+    weights : ndarray of shape (n,)
+    damping : float
+        Share of the majorant ``I / 2``, in [0, 1].
+    """
+
+    def __init__(self, probabilities, weights, damping=0.0):
+        self.p, self.weights, self.n_samples = probabilities, weights, len(weights)
+        self.a, self.e = 1.0 - damping, 0.5 * damping + FLOOR
+        self.diagonal = (weights * (self.a * probabilities * (1.0 - probabilities) + self.e)).ravel()
+        weighted = weights * probabilities
+        own = np.diag(weighted.sum(axis=1)) - weighted @ probabilities.T
+        # All intercepts moving together change nothing; they are held where they are.
+        self._own = self.a * own + self.e * weights.sum() * np.eye(len(own)) + 1.0
+
+    def times(self, v):
+        """Product ``M v``."""
+        V = v.reshape(self.p.shape)
+        out = self.p * V
+        out -= self.p * out.sum(axis=0)
+        out *= self.a
+        out += self.e * V
+        out *= self.weights
+        return out.ravel()
+
+    def rows(self, a, b):
+        """The model of the samples ``a:b``, in which no intercept follows."""
+        part = copy(self)
+        part.p, part.weights, part.n_samples = self.p[:, a:b], self.weights[a:b], b - a
+        part.diagonal = self.diagonal.reshape(self.p.shape)[:, a:b].ravel()
+        return part
+
+    def intercepts(self):
+        """Products ``M e`` with the margins' change ``e`` per unit of each intercept, a list of K."""
+        units = np.repeat(np.eye(len(self.p)), self.n_samples, axis=1)
+        return [self.times(unit) for unit in units]
+
+    def shift(self, v):
+        """Changes of the intercepts that best follow the change ``v``, shape (K,)."""
+        return -np.linalg.solve(self._own, self.times(v).reshape(self.p.shape).sum(axis=1))
+
+    def centred_times(self, v):
+        """``M v`` after the intercepts have followed."""
+        return self.times((v.reshape(self.p.shape) + self.shift(v)[:, None]).ravel())
+
+    def inverse_size(self, gradient, weights):
+        """``g' M^-1 g`` of the weighted gradient ``g``, by the formula of Sherman and Morrison."""
+        g, d = gradient.reshape(self.p.shape), self.a * self.p + self.e
+        rest = self.e / d
+        outer = (g * rest).sum(axis=0) ** 2 / (self.a * (self.p * rest).sum(axis=0)) if self.a else 0.0
+        return self.weights @ ((g * g / d).sum(axis=0) + outer)
+
+    def is_near(self, other, tolerance):
+        """Whether the diagonals differ by at most a share of their sum."""
+        return np.abs(self.diagonal - other.diagonal).sum() <= tolerance * self.diagonal.sum()
+
+    def add_gram(self, columns, rows, fresh, Q, sums):
+        """As :meth:`DiagonalCurvature.add_gram`."""
+        p, root = self.p[:, rows], np.sqrt(self.weights[rows])
+        ends = np.cumsum([len(block) for block in columns])
+        wanted = np.arange(ends[-1]) if fresh is None else fresh
+        joint = np.concatenate(
+            [block * (np.sqrt(self.a) * q * root) for block, q in zip(columns, p, strict=True)]
+        )
+        Q -= (joint if fresh is None else joint[fresh]) @ joint.T
+        if sums is not None:
+            sums -= joint @ (np.sqrt(self.a) * p * root).T
+        for k, (block, q, end) in enumerate(zip(columns, p, ends, strict=True)):
+            a, (low, high) = end - len(block), np.searchsorted(wanted, [end - len(block), end])
+            own = root * np.sqrt(self.a * q + self.e)
+            block *= own
+            Q[low:high, a:end] += block[wanted[low:high] - a] @ block.T
+            if sums is not None:
+                sums[a:end, k] += block @ own
+
+    def follow(self, sums):
+        """What intercepts that follow take from a Gram matrix: ``S G^-1``, where ``S`` (one row per
+        column of the design) are the products with the intercepts' columns and ``G`` is their own."""
+        return np.linalg.solve(self._own, sums.T).T

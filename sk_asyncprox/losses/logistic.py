@@ -1,0 +1,74 @@
+"""The binary logistic loss."""
+
+import numpy as np
+from scipy.special import entr, expit
+
+from .curvature import FLOOR, DiagonalCurvature
+
+
+class LogisticLoss:
+    """Binary logistic loss ``log(1 + exp(-y z))`` with targets -1 and +1."""
+
+    curvature = 0.25
+    quadratic = False
+    n_outputs = 1
+    target_type = np.float64
+
+    def value(self, y, z):
+        """Loss of every sample; safe for any margin."""
+        return np.logaddexp(0.0, -y * z)
+
+    def gradient(self, y, z):
+        """Derivative with respect to ``z``."""
+        return -y * expit(-y * z)
+
+    def second_derivative(self, gradient):
+        """Second derivative ``u (1 - u)`` at the point whose first derivative is ``-y u``."""
+        u = np.abs(gradient)
+        return u * (1.0 - u)
+
+    def bend(self, y, gradient, v):
+        """Second derivative along ``v`` at the point with this gradient."""
+        return self.second_derivative(gradient) * (v * v)
+
+    def majorant(self, z):
+        """Curvature of a quadratic that touches the loss at ``z`` and lies above it everywhere.
+
+        ``tanh(|z| / 2) / (2 |z|)``, the bound of Jaakkola and Jordan (2000).
+        """
+        size = np.maximum(np.abs(z), 1e-6)
+        return np.tanh(0.5 * size) / (2.0 * size)
+
+    def model(self, y, z, gradient, weights, damping):
+        """Second-order model of the weighted loss; ``damping`` is the share of the majorant in it."""
+        curvature = self.second_derivative(gradient)
+        if damping:
+            curvature += damping * (self.majorant(z) - curvature)
+        return DiagonalCurvature(weights * np.maximum(curvature, FLOOR))
+
+    def dual_value(self, y, theta):
+        """Binary entropy of ``u = y theta`` in [0, 1]."""
+        u = np.clip(y * theta, 0.0, 1.0)
+        return entr(u) + entr(1.0 - u)
+
+    def dual_balance(self, y, theta, weights):
+        """Shrink the heavier class so that ``sum(weights * theta) = 0``; ``u`` stays in [0, 1]."""
+        mass = weights * np.abs(theta)
+        plus, minus = mass[y > 0].sum(), mass[y < 0].sum()
+        light, heavy = min(plus, minus), max(plus, minus)
+        if heavy == 0.0:
+            return theta
+        return np.where((y > 0) == (plus > minus), theta * (light / heavy), theta)
+
+    def dual_scale(self, y, theta, weights, limit):
+        """Best factor known to be feasible: one, or ``limit`` when that is smaller."""
+        return min(limit, 1.0)
+
+    def best_intercept(self, y, weights):
+        """Log-odds of the classes (``weights`` sum to one)."""
+        plus = float(weights[y > 0].sum())
+        return float(np.log(plus) - np.log1p(-plus)) if 0.0 < plus < 1.0 else 0.0
+
+    def scale(self, y, weights, fit_intercept):
+        """Loss of the zero model, ``log 2``."""
+        return float(np.log(2.0))

@@ -1,0 +1,129 @@
+"""The multinomial logistic loss."""
+
+import numpy as np
+from scipy.special import entr
+
+from .curvature import SoftmaxCurvature
+
+
+class MultinomialLoss:
+    """Multinomial logistic loss ``log(sum_k exp(z_k)) - z_y``, with targets 0, ..., K - 1.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number K of classes, and of outputs.
+    """
+
+    curvature = 0.5
+    quadratic = False
+    target_type = np.intp
+
+    def __init__(self, n_classes=3):
+        self.n_outputs = n_classes
+
+    def _by_class(self, z):
+        return z.reshape(self.n_outputs, -1)
+
+    def probabilities(self, z):
+        """Softmax of the margins, shape (K, n)."""
+        Z = self._by_class(z)
+        p = np.exp(Z - Z.max(axis=0))
+        p /= p.sum(axis=0)
+        return p
+
+    def value(self, y, z):
+        """Loss of every sample, at the place of its class; safe for any margin."""
+        Z = self._by_class(z)
+        samples = np.arange(Z.shape[1])
+        above = Z - Z.max(axis=0)
+        out = np.zeros_like(Z)
+        out[y, samples] = np.log(np.exp(above).sum(axis=0)) - above[y, samples]
+        return out.ravel()
+
+    def gradient(self, y, z):
+        """Derivative with respect to ``z``: the probabilities, less one at the sample's class."""
+        p = self.probabilities(z)
+        p[y, np.arange(p.shape[1])] -= 1.0
+        return p.ravel()
+
+    def _at(self, y, gradient):
+        """Probabilities at the point with this gradient."""
+        p = self._by_class(gradient).copy()
+        p[y, np.arange(p.shape[1])] += 1.0
+        return p
+
+    def second_derivative(self, gradient):
+        """Diagonal ``p (1 - p)`` of the second derivative at the point with this gradient."""
+        u = np.abs(gradient)
+        return u * (1.0 - u)
+
+    def bend(self, y, gradient, v):
+        """Second derivative along ``v`` at the point with this gradient."""
+        V, p = self._by_class(v), self._at(y, gradient)
+        mean = (p * V).sum(axis=0)
+        return (p * (V - mean) ** 2).ravel()
+
+    def majorant(self, z):
+        """Curvature of a quadratic that touches the loss at ``z`` and lies above it everywhere.
+
+        1/2 for every output, the bound of Boehning (1992): a covariance ``diag(p) - pp'`` has no larger
+        eigenvalue.
+        """
+        return np.full_like(z, 0.5)
+
+    def model(self, y, z, gradient, weights, damping):
+        """Second-order model of the weighted loss; ``damping`` is the share of the majorant in it."""
+        p = self._at(y, gradient)
+        return SoftmaxCurvature(p, weights[: p.shape[1]], damping)
+
+    def intercept_move(self, y, gradient, slope, weights):
+        """Newton step of the intercepts with mean zero, shortened to a range of at most one."""
+        p = self._at(y, gradient)
+        weighted = weights * p
+        bend = np.diag(weighted.sum(axis=1)) - weighted @ p.T
+        # What moves all intercepts together changes nothing: ones fill that gap of the matrix.
+        move = np.linalg.solve(bend + 1.0 + 1e-12 * np.eye(len(p)), -slope)
+        move -= move.mean()
+        return move / max(1.0, np.ptp(move))
+
+    def dual_value(self, y, theta):
+        """Entropy of the class probabilities ``q``, the labels less ``theta``."""
+        return entr(np.clip(self._labels(y) - self._by_class(theta), 0.0, 1.0)).ravel()
+
+    def _labels(self, y):
+        out = np.zeros((self.n_outputs, len(y)))
+        out[y, np.arange(len(y))] = 1.0
+        return out
+
+    def dual_balance(self, y, theta, weights):
+        """Nearby dual point with ``sum(weights * theta) = 0`` for every class.
+
+        The probabilities of classes with too much mass are shrunk, and what a sample has lost is given
+        to its classes with too little, in proportion to what these miss: so they stay probabilities.
+        """
+        excess = -self._by_class(weights * theta).sum(axis=1)
+        mass = np.bincount(y, weights[: len(y)], self.n_outputs) + excess
+        over = excess > 0.0
+        lost, missed = excess[over].sum(), -excess[~over].sum()
+        if lost <= 0.0 or missed <= 0.0:
+            return theta
+        q = self._labels(y) - self._by_class(theta)
+        taken = q[over] * (excess[over] / mass[over])[:, None]
+        q[over] -= taken
+        q[~over] += np.outer(-excess[~over] / missed, taken.sum(axis=0))
+        return (self._labels(y) - q).ravel()
+
+    def dual_scale(self, y, theta, weights, limit):
+        """Best factor known to be feasible: one, or ``limit`` when that is smaller."""
+        return min(limit, 1.0)
+
+    def best_intercept(self, y, weights):
+        """Log-probabilities of the classes, with mean zero (``weights`` sum to one per output)."""
+        mass = np.bincount(y, weights[: len(y)], self.n_outputs)
+        logs = np.log(np.maximum(mass, 1e-3 * mass[mass > 0].min()))
+        return logs - logs.mean()
+
+    def scale(self, y, weights, fit_intercept):
+        """Loss of the zero model, ``log K``."""
+        return float(np.log(self.n_outputs))

@@ -1,0 +1,72 @@
+"""The squared loss."""
+
+import numpy as np
+
+from .curvature import DiagonalCurvature
+
+
+class SquaredLoss:
+    """Half squared loss ``(z - y)^2 / 2``, with real targets."""
+
+    curvature = 1.0
+    """Largest second derivative; the solvers' quadratic models use it as a majoriser."""
+
+    quadratic = True
+    """Whether the second derivative is constant, so that quadratic models are exact."""
+
+    n_outputs = 1
+    """Values of ``z`` per sample."""
+
+    target_type = np.float64
+    """What the targets ``y`` are stored as."""
+
+    def value(self, y, z):
+        """Loss of every sample."""
+        return 0.5 * (z - y) ** 2
+
+    def gradient(self, y, z):
+        """Derivative with respect to ``z``."""
+        return z - y
+
+    def second_derivative(self, gradient):
+        """Second derivative at the point whose first derivative is ``gradient``."""
+        return np.ones_like(gradient)
+
+    def bend(self, y, gradient, v):
+        """Second derivative along ``v`` at the point with this gradient."""
+        return v * v
+
+    def majorant(self, z):
+        """Curvature of a quadratic that touches the loss at ``z`` and lies above it everywhere."""
+        return np.ones_like(z)
+
+    def model(self, y, z, gradient, weights, damping):
+        """Second-order model of the weighted loss; ``damping`` is the share of the majorant in it."""
+        return DiagonalCurvature(weights)
+
+    def dual_value(self, y, theta):
+        """``-conjugate(-theta)`` of every sample."""
+        return theta * (y - 0.5 * theta)
+
+    def dual_balance(self, y, theta, weights):
+        """Nearest-by dual point with ``sum(weights * theta) = 0``, as a free intercept asks."""
+        return theta - (weights @ theta) / weights.sum()
+
+    def dual_scale(self, y, theta, weights, limit):
+        """Best factor in ``[0, limit]`` for ``theta`` in the dual objective."""
+        norm = weights @ (theta * theta)
+        return min(limit, max(0.0, weights @ (y * theta) / norm)) if norm > 0 else 1.0
+
+    def best_intercept(self, y, weights):
+        """Intercept of the model without features (``weights`` sum to one)."""
+        return float(weights @ y)
+
+    def scale(self, y, weights, fit_intercept):
+        """Scale of the stop rule: ``tol`` times this is the gap asked for [1]_.
+
+        References
+        ----------
+        .. [1] The dual-gap rule of scikit-learn's coordinate descent: ``tol * ||y||^2 / n``.
+        """
+        centre = self.best_intercept(y, weights) if fit_intercept else 0.0
+        return float(weights @ (y - centre) ** 2)
