@@ -59,6 +59,9 @@ class Solution(NamedTuple):
 
     history: History
 
+    solver: object
+    """What ran; a solver with a method ``resume`` goes on with another penalty."""
+
 
 def resolve_step_size(step_size, solver):
     """Policy object for the parameter ``step_size``."""
@@ -74,7 +77,7 @@ def resolve_executor(executor):
     )
 
 
-def solve(problem, options, start=None):
+def solve(problem, options, start=None, before=None):
     """Solve the problem.
 
     Parameters
@@ -83,6 +86,8 @@ def solve(problem, options, start=None):
     options : Options
     start : Snapshot or None
         First iterate, in the centred design.
+    before : Solution or None
+        Of the same data with another penalty; the run goes on from there.
 
     Returns
     -------
@@ -97,7 +102,7 @@ def solve(problem, options, start=None):
     executor = resolve_executor(options.executor)
     plan = executor.plan(options.n_jobs)
     rule = StopRule(problem, options)
-    solver = _build(problem, options, plan, start)
+    solver = _build(problem, options, plan, start, before)
     history = _describe(options, executor, plan, solver)
 
     def on_events(events, now):
@@ -129,13 +134,19 @@ def solve(problem, options, start=None):
         return _finish(problem, solver, rule, history)
 
 
-def _build(problem, options, plan, start):
+def _build(problem, options, plan, start, before):
     policy = resolve_step_size(options.step_size, options.solver)
     if plan.solver not in (None, options.solver):
         raise ValueError(
             f"The trace is a schedule for solver {plan.solver!r} and does not fit solver {options.solver!r}."
         )
-    if _in_rounds(problem, options, plan, policy):
+    rounds = _in_rounds(problem, options, plan, policy)
+    if before is not None:
+        if rounds and hasattr(before.solver, "resume"):
+            before.solver.resume(problem)
+            return before.solver
+        start = Snapshot(before.certificate.w, before.certificate.b)
+    if rounds:
         return RoundsBCD(problem, policy, n_workers=plan.n_workers, start=start)
     settings = {
         "n_workers": plan.n_workers,
@@ -205,7 +216,7 @@ def _finish(problem, solver, rule, history):
         )
     passes = solver.touched / problem.pass_size
     message = "" if status == "converged" else _advice(solver, rule, status, certificate, gap, passes)
-    return Solution(certificate, gap, passes, solver.n_updates, status, message, history)
+    return Solution(certificate, gap, passes, solver.n_updates, status, message, history, solver)
 
 
 def _tidy(problem, certificate, gap, lower_bound, limit):

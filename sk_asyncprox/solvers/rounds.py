@@ -83,19 +83,33 @@ class RoundsBCD(PhasedSolver):
         self._sizes = problem.design.column_sizes()
         self._everything = partition(np.arange(len(self._sizes)), self._sizes, self.n_workers)
 
-        self.lower_bound, self._gap = -np.inf, np.inf
-        self._penalty, self._damping = problem.penalty.with_l1(np.inf), 0.0
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
         self._gram = GramMatrix(self._part, self.n_workers)
         self._support, self._version = np.empty(0, int), 0
-        self._late, self._products = False, FEWEST_PRODUCTS
+        self._late, self._known = False, None
+        self._aim_afresh()
+
+    def resume(self, problem):
+        """Go on with another penalty of the same data, from where the last run has ended: with its
+        iterate and certificate, its working set and columns, and its Gram matrix."""
+        self.problem = self._part.problem = problem
+        self.touched = 0
+        self._begin()
+        self._aim_afresh()
+
+    def _aim_afresh(self):
+        self.lower_bound, self._gap = -np.inf, np.inf
+        self._penalty, self._damping = self.problem.penalty.with_l1(np.inf), 0.0
+        self._products = FEWEST_PRODUCTS
 
     # -- the script --------------------------------------------------------------------------------
 
     def _run(self):
         while True:
             certificate = yield from self._certify()
+            self._known = certificate.correlations
             yield None  # Whether the run goes on is decided before the next ask.
+            self._known = None
             self._aim(certificate)
             if self._on_gram():
                 yield from self._solve_on_gram(certificate)
@@ -107,6 +121,26 @@ class RoundsBCD(PhasedSolver):
                 yield from self._newton(known)
 
     def _certify(self):
+        if self._known is not None:
+            # The last run has ended here: all but the penalty is as it was certified.
+            theta = self.problem.dual_theta(self.gradient)
+            known = self.w.copy(), self.b, self.z, theta, self._known
+            [certificate] = yield Phase("conclude", 1, lambda _: known)
+        else:
+            certificate = yield from self._look()
+        self.lower_bound = max(self.lower_bound, certificate.dual)
+        gap = (certificate.objective - self.lower_bound) / self.problem.scale
+        slow = 0.5 * self._gap < gap < SETTLED
+        self._products = min(MOST_PRODUCTS, 2 * self._products) if slow else FEWEST_PRODUCTS
+        self._gap = gap
+        last = self._arrival()
+        event = Certified(
+            certificate, self.lower_bound, self._tracker.update, last.worker, last.asked, last.told
+        )
+        self._events.append(event)
+        return certificate
+
+    def _look(self):
         problem = self.problem
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
         self.certifies_afresh = np.count_nonzero(self.w) * COPY_COST < len(self.w)
@@ -122,16 +156,6 @@ class RoundsBCD(PhasedSolver):
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
         self.touched += problem.pass_size // 2
         self.z, self.b, self.gradient = z, b, gradient
-        self.lower_bound = max(self.lower_bound, certificate.dual)
-        gap = (certificate.objective - self.lower_bound) / problem.scale
-        slow = 0.5 * self._gap < gap < SETTLED
-        self._products = min(MOST_PRODUCTS, 2 * self._products) if slow else FEWEST_PRODUCTS
-        self._gap = gap
-        last = self._arrival()
-        event = Certified(
-            certificate, self.lower_bound, self._tracker.update, last.worker, last.asked, last.told
-        )
-        self._events.append(event)
         return certificate
 
     def _aim(self, certificate):
