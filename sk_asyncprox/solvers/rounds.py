@@ -20,6 +20,7 @@ from .covariance import GramMatrix
 from .newton import newton_step
 from .phases import Phase, PhasedSolver
 from .shares import work
+from .trail import Trail
 from .working_set import partition, wanted_columns
 
 LOWERED, LOWERED_FULL = 0.4, 0.3
@@ -86,16 +87,30 @@ class RoundsBCD(PhasedSolver):
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
         self._gram = GramMatrix(self._part, self.n_workers)
         self._support, self._version = np.empty(0, int), 0
-        self._late, self._known = False, None
+        self._late, self._known, self._trail = False, None, Trail()
         self._aim_afresh()
 
     def resume(self, problem):
         """Go on with another penalty of the same data, from where the last run has ended: with its
         iterate and certificate, its working set and columns, and its Gram matrix."""
+        self._trail.add(self.problem.penalty, self.w)
         self.problem = self._part.problem = problem
         self.touched = 0
         self._begin()
         self._aim_afresh()
+        self._extrapolate(*self._trail.step(problem.penalty))
+
+    def _extrapolate(self, index, new):
+        if len(index) == 0:
+            return
+        part, point, w = self._part, self.point(), self.w[index]
+        read = Read(None, index, w, point, self.problem.penalty, True)
+        columns = self.problem.design.columns(index)
+        pull = -self.problem.weights * point.gradient
+        direction = describe(part, read, new, columns.mul(new - w), pull, part.omega(point), columns.size)
+        if self.write_exactly(index, direction, RISE_OF_NEWTON)[0] > 0.0:
+            self._known = None
+        self.touched += direction.touched
 
     def _aim_afresh(self):
         self.lower_bound, self._gap = -np.inf, np.inf
