@@ -12,7 +12,8 @@ from sklearn.linear_model import _cd_fast, enet_path
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel, SparseCoefMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.fixes import parse_version
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
+from sklearn.utils.validation import _check_method_params, _check_sample_weight
 from threadpoolctl import ThreadpoolController
 
 __all__ = [
@@ -22,8 +23,11 @@ __all__ = [
     "LinearModel",
     "SparseCoefMixin",
     "StrOptions",
+    "_check_method_params",
     "_check_sample_weight",
     "_fit_context",
+    "_raise_for_params",
+    "_routing_enabled",
     "block_cd",
     "fast_calls",
     "granted_parallel",

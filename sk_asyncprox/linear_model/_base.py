@@ -49,19 +49,11 @@ class AsyncLinearModel(BaseEstimator):
 
     def _solve(self, X, y, loss, penalty, sample_weight, begin):
         """Solve on validated data; set what every estimator has; return coefficients and intercept."""
-        if self.n_jobs == 0:
-            raise ValueError("n_jobs=0 has no meaning; use None, a positive number, or -1 for all cores.")
+        self._check_n_jobs()
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("All sample weights are zero; at least one must be positive.")
         problem = Problem(X, y, loss, penalty, sample_weight, self.fit_intercept, rows=self.solver == "piag")
-        options = Options(
-            **{name: getattr(self, name) for name in Options._fields if hasattr(self, name)}
-            | {
-                "cyclic": getattr(self, "selection", "cyclic") == "cyclic",
-                "random_state": self._seed(),
-            }
-        )
-        solution = solve(problem, options, self._start(problem))
+        solution = solve(problem, self._options(), self._start(problem))
         w, b = problem.canonical(solution.certificate.w), solution.certificate.b
         if solution.message:
             warnings.warn(solution.message, ConvergenceWarning, stacklevel=3)
@@ -70,6 +62,20 @@ class AsyncLinearModel(BaseEstimator):
         self.fit_time_ = time.perf_counter() - begin
         n_iter = max(1, int(np.ceil(solution.passes)))
         return w, problem.intercept(w, b), n_iter
+
+    def _check_n_jobs(self):
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs=0 has no meaning; use None, a positive number, or -1 for all cores.")
+
+    def _options(self):
+        """Options of the run."""
+        return Options(
+            **{name: getattr(self, name) for name in Options._fields if hasattr(self, name)}
+            | {
+                "cyclic": getattr(self, "selection", "cyclic") == "cyclic",
+                "random_state": self._seed(),
+            }
+        )
 
     def _seed(self):
         if self.random_state is None or isinstance(self.random_state, Integral):
