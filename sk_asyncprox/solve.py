@@ -62,6 +62,11 @@ class Solution(NamedTuple):
     solver: object
     """What ran; a solver with a method ``resume`` goes on with another penalty."""
 
+    @property
+    def n_iter(self):
+        """Passes over the data, rounded up; one at least."""
+        return max(1, int(np.ceil(self.passes)))
+
 
 def resolve_step_size(step_size, solver):
     """Policy object for the parameter ``step_size``."""

@@ -60,8 +60,7 @@ class AsyncLinearModel(BaseEstimator):
         self.dual_gap_, self.objective_ = solution.gap, solution.certificate.objective
         self.n_updates_, self.history_ = solution.n_updates, solution.history
         self.fit_time_ = time.perf_counter() - begin
-        n_iter = max(1, int(np.ceil(solution.passes)))
-        return w, problem.intercept(w, b), n_iter
+        return w, problem.intercept(w, b), solution.n_iter
 
     def _check_n_jobs(self):
         if self.n_jobs == 0:
