@@ -149,15 +149,19 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         weights = self._weights(sample_weight, X, y, classes, codes)
         strength = 1.0 / (self.C * (X.shape[0] if weights is None else max(weights.sum(), TINY)))
         penalty = ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength)
-        loss, targets = LogisticLoss(), 2.0 * codes - 1.0
-        if len(classes) > 2:
-            loss, targets = MultinomialLoss(len(classes)), codes
-        w, intercept, n_iter = self._solve(X, targets, loss, penalty, weights, begin)
+        loss, target = self._task(classes, codes)
+        w, intercept, n_iter = self._solve(X, target, loss, penalty, weights, begin)
         self.classes_ = classes
         self.coef_ = w.astype(X.dtype, copy=False).reshape(-1, X.shape[1])
         self.intercept_ = np.array(intercept, dtype=X.dtype).reshape(-1)
         self.n_iter_ = np.array([n_iter], dtype=np.int32)
         return self
+
+    def _task(self, classes, codes):
+        """Loss, and targets as it wants them."""
+        if len(classes) > 2:
+            return MultinomialLoss(len(classes)), codes
+        return LogisticLoss(), 2.0 * codes - 1.0
 
     def _weights(self, sample_weight, X, y, classes, codes):
         if len(classes) < 2:
