@@ -277,11 +277,12 @@ class RoundsBCD(PhasedSolver):
         return full and k <= min(WIDEST_GRAM, max(256, 2 * n))
 
     def _solve_on_gram(self, certificate):
-        stamp, index = self._tracker.stamp(), self._active
+        stamp, index, point = self._tracker.stamp(), self._active, self.point(self._damping)
         gram, key = self._gram, ("blocks", self._generation, 0)
-        yield from gram.renew(key, index, self._part.model(self.point()))
+        yield from gram.renew(key, index, self._part.model(point))
         self.touched, gram.touched = self.touched + gram.touched, 0
-        read = Read(key, index, self.w[index], self.point(), self._penalty, True)
+        read = Read(key, index, self.w[index], point, self._penalty, True)
         payload = read, gram.Q, gram.model, certificate.correlations[index]
         [direction] = yield Phase("model", 1, lambda _: payload)
-        self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        step, _ = self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        self._damp(step)
