@@ -113,6 +113,8 @@ def alpha_grid(
 
 def check_alphas(alphas):
     """Given alphas, checked, in decreasing order."""
+    if len(alphas) == 0:
+        raise ValueError("alphas is empty; give at least one, or their number.")
     for index, alpha in enumerate(alphas):
         check_scalar(alpha, f"alphas[{index}]", Real, min_val=0.0)
     return np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
@@ -215,6 +217,7 @@ def enet_path(
     y = y.ravel()
     if isinstance(alphas, Integral):
         check_scalar(alphas, "alphas", Integral, min_val=1)
+        check_scalar(eps, "eps", Real, min_val=0.0, include_boundaries="neither")
         alphas = alpha_grid(
             X, y, l1_ratio=l1_ratio, eps=eps, n_alphas=alphas, sample_weight=sample_weight,
             fit_intercept=False, positive=positive, Xy=Xy,
@@ -223,9 +226,7 @@ def enet_path(
         alphas = check_alphas(alphas)
     penalties = enet_penalties(alphas, l1_ratio, positive)
     problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, rows=solver == "piag")
-    start = None
-    if coef_init is not None:
-        start = Snapshot(*problem.start(np.ravel(coef_init)))
+    start = None if coef_init is None else _start(problem, coef_init)
     coefs = np.empty((X.shape[1], len(alphas)), dtype=X.dtype, order="F")
     gaps, n_iters, messages = np.empty(len(alphas)), [], []
     options = model._options()._replace(verbose=int(verbose))
@@ -236,6 +237,13 @@ def enet_path(
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
     found = alphas, coefs[None] if column else coefs, gaps
     return (*found, n_iters) if return_n_iter else found
+
+
+def _start(problem, coef):
+    coef, p = np.ravel(coef), problem.design.shape[1]
+    if len(coef) != p:
+        raise ValueError(f"coef_init has {len(coef)} entries, but X has {p} features.")
+    return Snapshot(*problem.start(coef))
 
 
 def _checked(X, y, sample_weight, check_input):
