@@ -19,6 +19,7 @@ from sklearn.utils.validation import _check_method_params, _check_sample_weight
 from threadpoolctl import ThreadpoolController
 
 __all__ = [
+    "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "LinearClassifierMixin",
@@ -125,6 +126,14 @@ def fast_calls():
     return sklearn.config_context(skip_parameter_validation=True)
 
 
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # before scikit-learn 1.9
+
+    class CallbackSupportMixin:
+        """Nothing: this scikit-learn has no callbacks."""
+
+
 class _KernelWarnings(threading.local):
     """The kernel module's ``warnings``, silent in threads that ask for it.
 
@@ -154,9 +163,11 @@ def _quiet():
         _KERNEL_WARNINGS.quiet = False
 
 
-def granted_parallel(n_jobs):
+def granted_parallel(n_jobs, return_as="list"):
     """Thread-sharing ``joblib.Parallel`` and the number of workers it will really run."""
-    parallel = joblib.Parallel(n_jobs=n_jobs, require="sharedmem", pre_dispatch="all", batch_size=1)
+    parallel = joblib.Parallel(
+        n_jobs=n_jobs, require="sharedmem", pre_dispatch="all", batch_size=1, return_as=return_as
+    )
     return parallel, parallel._effective_n_jobs()
 
 

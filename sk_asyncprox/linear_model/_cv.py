@@ -20,13 +20,13 @@ from .._compat import (
     _fit_context,
     _raise_for_params,
     _routing_enabled,
-    one_blas_thread,
     routing_owner,
 )
 from ..executors import Threads
 from ..losses import SquaredLoss
 from ..problem import Problem
 from ._base import FORMATS, AsyncLinearModel
+from ._callbacks import FoldsWatcher
 from ._docs import documented
 from ._path import alpha_grid, check_alphas, enet_penalties, solutions_along, warn_unless_converged
 from ._regression import ElasticNet
@@ -45,7 +45,7 @@ class CrossValidated:
         cv = check_cv(self.cv, y, classifier=hasattr(self, "predict_proba"))
         return list(cv.split(X, y, **routed))
 
-    def _run_folds(self, job, folds):
+    def _run_folds(self, job, folds, watcher):
         """Results of ``job(train=, test=, options=)`` for every fold.
 
         As many folds run at once as there are workers, each on one of them, so that folds times workers
@@ -53,25 +53,35 @@ class CrossValidated:
         after the other.
         """
         threads = isinstance(self.executor, str | Threads)
-        parallel = Parallel(n_jobs=self.n_jobs if threads else 1, verbose=self.verbose, prefer="threads")
-        beside = parallel._effective_n_jobs() > 1 and len(folds) > 1
+        parallel = Parallel(
+            n_jobs=self.n_jobs if threads else 1,
+            verbose=self.verbose,
+            prefer="threads",
+            return_as="generator" if watcher.is_watched else "list",
+        )
         options = self._options()._replace(record=None, verbose=max(0, int(self.verbose) - 1))
-        if not beside:
-            return [job(train=train, test=test, options=options) for train, test in folds]
-        options = options._replace(n_jobs=1)
-        with one_blas_thread():
-            return parallel(delayed(job)(train=train, test=test, options=options) for train, test in folds)
+        results = []
+        if parallel._effective_n_jobs() == 1 or len(folds) == 1:
+            found = (job(train=train, test=test, options=options) for train, test in folds)
+        else:
+            options = options._replace(n_jobs=1)
+            found = parallel(delayed(job)(train=train, test=test, options=options) for train, test in folds)
+        for result in found:
+            results.append(result)
+            watcher.fold()
+        return results
 
-    def _refitted(self, estimator, X, y, sample_weight, **chosen):
+    def _refitted(self, estimator, watcher, X, y, sample_weight, **chosen):
         """Estimator of the plain class, fitted on all of the data with the chosen parameters."""
         names = estimator.get_params(deep=False)
         own = {name: value for name, value in self.get_params(deep=False).items() if name in names}
-        return estimator.set_params(**own | chosen).fit(X, y, sample_weight=sample_weight)
+        estimator.set_params(**own | chosen)
+        with watcher.refit(estimator):
+            return estimator.fit(X, y, sample_weight=sample_weight)
 
-    def _take_over(self, model, begin, *names):
+    def _take_over(self, model, *names):
         for name in (*names, "dual_gap_", "objective_", "n_updates_", "history_"):
             setattr(self, name, getattr(model, name))
-        self.fit_time_ = time.perf_counter() - begin
 
 
 def fold_problem(X, y, loss, weights, train, fit_intercept, options):
@@ -259,15 +269,19 @@ class ElasticNetCV(CrossValidated, RegressorMixin, LinearModel, AsyncLinearModel
         split = {}
         if _routing_enabled():
             split = process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
-        errors = self._errors(X, y, sample_weight, ratios, grids, self._folds(X, y, split))
+        folds = self._folds(X, y, split)
+        watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + 1)
+        errors = self._errors(X, y, sample_weight, ratios, grids, folds, watcher)
         self.mse_path_ = np.squeeze(np.moveaxis(errors, 0, -1))
         best_ratio, best = np.unravel_index(np.argmin(errors.mean(axis=0)), grids.shape)
         self._choose(float(ratios[best_ratio]), float(grids[best_ratio, best]))
         automatic = isinstance(self.alphas, Integral) and len(ratios) > 1
         self.alphas_ = grids if automatic else grids[0]
         chosen = {"alpha": self.alpha_, "l1_ratio": float(ratios[best_ratio])}
-        model = self._refitted(ElasticNet(), X, y, sample_weight, **chosen)
-        self._take_over(model, begin, "coef_", "intercept_", "n_iter_")
+        model = self._refitted(ElasticNet(), watcher, X, y, sample_weight, **chosen)
+        self._take_over(model, "coef_", "intercept_", "n_iter_")
+        self.fit_time_ = time.perf_counter() - begin
+        watcher.end()
         return self
 
     def _choose(self, l1_ratio, alpha):
@@ -283,14 +297,14 @@ class ElasticNetCV(CrossValidated, RegressorMixin, LinearModel, AsyncLinearModel
         )  # fmt: skip
         return np.array([grid(l1_ratio=ratio) for ratio in ratios])
 
-    def _errors(self, X, y, weights, ratios, grids, folds):
+    def _errors(self, X, y, weights, ratios, grids, folds, watcher):
         """Mean squared errors, of shape (n_folds, n_l1_ratio, n_alphas)."""
         paths = [
             enet_penalties(alphas, ratio, self.positive) for ratio, alphas in zip(ratios, grids, strict=True)
         ]
         rows = X.tocsr() if sp.issparse(X) else X
         job = partial(squared_errors, rows, y, weights, paths, self.fit_intercept)
-        results = self._run_folds(job, folds)
+        results = self._run_folds(job, folds, watcher)
         names = [
             f"fold {k}, l1_ratio={ratio:.3g}, alpha={alpha:.3g}"
             for k in range(len(folds))

@@ -26,6 +26,7 @@ from .._compat import (
 )
 from ..penalties import ElasticNetPenalty
 from ._base import FORMATS
+from ._callbacks import FoldsWatcher
 from ._cv import CV_CONSTRAINTS, CrossValidated, fold_problem
 from ._docs import documented
 from ._logistic import TINY, LogisticRegression
@@ -256,7 +257,8 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
             scored_paths, X.tocsr() if sp.issparse(X) else X, y, self._task(classes, codes), weights, Cs,
             ratios, partial(score_of, scorer, score, classes, X), self.fit_intercept,
         )  # fmt: skip
-        found = self._run_folds(job, folds)
+        watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + self.refit)
+        found = self._run_folds(job, folds, watcher)
         names = [
             f"fold {k}, l1_ratio={ratio:.3g}, C={C:.3g}"
             for k in range(len(folds))
@@ -268,7 +270,12 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         self.coefs_paths_, self.scores_, self.n_iter_ = (
             np.array(column) for column in list(zip(*found, strict=True))[:3]
         )
-        (self._refit if self.refit else self._average)(X, y, weights, begin)
+        if self.refit:
+            self._refit(X, y, weights, watcher)
+        else:
+            self._average(X.dtype)
+        self.fit_time_ = time.perf_counter() - begin
+        watcher.end()
         return self
 
     def _grid(self):
@@ -294,7 +301,7 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
             return routed.splitter.split, routed.scorer.score
         return {}, {} if sample_weight is None else {"sample_weight": sample_weight}
 
-    def _refit(self, X, y, weights, begin):
+    def _refit(self, X, y, weights, watcher):
         mean = self.scores_.sum(axis=0)
         ratio, best = np.unravel_index(np.argmax(mean.T), mean.T.shape)[::-1]
         self.C_, self.l1_ratio_ = float(self.Cs_[best]), float(self.l1_ratios_[ratio])
@@ -306,18 +313,17 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
             "class_weight": None,
             "verbose": max(0, int(self.verbose) - 1),
         }
-        model = self._refitted(model, X, y, weights, **chosen)
-        self._take_over(model, begin, "coef_", "intercept_")
+        model = self._refitted(model, watcher, X, y, weights, **chosen)
+        self._take_over(model, "coef_", "intercept_")
 
-    def _average(self, X, y, weights, begin):
+    def _average(self, dtype):
         n_folds, n_ratios, n_cs = self.scores_.shape
         by_C = self.scores_.swapaxes(1, 2).reshape(n_folds, -1)
         best, ratio = np.unravel_index(np.argmax(by_C, axis=1), (n_cs, n_ratios))
         self.C_, self.l1_ratio_ = float(self.Cs_[best].mean()), float(self.l1_ratios_[ratio].mean())
         chosen = self.coefs_paths_[np.arange(n_folds), ratio, best]
         coef, intercept = self._split(chosen.mean(axis=0))
-        self.coef_, self.intercept_ = coef.astype(X.dtype), intercept.astype(X.dtype)
-        self.fit_time_ = time.perf_counter() - begin
+        self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
 
     def _split(self, coefs):
         """Coefficients and intercepts of an array with the intercept last."""
