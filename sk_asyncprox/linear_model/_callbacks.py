@@ -54,7 +54,9 @@ class Watcher:
 
     def _attributes(self, problem, certified, passes):
         c = certified.certificate
-        found = self._fitted(c.w, problem.intercept(c.w, c.b), max(1, int(np.ceil(passes))))
+        found = self._fitted(
+            problem.canonical(c.w), problem.intercept(c.w, c.b), max(1, int(np.ceil(passes)))
+        )
         return found | {"dual_gap_": certified.gap, "objective_": c.objective}
 
     def end(self):

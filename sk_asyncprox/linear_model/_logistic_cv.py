@@ -76,7 +76,7 @@ def scored_paths(X, labels, task, weights, Cs, l1_ratios, scored, fit_intercept,
         penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s) for s in strengths]
         path = [None] * len(Cs)
         for i, solution in zip(order, solutions_along(problem, penalties, options), strict=True):
-            w, b = solution.certificate.w, solution.certificate.b
+            w, b = problem.canonical(solution.certificate.w), solution.certificate.b
             coef, intercept = w.reshape(-1, X.shape[1]), np.atleast_1d(problem.intercept(w, b))
             score = scored(coef, intercept, Cs[i], X_test, y_test, test)
             coef = np.column_stack([coef, intercept]) if fit_intercept else coef

@@ -107,7 +107,7 @@ class RoundsBCD(PhasedSolver):
         read = Read(None, index, w, point, self.problem.penalty, True)
         columns = self.problem.design.columns(index)
         pull = -self.problem.weights * point.gradient
-        direction = describe(part, read, new, columns.mul(new - w), pull, part.omega(point), columns.size)
+        direction = describe(part, read, new, columns.mul(new - w), pull, part.model(point), columns.size)
         if self.write_exactly(index, direction, RISE_OF_NEWTON)[0] > 0.0:
             self._known = None
         self.touched += direction.touched
