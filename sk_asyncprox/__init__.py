@@ -1,7 +1,25 @@
 """Sparse linear models trained asynchronously, with steps chosen from the measured delays."""
 
-from .linear_model import ElasticNet, Lasso, LogisticRegression
+from .linear_model import (
+    ElasticNet,
+    ElasticNetCV,
+    Lasso,
+    LassoCV,
+    LogisticRegression,
+    LogisticRegressionCV,
+    enet_path,
+    lasso_path,
+)
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["ElasticNet", "Lasso", "LogisticRegression"]
+__all__ = [
+    "ElasticNet",
+    "ElasticNetCV",
+    "Lasso",
+    "LassoCV",
+    "LogisticRegression",
+    "LogisticRegressionCV",
+    "enet_path",
+    "lasso_path",
+]

@@ -1,6 +1,7 @@
 """The one door to scikit-learn's private helpers, its compiled kernels, joblib and the BLAS limits."""
 
 import contextlib
+import inspect
 import threading
 import warnings
 
@@ -10,29 +11,39 @@ import sklearn
 from sklearn.base import _fit_context
 from sklearn.linear_model import _cd_fast, enet_path
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel, SparseCoefMixin
+from sklearn.metrics import make_scorer
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.fixes import parse_version
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
+from sklearn.utils.validation import _check_method_params, _check_sample_weight
 from threadpoolctl import ThreadpoolController
 
 __all__ = [
+    "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "LinearClassifierMixin",
     "LinearModel",
     "SparseCoefMixin",
     "StrOptions",
+    "_check_method_params",
     "_check_sample_weight",
     "_fit_context",
+    "_raise_for_params",
+    "_routing_enabled",
     "block_cd",
     "fast_calls",
     "granted_parallel",
     "one_blas_thread",
+    "routing_owner",
+    "with_labels",
 ]
+
+_VERSION = parse_version(sklearn.__version__)
 
 # Screening inside the kernel trusts the dual gap, which a dummy y makes meaningless: switch it off
 # where the version has it.
-_NO_SCREENING = {"do_screening": False} if parse_version(sklearn.__version__) >= parse_version("1.8") else {}
+_NO_SCREENING = {"do_screening": False} if parse_version("1.8") <= _VERSION else {}
 
 
 def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=None, positive=False):
@@ -88,9 +99,39 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
     return coefs[:, 0]
 
 
+def routing_owner(estimator):
+    """What a metadata router calls its owner: the estimator, before scikit-learn 1.7 its name."""
+    return estimator if parse_version("1.7") <= _VERSION else type(estimator).__name__
+
+
+def with_labels(scorer, classes):
+    """The same scorer, told all the classes where it asks for them: a fold may lack some."""
+    function = getattr(scorer, "_score_func", None)
+    names = {} if function is None else inspect.signature(function).parameters
+    if "labels" not in names:
+        return scorer
+    known = {"labels": classes}
+    if len(classes) == 2 and "pos_label" in names:
+        known["pos_label"] = classes[-1]
+    return make_scorer(
+        function,
+        greater_is_better=scorer._sign == 1,
+        response_method=scorer._response_method,
+        **{**getattr(scorer, "_kwargs", {}), **known},
+    )
+
+
 def fast_calls():
     """Context in which the kernel is called without parameter validation (this thread only)."""
     return sklearn.config_context(skip_parameter_validation=True)
+
+
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # before scikit-learn 1.9
+
+    class CallbackSupportMixin:
+        """Nothing: this scikit-learn has no callbacks."""
 
 
 class _KernelWarnings(threading.local):
@@ -122,9 +163,11 @@ def _quiet():
         _KERNEL_WARNINGS.quiet = False
 
 
-def granted_parallel(n_jobs):
+def granted_parallel(n_jobs, return_as="list"):
     """Thread-sharing ``joblib.Parallel`` and the number of workers it will really run."""
-    parallel = joblib.Parallel(n_jobs=n_jobs, require="sharedmem", pre_dispatch="all", batch_size=1)
+    parallel = joblib.Parallel(
+        n_jobs=n_jobs, require="sharedmem", pre_dispatch="all", batch_size=1, return_as=return_as
+    )
     return parallel, parallel._effective_n_jobs()
 
 

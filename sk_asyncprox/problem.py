@@ -5,6 +5,7 @@
 The design's columns are centred when there is an intercept, so that ``b`` and ``w`` are decoupled.
 """
 
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +83,12 @@ class Problem:
         if loss.n_outputs > 1:
             self.design = Copies(self.features, loss.n_outputs)
             self.weights = np.tile(self.weights, loss.n_outputs)
+
+    def with_penalty(self, penalty):
+        """The same problem, data shared, with another penalty."""
+        other = copy(self)
+        other.penalty = penalty
+        return other
 
     @property
     def pass_size(self):
@@ -193,10 +200,13 @@ class Problem:
         z = self.design.mul(w) + self.spread(b) if z is None else z
         z, b = self.settle(z, b)
         gradient = self.loss.gradient(self.y, z)
-        theta = -gradient
+        return z, b, gradient, self.dual_theta(gradient)
+
+    def dual_theta(self, gradient):
+        """Unscaled dual point where the loss has the given gradient."""
         if self.fit_intercept:
-            theta = self.loss.dual_balance(self.y, theta, self.weights)
-        return z, b, gradient, theta
+            return self.loss.dual_balance(self.y, -gradient, self.weights)
+        return -gradient
 
     def conclude(self, w, b, z, theta, correlations):
         """Last part of a certificate, once ``correlations = X' (weights * theta)`` are known."""

@@ -1,7 +1,9 @@
 """Joins solver, executor, history and stop rule; names become classes here."""
 
 import contextlib
+import threading
 import warnings
+from collections import deque
 from time import perf_counter
 from typing import NamedTuple
 
@@ -14,10 +16,7 @@ from .problem import Certificate
 from .solvers import SOLVERS, RoundsBCD
 from .solvers.base import Certified, Shared, Snapshot
 from .step_sizes import STEP_SIZES
-from .stopping import StopRule
-
-CRUMB = 1e-3
-"""Size, relative to the largest coefficient, below which one may be what a shortened step has left."""
+from .stopping import StopRule, advice, tidy
 
 
 class Options(NamedTuple):
@@ -51,13 +50,21 @@ class Solution(NamedTuple):
     passes: float
     n_updates: int
     status: str
-    """``"converged"``, ``"stalled"``, ``"max_iter"``, ``"max_time"``, ``"diverged"`` or
-    ``"exhausted"``."""
+    """``"converged"``, ``"stalled"``, ``"max_iter"``, ``"max_time"``, ``"diverged"``, ``"exhausted"``
+    or ``"watch"``."""
 
     message: str
-    """What to tell the user when the tolerance was not met; else empty."""
+    """What to tell the user when the tolerance was not met, unless that was asked for; else empty."""
 
     history: History
+
+    solver: object
+    """What ran; a solver with a method ``resume`` goes on with another penalty."""
+
+    @property
+    def n_iter(self):
+        """Passes over the data, rounded up; one at least."""
+        return max(1, int(np.ceil(self.passes)))
 
 
 def resolve_step_size(step_size, solver):
@@ -74,7 +81,7 @@ def resolve_executor(executor):
     )
 
 
-def solve(problem, options, start=None):
+def solve(problem, options, start=None, before=None, watch=None):
     """Solve the problem.
 
     Parameters
@@ -83,6 +90,10 @@ def solve(problem, options, start=None):
     options : Options
     start : Snapshot or None
         First iterate, in the centred design.
+    before : Solution or None
+        Of the same data with another penalty; the run goes on from there.
+    watch : callable or None
+        ``(certified, passes)``, called in this thread after every certificate; what is true ends the run.
 
     Returns
     -------
@@ -97,45 +108,35 @@ def solve(problem, options, start=None):
     executor = resolve_executor(options.executor)
     plan = executor.plan(options.n_jobs)
     rule = StopRule(problem, options)
-    solver = _build(problem, options, plan, start)
+    solver = _build(problem, options, plan, start, before)
     history = _describe(options, executor, plan, solver)
 
-    def on_events(events, now):
-        passes = solver.touched / problem.pass_size
-        for event in events:
-            if isinstance(event, Certified):
-                history.add_certificate(event, now, passes)
-                rule.certified(event)
-                if options.verbose:
-                    _report(event, passes, now)
-                continue
-            if isinstance(event, Shared):
-                history.add_share(event, now)
-                continue
-            history.add_update(event, now)
-            rule.walked(np.inf if solver.step_size.exact else event.step / solver.step_unit)
-            if history.wants_iterate(event.index):
-                history.add_iterate(event.index, now, passes, solver.snapshot())
-        rule.spent(passes, perf_counter() - begin)
-        return rule.status is not None
+    listener = Listener(problem, solver, rule, history, options, watch, begin)
 
     alone = solver.n_workers == 1 and problem.design.is_sparse
     with (
         contextlib.nullcontext() if alone else one_blas_thread(),
         np.errstate(over="ignore", invalid="ignore"),
     ):
-        unfinished = executor.run(solver, on_events)
+        unfinished = executor.run(solver, listener)
+        listener.heed()
         history.close(problem, unfinished)
         return _finish(problem, solver, rule, history)
 
 
-def _build(problem, options, plan, start):
+def _build(problem, options, plan, start, before):
     policy = resolve_step_size(options.step_size, options.solver)
     if plan.solver not in (None, options.solver):
         raise ValueError(
             f"The trace is a schedule for solver {plan.solver!r} and does not fit solver {options.solver!r}."
         )
-    if _in_rounds(problem, options, plan, policy):
+    rounds = _in_rounds(problem, options, plan, policy)
+    if before is not None:
+        if rounds and hasattr(before.solver, "resume"):
+            before.solver.resume(problem)
+            return before.solver
+        start = Snapshot(before.certificate.w, before.certificate.b)
+    if rounds:
         return RoundsBCD(problem, policy, n_workers=plan.n_workers, start=start)
     settings = {
         "n_workers": plan.n_workers,
@@ -177,6 +178,51 @@ def _describe(options, executor, plan, solver):
     return history
 
 
+class Listener:
+    """Takes what an executor reports: ``(events, now)`` to whether the run is to end.
+
+    Reports may come from any worker, one at a time. The watcher hears of certificates in the thread that has
+    made the listener: at once when the report comes from there, else when that thread calls ``heed``, which
+    executors with threads of their own do while they wait. A certificate holds copies, so what the watcher
+    sees is one iterate, however late.
+    """
+
+    def __init__(self, problem, solver, rule, history, options, watch, begin):
+        self._problem, self._solver, self._rule, self._history = problem, solver, rule, history
+        self._verbose, self._watch, self._begin = options.verbose, watch, begin
+        self._home, self._unheard = threading.get_ident(), deque()
+        self.is_watched = watch is not None
+
+    def __call__(self, events, now):
+        rule, history, solver = self._rule, self._history, self._solver
+        passes = solver.touched / self._problem.pass_size
+        for event in events:
+            if isinstance(event, Certified):
+                history.add_certificate(event, now, passes)
+                rule.certified(event)
+                if self._verbose:
+                    _report(event, passes, now)
+                if self.is_watched:
+                    self._unheard.append((event, passes))
+            elif isinstance(event, Shared):
+                history.add_share(event, now)
+            else:
+                history.add_update(event, now)
+                rule.walked(np.inf if solver.step_size.exact else event.step / solver.step_unit)
+                if history.wants_iterate(event.index):
+                    history.add_iterate(event.index, now, passes, solver.snapshot())
+        rule.spent(passes, perf_counter() - self._begin)
+        if threading.get_ident() == self._home:
+            self.heed()
+        return rule.status is not None
+
+    def heed(self):
+        """Tell the watcher of the certificates it has not heard of."""
+        while self._unheard:
+            if self._watch(*self._unheard.popleft()):
+                self._rule.status = self._rule.status or "watch"
+
+
 def _report(event, passes, now):
     c = event.certificate
     print(
@@ -193,7 +239,7 @@ def _finish(problem, solver, rule, history):
         certificate = problem.certify(last.w, last.b)
     gap = max(0.0, certificate.objective - max(certificate.dual, solver.lower_bound))
     if rule.status == "converged":
-        certificate, gap = _tidy(problem, certificate, gap, solver.lower_bound, rule.limit(certificate))
+        certificate, gap = tidy(problem, certificate, gap, solver.lower_bound, rule.limit(certificate))
     status = rule.status or "exhausted"
     history.stopped, history.n_over_bound = status, solver.over_bound
     if solver.over_bound:
@@ -204,41 +250,5 @@ def _finish(problem, solver, rule, history):
             stacklevel=2,
         )
     passes = solver.touched / problem.pass_size
-    message = "" if status == "converged" else _advice(solver, rule, status, certificate, gap, passes)
-    return Solution(certificate, gap, passes, solver.n_updates, status, message, history)
-
-
-def _tidy(problem, certificate, gap, lower_bound, limit):
-    """Set to zero what shortened steps have left of coefficients on their way to zero, if the
-    certificate of the result is still good enough."""
-    w, penalty = certificate.w, problem.penalty
-    crumbs = (w != 0) & (np.abs(w) <= CRUMB * np.abs(w).max(initial=0.0))
-    crumbs &= penalty.pull(certificate.correlations) < penalty.l1
-    if not crumbs.any():
-        return certificate, gap
-    tidied = problem.certify(np.where(crumbs, 0.0, w), certificate.b)
-    if tidied.gap > max(certificate.gap, limit):
-        return certificate, gap
-    return tidied, max(0.0, tidied.objective - max(tidied.dual, lower_bound))
-
-
-def _advice(solver, rule, status, certificate, gap, passes):
-    name = type(solver).__name__
-    if status == "diverged":
-        return (
-            f"{name} with {solver.step_size} diverged: the objective is {certificate.objective:.3g} after "
-            f"{solver.n_updates} updates; this step size is not safe for the delays that happened, "
-            f"use Adaptive1 or Adaptive2 (or ExactStep for solver 'bcd')."
-        )
-    what = "duality gap" if rule.penalised else "largest gradient"
-    why = {
-        "max_iter": "max_iter was reached",
-        "max_time": "max_time was reached",
-        "stalled": "rounding allows no more",
-        "exhausted": "the trace ended",
-    }[status]
-    return (
-        f"{name} did not converge: {what} {rule.measure(certificate, gap):.3e}, tolerance "
-        f"{rule.limit(certificate):.3e}, after {passes:.1f} passes ({why}). Raise max_iter or tol, scale "
-        f"the features, or regularise more."
-    )
+    message = advice(solver, rule, status, certificate, gap, passes)
+    return Solution(certificate, gap, passes, solver.n_updates, status, message, history, solver)

@@ -8,6 +8,9 @@ RESOLVED_ABOVE = 1e-12
 DIVERGED_ABOVE = 1e6
 ROUNDING = 4 * np.finfo(float).eps
 
+CRUMB = 1e-3
+"""Size, relative to the largest coefficient, below which one may be what a shortened step has left."""
+
 
 class StopRule:
     """Decides from certificates, passes and time when a run ends.
@@ -92,3 +95,42 @@ class StopRule:
         if self.status is not None and self.best is not None:
             # The tolerance was met before; the run only went on because the target is so small.
             self.status = "converged"
+
+
+def tidy(problem, certificate, gap, lower_bound, limit):
+    """Set to zero what shortened steps have left of coefficients on their way to zero, if the
+    certificate of the result is still good enough."""
+    w, penalty = certificate.w, problem.penalty
+    crumbs = (w != 0) & (np.abs(w) <= CRUMB * np.abs(w).max(initial=0.0))
+    crumbs &= penalty.pull(certificate.correlations) < penalty.l1
+    if not crumbs.any():
+        return certificate, gap
+    tidied = problem.certify(np.where(crumbs, 0.0, w), certificate.b)
+    if tidied.gap > max(certificate.gap, limit):
+        return certificate, gap
+    return tidied, max(0.0, tidied.objective - max(tidied.dual, lower_bound))
+
+
+def advice(solver, rule, status, certificate, gap, passes):
+    """What to tell the user when the tolerance was not met, unless that was asked for; else empty."""
+    if status in ("converged", "watch"):
+        return ""
+    name = type(solver).__name__
+    if status == "diverged":
+        return (
+            f"{name} with {solver.step_size} diverged: the objective is {certificate.objective:.3g} after "
+            f"{solver.n_updates} updates; this step size is not safe for the delays that happened, "
+            f"use Adaptive1 or Adaptive2 (or ExactStep for solver 'bcd')."
+        )
+    what = "duality gap" if rule.penalised else "largest gradient"
+    why = {
+        "max_iter": "max_iter was reached",
+        "max_time": "max_time was reached",
+        "stalled": "rounding allows no more",
+        "exhausted": "the trace ended",
+    }[status]
+    return (
+        f"{name} did not converge: {what} {rule.measure(certificate, gap):.3e}, tolerance "
+        f"{rule.limit(certificate):.3e}, after {passes:.1f} passes ({why}). Raise max_iter or tol, scale "
+        f"the features, or regularise more."
+    )

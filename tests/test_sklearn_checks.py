@@ -3,17 +3,34 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
+from sk_asyncprox import (
+    ElasticNet,
+    ElasticNetCV,
+    Lasso,
+    LassoCV,
+    LogisticRegression,
+    LogisticRegressionCV,
+)
 
 # Scikit-learn's equivalence checks compare at rtol 1e-7, so the fits must be as good as that.
 ESTIMATORS = [
     estimator(tol=1e-14, n_jobs=n_jobs)
     for estimator in (Lasso, ElasticNet, LogisticRegression)
     for n_jobs in (None, 2)
+] + [
+    estimator(tol=1e-14, n_jobs=n_jobs, cv=3, **grid)
+    for estimator, grid in (
+        (LassoCV, {"alphas": 5}),
+        (ElasticNetCV, {"alphas": 5}),
+        (LogisticRegressionCV, {"Cs": 3}),
+    )
+    for n_jobs in (None, 2)
 ]
 
 
 @pytest.mark.filterwarnings("ignore:.*did not converge:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:.*did not reach the tolerance:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:The least populated class in y has only:UserWarning")
 @parametrize_with_checks(ESTIMATORS)
 def test_sklearn_checks(estimator, check):
     check(estimator)

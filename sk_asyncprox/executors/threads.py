@@ -12,6 +12,9 @@ from sklearn.base import BaseEstimator
 from .._compat import fast_calls, granted_parallel
 from .plan import Plan
 
+HEED_EVERY = 0.02
+"""Seconds between two looks of the calling thread at what the workers have reported."""
+
 
 class Threads(BaseEstimator):
     """Long-lived worker loops on joblib's threading backend, one call per fit.
@@ -27,6 +30,9 @@ class Threads(BaseEstimator):
     def run(self, solver, on_events):
         """Drive the solver until ``on_events(events, now)`` says stop.
 
+        The workers call it, one at a time. Where it ``is_watched``, the calling thread calls its ``heed``
+        every now and then meanwhile.
+
         Returns
         -------
         list of Task
@@ -37,10 +43,11 @@ class Threads(BaseEstimator):
         if _run_alone(solver, on_events, begin, limit):
             return []
         crew = _Crew(solver, on_events, begin)
-        parallel, _ = granted_parallel(solver.n_workers)
+        parallel, _ = granted_parallel(solver.n_workers, "generator")
         with _DeferredInterrupt(crew.stop):
             try:
-                parallel(delayed(crew.loop)(worker) for worker in range(solver.n_workers))
+                running = parallel(delayed(crew.loop)(worker) for worker in range(solver.n_workers))
+                crew.attend(running, getattr(on_events, "is_watched", False))
             finally:
                 crew.disband()
         if crew.error is not None:
@@ -133,6 +140,17 @@ class _Crew:
         """Ask the loops to end. Takes no lock, so that a signal handler may call it: the loops that work
         see the flag next, and wake the others when they leave."""
         self._stopped = True
+
+    def attend(self, running, watched):
+        """Wait for the loops, in the calling thread, which meanwhile sees to what they have reported."""
+        try:
+            while watched and not self._left.wait(HEED_EVERY):
+                self.on_events.heed()
+        finally:
+            if watched:
+                self.stop()
+            for _ in running:
+                pass
 
     def disband(self):
         """Stop the loops and wait until each has left its task and joblib's pool has let its thread go."""

@@ -1,6 +1,18 @@
 """Scikit-learn estimators over the asynchronous solvers."""
 
+from ._cv import ElasticNetCV, LassoCV
 from ._logistic import LogisticRegression
+from ._logistic_cv import LogisticRegressionCV
+from ._path import enet_path, lasso_path
 from ._regression import ElasticNet, Lasso
 
-__all__ = ["ElasticNet", "Lasso", "LogisticRegression"]
+__all__ = [
+    "ElasticNet",
+    "ElasticNetCV",
+    "Lasso",
+    "LassoCV",
+    "LogisticRegression",
+    "LogisticRegressionCV",
+    "enet_path",
+    "lasso_path",
+]

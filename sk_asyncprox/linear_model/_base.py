@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from .._compat import HasMethods, Interval, StrOptions
+from .._compat import CallbackSupportMixin, HasMethods, Interval, StrOptions
 from ..problem import Problem
 from ..solve import Options, solve
 from ..solvers.base import Snapshot
@@ -25,7 +26,7 @@ class _ExecutorObject(HasMethods):
         return not isinstance(val, type) and super().is_satisfied_by(val)
 
 
-class AsyncLinearModel(BaseEstimator):
+class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
     """Base of the estimators: everything between validated data and fitted attributes."""
 
     _doc_link_module = "sk_asyncprox"
@@ -47,29 +48,35 @@ class AsyncLinearModel(BaseEstimator):
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
     }
 
-    def _solve(self, X, y, loss, penalty, sample_weight, begin):
-        """Solve on validated data; set what every estimator has; return coefficients and intercept."""
-        if self.n_jobs == 0:
-            raise ValueError("n_jobs=0 has no meaning; use None, a positive number, or -1 for all cores.")
+    def _solve(self, X, y, loss, penalty, sample_weight, begin, watcher=None):
+        """Solve on validated data; set what every estimator has; return what it has found."""
+        self._check_n_jobs()
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("All sample weights are zero; at least one must be positive.")
         problem = Problem(X, y, loss, penalty, sample_weight, self.fit_intercept, rows=self.solver == "piag")
-        options = Options(
-            **{name: getattr(self, name) for name in Options._fields if hasattr(self, name)}
-            | {
-                "cyclic": getattr(self, "selection", "cyclic") == "cyclic",
-                "random_state": self._seed(),
-            }
-        )
-        solution = solve(problem, options, self._start(problem))
+        watch = None if watcher is None else partial(watcher, problem)
+        solution = solve(problem, self._options(), self._start(problem), watch=watch)
         w, b = problem.canonical(solution.certificate.w), solution.certificate.b
         if solution.message:
             warnings.warn(solution.message, ConvergenceWarning, stacklevel=3)
         self.dual_gap_, self.objective_ = solution.gap, solution.certificate.objective
         self.n_updates_, self.history_ = solution.n_updates, solution.history
         self.fit_time_ = time.perf_counter() - begin
-        n_iter = max(1, int(np.ceil(solution.passes)))
-        return w, problem.intercept(w, b), n_iter
+        return w, problem.intercept(w, b), solution.n_iter
+
+    def _check_n_jobs(self):
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs=0 has no meaning; use None, a positive number, or -1 for all cores.")
+
+    def _options(self):
+        """Options of the run."""
+        return Options(
+            **{name: getattr(self, name) for name in Options._fields if hasattr(self, name)}
+            | {
+                "cyclic": getattr(self, "selection", "cyclic") == "cyclic",
+                "random_state": self._seed(),
+            }
+        )
 
     def _seed(self):
         if self.random_state is None or isinstance(self.random_state, Integral):

@@ -40,6 +40,43 @@ max_time : float or None, default=None
     Seconds after which the fit stops.
 """
 
+RECORD = """record : {None, "updates", "iterates"}, default="updates"
+    What `history_` keeps.
+"""
+
+PATH = """
+eps : float, default=1e-3
+    The smallest alpha of an automatic grid, relative to the largest.
+alphas : int or array-like, default=100
+    The alphas, or the number of an automatic grid; it begins at the smallest with a zero model.
+Xy : array-like of shape (n_features,), default=None
+    ``X'y``, when it is known; of use for an automatic grid only.
+copy_X : bool, default=True
+    Kept for compatibility: `X` is never overwritten.
+coef_init : array-like of shape (n_features,), default=None
+    Coefficients to begin with.
+verbose : bool or int, default=False
+    Whether one line is printed per certificate.
+return_n_iter : bool, default=False
+    Whether the passes of each fit are returned as well.
+positive : bool, default=False
+    Whether the coefficients are constrained to be non-negative.
+"""
+
+CROSS_VALIDATED = """
+fit_intercept : bool, default=True
+    Whether an intercept, never penalised, is fitted.
+max_iter : int, default=1000
+    Most passes over the data, for each fit; one pass touches every stored entry of `X` twice.
+cv : int, cross-validation generator or iterable, default=None
+    Folds: their number (5 when None), or what yields them as ``(train, test)`` indices.
+random_state : int, RandomState instance or None, default=None
+    Seed of the choice of blocks; None stands for 0. The folds do not depend on it.
+n_jobs : int or None, default=None
+    Workers, in joblib's meaning. Folds run beside one another, each on one worker, which is deterministic;
+    the last fit, on all of the data, is given all of them.
+"""
+
 FITTED = """
 dual_gap_ : float
     Duality gap of the solution, an upper bound on its distance to the optimum in objective value;
@@ -60,8 +97,18 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 
 
 def documented(cls):
-    """Fill ``{fitting}``, ``{asynchronous}`` and ``{fitted}`` in a class docstring (decorator)."""
-    paragraphs = {"fitting": FITTING, "asynchronous": ASYNCHRONOUS, "fitted": FITTED}
+    """Fill the paragraphs that are named in braces in a docstring (decorator)."""
+    before, _, after = ASYNCHRONOUS.partition("n_jobs :")
+    executor = after.index("executor :")
+    paragraphs = {
+        "fitting": FITTING,
+        "asynchronous": ASYNCHRONOUS,
+        "fitted": FITTED,
+        "path": PATH,
+        "asynchronous_path": ASYNCHRONOUS.replace(RECORD, ""),
+        "cross_validated": CROSS_VALIDATED,
+        "asynchronous_cv": before + after[executor:],
+    }
     text = inspect.cleandoc(cls.__doc__)
     for name, paragraph in paragraphs.items():
         text = text.replace(f"{{{name}}}\n", paragraph.lstrip("\n"))

@@ -1,6 +1,7 @@
 """LogisticRegression."""
 
 import time
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -20,6 +21,7 @@ from .._compat import (
 from ..losses import LogisticLoss, MultinomialLoss
 from ..penalties import ElasticNetPenalty
 from ._base import FORMATS, AsyncLinearModel
+from ._callbacks import watch
 from ._docs import documented
 
 TINY = np.finfo(float).tiny
@@ -149,15 +151,29 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         weights = self._weights(sample_weight, X, y, classes, codes)
         strength = 1.0 / (self.C * (X.shape[0] if weights is None else max(weights.sum(), TINY)))
         penalty = ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength)
-        loss, targets = LogisticLoss(), 2.0 * codes - 1.0
-        if len(classes) > 2:
-            loss, targets = MultinomialLoss(len(classes)), codes
-        w, intercept, n_iter = self._solve(X, targets, loss, penalty, weights, begin)
-        self.classes_ = classes
-        self.coef_ = w.astype(X.dtype, copy=False).reshape(-1, X.shape[1])
-        self.intercept_ = np.array(intercept, dtype=X.dtype).reshape(-1)
-        self.n_iter_ = np.array([n_iter], dtype=np.int32)
+        loss, target = self._task(classes, codes)
+        fitted = partial(self._fitted, X.dtype, classes, X.shape[1])
+        watcher = watch(self, X, y, sample_weight, fitted)
+        found = self._solve(X, target, loss, penalty, weights, begin, watcher)
+        vars(self).update(fitted(*found))
+        if watcher is not None:
+            watcher.end()
         return self
+
+    def _fitted(self, dtype, classes, n_features, w, intercept, n_iter):
+        """Attributes of the fitted estimator."""
+        return {
+            "classes_": classes,
+            "coef_": w.astype(dtype, copy=False).reshape(-1, n_features),
+            "intercept_": np.array(intercept, dtype=dtype).reshape(-1),
+            "n_iter_": np.array([n_iter], dtype=np.int32),
+        }
+
+    def _task(self, classes, codes):
+        """Loss, and targets as it wants them."""
+        if len(classes) > 2:
+            return MultinomialLoss(len(classes)), codes
+        return LogisticLoss(), 2.0 * codes - 1.0
 
     def _weights(self, sample_weight, X, y, classes, codes):
         if len(classes) < 2:

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -13,6 +14,7 @@ from .._compat import Interval, LinearModel, StrOptions, _check_sample_weight, _
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
 from ._base import FORMATS, AsyncLinearModel
+from ._callbacks import watch
 from ._docs import documented
 
 
@@ -152,11 +154,18 @@ class ElasticNet(RegressorMixin, LinearModel, AsyncLinearModel):
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         l1 = self.alpha * self.l1_ratio
         penalty = ElasticNetPenalty(l1, self.alpha - l1, self.positive)
-        w, intercept, n_iter = self._solve(X, y, SquaredLoss(), penalty, sample_weight, begin)
-        self.coef_ = w.astype(X.dtype, copy=False)
-        self.intercept_ = X.dtype.type(intercept) if self.fit_intercept else 0.0
-        self.n_iter_ = n_iter
+        fitted = partial(self._fitted, X.dtype.type)
+        watcher = watch(self, X, y, sample_weight, fitted)
+        found = self._solve(X, y, SquaredLoss(), penalty, sample_weight, begin, watcher)
+        vars(self).update(fitted(*found))
+        if watcher is not None:
+            watcher.end()
         return self
+
+    def _fitted(self, dtype, w, intercept, n_iter):
+        """Attributes of the fitted estimator."""
+        intercept = dtype(intercept) if self.fit_intercept else 0.0
+        return {"coef_": w.astype(dtype, copy=False), "intercept_": intercept, "n_iter_": n_iter}
 
     @property
     def sparse_coef_(self):

@@ -53,8 +53,12 @@ class PhasedSolver(SharedMargins):
 
     def __init__(self, problem, start=None):
         super().__init__(problem, start)
-        self._tracker, self._clock, self._last = DelayTracker(), 0, None
         self.touched, self.over_bound = problem.pass_size // 2, 0
+        self._begin()
+
+    def _begin(self):
+        """At the start of the script, with nothing counted."""
+        self._tracker, self._clock, self._last = DelayTracker(), 0, None
         self._phase, self._events, self._script = None, [], self._run()
 
     @property

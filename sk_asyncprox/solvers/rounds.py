@@ -21,6 +21,7 @@ from .newton import newton_step
 from .phases import Phase, PhasedSolver
 from .row_shares import RowShares
 from .shares import work
+from .trail import Trail
 from .working_set import partition, wanted_columns
 
 LOWERED, LOWERED_FULL = 0.4, 0.3
@@ -88,19 +89,47 @@ class RoundsBCD(PhasedSolver):
         self._runs = problem.design.cut_rows(self.n_workers)
         self._everything = partition(np.arange(len(self._sizes)), self._sizes, self.n_workers)
 
-        self.lower_bound, self._gap = -np.inf, np.inf
-        self._penalty, self._damping = problem.penalty.with_l1(np.inf), 0.0
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
         self._gram = GramMatrix(self._part, self.n_workers)
         self._support, self._version = np.empty(0, int), 0
-        self._late, self._products = False, FEWEST_PRODUCTS
+        self._late, self._known, self._trail = False, None, Trail()
+        self._aim_afresh()
+
+    def resume(self, problem):
+        """Go on with another penalty of the same data, from where the last run has ended: with its
+        iterate and certificate, its working set and columns, and its Gram matrix."""
+        self._trail.add(self.problem.penalty, self.w)
+        self.problem = self._part.problem = problem
+        self.touched = 0
+        self._begin()
+        self._aim_afresh()
+        self._extrapolate(*self._trail.step(problem.penalty))
+
+    def _extrapolate(self, index, new):
+        if len(index) == 0:
+            return
+        part, point, w = self._part, self.point(), self.w[index]
+        read = Read(None, index, w, point, self.problem.penalty, True)
+        columns = self.problem.design.columns(index)
+        pull = -self.problem.weights * point.gradient
+        direction = describe(part, read, new, columns.mul(new - w), pull, part.model(point), columns.size)
+        if self.write_exactly(index, direction, RISE_OF_NEWTON)[0] > 0.0:
+            self._known = None
+        self.touched += direction.touched
+
+    def _aim_afresh(self):
+        self.lower_bound, self._gap = -np.inf, np.inf
+        self._penalty, self._damping = self.problem.penalty.with_l1(np.inf), 0.0
+        self._products = FEWEST_PRODUCTS
 
     # -- the script --------------------------------------------------------------------------------
 
     def _run(self):
         while True:
             certificate = yield from self._certify()
+            self._known = certificate.correlations
             yield None  # Whether the run goes on is decided before the next ask.
+            self._known = None
             self._aim(certificate)
             if self._on_gram():
                 yield from self._solve_on_gram(certificate)
@@ -112,6 +141,26 @@ class RoundsBCD(PhasedSolver):
                 yield from self._newton(known)
 
     def _certify(self):
+        if self._known is not None:
+            # The last run has ended here: all but the penalty is as it was certified.
+            theta = self.problem.dual_theta(self.gradient)
+            known = self.w.copy(), self.b, self.z, theta, self._known
+            [certificate] = yield Phase("conclude", 1, lambda _: known)
+        else:
+            certificate = yield from self._look()
+        self.lower_bound = max(self.lower_bound, certificate.dual)
+        gap = (certificate.objective - self.lower_bound) / self.problem.scale
+        slow = 0.5 * self._gap < gap < SETTLED
+        self._products = min(MOST_PRODUCTS, 2 * self._products) if slow else FEWEST_PRODUCTS
+        self._gap = gap
+        last = self._arrival()
+        event = Certified(
+            certificate, self.lower_bound, self._tracker.update, last.worker, last.asked, last.told
+        )
+        self._events.append(event)
+        return certificate
+
+    def _look(self):
         problem = self.problem
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
         few = np.count_nonzero(self.w) * COPY_COST < len(self.w)
@@ -128,16 +177,6 @@ class RoundsBCD(PhasedSolver):
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
         self.touched += problem.pass_size // 2
         self.z, self.b, self.gradient = z, b, gradient
-        self.lower_bound = max(self.lower_bound, certificate.dual)
-        gap = (certificate.objective - self.lower_bound) / problem.scale
-        slow = 0.5 * self._gap < gap < SETTLED
-        self._products = min(MOST_PRODUCTS, 2 * self._products) if slow else FEWEST_PRODUCTS
-        self._gap = gap
-        last = self._arrival()
-        event = Certified(
-            certificate, self.lower_bound, self._tracker.update, last.worker, last.asked, last.told
-        )
-        self._events.append(event)
         return certificate
 
     def _aim(self, certificate):
@@ -253,11 +292,12 @@ class RoundsBCD(PhasedSolver):
         return full and k <= min(WIDEST_GRAM, max(256, 2 * n))
 
     def _solve_on_gram(self, certificate):
-        stamp, index = self._tracker.stamp(), self._active
+        stamp, index, point = self._tracker.stamp(), self._active, self.point(self._damping)
         gram, key = self._gram, ("blocks", self._generation, 0)
-        yield from gram.renew(key, index, self._part.model(self.point()))
+        yield from gram.renew(key, index, self._part.model(point))
         self.touched, gram.touched = self.touched + gram.touched, 0
-        read = Read(key, index, self.w[index], self.point(), self._penalty, True)
+        read = Read(key, index, self.w[index], point, self._penalty, True)
         payload = read, gram.Q, gram.model, certificate.correlations[index]
         [direction] = yield Phase("model", 1, lambda _: payload)
-        self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        step, _ = self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        self._damp(step)

@@ -1,0 +1,433 @@
+"""Cross-validated regression: LassoCV and ElasticNetCV, and what all cross-validated estimators share."""
+
+import time
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import RegressorMixin
+from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import validate_data
+
+from .._compat import (
+    Interval,
+    LinearModel,
+    StrOptions,
+    _check_sample_weight,
+    _fit_context,
+    _raise_for_params,
+    _routing_enabled,
+    routing_owner,
+)
+from ..executors import Threads
+from ..losses import SquaredLoss
+from ..problem import Problem
+from ._base import FORMATS, AsyncLinearModel
+from ._callbacks import FoldsWatcher
+from ._docs import documented
+from ._path import alpha_grid, check_alphas, enet_penalties, solutions_along, warn_unless_converged
+from ._regression import ElasticNet
+
+CV_CONSTRAINTS = {
+    **{k: v for k, v in AsyncLinearModel._parameter_constraints.items() if k != "warm_start"},
+    "cv": ["cv_object"],
+    "verbose": ["verbose"],
+}
+
+
+class CrossValidated:
+    """What the cross-validated estimators share: folds, and their paths beside one another (mixin)."""
+
+    def _folds(self, X, y, routed):
+        cv = check_cv(self.cv, y, classifier=hasattr(self, "predict_proba"))
+        return list(cv.split(X, y, **routed))
+
+    def _run_folds(self, job, folds, watcher):
+        """Results of ``job(train=, test=, options=)`` for every fold.
+
+        As many folds run at once as there are workers, each on one of them, so that folds times workers
+        is never more than ``n_jobs`` grants. Executors that have workers of their own serve one fold
+        after the other.
+        """
+        threads = isinstance(self.executor, str | Threads)
+        parallel = Parallel(
+            n_jobs=self.n_jobs if threads else 1,
+            verbose=self.verbose,
+            prefer="threads",
+            return_as="generator" if watcher.is_watched else "list",
+        )
+        options = self._options()._replace(record=None, verbose=max(0, int(self.verbose) - 1))
+        results = []
+        if parallel._effective_n_jobs() == 1 or len(folds) == 1:
+            found = (job(train=train, test=test, options=options) for train, test in folds)
+        else:
+            options = options._replace(n_jobs=1)
+            found = parallel(delayed(job)(train=train, test=test, options=options) for train, test in folds)
+        for result in found:
+            results.append(result)
+            watcher.fold()
+        return results
+
+    def _refitted(self, estimator, watcher, X, y, sample_weight, **chosen):
+        """Estimator of the plain class, fitted on all of the data with the chosen parameters."""
+        names = estimator.get_params(deep=False)
+        own = {name: value for name, value in self.get_params(deep=False).items() if name in names}
+        estimator.set_params(**own | chosen)
+        with watcher.refit(estimator):
+            return estimator.fit(X, y, sample_weight=sample_weight)
+
+    def _take_over(self, model, *names):
+        for name in (*names, "dual_gap_", "objective_", "n_updates_", "history_"):
+            setattr(self, name, getattr(model, name))
+
+
+def fold_problem(X, y, loss, weights, train, fit_intercept, options):
+    """Problem of a fold's training rows; its penalty is still to be given."""
+    if weights is not None:
+        weights = weights[train]
+        if not weights.any():
+            raise ValueError("All sample weights of a training fold are zero; at least one must be positive.")
+    return Problem(X[train], y[train], loss, None, weights, fit_intercept, rows=options.solver == "piag")
+
+
+def squared_errors(X, y, weights, paths, fit_intercept, train, test, options):
+    """Mean squared errors on a fold's test rows, along the paths of its training rows; and messages.
+
+    Parameters
+    ----------
+    X, y : {ndarray, csr_matrix} of shape (n, p), ndarray of shape (n,)
+    weights : ndarray of shape (n,) or None
+    paths : list of lists of ElasticNetPenalty
+    fit_intercept : bool
+    train, test : ndarray of int
+    options : Options
+
+    Returns
+    -------
+    errors : list of lists of float
+    messages : list of str
+    """
+    problem = fold_problem(X, y, SquaredLoss(), weights, train, fit_intercept, options)
+    X_test, y_test, errors, messages = X[test], y[test], [], []
+    weights_test = None if weights is None else weights[test]
+    for penalties in paths:
+        errors.append([])
+        for solution in solutions_along(problem, penalties, options):
+            w, b = solution.certificate.w, solution.certificate.b
+            residual = X_test @ w + problem.intercept(w, b) - y_test
+            errors[-1].append(np.average(residual**2, weights=weights_test))
+            messages.append(solution.message)
+    return errors, messages
+
+
+@documented
+class ElasticNetCV(CrossValidated, RegressorMixin, LinearModel, AsyncLinearModel):
+    """Elastic net whose penalty is chosen by cross-validation along paths of solutions.
+
+    Minimises the objective of :class:`ElasticNet`.
+
+    Parameters
+    ----------
+    l1_ratio : float or list of float, default=0.5
+        Share of the l1 part, in [0, 1], or several to choose from.
+    eps : float, default=1e-3
+        The smallest alpha of an automatic grid, relative to the largest.
+    alphas : int or array-like, default=100
+        The alphas to choose from, or the number of an automatic grid for each `l1_ratio`.
+    tol : float, default=1e-4
+        Each fit ends when its duality gap is at most `tol` times the weighted mean of
+        ``(y - mean(y))^2`` (of ``y^2`` without intercept).
+    copy_X : bool, default=True
+        Kept for compatibility: `X` is never overwritten.
+    verbose : int, default=0
+        1 lets joblib report on the folds, 2 prints one line per certificate as well.
+    positive : bool, default=False
+        Whether the coefficients are constrained to be non-negative.
+    selection : {"cyclic", "random"}, default="cyclic"
+        Order of the blocks with one worker.
+    {cross_validated}
+    {asynchronous_cv}
+
+    Attributes
+    ----------
+    alpha_ : float
+        The chosen alpha.
+    l1_ratio_ : float
+        The chosen share of the l1 part.
+    alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratio, n_alphas)
+        The alphas, decreasing; one row per `l1_ratio` of a list, where they were automatic.
+    mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratio, n_alphas, n_folds)
+        Mean squared errors on the test rows.
+    coef_ : ndarray of shape (n_features,)
+        Coefficients of the last fit, in the dtype of `X` (float32 or float64).
+    intercept_ : float
+        Intercept.
+    n_iter_ : int
+        Passes over the data of the last fit, rounded up.
+    {fitted}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from sk_asyncprox import ElasticNetCV
+    >>> X, y = make_regression(n_features=2, random_state=0)
+    >>> model = ElasticNetCV(cv=5).fit(X, y)
+    >>> bool(model.alpha_ == model.alphas_[-1])
+    True
+    """
+
+    _parameter_constraints = {
+        **CV_CONSTRAINTS,
+        "l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like"],
+        "eps": [Interval(Real, 0, None, closed="neither")],
+        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "copy_X": ["boolean"],
+        "positive": ["boolean"],
+        "selection": [StrOptions({"cyclic", "random"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        l1_ratio=0.5,
+        eps=1e-3,
+        alphas=100,
+        fit_intercept=True,
+        max_iter=1000,
+        tol=1e-4,
+        cv=None,
+        copy_X=True,
+        verbose=0,
+        n_jobs=None,
+        positive=False,
+        random_state=None,
+        selection="cyclic",
+        solver="bcd",
+        step_size="auto",
+        executor="auto",
+        n_blocks="auto",
+        metric="gram",
+        working_set="auto",
+        record="updates",
+        max_time=None,
+    ):
+        self.l1_ratio = l1_ratio
+        self.eps = eps
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.cv = cv
+        self.copy_X = copy_X
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.positive = positive
+        self.random_state = random_state
+        self.selection = selection
+        self.solver = solver
+        self.step_size = step_size
+        self.executor = executor
+        self.n_blocks = n_blocks
+        self.metric = metric
+        self.working_set = working_set
+        self.record = record
+        self.max_time = max_time
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, **params):
+        """Choose the penalty by cross-validation, and fit the model with it on all of the data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,)
+            Targets.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Sample weights, non-negative and not all zero; of the fits and, within each fold, of the errors.
+            The choice goes by the plain mean over the folds.
+        **params : dict
+            Parameters of the splitter, with metadata routing.
+
+        Returns
+        -------
+        self
+        """
+        _raise_for_params(params, self, "fit")
+        begin = time.perf_counter()
+        self._check_n_jobs()
+        X, y = validate_data(
+            self, X, y, accept_sparse=FORMATS, dtype=[np.float64, np.float32], y_numeric=True
+        )
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        ratios = np.atleast_1d(self.l1_ratio)
+        grids = self._grids(X, y, sample_weight, ratios)
+        split = {}
+        if _routing_enabled():
+            split = process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
+        folds = self._folds(X, y, split)
+        watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + 1)
+        errors = self._errors(X, y, sample_weight, ratios, grids, folds, watcher)
+        self.mse_path_ = np.squeeze(np.moveaxis(errors, 0, -1))
+        best_ratio, best = np.unravel_index(np.argmin(errors.mean(axis=0)), grids.shape)
+        self._choose(float(ratios[best_ratio]), float(grids[best_ratio, best]))
+        automatic = isinstance(self.alphas, Integral) and len(ratios) > 1
+        self.alphas_ = grids if automatic else grids[0]
+        chosen = {"alpha": self.alpha_, "l1_ratio": float(ratios[best_ratio])}
+        model = self._refitted(ElasticNet(), watcher, X, y, sample_weight, **chosen)
+        self._take_over(model, "coef_", "intercept_", "n_iter_")
+        self.fit_time_ = time.perf_counter() - begin
+        watcher.end()
+        return self
+
+    def _choose(self, l1_ratio, alpha):
+        self.l1_ratio_, self.alpha_ = l1_ratio, alpha
+
+    def _grids(self, X, y, weights, ratios):
+        """Alphas of every ratio, one row each."""
+        if not isinstance(self.alphas, Integral):
+            return np.tile(check_alphas(self.alphas), (len(ratios), 1))
+        grid = partial(
+            alpha_grid, X, y, eps=self.eps, n_alphas=self.alphas, sample_weight=weights,
+            fit_intercept=self.fit_intercept, positive=self.positive,
+        )  # fmt: skip
+        return np.array([grid(l1_ratio=ratio) for ratio in ratios])
+
+    def _errors(self, X, y, weights, ratios, grids, folds, watcher):
+        """Mean squared errors, of shape (n_folds, n_l1_ratio, n_alphas)."""
+        paths = [
+            enet_penalties(alphas, ratio, self.positive) for ratio, alphas in zip(ratios, grids, strict=True)
+        ]
+        rows = X.tocsr() if sp.issparse(X) else X
+        job = partial(squared_errors, rows, y, weights, paths, self.fit_intercept)
+        results = self._run_folds(job, folds, watcher)
+        names = [
+            f"fold {k}, l1_ratio={ratio:.3g}, alpha={alpha:.3g}"
+            for k in range(len(folds))
+            for ratio, alphas in zip(ratios, grids, strict=True)
+            for alpha in alphas
+        ]
+        warn_unless_converged(names, [message for _, messages in results for message in messages])
+        return np.array([errors for errors, _ in results])
+
+    def get_metadata_routing(self):
+        """Metadata routing of the estimator: what the splitter may ask for.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        return (
+            MetadataRouter(owner=routing_owner(self))
+            .add_self_request(self)
+            .add(splitter=check_cv(self.cv), method_mapping=MethodMapping().add(caller="fit", callee="split"))
+        )
+
+
+@documented
+class LassoCV(ElasticNetCV):
+    """Lasso whose penalty is chosen by cross-validation along paths of solutions.
+
+    Minimises the objective of :class:`Lasso`.
+
+    Parameters
+    ----------
+    eps : float, default=1e-3
+        The smallest alpha of an automatic grid, relative to the largest.
+    alphas : int or array-like, default=100
+        The alphas to choose from, or the number of an automatic grid.
+    tol : float, default=1e-4
+        Each fit ends when its duality gap is at most `tol` times the weighted mean of
+        ``(y - mean(y))^2`` (of ``y^2`` without intercept).
+    copy_X : bool, default=True
+        Kept for compatibility: `X` is never overwritten.
+    verbose : int, default=0
+        1 lets joblib report on the folds, 2 prints one line per certificate as well.
+    positive : bool, default=False
+        Whether the coefficients are constrained to be non-negative.
+    selection : {"cyclic", "random"}, default="cyclic"
+        Order of the blocks with one worker.
+    {cross_validated}
+    {asynchronous_cv}
+
+    Attributes
+    ----------
+    alpha_ : float
+        The chosen alpha.
+    alphas_ : ndarray of shape (n_alphas,)
+        The alphas, decreasing.
+    mse_path_ : ndarray of shape (n_alphas, n_folds)
+        Mean squared errors on the test rows.
+    coef_ : ndarray of shape (n_features,)
+        Coefficients of the last fit, in the dtype of `X` (float32 or float64).
+    intercept_ : float
+        Intercept.
+    n_iter_ : int
+        Passes over the data of the last fit, rounded up.
+    {fitted}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from sk_asyncprox import LassoCV
+    >>> X, y = make_regression(noise=4, random_state=0)
+    >>> model = LassoCV(cv=5).fit(X, y)
+    >>> model.mse_path_.shape
+    (100, 5)
+    """
+
+    _parameter_constraints = {k: v for k, v in ElasticNetCV._parameter_constraints.items() if k != "l1_ratio"}
+
+    l1_ratio = 1.0
+
+    def __init__(
+        self,
+        *,
+        eps=1e-3,
+        alphas=100,
+        fit_intercept=True,
+        max_iter=1000,
+        tol=1e-4,
+        copy_X=True,
+        cv=None,
+        verbose=False,
+        n_jobs=None,
+        positive=False,
+        random_state=None,
+        selection="cyclic",
+        solver="bcd",
+        step_size="auto",
+        executor="auto",
+        n_blocks="auto",
+        metric="gram",
+        working_set="auto",
+        record="updates",
+        max_time=None,
+    ):
+        self.eps = eps
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.copy_X = copy_X
+        self.cv = cv
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.positive = positive
+        self.random_state = random_state
+        self.selection = selection
+        self.solver = solver
+        self.step_size = step_size
+        self.executor = executor
+        self.n_blocks = n_blocks
+        self.metric = metric
+        self.working_set = working_set
+        self.record = record
+        self.max_time = max_time
+
+    def _choose(self, l1_ratio, alpha):
+        self.alpha_ = alpha

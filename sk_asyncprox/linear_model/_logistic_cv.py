@@ -1,0 +1,375 @@
+"""LogisticRegressionCV."""
+
+import time
+from functools import partial
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.utils import check_scalar
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from .._compat import (
+    Interval,
+    StrOptions,
+    _check_method_params,
+    _check_sample_weight,
+    _fit_context,
+    _raise_for_params,
+    _routing_enabled,
+    routing_owner,
+    with_labels,
+)
+from ..penalties import ElasticNetPenalty
+from ._base import FORMATS
+from ._callbacks import FoldsWatcher
+from ._cv import CV_CONSTRAINTS, CrossValidated, fold_problem
+from ._docs import documented
+from ._logistic import TINY, LogisticRegression
+from ._path import solutions_along, warn_unless_converged
+
+
+class FoldPaths(NamedTuple):
+    """What a fold has found along its paths."""
+
+    coefs: np.ndarray
+    """Coefficients, the intercept last, shape (n_l1_ratios, n_cs, n_classes or 1, n_dof)."""
+
+    scores: np.ndarray
+    n_iter: np.ndarray
+    """Both of shape (n_l1_ratios, n_cs)."""
+
+    messages: list
+
+
+def scored_paths(X, labels, task, weights, Cs, l1_ratios, scored, fit_intercept, train, test, options):
+    """Paths of a fold's training rows, and their scores on its test rows.
+
+    Parameters
+    ----------
+    X : {ndarray, csr_matrix} of shape (n, p)
+    labels : ndarray of shape (n,)
+    task : tuple (loss, targets)
+    weights : ndarray of shape (n,) or None
+    Cs, l1_ratios : ndarray
+    scored : callable
+        ``(coef, intercept, C, X, labels, test)`` to the score.
+    fit_intercept : bool
+    train, test : ndarray of int
+    options : Options
+
+    Returns
+    -------
+    FoldPaths
+    """
+    loss, targets = task
+    problem = fold_problem(X, targets, loss, weights, train, fit_intercept, options)
+    total = len(train) if weights is None else max(weights[train].sum(), TINY)
+    X_test, y_test, found = X[test], labels[test], []
+    order = np.argsort(Cs, kind="stable")
+    for ratio in l1_ratios:
+        strengths = 1.0 / (Cs[order] * total)
+        penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s) for s in strengths]
+        path = [None] * len(Cs)
+        for i, solution in zip(order, solutions_along(problem, penalties, options), strict=True):
+            w, b = problem.canonical(solution.certificate.w), solution.certificate.b
+            coef, intercept = w.reshape(-1, X.shape[1]), np.atleast_1d(problem.intercept(w, b))
+            score = scored(coef, intercept, Cs[i], X_test, y_test, test)
+            coef = np.column_stack([coef, intercept]) if fit_intercept else coef
+            path[i] = coef, score, solution.n_iter, solution.message
+        found.append([list(column) for column in zip(*path, strict=True)])
+    coefs, scores, n_iter, messages = zip(*found, strict=True)
+    flat = [message for path in messages for message in path]
+    return FoldPaths(np.array(coefs), np.array(scores), np.array(n_iter), flat)
+
+
+def score_of(scorer, params, classes, X, coef, intercept, C, X_test, y_test, test):
+    """Score of a model with the given coefficients; ``params`` are those of all rows ``X``."""
+    model = LogisticRegression(C=C)
+    model.classes_, model.coef_, model.intercept_ = classes, coef, intercept
+    return scorer(model, X_test, y_test, **_check_method_params(X, params, indices=test))
+
+
+@documented
+class LogisticRegressionCV(CrossValidated, LogisticRegression):
+    """Logistic regression whose penalty is chosen by cross-validation along paths of solutions.
+
+    Minimises the objective of :class:`LogisticRegression`.
+
+    Parameters
+    ----------
+    Cs : int or array-like, default=10
+        Inverses of the penalty's weight to choose from, or the number of a grid, logarithmic from 1e-4 to
+        1e4.
+    l1_ratios : array-like, default=(0.0,)
+        Shares of the l1 part to choose from, in [0, 1].
+    scoring : str, callable or None, default="neg_log_loss"
+        What the models are compared by on the test rows; None is the accuracy.
+    tol : float, default=1e-4
+        Each fit ends when the duality gap is at most ``tol * log(n_classes)``.
+    class_weight : dict or "balanced", default=None
+        Weights of the classes; "balanced" is inversely proportional to their frequencies in all of the data.
+    verbose : int, default=0
+        1 lets joblib report on the folds, 2 prints one line per certificate as well.
+    refit : bool, default=True
+        Whether the model with the best mean score is fitted on all of the data; otherwise the coefficients
+        and the parameters of each fold's best model are averaged.
+    {cross_validated}
+    {asynchronous_cv}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients, in the dtype of `X` (float32 or float64).
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercept.
+    Cs_ : ndarray of shape (n_cs,)
+        The inverses of the penalty's weight.
+    l1_ratios_ : ndarray of shape (n_l1_ratios,)
+        The shares of the l1 part.
+    coefs_paths_ : ndarray of shape (n_folds, n_l1_ratios, n_cs, n_classes or 1, n_features + 1)
+        Coefficients of the folds' fits, with the intercept last (none without `fit_intercept`).
+    scores_ : ndarray of shape (n_folds, n_l1_ratios, n_cs)
+        Scores on the test rows.
+    C_, l1_ratio_ : float
+        The chosen parameters; means over the folds without `refit`.
+    n_iter_ : ndarray of shape (n_folds, n_l1_ratios, n_cs)
+        Passes over the data of the folds' fits, rounded up.
+    {fitted}
+
+    Notes
+    -----
+    Shapes are those of scikit-learn with ``use_legacy_attributes=False``. Without `refit` there is no
+    `dual_gap_`, `objective_`, `n_updates_` and `history_`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.preprocessing import scale
+    >>> from sk_asyncprox import LogisticRegressionCV
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = LogisticRegressionCV(Cs=5, l1_ratios=(0.5, 1.0)).fit(scale(X), y)
+    >>> model.scores_.shape
+    (5, 2, 5)
+    """
+
+    _parameter_constraints = {
+        **{
+            name: constraint
+            for name, constraint in LogisticRegression._parameter_constraints.items()
+            if name not in ("C", "l1_ratio", "warm_start")
+        },
+        **CV_CONSTRAINTS,
+        "Cs": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "l1_ratios": ["array-like"],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "refit": ["boolean"],
+    }
+    # `sample_weight` of `score` is a parameter of the scorer, not one that `score` itself may request.
+    __metadata_request__score = {"sample_weight": UNUSED}
+    warm_start = False
+
+    def __init__(
+        self,
+        *,
+        Cs=10,
+        l1_ratios=(0.0,),
+        fit_intercept=True,
+        cv=None,
+        scoring="neg_log_loss",
+        tol=1e-4,
+        max_iter=1000,
+        class_weight=None,
+        n_jobs=None,
+        verbose=0,
+        refit=True,
+        random_state=None,
+        solver="bcd",
+        step_size="auto",
+        executor="auto",
+        n_blocks="auto",
+        metric="gram",
+        working_set="auto",
+        record="updates",
+        max_time=None,
+    ):
+        self.Cs = Cs
+        self.l1_ratios = l1_ratios
+        self.fit_intercept = fit_intercept
+        self.cv = cv
+        self.scoring = scoring
+        self.tol = tol
+        self.max_iter = max_iter
+        self.class_weight = class_weight
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.refit = refit
+        self.random_state = random_state
+        self.solver = solver
+        self.step_size = step_size
+        self.executor = executor
+        self.n_blocks = n_blocks
+        self.metric = metric
+        self.working_set = working_set
+        self.record = record
+        self.max_time = max_time
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, **params):
+        """Choose the penalty by cross-validation, and fit the model with it on all of the data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights, non-negative and not all zero; of the fits and, without metadata routing, of the
+            scorer.
+        **params : dict
+            Parameters of the splitter and the scorer, with metadata routing.
+
+        Returns
+        -------
+        self
+        """
+        _raise_for_params(params, self, "fit")
+        begin = time.perf_counter()
+        self._check_n_jobs()
+        X, y = validate_data(self, X, y, accept_sparse=FORMATS, dtype=[np.float64, np.float32])
+        check_classification_targets(y)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        classes, codes = np.unique(y, return_inverse=True)
+        weights = self._weights(sample_weight, X, y, classes, codes)
+        Cs, ratios = self._grid()
+        split, score = self._routed(sample_weight, params)
+        folds = self._folds(X, y, split)
+        scorer = with_labels(self._scorer(), classes)
+        job = partial(
+            scored_paths, X.tocsr() if sp.issparse(X) else X, y, self._task(classes, codes), weights, Cs,
+            ratios, partial(score_of, scorer, score, classes, X), self.fit_intercept,
+        )  # fmt: skip
+        watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + self.refit)
+        found = self._run_folds(job, folds, watcher)
+        names = [
+            f"fold {k}, l1_ratio={ratio:.3g}, C={C:.3g}"
+            for k in range(len(folds))
+            for ratio in ratios
+            for C in Cs
+        ]
+        warn_unless_converged(names, [message for fold in found for message in fold.messages])
+        self.classes_, self.Cs_, self.l1_ratios_ = classes, Cs, ratios
+        self.coefs_paths_, self.scores_, self.n_iter_ = (
+            np.array(column) for column in list(zip(*found, strict=True))[:3]
+        )
+        if self.refit:
+            self._refit(X, y, weights, watcher)
+        else:
+            self._average(X.dtype)
+        self.fit_time_ = time.perf_counter() - begin
+        watcher.end()
+        return self
+
+    def _grid(self):
+        """Values of C and of the share of the l1 part, checked."""
+        if isinstance(self.Cs, Integral):
+            Cs = np.logspace(-4, 4, self.Cs)
+        else:
+            Cs = np.asarray(self.Cs, dtype=np.float64)
+            for index, C in enumerate(Cs):
+                check_scalar(C, f"Cs[{index}]", Real, min_val=0.0, include_boundaries="neither")
+        ratios = np.asarray(self.l1_ratios, dtype=np.float64)
+        if ratios.ndim != 1 or len(ratios) == 0 or not np.all((ratios >= 0.0) & (ratios <= 1.0)):
+            raise ValueError(
+                "l1_ratios must be an array-like of numbers between 0 and 1; got "
+                f"(l1_ratios={self.l1_ratios!r})"
+            )
+        return Cs, ratios
+
+    def _routed(self, sample_weight, params):
+        """Parameters of the splitter's ``split``, and of the scorer."""
+        if _routing_enabled():
+            routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+            return routed.splitter.split, routed.scorer.score
+        return {}, {} if sample_weight is None else {"sample_weight": sample_weight}
+
+    def _refit(self, X, y, weights, watcher):
+        mean = self.scores_.sum(axis=0)
+        ratio, best = np.unravel_index(np.argmax(mean.T), mean.T.shape)[::-1]
+        self.C_, self.l1_ratio_ = float(self.Cs_[best]), float(self.l1_ratios_[ratio])
+        model = LogisticRegression(warm_start=True)
+        model.coef_, model.intercept_ = self._split(self.coefs_paths_[:, ratio, best].mean(axis=0))
+        chosen = {
+            "C": self.C_,
+            "l1_ratio": self.l1_ratio_,
+            "class_weight": None,
+            "verbose": max(0, int(self.verbose) - 1),
+        }
+        model = self._refitted(model, watcher, X, y, weights, **chosen)
+        self._take_over(model, "coef_", "intercept_")
+
+    def _average(self, dtype):
+        n_folds, n_ratios, n_cs = self.scores_.shape
+        by_C = self.scores_.swapaxes(1, 2).reshape(n_folds, -1)
+        best, ratio = np.unravel_index(np.argmax(by_C, axis=1), (n_cs, n_ratios))
+        self.C_, self.l1_ratio_ = float(self.Cs_[best].mean()), float(self.l1_ratios_[ratio].mean())
+        chosen = self.coefs_paths_[np.arange(n_folds), ratio, best]
+        coef, intercept = self._split(chosen.mean(axis=0))
+        self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
+
+    def _split(self, coefs):
+        """Coefficients and intercepts of an array with the intercept last."""
+        if self.fit_intercept:
+            return coefs[:, :-1], coefs[:, -1]
+        return coefs, np.zeros(len(coefs))
+
+    def score(self, X, y, *, sample_weight=None, **score_params):
+        """Score by `scoring`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights.
+        **score_params : dict
+            Parameters of the scorer, with metadata routing.
+
+        Returns
+        -------
+        float
+        """
+        _raise_for_params(score_params, self, "score")
+        if sample_weight is not None:
+            score_params["sample_weight"] = sample_weight
+        if _routing_enabled():
+            score_params = process_routing(self, "score", **score_params).scorer.score
+        return self._scorer()(self, X, y, **score_params)
+
+    def _scorer(self):
+        return get_scorer(self.scoring or "accuracy")
+
+    def get_metadata_routing(self):
+        """Metadata routing of the estimator: what the splitter and the scorer may ask for.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        scorer = MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score")
+        return (
+            MetadataRouter(owner=routing_owner(self))
+            .add_self_request(self)
+            .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+            .add(scorer=self._scorer(), method_mapping=scorer)
+        )

@@ -1,0 +1,321 @@
+"""Solutions for many penalties, each found from the one before: lasso_path and enet_path."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_consistent_length, check_scalar
+
+from .._compat import _check_sample_weight
+from ..losses import SquaredLoss
+from ..penalties import ElasticNetPenalty
+from ..problem import Problem
+from ..solve import solve
+from ..solvers.base import Snapshot
+from ._base import FORMATS
+from ._docs import documented
+from ._regression import ElasticNet
+
+RESOLUTION = np.finfo(np.float64).resolution
+
+
+def solutions_along(problem, penalties, options, start=None):
+    """Solve the problem for one penalty after the other; a generator.
+
+    The data are prepared once. Every run begins where the one before has ended: in rounds with its iterate
+    and certificate, its working set with the columns it has cut, and its Gram matrix; other solvers begin
+    with its iterate.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its own penalty does not count.
+    penalties : iterable of ElasticNetPenalty
+        The strongest first, as solutions then grow.
+    options : Options
+    start : Snapshot or None
+        First iterate, in the centred design.
+
+    Yields
+    ------
+    Solution
+        Under each penalty; what it holds of the solver is good until the next one is asked for.
+    """
+    solution = None
+    for penalty in penalties:
+        solution = solve(problem.with_penalty(penalty), options, start, solution)
+        yield solution
+
+
+def enet_penalties(alphas, l1_ratio, positive=False):
+    """Penalty of ElasticNet for each of the ``alphas``."""
+    return [ElasticNetPenalty(a * l1_ratio, a * (1.0 - l1_ratio), positive) for a in alphas]
+
+
+def warn_unless_converged(names, solutions_messages):
+    """One warning for the runs of a path that have not met the tolerance, with the first one's message."""
+    missed = [(name, message) for name, message in zip(names, solutions_messages, strict=True) if message]
+    if missed:
+        warnings.warn(
+            f"{len(missed)} of {len(names)} fits did not reach the tolerance; the first, for "
+            f"{missed[0][0]}: {missed[0][1]}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+def alpha_grid(
+    X, y, *, l1_ratio, eps, n_alphas, sample_weight=None, fit_intercept=True, positive=False, Xy=None
+):
+    """Scikit-learn's grid of alphas: from the smallest with a zero model down to ``eps`` times that.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix or array} of shape (n, p)
+    y : ndarray of shape (n,)
+    l1_ratio, eps : float
+    n_alphas : int
+    sample_weight : ndarray of shape (n,), optional
+    fit_intercept : bool
+        Whether the data are centred first.
+    positive : bool
+    Xy : ndarray of shape (p,), optional
+        ``X'y`` of the data as they are to be used, when it is known.
+
+    Returns
+    -------
+    ndarray of shape (n_alphas,), decreasing
+
+    Raises
+    ------
+    ValueError
+        If ``l1_ratio`` is 0: then no alpha gives a zero model.
+    """
+    if l1_ratio == 0:
+        raise ValueError(
+            "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a grid by "
+            "providing your estimator with the appropriate `alphas=` argument."
+        )
+    weights = np.ones(len(y)) if sample_weight is None else sample_weight
+    total = weights.sum()
+    if Xy is None:
+        residual = weights * (y - np.average(y, weights=weights)) if fit_intercept else weights * y
+        Xy = X.T @ residual
+        if fit_intercept:
+            Xy = Xy - (X.T @ weights) * (residual.sum() / total)
+    largest = float(ElasticNetPenalty(positive=positive).pull(np.ravel(Xy)).max(initial=0.0))
+    alpha_max = largest / (total * l1_ratio)
+    if alpha_max <= RESOLUTION:
+        return np.full(n_alphas, RESOLUTION)
+    return np.geomspace(alpha_max, alpha_max * eps, num=n_alphas)
+
+
+def check_alphas(alphas):
+    """Given alphas, checked, in decreasing order."""
+    if len(alphas) == 0:
+        raise ValueError("alphas is empty; give at least one, or their number.")
+    for index, alpha in enumerate(alphas):
+        check_scalar(alpha, f"alphas[{index}]", Real, min_val=0.0)
+    return np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
+
+
+@documented
+def enet_path(
+    X,
+    y,
+    *,
+    l1_ratio=0.5,
+    eps=1e-3,
+    alphas=100,
+    Xy=None,
+    copy_X=True,
+    coef_init=None,
+    verbose=False,
+    return_n_iter=False,
+    positive=False,
+    check_input=True,
+    sample_weight=None,
+    tol=1e-4,
+    max_iter=1000,
+    random_state=None,
+    selection="cyclic",
+    solver="bcd",
+    step_size="auto",
+    n_jobs=None,
+    executor="auto",
+    n_blocks="auto",
+    metric="gram",
+    working_set="auto",
+    max_time=None,
+):
+    """Elastic-net solutions for many alphas, each found from the one before.
+
+    Minimises for every alpha, with ``S`` the sum of the sample weights,
+    ``sum_i s_i (y_i - x_i.w)^2 / (2 S) + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio) |w|_2^2 / 2``.
+    There is no intercept: centre the data first, or use :class:`ElasticNetCV`.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
+        Data.
+    y : array-like of shape (n_samples,) or (n_samples, 1)
+        Targets.
+    l1_ratio : float, default=0.5
+        Share of the l1 part, in [0, 1]; with 0, `alphas` must be given.
+    {path}
+    check_input : bool, default=True
+        Whether the data are checked.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Sample weights, non-negative and not all zero.
+    tol : float, default=1e-4
+        Each fit ends when its duality gap is at most `tol` times the weighted mean of ``y^2``.
+    max_iter : int, default=1000
+        Most passes over the data, for each alpha.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the choice of blocks; None stands for 0.
+    selection : {"cyclic", "random"}, default="cyclic"
+        Order of the blocks with one worker.
+    {asynchronous_path}
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Decreasing.
+    coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
+        Coefficients, in the dtype of `X`; of three dimensions when `y` is a column.
+    dual_gaps : ndarray of shape (n_alphas,)
+        Duality gaps, upper bounds on the distances to the optima in objective value.
+    n_iters : list of int
+        Passes over the data, rounded up; only with `return_n_iter`.
+
+    Raises
+    ------
+    ValueError
+        If `y` has several columns: scikit-learn's path of several targets has a penalty that ties them
+        together, which is not offered here.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from sk_asyncprox import enet_path
+    >>> X, y = make_regression(n_samples=100, n_features=5, n_informative=2, random_state=0)
+    >>> alphas, coefs, gaps = enet_path(X, y, alphas=3)
+    >>> coefs.shape
+    (5, 3)
+    """
+    model = ElasticNet(
+        l1_ratio=l1_ratio, fit_intercept=False, copy_X=copy_X, positive=positive, tol=tol, max_iter=max_iter,
+        random_state=random_state, selection=selection, solver=solver, step_size=step_size, n_jobs=n_jobs,
+        executor=executor, n_blocks=n_blocks, metric=metric, working_set=working_set, record=None,
+        max_time=max_time,
+    )  # fmt: skip
+    model._validate_params()
+    model._check_n_jobs()
+    X, y, sample_weight = _checked(X, y, sample_weight, check_input)
+    column = y.ndim == 2
+    y = y.ravel()
+    if isinstance(alphas, Integral):
+        check_scalar(alphas, "alphas", Integral, min_val=1)
+        check_scalar(eps, "eps", Real, min_val=0.0, include_boundaries="neither")
+        alphas = alpha_grid(
+            X, y, l1_ratio=l1_ratio, eps=eps, n_alphas=alphas, sample_weight=sample_weight,
+            fit_intercept=False, positive=positive, Xy=Xy,
+        )  # fmt: skip
+    else:
+        alphas = check_alphas(alphas)
+    penalties = enet_penalties(alphas, l1_ratio, positive)
+    problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, rows=solver == "piag")
+    start = None if coef_init is None else _start(problem, coef_init)
+    coefs = np.empty((X.shape[1], len(alphas)), dtype=X.dtype, order="F")
+    gaps, n_iters, messages = np.empty(len(alphas)), [], []
+    options = model._options()._replace(verbose=int(verbose))
+    for i, solution in enumerate(solutions_along(problem, penalties, options, start)):
+        coefs[:, i], gaps[i] = solution.certificate.w, solution.gap
+        n_iters.append(solution.n_iter)
+        messages.append(solution.message)
+    warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
+    found = alphas, coefs[None] if column else coefs, gaps
+    return (*found, n_iters) if return_n_iter else found
+
+
+def _start(problem, coef):
+    coef, p = np.ravel(coef), problem.design.shape[1]
+    if len(coef) != p:
+        raise ValueError(f"coef_init has {len(coef)} entries, but X has {p} features.")
+    return Snapshot(*problem.start(coef))
+
+
+def _checked(X, y, sample_weight, check_input):
+    if check_input:
+        X = check_array(X, accept_sparse=FORMATS, dtype=[np.float64, np.float32])
+        y = check_array(y, dtype=np.float64, ensure_2d=False)
+        check_consistent_length(X, y)
+    if y.ndim > 1 and y.shape[1] > 1:
+        raise ValueError(
+            f"y has {y.shape[1]} columns; paths are of one target: scikit-learn's penalty on the rows of "
+            "several targets' coefficients is not offered. Call once per column."
+        )
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not sample_weight.any():
+            raise ValueError("All sample weights are zero; at least one must be positive.")
+    return X, y, sample_weight
+
+
+@documented
+def lasso_path(
+    X,
+    y,
+    *,
+    eps=1e-3,
+    alphas=100,
+    Xy=None,
+    copy_X=True,
+    coef_init=None,
+    verbose=False,
+    return_n_iter=False,
+    positive=False,
+    **params,
+):
+    """Lasso solutions for many alphas, each found from the one before.
+
+    Minimises for every alpha ``sum_i s_i (y_i - x_i.w)^2 / (2 S) + alpha |w|_1``, with ``S`` the sum of the
+    sample weights. There is no intercept: centre the data first, or use :class:`LassoCV`.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
+        Data.
+    y : array-like of shape (n_samples,) or (n_samples, 1)
+        Targets.
+    {path}
+    **params : dict
+        Further parameters of :func:`enet_path`: `tol`, `max_iter`, `sample_weight`, `check_input` and how
+        the fits run.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Decreasing.
+    coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
+        Coefficients, in the dtype of `X`; of three dimensions when `y` is a column.
+    dual_gaps : ndarray of shape (n_alphas,)
+        Duality gaps, upper bounds on the distances to the optima in objective value.
+    n_iters : list of int
+        Passes over the data, rounded up; only with `return_n_iter`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_asyncprox import lasso_path
+    >>> X = np.array([[1, 2, 3.1], [2.3, 5.4, 4.3]]).T
+    >>> _, coefs, _ = lasso_path(X, np.array([1, 2, 3.1]), alphas=[5.0, 1.0, 0.5], tol=1e-10)
+    >>> print(np.round(coefs, 3) + 0.0)
+    [[0.    0.    0.469]
+     [0.217 0.443 0.237]]
+    """
+    return enet_path(
+        X, y, l1_ratio=1.0, eps=eps, alphas=alphas, Xy=Xy, copy_X=copy_X, coef_init=coef_init,
+        verbose=verbose, return_n_iter=return_n_iter, positive=positive, **params,
+    )  # fmt: skip

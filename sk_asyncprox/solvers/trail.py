@@ -1,0 +1,40 @@
+"""Where a path of solutions goes: a first iterate for the next penalty.
+
+Solutions are piecewise linear in the weight of the l1 term (squared loss), and nearly so between two
+neighbouring penalties otherwise; so the last two of them point to the next one.
+"""
+
+import numpy as np
+
+FARTHEST = 1.0
+"""Length of an extrapolation, in distances between the last two penalties."""
+
+
+class Trail:
+    """The last two solutions of a path."""
+
+    def __init__(self):
+        self._points = []
+
+    def add(self, penalty, w):
+        """Take a solution into account."""
+        self._points = [*self._points[-1:], (_strength(penalty), w.copy())]
+
+    def step(self, penalty):
+        """Columns that move from the last solution to the expected one, and their new coefficients;
+        nothing where it is not known. Coefficients of zero stay, none changes its sign."""
+        nowhere = np.empty(0, int), np.empty(0)
+        if len(self._points) < 2:
+            return nowhere
+        (before, w_before), (last, w) = self._points
+        if last == before or not 0.0 < (_strength(penalty) - last) / (last - before) <= FARTHEST:
+            return nowhere
+        length = (_strength(penalty) - last) / (last - before)
+        new = w + length * (w - w_before)
+        new[new * w <= 0.0] = 0.0
+        index = np.flatnonzero(new != w)
+        return index, new[index]
+
+
+def _strength(penalty):
+    return penalty.l1 if penalty.l1 > 0.0 else penalty.l2

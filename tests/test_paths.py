@@ -1,0 +1,195 @@
+"""Paths: values of scikit-learn, and what each solution gains from the one before."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import linear_model as peer
+from sklearn.exceptions import ConvergenceWarning
+
+from sk_asyncprox import Lasso, enet_path, lasso_path
+from sk_asyncprox.executors import Threads
+from sk_asyncprox.linear_model._path import enet_penalties, solutions_along
+from sk_asyncprox.losses import LogisticLoss, SquaredLoss
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.problem import Problem
+from sk_asyncprox.solve import Options
+from sk_asyncprox.solvers.trail import Trail
+
+KINDS = {
+    "C order": np.ascontiguousarray,
+    "F order": np.asfortranarray,
+    "csr": sp.csr_matrix,
+    "csc array": sp.csc_array,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("l1_ratio", "positive"), [(1.0, False), (0.4, False), (0.7, True)])
+def test_values_are_scikit_learns(data, kind, l1_ratio, positive):
+    X, settings = KINDS[kind](data.X), {"l1_ratio": l1_ratio, "alphas": 12, "positive": positive}
+    alphas, coefs, gaps, n_iters = enet_path(X, data.y, tol=1e-12, return_n_iter=True, **settings)
+    expected = peer.enet_path(data.X, data.y, alphas=alphas, l1_ratio=l1_ratio, positive=positive, tol=1e-14)
+    assert_allclose(coefs, expected[1], atol=1e-8)
+    assert coefs.shape == expected[1].shape
+    assert gaps.shape == (12,)
+    assert gaps.max() <= 1e-12 * (data.y**2).mean()
+    assert [type(n) for n in n_iters] == [int] * 12
+    Xy = np.abs(data.X.T @ data.y) if not positive else data.X.T @ data.y
+    assert_allclose(alphas, np.geomspace(1, 1e-3, 12) * Xy.max() / len(data.y) / l1_ratio, rtol=1e-12)
+
+
+def test_lasso_path_takes_given_alphas_in_any_order(data):
+    alphas, coefs, _ = lasso_path(data.X, data.y, alphas=[0.1, 1.0, 0.3], tol=1e-12)
+    assert_array_equal(alphas, [1.0, 0.3, 0.1])
+    for alpha, coef in zip(alphas, coefs.T, strict=True):
+        assert_allclose(
+            coef, Lasso(alpha, fit_intercept=False, tol=1e-12).fit(data.X, data.y).coef_, atol=1e-8
+        )
+
+
+def test_dtype_and_column_target(data):
+    X = data.X.astype(np.float32)
+    alphas, coefs, _ = lasso_path(X, data.y[:, None], alphas=4)
+    assert coefs.dtype == np.float32
+    assert coefs.shape == (1, 12, 4)
+    assert coefs.shape == peer.lasso_path(X, data.y[:, None].astype(np.float32), alphas=list(alphas))[1].shape
+
+
+def test_coef_init_is_begun_with(data):
+    alphas, coefs, _ = lasso_path(data.X, data.y, alphas=[0.05], tol=1e-10)
+    *_, from_zero = lasso_path(data.X, data.y, alphas=alphas, tol=1e-8, return_n_iter=True)
+    *_, from_there = lasso_path(
+        data.X, data.y, alphas=alphas, tol=1e-8, coef_init=coefs[:, 0], return_n_iter=True
+    )
+    assert from_there[0] < from_zero[0]
+
+
+def test_weights_equal_repetition(data):
+    counts = np.random.default_rng(1).integers(0, 4, len(data.y))
+    settings = {"alphas": 8, "tol": 1e-12}
+    alphas, coefs, _ = lasso_path(data.X, data.y, sample_weight=counts, **settings)
+    repeated = np.repeat(data.X, counts, axis=0), np.repeat(data.y, counts)
+    alphas_repeated, coefs_repeated, _ = lasso_path(*repeated, **settings)
+    assert_allclose(alphas, alphas_repeated)
+    assert_allclose(coefs, coefs_repeated, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"solver": "piag"},
+        {"n_blocks": 4},
+        {"step_size": "adaptive1", "n_jobs": 2},
+        {"working_set": False},
+        {"n_jobs": 2, "executor": Threads()},
+    ],
+    ids=str,
+)
+def test_every_solver_walks_a_path(data, how, nothing_left):
+    expected = lasso_path(data.X, data.y, alphas=5, tol=1e-10)
+    _, coefs, gaps = lasso_path(data.X, data.y, alphas=5, tol=1e-8, max_iter=100_000, **how)
+    assert_allclose(coefs, expected[1], atol=1e-3)
+    assert gaps.max() <= 1e-8 * (data.y**2).mean()
+
+
+@pytest.mark.parametrize("loss", [SquaredLoss(), LogisticLoss()], ids=["squared", "logistic"])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_resumed_runs_are_certified_afresh(data, loss, fit_intercept):
+    """The gap of every solution, computed from its coefficients alone; down to no penalty and up again."""
+    y = data.y if loss.quadratic else 2.0 * data.labels - 1.0
+    problem = Problem(sp.csc_matrix(data.X), y, loss, None, data.weights, fit_intercept)
+    penalties = [
+        ElasticNetPenalty(l1, l2) for l1, l2 in [(0.2, 0), (0.1, 0), (0.05, 0.1), (0, 0.1), (0.1, 0)]
+    ]
+    options = Options(tol=1e-9, max_iter=10_000)
+    for penalty, solution in zip(penalties, solutions_along(problem, penalties, options), strict=True):
+        again = problem.with_penalty(penalty)
+        certificate = again.certify(solution.certificate.w, solution.certificate.b)
+        assert certificate.gap <= 1.01e-9 * problem.scale
+        assert_allclose(certificate.objective, solution.certificate.objective, rtol=1e-12)
+
+
+def sparse_problem(n=600, p=1500, seed=0):
+    rng = np.random.default_rng(seed)
+    X = sp.random(n, p, density=0.02, random_state=seed, format="csc")
+    y = X @ (rng.standard_normal(p) * (rng.random(p) < 0.05)) + 0.1 * rng.standard_normal(n)
+    return X, y - y.mean()
+
+
+def test_a_path_costs_less_than_its_fits():
+    X, y = sparse_problem()
+    alphas, _, _, along = lasso_path(X, y, alphas=40, eps=1e-2, return_n_iter=True)
+    alone = [Lasso(alpha, fit_intercept=False).fit(X, y).n_iter_ for alpha in alphas]
+    assert sum(along) < 0.5 * sum(alone)
+
+
+def test_a_run_ends_at_once_where_the_last_one_has_ended():
+    """The same penalty again takes one certificate, concluded from what the last run knew: no product."""
+    X, y = sparse_problem()
+    problem = Problem(X, y, SquaredLoss(), None, None, False)
+    penalties = enet_penalties([0.01, 0.01], 1.0)
+    first, second = solutions_along(problem, penalties, Options(tol=1e-6, max_iter=10_000))
+    assert second.passes == 0.0
+    assert second.n_updates == 0
+    assert_array_equal(first.certificate.w, second.certificate.w)
+
+
+def test_trail_is_exact_between_kinks():
+    """The squared loss without kinks: w(l1) is linear, so two solutions give the third."""
+    trail, at = Trail(), {l1: np.array([1.0 - l1, 0.0, 2.0 * l1 - 3.0]) for l1 in (0.4, 0.3, 0.25)}
+    trail.add(ElasticNetPenalty(0.4), at[0.4])
+    assert len(trail.step(ElasticNetPenalty(0.3))[0]) == 0
+    trail.add(ElasticNetPenalty(0.3), at[0.3])
+    index, new = trail.step(ElasticNetPenalty(0.25))
+    assert_array_equal(index, [0, 2])
+    assert_allclose(new, at[0.25][[0, 2]], rtol=1e-14)
+    for unknown in (0.5, 0.1):  # back, and farther than the last two are apart
+        assert len(trail.step(ElasticNetPenalty(unknown))[0]) == 0
+
+
+def test_no_coefficient_crosses_zero_on_a_trail():
+    trail = Trail()
+    trail.add(ElasticNetPenalty(0.4), np.array([0.3, 1.0]))
+    trail.add(ElasticNetPenalty(0.3), np.array([0.1, 1.0]))
+    index, new = trail.step(ElasticNetPenalty(0.2))
+    assert_array_equal(index, [0])
+    assert_array_equal(new, [0.0])
+
+
+def test_verbose_prints_a_line_per_certificate(data, capsys):
+    lasso_path(data.X, data.y, alphas=3, verbose=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 3
+    assert all(line.startswith("passes") for line in lines)
+
+
+def test_one_warning_for_all_that_did_not_converge(data):
+    with pytest.warns(ConvergenceWarning, match=r"of 10 fits did not reach.*alpha=") as caught:
+        lasso_path(data.X, data.y, alphas=10, tol=1e-12, max_iter=1)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"l1_ratio": 0.0}, "Automatic alpha grid"),
+        ({"alphas": [1.0, -1.0]}, r"alphas\[1\] == -1"),
+        ({"alphas": 0}, "alphas == 0"),
+        ({"alphas": []}, "alphas"),
+        ({"n_jobs": 0}, "n_jobs=0"),
+        ({"tol": -1.0}, "'tol' parameter"),
+        ({"sample_weight": np.zeros(80)}, "(?i)sample weights.*zero"),
+        ({"coef_init": np.zeros(3)}, "coef_init"),
+        ({"eps": 0.0}, "eps == 0"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_bad_input_gets_one_clear_sentence(data, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        enet_path(data.X, data.y, **wrong)
+
+
+def test_several_targets_are_refused(data):
+    with pytest.raises(ValueError, match="paths are of one target"):
+        lasso_path(data.X, np.column_stack([data.y, data.y]))
