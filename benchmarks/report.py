@@ -84,8 +84,8 @@ def markdown(table):
         "",
         machine_line() + ".",
         "",
-        "Shortest fit whose relative duality gap (over the objective at zero) is at or under the target, out of "
-        "a ladder of tolerances; bold: the fastest. A dash: no fit of the ladder got there in its time (20 "
+        "Shortest fit whose relative duality gap (over the objective at zero) is at or under the target, of "
+        "a ladder of tolerances; bold: the fastest. A dash: no fit got there in its time (20 "
         "seconds a solver).",
         "",
     ]

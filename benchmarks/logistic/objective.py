@@ -1,4 +1,4 @@
-"""Logistic regression with l1, l2 or both, without an intercept, at fractions of the largest useful penalty."""
+"""L1, L2 and elastic-net logistic regression without an intercept, at fractions of the largest penalty."""
 
 import numpy as np
 from benchmark_utils.gaps import largest_penalty, logistic_gap, signs
