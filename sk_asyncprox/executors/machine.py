@@ -1,10 +1,10 @@
 """A machine of many workers, simulated in one thread: every task is done, and virtual time is what it took.
 
-The clock of :class:`~sk_asyncprox.executors.Simulated` is a schedule made in advance, which is right for the
-study of delays. What an algorithm gains by more workers depends on how long its own tasks take. Here the order
-of events follows from them: a task ends after the seconds that it really took in this thread, divided by its
-worker's speed, and by the share of memory bandwidth that the workers at work leave to each other; results and
-asks queue for one lock; a worker that was asleep wakes late.
+The clock of :class:`~sk_asyncprox.executors.Simulated` is a schedule made in advance, which is right for
+the study of delays. What an algorithm gains by more workers depends on how long its own tasks take. Here the
+order of events follows from them: a task ends after the seconds that it really took in this thread, divided
+by its worker's speed and by its share of the memory's bandwidth; results and asks queue for one lock; a
+worker that was asleep wakes late.
 """
 
 import time
@@ -28,8 +28,8 @@ class Machine(BaseEstimator):
     cost : callable, optional
         ``(task, result) -> seconds`` at speed 1. Default: the seconds that the task has just taken.
     streams : float
-        Workers that the memory feeds at full speed; ``k`` at work are slowed down by ``streams / k`` if there are
-        more.
+        Workers that the memory feeds at full speed; if more, ``k``, are at work, their speed is multiplied by
+        ``streams / k``.
     lock : float, optional
         Seconds of a tell and the next ask, one after the other for all. Default: what they have just taken.
     wake : float
@@ -39,7 +39,7 @@ class Machine(BaseEstimator):
 
     Notes
     -----
-    The lock is granted in the order of arrival; who waits for it leaves its share of the memory to the others.
+    The lock is granted in the order of arrival; who waits for it leaves the memory to the others.
     """
 
     def __init__(self, speeds, cost=None, streams=np.inf, lock=None, wake=0.0, start=0.0):

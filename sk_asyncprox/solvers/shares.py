@@ -82,16 +82,20 @@ def gram(part, task):
 
 def product(part, task):
     """Work of the kind ``"product"``: a worker's share of the columns, and the product with it."""
-    key, index, vector = task.payload
-    design = part.block(key, index).design
-    return design.tmul(vector), design.size
+    pieces, vector = task.payload
+    designs = [part.block(key, index).design for key, index in pieces]
+    return [design.tmul(vector) for design in designs], sum(design.size for design in designs)
 
 
 def rows_product(part, task):
     """Work of the kind ``"rows_product"``: a product with a worker's share of the support's rows."""
-    key, index, rows, operation, vectors = task.payload
-    design = part.block(key, index, rows).design
-    return getattr(design, operation)(*vectors), COST[operation] * design.size
+    pieces, index, operation, vectors = task.payload
+    answers, touched = [], 0
+    for key, rows in pieces:
+        design = part.block(key, index, rows).design
+        answers.append(getattr(design, operation)(*split_rows(operation, vectors, rows)))
+        touched += COST[operation] * design.size
+    return answers, touched
 
 
 ACROSS_ROWS = {
@@ -105,7 +109,10 @@ ACROSS_ROWS = {
 
 def split_rows(operation, vectors, rows):
     """Arguments of the product with the run ``rows``."""
-    return [v[slice(*rows)] if per_row else v for v, per_row in zip(vectors, ACROSS_ROWS[operation][0], strict=True)]
+    return [
+        v[slice(*rows)] if per_row else v
+        for v, per_row in zip(vectors, ACROSS_ROWS[operation][0], strict=True)
+    ]
 
 
 def join_rows(operation, answers):
