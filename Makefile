@@ -6,8 +6,9 @@ PYTHONS = $(if $(filter python3,$(PYTHON)),python3 python3.13 python3.12 python3
 USABLE = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 LINT_PINS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["lint"])
 INSTALL = -m pip install -q --disable-pip-version-check
+BENCH = .venv-bench/bin
 
-.PHONY: demo figures doc test soak lint format clean
+.PHONY: demo figures doc test soak bench lint format clean
 .NOTPARALLEL:
 
 demo: .venv/.extra-plot
@@ -25,6 +26,14 @@ test: .venv/.extra-test
 soak: .venv/.extra-test
 	.venv/bin/python -m pytest -m soak
 
+# The suites on a small selection, against the peers: table and curves in benchmarks/results.
+bench: .venv-bench/.ready
+	for suite in elastic_net logistic; do \
+	    OPENBLAS_NUM_THREADS=1 $(BENCH)/benchopt run benchmarks/$$suite --config benchmarks/$$suite/small.yml \
+	        --no-cache --no-plot --no-display --output $(CURDIR)/benchmarks/results/$$suite.parquet || exit 1; \
+	done
+	$(BENCH)/python benchmarks/report.py benchmarks/results
+
 lint: .venv-lint/.ruff
 	.venv-lint/bin/ruff check
 	.venv-lint/bin/ruff format --check
@@ -34,10 +43,10 @@ format: .venv-lint/.ruff
 	.venv-lint/bin/ruff format
 
 clean:
-	rm -rf .venv .venv-lint build dist doc/_build doc/auto_examples doc/generated *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-lint build dist doc/_build doc/auto_examples doc/generated *.egg-info .pytest_cache .ruff_cache .hypothesis benchmarks/*/__cache__
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/.made .venv-lint/.made:
+.venv/.made .venv-bench/.made .venv-lint/.made:
 	@for python in $(PYTHONS); do \
 	    if $$python -c '$(USABLE)' 2>/dev/null; then \
 	        $$python -m venv $(@D) && touch $@; exit; \
@@ -53,4 +62,9 @@ clean:
 # The linter alone, at the version that the extra `lint` pins, without the package.
 .venv-lint/.ruff: .venv-lint/.made pyproject.toml
 	@.venv-lint/bin/python $(INSTALL) $$(.venv-lint/bin/python -c '$(LINT_PINS)')
+	@touch $@
+
+# The peers need an environment of their own: they are compared with, never depended on.
+.venv-bench/.ready: .venv-bench/.made pyproject.toml
+	$(BENCH)/python $(INSTALL) -e '.[bench]'
 	@touch $@

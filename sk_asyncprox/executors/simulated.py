@@ -56,6 +56,8 @@ class Simulated(BaseEstimator):
                 idle = 0 if arrivals or held else idle + 1
                 if idle > 2 * self.trace.n_workers:
                     raise RuntimeError("The solver has nothing to do and nothing is in flight.")
-                if arrivals and on_events(solver.tell(arrivals), now):
-                    break
+                if arrivals:
+                    solver.now = now
+                    if on_events(solver.tell(arrivals), now):
+                        break
         return list(held.values())

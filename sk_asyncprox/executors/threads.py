@@ -62,7 +62,7 @@ def _run_alone(solver, on_events, begin, limit):
         while now < limit:
             task = solver.ask(0)
             result = solver.work(solver.parts[0], task)
-            now = time.perf_counter() - begin
+            now = solver.now = time.perf_counter() - begin
             if on_events(solver.tell([(task, result)]), now):
                 return True
     return False
@@ -106,12 +106,16 @@ class _Crew:
                 return None
             if arrival is not None:
                 del self._held[worker]
-                events = self.solver.tell([arrival])
-                self._stopped |= bool(self.on_events(events, time.perf_counter() - self._begin))
-                self._serve()
+                now = self.solver.now = time.perf_counter() - self._begin
+                # Not "|=": that reads the flag before the tell, and would undo a stop asked for meanwhile.
+                if self.on_events(self.solver.tell([arrival]), now):
+                    self._stopped = True
             if self._stopped:
                 return None
-            if self._give(worker):
+            # First who is awake: what one worker can do alone is then done without a hand-over.
+            given = self._give(worker)
+            self._serve()
+            if given:
                 return self._held[worker]
             if not self._held and len(self._gates) == self.solver.n_workers - 1:
                 raise RuntimeError("The solver has nothing to do and nothing is in flight.")

@@ -23,7 +23,8 @@ the run.
 
 ``ask``, ``tell`` and ``drop`` are exclusive: an executor never runs two of them at once. Tasks come in
 kinds, and only the solver knows them; so phases of an algorithm (block steps, certificates) live in one
-run of one executor.
+run of one executor. Before each tell the executor may set ``now``, its clock's seconds: a solver that
+measures how long its tasks take reads them there, so that a replay measures the same.
 """
 
 from typing import Any, NamedTuple

@@ -16,21 +16,29 @@ class Phase:
     Parameters
     ----------
     kind : str
-    shares : int
-        Number of tasks.
+    shares : int or iterable of int
+        Number of tasks, or their numbers.
     payload : callable
         Number of the share -> payload of its task, made when it is asked for.
     write : callable or None
         ``(task, result)``, when results are written as they come; else they are only collected.
+    dynamic : bool
+        Whether the shares are there for whoever is free.
     """
 
-    def __init__(self, kind, shares, payload, write=None):
-        self.kind, self.payload, self.write = kind, payload, write
-        self.todo, self.results, self.missing = list(range(shares)), [None] * shares, shares
+    def __init__(self, kind, shares, payload, write=None, dynamic=False):
+        self.kind, self.payload, self.write, self.dynamic = kind, payload, write, dynamic
+        self.todo = list(range(shares) if isinstance(shares, int) else shares)
+        self.results, self.missing = [None] * (max(self.todo) + 1), len(self.todo)
 
-    def take(self, worker):
-        """Number of a share for the worker: its own, as its data may lie with it, else any."""
-        return self.todo.pop(self.todo.index(worker) if worker in self.todo else 0)
+    def take(self, worker, slow=False):
+        """Number of a share for the worker: its own, else any; None when there is none for it. A slow
+        worker takes no share that has another's size, as the others would wait for it."""
+        if worker in self.todo:
+            return self.todo.pop(self.todo.index(worker))
+        if not self.todo or (slow and not self.dynamic):
+            return None
+        return self.todo.pop(0)
 
     def again(self, number):
         """Hand out a share once more."""
@@ -49,10 +57,20 @@ class PhasedSolver(SharedMargins):
     problem : Problem
     start : Snapshot
         First iterate.
+    sharing : Sharing or None
+        What is known of the workers' speeds.
+
+    Attributes
+    ----------
+    now : float
+        Seconds at the last tell, where the executor says them.
     """
 
-    def __init__(self, problem, start=None):
+    now = 0.0
+
+    def __init__(self, problem, start=None, sharing=None):
         super().__init__(problem, start)
+        self.sharing, self._since = sharing, {}
         self.touched, self.over_bound = problem.pass_size // 2, 0
         self._begin()
 
@@ -71,9 +89,10 @@ class PhasedSolver(SharedMargins):
         if self._phase is None:
             self._phase = next(self._script)
         phase = self._phase
-        if not phase.todo:
+        number = phase.take(worker, self.sharing is not None and self.sharing.is_slow(worker))
+        if number is None:
             return None
-        number = phase.take(worker)
+        self._since[worker] = self.now
         self._clock += 1
         return Task(phase.kind, worker, self._tracker.stamp(), self._clock, number, phase.payload(number))
 
@@ -97,6 +116,26 @@ class PhasedSolver(SharedMargins):
                 self._events.append(Shared(phase.kind, self._last))
         events, self._events = self._events, []
         return events
+
+    def product(self, way, kind, pieces, common):
+        """A product whose pieces the workers share: the answers, and the entries touched."""
+        sharing, begin = self.sharing, self.now
+        shares = sharing.group(way, len(pieces))
+        results = yield Phase(
+            kind,
+            [i for i, (a, b) in enumerate(shares) if a < b],
+            lambda i: (pieces[slice(*shares[i])], *common),
+            self._time,
+            way == "dynamic",
+        )
+        done = [result for result in results if result is not None]
+        entries = sum(size for _, size in done)
+        sharing.shared(way, self.now - begin, entries)
+        return [answer for share, _ in done for answer in share], entries
+
+    def _time(self, task, result):
+        """Speeds come from products: all have the same cost per entry."""
+        self.sharing.worked(task.worker, self.now - self._since[task.worker], max(1, result[1]))
 
     def _arrival(self):
         """The arrival that is being told, once."""

@@ -6,8 +6,7 @@ support. The l1 part is lowered geometrically until it is the wanted one, which 
 its final size and the Newton steps inside the region where they are good. Where the Gram matrix of the
 working set pays, the model is solved on it instead of by block and Newton steps.
 
-The algorithm is a script: a generator of phases. A phase is a set of shares, each of them a task; the
-script goes on when all shares have been told.
+The algorithm is a script: a generator of phases, which go on when all of their shares have been told.
 """
 
 import numpy as np
@@ -21,6 +20,7 @@ from .newton import newton_step
 from .phases import Phase, PhasedSolver
 from .row_shares import RowShares
 from .shares import work
+from .sharing import PIECES, Sharing
 from .trail import Trail
 from .working_set import partition, wanted_columns
 
@@ -77,17 +77,18 @@ class RoundsBCD(PhasedSolver):
     head_start = 0.25
 
     def __init__(self, problem, step_size, *, n_workers=1, start=None):
-        super().__init__(problem, start)
-        step_size.start(Setting("bcd"))
-        self.step_size, self.step_unit = step_size, 1.0
         small = SMALL_FULL if problem.design.is_full() else SMALL
         self.n_workers = self.n_blocks = n_workers if problem.design.size >= small else 1
+        super().__init__(problem, start, Sharing(self.n_workers))
+        step_size.start(Setting("bcd"))
+        self.step_size, self.step_unit = step_size, 1.0
         self.working_set = True
         self._part = ColumnPart(problem, 1.0, True, None)
         self.parts = [self._part] * self.n_workers
         self._sizes = problem.design.column_sizes()
-        self._runs = problem.design.cut_rows(self.n_workers)
-        self._everything = partition(np.arange(len(self._sizes)), self._sizes, self.n_workers)
+        pieces = PIECES * self.n_workers
+        self._runs = problem.design.cut_rows(pieces)
+        self._everything = partition(np.arange(len(self._sizes)), self._sizes, pieces)
 
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
         self._gram = GramMatrix(self._part, self.n_workers)
@@ -166,14 +167,15 @@ class RoundsBCD(PhasedSolver):
         few = np.count_nonzero(self.w) * COPY_COST < len(self.w)
         self.certifies_afresh = few or problem.design.size <= TINY
         start = self.w.copy(), self.b, None if self.certifies_afresh else self.z
-        if self.n_workers == 1:
+        way = self.sharing.choose()
+        if way == "alone" and self.sharing.settled():
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:
             [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
             pull = problem.weights * theta
-            shares = self._everything
-            answers = yield Phase("product", len(shares), lambda i: (("all", 0, i), shares[i], pull))
-            correlations = np.concatenate([answer for answer, _ in answers])
+            pieces = [(("all", 0, i), index) for i, index in enumerate(self._everything)]
+            answers, _ = yield from self.product(way, "product", pieces, (pull,))
+            correlations = np.concatenate(answers)
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
         self.touched += problem.pass_size // 2
         self.z, self.b, self.gradient = z, b, gradient
@@ -246,8 +248,8 @@ class RoundsBCD(PhasedSolver):
         of the system, where shares of columns would take two."""
         part, point = self._part, read.point
         model, pull = part.model(point), -self.problem.weights * point.gradient
-        shares = RowShares(self._runs, model, self.problem.loss.n_outputs)
-        touched, answer, family = 0, None, f"rows of {read.key[0]}"
+        rows = RowShares(self._runs, model, self.problem.loss.n_outputs, read.key[1])
+        touched, answer = 0, None
         steps = newton_step(read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations)
         while True:
             try:
@@ -255,34 +257,31 @@ class RoundsBCD(PhasedSolver):
             except StopIteration as stop:
                 move, v = stop.value
                 return describe(part, read, read.w + move, v, pull, model, touched)
-
-            answer, size = yield from self._rows_product(family, read, shares, operation, vectors)
+            if operation == "curve" and part.follows and rows.sums is None:
+                rows.sums = []
+                for column in model.intercepts():
+                    answer, size = yield from self._rows_product(rows, read.index, "tmul", [column])
+                    rows.sums.append(answer)
+                    touched += size
+            answer, size = yield from self._rows_product(rows, read.index, operation, vectors)
             touched += size
 
-    def _rows_product(self, family, read, shares, operation, vectors):
+    def _rows_product(self, rows, index, operation, vectors):
         """A product that the workers share by rows: the answer, and the entries touched."""
-        if operation == "curve" and vectors[-1] and shares.sums is None:
-            columns = shares.model.intercepts()
-            shares.sums = []
-            for column in columns:
-                tmul = yield from self._rows_product(family, read, shares, "tmul", [column])
-                shares.sums.append(tmul[0])
-
-        def share(i):
-            key = family, read.key[1], i
-            return key, read.index, shares.runs[i], operation, shares.split(operation, vectors, i)
-
-        results = yield Phase("rows_product", len(shares.runs), share)
-        answer = shares.join(operation, vectors, [result for result, _ in results])
-        return answer, sum(size for _, size in results)
+        common = index, operation, vectors
+        answers, size = yield from self.product(self.sharing.choose(), "rows_product", rows.pieces, common)
+        return rows.join(operation, vectors, answers), size
 
     def _shared(self, index):
-        """Whether work on the columns ``index`` is worth sharing."""
-        return self.n_workers > 1 and self._sizes[index].sum() >= SMALL_SHARE
+        """Whether work on the columns is worth sharing."""
+        worth = self.n_workers > 1 and self._sizes[index].sum() >= SMALL_SHARE
+        return worth and not (self.sharing.settled() and self.sharing.best() == "alone")
 
     def _cut(self, index):
-        """The columns ``index``, cut into the workers' shares where that pays."""
-        return partition(index, self._sizes, self.n_workers if self._shared(index) else 1)
+        """The columns ``index``, cut into the workers' blocks where that pays; who is slow gets none, as
+        the others would wait for it."""
+        quick = sum(not self.sharing.is_slow(worker) for worker in range(self.n_workers))
+        return partition(index, self._sizes, quick if self._shared(index) else 1)
 
     # -- the Gram matrix ---------------------------------------------------------------------------
 

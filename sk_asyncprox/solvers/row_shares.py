@@ -4,7 +4,7 @@ import numpy as np
 
 
 class RowShares:
-    """How the arguments of a product are cut for runs of rows, and how the answers are joined.
+    """The runs of rows that a Newton step is cut into, and how their products are joined.
 
     Parameters
     ----------
@@ -13,41 +13,44 @@ class RowShares:
         Second-order model of the loss.
     n_outputs : int
         Margins of a sample.
+    version : int
+        Of the support, under which the workers keep their rows of its columns.
 
     Attributes
     ----------
+    pieces : list of (key, (int, int), model)
     sums : list of ndarray of shape (k,) or None
         ``X' M e`` for the column ``e`` of every intercept: what centring takes that no run of rows knows.
     """
 
-    def __init__(self, runs, model, n_outputs):
-        self.runs, self.model, self.sums = runs, model, None
-        self._models = [model.rows(*run) for run in runs]
-        self._n_outputs = n_outputs
-
-    def split(self, operation, vectors, i):
-        """Arguments of the product with run ``i``."""
-        if operation == "curve":
-            return [self._models[i], vectors[1], False]
-        if operation == "mul":
-            return vectors
-        a, b = self.runs[i]
-        return [v.reshape(self._n_outputs, -1)[:, a:b].ravel() for v in vectors]
+    def __init__(self, runs, model, n_outputs, version):
+        self.sums = None
+        self.pieces = [(("rows of support", version, i), run, model.rows(*run)) for i, run in enumerate(runs)]
+        self._model, self._n_outputs = model, n_outputs
 
     def join(self, operation, vectors, answers):
         """The product, from those with the runs."""
         if operation == "mul":
-            return self._rows(answers)
+            return self._margins(answers)
         if operation != "curve":
             return sum(answers)
         margins, images = zip(*answers, strict=True)
-        along, image = self._rows(margins), sum(images)
+        along, image = self._margins(margins), sum(images)
         if vectors[-1]:
-            shift = np.atleast_1d(self.model.shift(along))
+            shift = np.atleast_1d(self._model.shift(along))
             for size, column in zip(shift, self.sums, strict=True):
                 image = image + size * column
         return along, image
 
-    def _rows(self, answers):
+    def _margins(self, answers):
         parts = [answer.reshape(self._n_outputs, -1) for answer in answers]
         return np.concatenate(parts, axis=1).ravel()
+
+
+def split_rows(operation, vectors, run, model, n_outputs):
+    """Arguments of the product with a run of rows, in which no intercept follows."""
+    if operation == "curve":
+        return model, vectors[1], False
+    if operation == "mul":
+        return vectors
+    return [v.reshape(n_outputs, -1)[:, slice(*run)].ravel() for v in vectors]

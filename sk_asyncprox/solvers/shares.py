@@ -6,6 +6,7 @@ from .blocks import describe, direction
 from .gram import solve_on_gram
 from .newton import COST, in_place, newton_step
 from .newton import product as multiplied
+from .row_shares import split_rows
 
 FEWEST_ROWS, ENTRIES_AT_ONCE = 256, 500_000
 """Rows of a Gram matrix are added in pieces that stay in the cache."""
@@ -79,16 +80,21 @@ def gram(part, task):
 
 def product(part, task):
     """Work of the kind ``"product"``: a worker's share of the columns, and the product with it."""
-    key, index, vector = task.payload
-    design = part.block(key, index).design
-    return design.tmul(vector), design.size
+    pieces, vector = task.payload
+    designs = [part.block(key, index).design for key, index in pieces]
+    return [design.tmul(vector) for design in designs], sum(design.size for design in designs)
 
 
 def rows_product(part, task):
     """Work of the kind ``"rows_product"``: a product with a worker's share of the support's rows."""
-    key, index, rows, operation, vectors = task.payload
-    design = part.block(key, index, rows).design
-    return multiplied(design, operation, vectors), COST[operation] * design.size
+    pieces, index, operation, vectors = task.payload
+    answers, touched = [], 0
+    for key, run, model in pieces:
+        design = part.block(key, index, run).design
+        arguments = split_rows(operation, vectors, run, model, part.problem.loss.n_outputs)
+        answers.append(multiplied(design, operation, arguments))
+        touched += COST[operation] * design.size
+    return answers, touched
 
 
 WORK = {

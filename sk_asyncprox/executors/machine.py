@@ -1,0 +1,153 @@
+"""A machine of many workers, simulated in one thread: every task is done, and virtual time is what it took.
+
+The clock of :class:`~sk_asyncprox.executors.Simulated` is a schedule made in advance, which is right for
+the study of delays. What an algorithm gains by more workers depends on how long its own tasks take. Here the
+order of events follows from them: a task ends after the seconds that it really took in this thread, divided
+by its worker's speed and by its share of the memory's bandwidth; results and asks queue for one lock; a
+worker that was asleep wakes late.
+"""
+
+import time
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from .._compat import fast_calls
+from .plan import Plan
+
+
+class Machine(BaseEstimator):
+    """Run a solver on a simulated machine, in the calling thread and in virtual time.
+
+    Deterministic when ``cost`` is given; otherwise as repeatable as the times it measures.
+
+    Parameters
+    ----------
+    speeds : int or array-like of shape (n_workers,)
+        Speed of every worker relative to this thread; a number of workers: all of speed 1.
+    cost : callable, optional
+        ``(task, result) -> seconds`` at speed 1. Default: the seconds that the task has just taken.
+    streams : float
+        Workers that the memory feeds at full speed; if more, ``k``, are at work, their speed is multiplied by
+        ``streams / k``.
+    lock : float, optional
+        Seconds of a tell and the next ask, one after the other for all. Default: what they have just taken.
+    wake : float
+        Seconds until a worker that slept begins with its task.
+    start : float
+        Seconds until the workers beside the first are there, after the solver's head start.
+
+    Notes
+    -----
+    The lock is granted in the order of arrival; who waits for it leaves the memory to the others.
+    """
+
+    def __init__(self, speeds, cost=None, streams=np.inf, lock=None, wake=0.0, start=0.0):
+        self.speeds, self.cost, self.streams = speeds, cost, streams
+        self.lock, self.wake, self.start = lock, wake, start
+
+    def _rates(self):
+        speeds = np.ones(self.speeds) if np.ndim(self.speeds) == 0 else np.asarray(self.speeds, dtype=float)
+        if speeds.ndim != 1 or len(speeds) == 0 or not np.all((speeds > 0) & np.isfinite(speeds)):
+            raise ValueError(f"speeds must be a number of workers or positive numbers, not {self.speeds!r}.")
+        return speeds
+
+    def plan(self, n_jobs):
+        """Facts of the run; ``n_jobs`` is ignored."""
+        return Plan(n_workers=len(self._rates()))
+
+    def run(self, solver, on_events):
+        """Drive the solver until ``on_events(events, now)`` says stop.
+
+        Returns
+        -------
+        list of Task
+            Tasks in flight at the end.
+        """
+        with fast_calls():
+            return _Run(self, self._rates(), solver, on_events).go()
+
+
+class _Run:
+    """State of one run: what is left of every task, who sleeps, when the lock is free."""
+
+    def __init__(self, machine, speeds, solver, on_events):
+        self.machine, self.speeds, self.solver, self.on_events = machine, speeds, solver, on_events
+        self.now, self.lock_free, self.locked = 0.0, 0.0, 0.0
+        self.held, self.left, self.soon = {}, {}, []
+        self.asleep = [0]
+
+    def go(self):
+        late = list(range(1, self.solver.n_workers))
+        joining = getattr(self.solver, "head_start", 0.0) + self.machine.start
+        self._ask_all(0)
+        while self.held:
+            when, worker, seconds = self._next()
+            if late and joining < when:
+                self._pass(joining)
+                self.asleep, late = self.asleep + late, []
+                self._ask_all(None)
+                continue
+            self._pass(when)
+            if seconds is not None:
+                self.soon.remove((when, worker, seconds))
+                self.left[worker] = seconds
+            elif self._tell(worker):
+                return [task for task, _ in self.held.values()]
+        raise RuntimeError("The solver has nothing to do and nothing is in flight.")
+
+    def _next(self):
+        """The next task to end or to begin: time, worker, and the seconds of one that begins."""
+        pace = self._pace()
+        ends = [(self.now + left / (pace * self.speeds[i]), i, None) for i, left in self.left.items()]
+        return min(ends + self.soon, key=lambda event: event[:2])
+
+    def _pace(self):
+        """Share of its speed that the memory leaves to every worker at work."""
+        return min(1.0, self.machine.streams / max(1, len(self.left)))
+
+    def _pass(self, when):
+        pace = self._pace() * (when - self.now)
+        for worker in self.left:
+            self.left[worker] -= pace * self.speeds[worker]
+        self.now = when
+
+    def _tell(self, worker):
+        """Tell and ask, for the worker and for those that sleep; return whether the run has ended."""
+        del self.left[worker]
+        turn = max(self.now, self.lock_free)
+        begin = time.perf_counter()
+        self.solver.now = turn
+        stop = self.on_events(self.solver.tell([self.held.pop(worker)]), turn)
+        self.locked = time.perf_counter() - begin
+        self.lock_free = turn
+        if not stop:
+            self.asleep.insert(0, worker)
+            self._ask_all(worker)
+        return stop
+
+    def _ask_all(self, awake):
+        """Ask for all without a task; the tasks begin when the lock is free again."""
+        given = []
+        for worker in list(self.asleep):
+            begin = time.perf_counter()
+            task = self.solver.ask(worker)
+            self.locked += time.perf_counter() - begin
+            if task is not None:
+                self.asleep.remove(worker)
+                given.append((worker, *self._do(worker, task)))
+        self.lock_free = max(self.now, self.lock_free)
+        self.lock_free += self.locked if self.machine.lock is None else self.machine.lock
+        self.locked = 0.0
+        for worker, arrival, seconds in given:
+            self.held[worker] = arrival
+            wake = 0.0 if worker == awake else self.machine.wake
+            self.soon.append((self.lock_free + wake, worker, seconds))
+
+    def _do(self, worker, task):
+        begin = time.perf_counter()
+        result = self.solver.work(self.solver.parts[worker], task)
+        seconds = time.perf_counter() - begin
+        if self.machine.cost is not None:
+            seconds = self.machine.cost(task, result)
+        return (task, result), seconds
