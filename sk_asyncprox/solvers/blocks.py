@@ -91,12 +91,11 @@ class Piece:
 
 
 class Block:
-    """Columns of one block, or a run of their rows, cut into pieces where there are several outputs: in a
+    """Columns of one block, cut into pieces where there are several outputs: in a
     diagonal metric these are problems of their own."""
 
-    def __init__(self, design, index, rows=None):
+    def __init__(self, design, index):
         part = design.columns(index)
-        part = part if rows is None else part.rows(*rows)
         self.design = part.filled() if part.is_full() else part
         self.pieces = [Piece(self.design)]
         if isinstance(part, BlockDiagonal):
@@ -128,10 +127,10 @@ class ColumnPart:
         self.local = local and not problem.loss.quadratic
         self.follows = self.local and problem.fit_intercept
         self._bound = DiagonalCurvature(problem.weights * problem.loss.curvature)
-        self._blocks = {}
+        self._blocks, self._runs = {}, {}
 
     def __getstate__(self):
-        return {**self.__dict__, "_blocks": {}}
+        return {**self.__dict__, "_blocks": {}, "_runs": {}}
 
     def block(self, key, index, rows=None):
         """The block named ``key = (family, version, number)``, cut when it is first asked for, of all
@@ -140,8 +139,15 @@ class ColumnPart:
         if block is None:
             for old in [k for k in list(self._blocks) if k[0] == key[0] and k[1] != key[1]]:
                 self._blocks.pop(old, None)
-            block = self._blocks[key] = Block(self.problem.design, index, rows)
+            design = self.problem.design if rows is None else self._run(rows)
+            block = self._blocks[key] = Block(design, index)
         return block
+
+    def _run(self, rows):
+        """Design of a run of rows, cut once: from it columns are cut as fast as they are from all rows."""
+        if rows not in self._runs:
+            self._runs[rows] = self.problem.design.rows(*rows)
+        return self._runs[rows]
 
     def dense(self, key, index):
         """For every output: a dense array, and the positions in it of those of the columns ``index``."""

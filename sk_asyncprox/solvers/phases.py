@@ -117,10 +117,11 @@ class PhasedSolver(SharedMargins):
         events, self._events = self._events, []
         return events
 
-    def product(self, way, kind, pieces, common):
-        """A product whose pieces the workers share: the answers, and the entries touched."""
-        sharing, begin = self.sharing, self.now
-        shares = sharing.group(way, len(pieces))
+    def product(self, ways, kind, pieces, common, again=True):
+        """A product whose pieces the workers share, in one of the `ways` (a :class:`Sharing`): the answers,
+        and the entries touched. Only if it was made before does its time say anything of the way."""
+        way, begin = ways.choose() if again else "split", self.now
+        shares = self.sharing.group(way, len(pieces))
         results = yield Phase(
             kind,
             [i for i, (a, b) in enumerate(shares) if a < b],
@@ -130,7 +131,8 @@ class PhasedSolver(SharedMargins):
         )
         done = [result for result in results if result is not None]
         entries = sum(size for _, size in done)
-        sharing.shared(way, self.now - begin, entries)
+        if again:
+            ways.shared(way, self.now - begin, entries)
         return [answer for share, _ in done for answer in share], entries
 
     def _time(self, task, result):

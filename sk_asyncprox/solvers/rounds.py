@@ -83,6 +83,7 @@ class RoundsBCD(PhasedSolver):
         step_size.start(Setting("bcd"))
         self.step_size, self.step_unit = step_size, 1.0
         self.working_set = True
+        self._ways, self._cut_before = {}, False
         self._part = ColumnPart(problem, 1.0, True, None)
         self.parts = [self._part] * self.n_workers
         self._sizes = problem.design.column_sizes()
@@ -167,14 +168,15 @@ class RoundsBCD(PhasedSolver):
         few = np.count_nonzero(self.w) * COPY_COST < len(self.w)
         self.certifies_afresh = few or problem.design.size <= TINY
         start = self.w.copy(), self.b, None if self.certifies_afresh else self.z
-        way = self.sharing.choose()
-        if way == "alone" and self.sharing.settled():
+        ways = self._ways_for("look")
+        if ways.prefers_alone():
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:
             [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
             pull = problem.weights * theta
             pieces = [(("all", 0, i), index) for i, index in enumerate(self._everything)]
-            answers, _ = yield from self.product(way, "product", pieces, (pull,))
+            again, self._cut_before = self._cut_before, True
+            answers, _ = yield from self.product(ways, "product", pieces, (pull,), again)
             correlations = np.concatenate(answers)
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
         self.touched += problem.pass_size // 2
@@ -268,14 +270,23 @@ class RoundsBCD(PhasedSolver):
 
     def _rows_product(self, rows, index, operation, vectors):
         """A product that the workers share by rows: the answer, and the entries touched."""
-        common = index, operation, vectors
-        answers, size = yield from self.product(self.sharing.choose(), "rows_product", rows.pieces, common)
+        common, again = (index, operation, vectors), operation == "curve"
+        ways = self._ways_for(self._octave(index))
+        answers, size = yield from self.product(ways, "rows_product", rows.pieces, common, again)
         return rows.join(operation, vectors, answers), size
 
     def _shared(self, index):
         """Whether work on the columns is worth sharing."""
-        worth = self.n_workers > 1 and self._sizes[index].sum() >= SMALL_SHARE
-        return worth and not (self.sharing.settled() and self.sharing.best() == "alone")
+        octave = self._octave(index)
+        return self.n_workers > 1 and octave >= SMALL_SHARE and not self._ways_for(octave).prefers_alone()
+
+    def _octave(self, index):
+        """Stored entries of the columns, rounded down to a power of two."""
+        return 1 << max(1, int(self._sizes[index].sum())).bit_length() - 1
+
+    def _ways_for(self, what):
+        """Ways to share products of one kind or size: what is best for large ones is not for small ones."""
+        return self._ways.setdefault(what, Sharing(self.n_workers))
 
     def _cut(self, index):
         """The columns ``index``, cut into the workers' blocks where that pays; who is slow gets none, as

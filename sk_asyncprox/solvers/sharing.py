@@ -68,9 +68,9 @@ class Sharing:
         """The way with the least seconds per entry; one that was never tried comes first."""
         return min(self.ways, key=lambda way: self._cost[way] * (1.0 if way == "alone" else HAND_OVER))
 
-    def settled(self):
-        """Whether there is nothing left to try first."""
-        return self.n_workers == 1 or all(self._cost[way] > 0.0 for way in self.ways)
+    def prefers_alone(self):
+        """Whether all ways have been tried, and one worker alone was fastest."""
+        return self.best() == "alone" and (self.n_workers == 1 or all(self._cost.values()))
 
     def shared(self, way, seconds, entries):
         """A product of so many entries has taken so long."""
