@@ -8,7 +8,7 @@ rows and columns.
 import numpy as np
 
 COLUMNS_AT_ONCE = 64
-NEAR = 0.05
+NEAR = 0.5
 """Total variation (times two) of weights for which column scales are kept."""
 
 

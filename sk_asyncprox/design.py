@@ -14,7 +14,7 @@ from scipy.linalg import eigh_tridiagonal
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
 DENSE_ABOVE = 0.3
 
-NEAR = 0.05
+NEAR = 0.5
 """Total variation (times two) of weights for which scales are kept."""
 
 PIECE = 250_000
