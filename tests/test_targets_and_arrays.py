@@ -92,7 +92,7 @@ def test_targets_warm_start_and_are_drawn():
 def test_displays_name_the_targets():
     model = Lasso(3.0).fit(X, Y)
     pytest.importorskip("matplotlib").use("Agg")
-    assert list(StepSizeDisplay.from_estimator(model).histories) == [f"run, target {t}" for t in range(3)]
+    assert list(StepSizeDisplay.from_estimator(model).steps) == [f"run, target {t}" for t in range(3)]
 
 
 # -- forms of arrays --------------------------------------------------------------------------------
