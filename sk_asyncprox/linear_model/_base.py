@@ -128,7 +128,7 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         coef = np.reshape(coef, (n_targets, -1))[target]
         coef = np.maximum(coef, 0.0) if problem.penalty.positive else coef
         outputs = problem.loss.n_outputs
-        intercept = np.resize(self.intercept_, (n_targets, outputs))[target]
+        intercept = np.resize(getattr(self, "intercept_", 0.0), (n_targets, outputs))[target]
         return Snapshot(*problem.start(coef, intercept if outputs > 1 else float(intercept[0])))
 
     def __sklearn_tags__(self):
