@@ -5,8 +5,8 @@ Usage: sklearn_tests.py [pytest arguments]
 Runs those of the installed ``test_coordinate_descent.py`` and ``test_logistic.py`` of
 ``sklearn/linear_model/tests`` that use one of the three classes and no path or cross-validated form (these are
 run by ``sklearn_tests_cv.py``). Parameters that this package drops are taken and ignored, scikit-learn's
-names of solvers run ``"bcd"``, and `tol`, of a gradient there and of a gap for LogisticRegression here, is
-squared for the latter. What does not
+names of solvers run ``"bcd"``, and `tol`, of a gradient there and of a gap here, is squared for
+LogisticRegression. What does not
 apply is left out, with its reason below (printed at the end); everything else has to pass.
 """
 
@@ -51,7 +51,7 @@ NOT_APPLICABLE = {
     "test_max_iter": "`max_iter` counts passes; the words of other solvers' warnings",
     "test_enet_coordinate_descent_raises_convergence": "the words of scikit-learn's warning",
     "test_large_sparse_matrix": "asserts that int64 indices are refused; here they work",
-    "test_enet_nonfinite_params": "asserts an error for features near the largest float; here a warning and a finite model",
+    "test_enet_nonfinite_params": "asserts an error for features near the largest float; here a warning",
     "test_lasso_dual_gap": "asserts the gap of one dual point; here the best of a run, which is smaller",
     "test_warm_start_convergence": "`n_iter_` counts passes, at least one",
     "test_logistic_regression_callback_support": "counts the tasks of scikit-learn's solver",
