@@ -3,11 +3,11 @@
 Usage: sklearn_tests.py [pytest arguments]
 
 Runs those of the installed ``test_coordinate_descent.py`` and ``test_logistic.py`` of
-``sklearn/linear_model/tests`` that use one of the three classes and no path or cross-validated form (these are
-run by ``sklearn_tests_cv.py``). Parameters that this package drops are taken and ignored, scikit-learn's
+``sklearn/linear_model/tests`` that use one of the three classes and no path or cross-validated form
+(``sklearn_tests_cv.py`` runs these). Parameters that this package drops are taken and ignored, scikit-learn's
 names of solvers run ``"bcd"``, and `tol`, of a gradient there and of a gap here, is squared for
-LogisticRegression. What does not
-apply is left out, with its reason below (printed at the end); everything else has to pass.
+LogisticRegression. What does not apply is left out, with its reason below (printed at the end);
+everything else has to pass.
 """
 
 import inspect
@@ -55,7 +55,8 @@ NOT_APPLICABLE = {
     "test_lasso_dual_gap": "asserts the gap of one dual point; here the best of a run, which is smaller",
     "test_warm_start_convergence": "`n_iter_` counts passes, at least one",
     "test_logistic_regression_callback_support": "counts the tasks of scikit-learn's solver",
-    "-liblinear]": "about liblinear, which returns double precision",
+    "-False-liblinear]": "about liblinear, which returns double precision",
+    "-True-liblinear]": "about liblinear, which returns double precision",
 }
 
 
