@@ -203,19 +203,21 @@ def _sparse_slice(X, a, b, shape):
     return out
 
 
-def design_of(X, weights, *, rows=False, centred=False):
+def design_of(X, weights, *, rows=False, centred=False, overwrite=False):
     """Design that the solvers work on, and the column means.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix or array} of shape (n, p)
-        Validated data, float32 or float64; left as it is.
+        Validated data, float32 or float64; left as it is, unless ``overwrite``.
     weights : ndarray of shape (n,)
         Non-negative, summing to one.
     rows : bool
         Whether rows are to be cut out (CSR), instead of columns (CSC, Fortran order).
     centred : bool
         Whether the weighted column means are subtracted.
+    overwrite : bool
+        Whether they may be subtracted in place, from a dense ``X``.
 
     Returns
     -------
@@ -235,7 +237,9 @@ def design_of(X, weights, *, rows=False, centred=False):
     order = "C" if rows else "F"
     if not centred:
         return Design(np.asarray(X, dtype=np.float64, order=order)), np.zeros(X.shape[1])
-    dense = np.array(X, dtype=np.float64, order=order)
+    dense = np.asarray(X, dtype=np.float64, order=order)
+    if not (overwrite and dense.flags.writeable) and np.may_share_memory(dense, X):
+        dense = dense.copy(order=order)
     means = weights @ dense
     dense -= means
     return Design(dense), means

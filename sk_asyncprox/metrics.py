@@ -5,6 +5,8 @@ what the fit itself has left on the estimator, or on the last step of a pipeline
 called with. Larger is better, as everywhere in scikit-learn, so each is the negative of a cost.
 """
 
+import numpy as np
+
 __all__ = ["neg_fit_time_scorer", "neg_objective_scorer", "neg_updates_scorer"]
 
 
@@ -13,7 +15,7 @@ def _last_step(estimator):
 
 
 def neg_objective_scorer(estimator, X=None, y=None):
-    """Negative of the objective that the fit has reached.
+    """Negative of the objective that the fit has reached, summed over the targets.
 
     Compares policies under a budget: give all the same ``max_iter`` (passes) or ``max_time`` (seconds) and a
     ``tol`` that none of them reaches. The objective depends on the training fold and on the penalty, so
@@ -28,11 +30,11 @@ def neg_objective_scorer(estimator, X=None, y=None):
     -------
     float
     """
-    return -float(_last_step(estimator).objective_)
+    return -float(np.sum(_last_step(estimator).objective_))
 
 
 def neg_updates_scorer(estimator, X=None, y=None):
-    """Negative of the number of updates of the fit.
+    """Negative of the number of updates of the fit, summed over the targets.
 
     Compares how many writes the policies need to reach the same ``tol``; a fit that was stopped by a budget
     counts what it has used. Updates of different solvers or block sizes cost differently.
@@ -46,7 +48,7 @@ def neg_updates_scorer(estimator, X=None, y=None):
     -------
     float
     """
-    return -float(_last_step(estimator).n_updates_)
+    return -float(np.sum(_last_step(estimator).n_updates_))
 
 
 def neg_fit_time_scorer(estimator, X=None, y=None):

@@ -45,8 +45,8 @@ class Problem:
     ----------
     X : {ndarray, sparse matrix or array} of shape (n, p)
         Validated data.
-    y : ndarray of shape (n,)
-        Targets as the loss wants them.
+    y : ndarray of shape (n,) or (n, T)
+        Targets as the loss wants them; with several columns only :meth:`targets` can be solved.
     loss, penalty : objects of :mod:`sk_asyncprox.losses` and :mod:`sk_asyncprox.penalties`
     sample_weight : ndarray of shape (n,) or None
         Non-negative, with a positive sum; rows of weight zero are left out.
@@ -54,6 +54,8 @@ class Problem:
         Whether ``b`` is free; otherwise it is 0.
     rows : bool
         Whether the solver cuts the data by rows (PIAG) instead of by columns.
+    overwrite : bool
+        Whether a dense ``X`` may be centred in place.
 
     Attributes
     ----------
@@ -69,16 +71,20 @@ class Problem:
         Column means taken out of the design.
     """
 
-    def __init__(self, X, y, loss, penalty, sample_weight=None, fit_intercept=True, rows=False):
+    def __init__(
+        self, X, y, loss, penalty, sample_weight=None, fit_intercept=True, rows=False, overwrite=False
+    ):
         self.loss, self.penalty, self.fit_intercept = loss, penalty, fit_intercept
         weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, np.float64)
         self.y = np.asarray(y, dtype=loss.target_type)
         used = weights > 0
         if not used.all():
-            X, self.y, weights = X[used], self.y[used], weights[used]
+            X, self.y, weights, overwrite = X[used], self.y[used], weights[used], True
         self.sample_weights = self.weights = weights / weights.sum()
         self.uniform = bool(np.all(weights == weights[0]))
-        self.features, self.offset = design_of(X, self.weights, rows=rows, centred=fit_intercept)
+        self.features, self.offset = design_of(
+            X, self.weights, rows=rows, centred=fit_intercept, overwrite=overwrite
+        )
         self.design = self.features
         if loss.n_outputs > 1:
             self.design = Copies(self.features, loss.n_outputs)
@@ -88,6 +94,17 @@ class Problem:
         """The same problem, data shared, with another penalty."""
         other = copy(self)
         other.penalty = penalty
+        return other
+
+    def targets(self):
+        """Problems of the targets, all on the same design."""
+        if self.y.ndim == 1:
+            return [self]
+        return [self._with_target(column) for column in np.ascontiguousarray(self.y.T)]
+
+    def _with_target(self, y):
+        other = copy(self)
+        other.y = y
         return other
 
     @property

@@ -44,12 +44,16 @@ def histories_of(estimators):
         if isinstance(estimator, History):
             raise TypeError("from_estimator needs a fitted estimator; for a History, use from_history.")
         check_is_fitted(estimator)
-        if not isinstance(getattr(estimator, "history_", None), History):
+        history = getattr(estimator, "history_", None)
+        if isinstance(history, list):
+            histories |= {f"{label}, target {t}": one for t, one in enumerate(history)}
+            continue
+        if not isinstance(history, History):
             raise TypeError(
                 f"{type(estimator).__name__} has no history_; give the fitted estimator of this package "
                 f"(of a pipeline, its last step)."
             )
-        histories[label] = estimator.history_
+        histories[label] = history
     return histories
 
 

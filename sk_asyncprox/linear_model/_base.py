@@ -16,6 +16,7 @@ from ..solve import Options, solve
 from ..solvers.base import Snapshot
 from ..step_sizes import STEP_SIZES, StepSize
 
+DOCUMENTATION = "https://sk-asyncprox.readthedocs.io/en/stable"
 FORMATS = ["csc", "csr"]
 
 
@@ -26,10 +27,23 @@ class _ExecutorObject(HasMethods):
         return not isinstance(val, type) and super().is_satisfied_by(val)
 
 
+def _stacked(before, n_targets, found):
+    """Coefficients, intercept and passes of a target, together with those of the targets before it, and
+    with nothing for those to come."""
+    if n_targets == 1:
+        return found
+    w, intercept, _ = found
+    nothing = np.zeros_like(w), 0.0 * intercept, 1
+    ws, intercepts, passes = zip(*before, found, *[nothing] * (n_targets - len(before) - 1), strict=True)
+    return np.array(ws), np.array(intercepts), list(passes)
+
+
 class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
     """Base of the estimators: everything between validated data and fitted attributes."""
 
+    # Scikit-learn's HTML representation links to this page.
     _doc_link_module = "sk_asyncprox"
+    _doc_link_template = DOCUMENTATION + "/generated/sk_asyncprox.{estimator_name}.html"
 
     _parameter_constraints = {
         "fit_intercept": ["boolean"],
@@ -49,20 +63,41 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
     }
 
     def _solve(self, X, y, loss, penalty, sample_weight, begin, watcher=None):
-        """Solve on validated data; set what every estimator has; return what it has found."""
+        """Solve on validated data; set what every estimator has; return coefficients, intercept and passes.
+
+        The columns of a matrix ``y`` are targets of their own, on one design; then each of the three has
+        one entry or row per target.
+        """
         self._check_n_jobs()
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("All sample weights are zero; at least one must be positive.")
-        problem = Problem(X, y, loss, penalty, sample_weight, self.fit_intercept, rows=self.solver == "piag")
-        watch = None if watcher is None else partial(watcher, problem)
-        solution = solve(problem, self._options(), self._start(problem), watch=watch)
-        w, b = problem.canonical(solution.certificate.w), solution.certificate.b
-        if solution.message:
-            warnings.warn(solution.message, ConvergenceWarning, stacklevel=3)
-        self.dual_gap_, self.objective_ = solution.gap, solution.certificate.objective
-        self.n_updates_, self.history_ = solution.n_updates, solution.history
+        rows, overwrite = self.solver == "piag", not getattr(self, "copy_X", True)
+        problem = Problem(X, y, loss, penalty, sample_weight, self.fit_intercept, rows, overwrite)
+        targets, solutions, found = problem.targets(), [], []
+        for t, one in enumerate(targets):
+            watch = None
+            if watcher is not None:
+                watcher.complete = partial(_stacked, found, len(targets))
+                watch = partial(watcher, one)
+            solution = solve(one, self._options(), self._start(one, t, len(targets)), watch=watch)
+            w, b = one.canonical(solution.certificate.w), solution.certificate.b
+            solutions.append(solution)
+            found.append((w, one.intercept(w, b), solution.n_iter))
+            if solution.message:
+                warnings.warn(solution.message, ConvergenceWarning, stacklevel=3)
+        self._describe(solutions)
         self.fit_time_ = time.perf_counter() - begin
-        return w, problem.intercept(w, b), solution.n_iter
+        return _stacked(found[:-1], len(targets), found[-1])
+
+    def _describe(self, solutions):
+        """Set what is known of the runs; of several, one entry per target."""
+        facts = [(s.gap, s.certificate.objective, s.n_updates, s.history) for s in solutions]
+        *numbers, histories = zip(*facts, strict=True)
+        if len(solutions) == 1:
+            [(self.dual_gap_, self.objective_, self.n_updates_, self.history_)] = facts
+        else:
+            self.dual_gap_, self.objective_, self.n_updates_ = map(np.array, numbers)
+            self.history_ = list(histories)
 
     def _check_n_jobs(self):
         if self.n_jobs == 0:
@@ -78,18 +113,23 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
             }
         )
 
+    def _doc_link_url_param_generator(self):
+        return {"estimator_name": type(self).__name__}
+
     def _seed(self):
         if self.random_state is None or isinstance(self.random_state, Integral):
             return int(self.random_state or 0)
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _start(self, problem):
+    def _start(self, problem, target, n_targets):
         coef = getattr(self, "coef_", None) if self.warm_start else None
-        if coef is None or np.size(coef) != problem.design.shape[1]:
+        if coef is None or np.size(coef) != n_targets * problem.design.shape[1]:
             return None
+        coef = np.reshape(coef, (n_targets, -1))[target]
         coef = np.maximum(coef, 0.0) if problem.penalty.positive else coef
-        intercept = self.intercept_ if problem.loss.n_outputs > 1 else float(np.ravel(self.intercept_)[0])
-        return Snapshot(*problem.start(np.ravel(coef), intercept))
+        outputs = problem.loss.n_outputs
+        intercept = np.resize(getattr(self, "intercept_", 0.0), (n_targets, outputs))[target]
+        return Snapshot(*problem.start(coef, intercept if outputs > 1 else float(intercept[0])))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

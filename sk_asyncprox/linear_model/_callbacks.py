@@ -28,10 +28,16 @@ class Watcher:
     consistent iterate. A certificate whose gap is a tenth of the last one shown has a progress bar of its own
     (it says it may have subtasks, which is what makes scikit-learn's ``ProgressBar`` show a task), unless the
     fit is itself a task of another estimator.
+
+    Attributes
+    ----------
+    complete : callable
+        Adds the other targets, where there are several, to coefficients, intercept and passes of one.
     """
 
     def __init__(self, estimator, X, y, sample_weight, fitted):
         self._estimator, self._fitted, self._shown = estimator, fitted, float("inf")
+        self.complete = tuple
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._data = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._context = estimator._init_callback_context(max_subtasks=None)
@@ -54,9 +60,8 @@ class Watcher:
 
     def _attributes(self, problem, certified, passes):
         c = certified.certificate
-        found = self._fitted(
-            problem.canonical(c.w), problem.intercept(c.w, c.b), max(1, int(np.ceil(passes)))
-        )
+        w, n_iter = problem.canonical(c.w), max(1, int(np.ceil(passes)))
+        found = self._fitted(*self.complete((w, problem.intercept(w, c.b), n_iter)))
         return found | {"dual_gap_": certified.gap, "objective_": c.objective}
 
     def end(self):

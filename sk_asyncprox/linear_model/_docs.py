@@ -80,7 +80,8 @@ n_jobs : int or None, default=None
 FITTED = """
 dual_gap_ : float
     Duality gap of the solution, an upper bound on its distance to the optimum in objective value;
-    infinite without a penalty.
+    infinite without a penalty. With several targets this and the next two are arrays of one entry per
+    target.
 objective_ : float
     Objective at the solution.
 n_updates_ : int
@@ -88,7 +89,7 @@ n_updates_ : int
 fit_time_ : float
     Seconds the fit took.
 history_ : History
-    Every read, write, delay and step of the run.
+    Every read, write, delay and step of the run; with several targets a list of one per target.
 n_features_in_ : int
     Number of features.
 feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -7,7 +7,7 @@ from numbers import Real
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import RegressorMixin
+from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._compat import Interval, LinearModel, StrOptions, _check_sample_weight, _fit_context
@@ -19,7 +19,7 @@ from ._docs import documented
 
 
 @documented
-class ElasticNet(RegressorMixin, LinearModel, AsyncLinearModel):
+class ElasticNet(MultiOutputMixin, RegressorMixin, LinearModel, AsyncLinearModel):
     """Linear regression with l1 and l2 penalty, trained asynchronously.
 
     Minimises, with ``S`` the sum of the sample weights,
@@ -35,7 +35,10 @@ class ElasticNet(RegressorMixin, LinearModel, AsyncLinearModel):
         The fit ends when the duality gap is at most `tol` times the weighted mean of
         ``(y - mean(y))^2`` (of ``y^2`` without intercept).
     copy_X : bool, default=True
-        Kept for compatibility: `X` is never overwritten.
+        Whether `X` is left as it is. With False, a writeable dense float64 `X` in the order that the solver
+        needs (Fortran for "bcd", C for "piag") is centred in place when there is an intercept, which saves
+        its copy. Otherwise nothing is ever overwritten; without intercept, and for sparse `X`, data in
+        the needed form are used without a copy anyway.
     positive : bool, default=False
         Whether the coefficients are constrained to be non-negative.
     selection : {"cyclic", "random"}, default="cyclic"
@@ -45,14 +48,14 @@ class ElasticNet(RegressorMixin, LinearModel, AsyncLinearModel):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients, in the dtype of `X` (float32 or float64).
-    sparse_coef_ : sparse matrix of shape (1, n_features)
+    sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
         The same, sparse.
-    intercept_ : float
+    intercept_ : float or ndarray of shape (n_targets,)
         Intercept.
-    n_iter_ : int
-        Passes over the data, rounded up.
+    n_iter_ : int or list of int
+        Passes over the data, rounded up; one number per target.
     {fitted}
 
     Examples
@@ -125,8 +128,8 @@ class ElasticNet(RegressorMixin, LinearModel, AsyncLinearModel):
         ----------
         X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
             Data.
-        y : array-like of shape (n_samples,)
-            Targets.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets. Several are problems of their own, solved one after the other on one copy of the data.
         sample_weight : float or array-like of shape (n_samples,), default=None
             Sample weights, non-negative and not all zero.
 
@@ -148,13 +151,14 @@ class ElasticNet(RegressorMixin, LinearModel, AsyncLinearModel):
             y,
             accept_sparse=FORMATS,
             dtype=[np.float64, np.float32],
+            multi_output=True,
             y_numeric=True,
         )
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         l1 = self.alpha * self.l1_ratio
         penalty = ElasticNetPenalty(l1, self.alpha - l1, self.positive)
-        fitted = partial(self._fitted, X.dtype.type)
+        fitted = partial(self._fitted, X.dtype, y.ndim > 1)
         watcher = watch(self, X, y, sample_weight, fitted)
         found = self._solve(X, y, SquaredLoss(), penalty, sample_weight, begin, watcher)
         vars(self).update(fitted(*found))
@@ -162,9 +166,12 @@ class ElasticNet(RegressorMixin, LinearModel, AsyncLinearModel):
             watcher.end()
         return self
 
-    def _fitted(self, dtype, w, intercept, n_iter):
-        """Attributes of the fitted estimator."""
-        intercept = dtype(intercept) if self.fit_intercept else 0.0
+    def _fitted(self, dtype, in_row, w, intercept, n_iter):
+        """Attributes of the fitted estimator; ``in_row``: whether there is an array of intercepts."""
+        if not self.fit_intercept:
+            intercept = 0.0
+        else:
+            intercept = np.array(intercept, dtype=dtype).reshape(-1) if in_row else dtype.type(intercept)
         return {"coef_": w.astype(dtype, copy=False), "intercept_": intercept, "n_iter_": n_iter}
 
     @property
@@ -189,7 +196,10 @@ class Lasso(ElasticNet):
         The fit ends when the duality gap is at most `tol` times the weighted mean of
         ``(y - mean(y))^2`` (of ``y^2`` without intercept).
     copy_X : bool, default=True
-        Kept for compatibility: `X` is never overwritten.
+        Whether `X` is left as it is. With False, a writeable dense float64 `X` in the order that the solver
+        needs (Fortran for "bcd", C for "piag") is centred in place when there is an intercept, which saves
+        its copy. Otherwise nothing is ever overwritten; without intercept, and for sparse `X`, data in
+        the needed form are used without a copy anyway.
     positive : bool, default=False
         Whether the coefficients are constrained to be non-negative.
     selection : {"cyclic", "random"}, default="cyclic"
@@ -199,14 +209,14 @@ class Lasso(ElasticNet):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients, in the dtype of `X` (float32 or float64).
-    sparse_coef_ : sparse matrix of shape (1, n_features)
+    sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
         The same, sparse.
-    intercept_ : float
+    intercept_ : float or ndarray of shape (n_targets,)
         Intercept.
-    n_iter_ : int
-        Passes over the data, rounded up.
+    n_iter_ : int or list of int
+        Passes over the data, rounded up; one number per target.
     {fitted}
 
     Examples

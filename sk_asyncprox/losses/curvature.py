@@ -11,6 +11,10 @@ import numpy as np
 FLOOR = 1e-9
 """Curvature of every margin, at least."""
 
+FLOOR_OF_BLOCKS = 0.1
+"""Curvature of every output in the metric of block steps, at least: where a class has hardly any
+probability its own curvature is next to nothing, and steps that trust in it are cut to nothing."""
+
 
 class DiagonalCurvature:
     """Model ``M = diag(omega)``, of one output.
@@ -91,12 +95,18 @@ class SoftmaxCurvature:
     weights : ndarray of shape (n,)
     damping : float
         Share of the majorant ``I / 2``, in [0, 1].
+
+    Attributes
+    ----------
+    diagonal : ndarray of shape (K n,)
+        Metric of block steps: the diagonal of ``M``, with a floor.
     """
 
     def __init__(self, probabilities, weights, damping=0.0):
         self.p, self.weights, self.n_samples = probabilities, weights, len(weights)
         self.a, self.e = 1.0 - damping, 0.5 * damping + FLOOR
-        self.diagonal = (weights * (self.a * probabilities * (1.0 - probabilities) + self.e)).ravel()
+        own = self.a * probabilities * (1.0 - probabilities) + self.e
+        self.diagonal = (weights * (own + FLOOR_OF_BLOCKS)).ravel()
         weighted = weights * probabilities
         own = np.diag(weighted.sum(axis=1)) - weighted @ probabilities.T
         # All intercepts moving together change nothing; they are held where they are.
