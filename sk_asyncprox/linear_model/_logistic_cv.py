@@ -75,8 +75,10 @@ def scored_paths(X, labels, task, weights, Cs, l1_ratios, scored, fit_intercept,
         strengths = 1.0 / (Cs[order] * total)
         penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s) for s in strengths]
         path = [None] * len(Cs)
-        for i, solution in zip(order, solutions_along(problem, penalties, options), strict=True):
-            w, b = problem.canonical(solution.certificate.w), solution.certificate.b
+        solutions = solutions_along(problem, penalties, options)
+        for i, penalty, solution in zip(order, penalties, solutions, strict=True):
+            w, b = solution.certificate.w, solution.certificate.b
+            w = problem.with_penalty(penalty).canonical(w)
             coef, intercept = w.reshape(-1, X.shape[1]), np.atleast_1d(problem.intercept(w, b))
             score = scored(coef, intercept, Cs[i], X_test, y_test, test)
             coef = np.column_stack([coef, intercept]) if fit_intercept else coef
