@@ -2,16 +2,17 @@
 
 Usage: sklearn_tests_cv.py [pytest arguments]
 
-Runs the installed ``sklearn/linear_model/tests/test_coordinate_descent.py`` and ``test_logistic.py``, of which
-the tests that use a path or a CV class are collected. Parameters that this package drops are taken and
-ignored; names of scikit-learn's solvers run ``"bcd"``. What does not apply is left out, with its reason below
-(printed at the end); everything else has to pass.
+Runs the installed ``test_coordinate_descent.py`` and ``test_logistic.py`` of ``sklearn/linear_model/tests``,
+of which the tests that use a path or a CV class are collected. Parameters that this package drops are taken
+and ignored; names of scikit-learn's solvers run ``"bcd"``. What does not apply is left out, with its reason
+below (printed at the end); everything else has to pass.
 """
 
 import inspect
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sklearn.linear_model
 from sklearn import linear_model as peer
@@ -37,6 +38,8 @@ def adapted(name):
     mine, known = parameters(ours), parameters(theirs)
     defaults = {k: mine.get(k, v) if isinstance(v, str) else v for k, v in known.items()}
     defaults = {**{k: v for k, v in mine.items() if k not in known}, **defaults}
+    # What these mean in scikit-learn 1.9 when they are not given.
+    defaults.update({k: None for k in ("l1_ratios", "scoring") if k in known})
 
     def __init__(self, **given):
         if unknown := set(given) - set(defaults):
@@ -52,15 +55,42 @@ def adapted(name):
         options = ours._options(self)
         return options if options.solver in OURS else options._replace(solver="bcd")
 
-    def fit(self, X, y, sample_weight=None, **params):
-        return ours.fit(self, X, y, sample_weight, **params)
+    def _refitted(self, *args, **chosen):
+        return ours._refitted(self, *args, **chosen | ({} if self.solver in OURS else {"solver": "bcd"}))
 
-    constraints = {k: v for k, v in ours._parameter_constraints.items() if k != "solver"}
+    def _grid(self):
+        ratios = (0.0,) if self.l1_ratios is None else self.l1_ratios
+        return ours._grid(own.LogisticRegressionCV(Cs=self.Cs, l1_ratios=ratios))
+
+    def fit(self, X, y, sample_weight=None, **params):
+        ours.fit(self, X, y, sample_weight, **params)
+        if getattr(self, "use_legacy_attributes", False):
+            make_legacy(self)
+        return self
+
+    free = ("solver", "l1_ratios")
+    constraints = {k: v for k, v in ours._parameter_constraints.items() if k not in free}
     body = {
         "__init__": __init__, "_options": _options, "fit": fit, "_parameter_constraints": constraints,
+        "_refitted": _refitted, "_grid": _grid,
         "__doc__": ours.__doc__, "path": staticmethod(adapted_path("enet_path")),
     }  # fmt: skip
+    if name != "LogisticRegressionCV":
+        del body["_grid"]
     return type(name, (ours,), body)
+
+
+def make_legacy(model):
+    """Attributes in the older form, with dicts by class, that most of scikit-learn's tests look at."""
+    classes = model.classes_ if len(model.classes_) > 2 else model.classes_[1:]
+    paths, scores = model.coefs_paths_.swapaxes(1, 2), model.scores_.swapaxes(1, 2)
+    n_iter = model.n_iter_.swapaxes(1, 2)[None]
+    paths = [paths[..., k, :] for k in range(len(classes))]
+    if model.l1_ratios is None:
+        paths, scores, n_iter = [path[:, :, 0] for path in paths], scores[:, :, 0], n_iter[..., 0]
+    model.coefs_paths_, model.scores_ = dict(zip(classes, paths, strict=True)), dict.fromkeys(classes, scores)
+    model.n_iter_ = n_iter
+    model.C_, model.l1_ratio_ = np.full(len(classes), model.C_), np.full(len(classes), model.l1_ratio_)
 
 
 def adapted_path(name):
@@ -77,14 +107,24 @@ def adapted_path(name):
 REASONS = {
     "precompute": "Gram matrices that the caller computes are not taken (parameter `precompute` is dropped)",
     "mixed norm": "MultiTask estimators, and paths of several targets: another penalty, not offered",
-    "lars": "compares with LassoLars, not with these classes",
-    "deprecated": "about scikit-learn's deprecated parameters and their warnings",
-    "legacy": "attributes as dicts (`use_legacy_attributes=True`), which scikit-learn removes",
-    "private": "about scikit-learn's private functions or attributes",
-    "refused there": "asserts that scikit-learn's solver refuses what this package can do",
-    "peer only": "of its cases only those with scikit-learn's other classes remain",
+    "deprecated": "about scikit-learn's deprecated parameters, their warnings and its private methods",
+    "solver": "about the limits or the iterations of one of scikit-learn's solvers",
 }
-NOT_APPLICABLE = {}
+NOT_APPLICABLE = {
+    "test_1d_multioutput_": "mixed norm",
+    "-2-enet_path": "mixed norm",
+    "-2-lasso_path": "mixed norm",
+    "test_path_unknown_parameter": "deprecated",
+    "test_path_function_deprecated_n_alphas": "deprecated",
+    "test_lassoCV_does_not_set_precompute": "precompute",
+    "test_penalty_deprecated": "deprecated",
+    "test_l1_ratio_None_deprecated": "deprecated",
+    "test_logisticregressioncv_warns_with_use_legacy_attributes": "deprecated",
+    "test_lr_scoring_warns": "deprecated",
+    "test_get_default_scorer": "deprecated",
+    "test_check_solver_option": "solver",
+    "test_liblinear_multiclass_raises": "solver",
+}
 
 
 class Plugin:

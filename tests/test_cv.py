@@ -9,6 +9,7 @@ import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import linear_model as peer
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GroupKFold, KFold
@@ -239,3 +240,17 @@ def test_a_fold_without_weight_is_refused(data):
 def test_verbose_reports_on_the_last_fit(data, capsys):
     LogisticRegressionCV(Cs=2, cv=2, verbose=2).fit(data.X, data.labels)
     assert any(line.startswith("passes") for line in capsys.readouterr().out.splitlines())
+
+
+@pytest.mark.skipif(not NEW_SHAPES, reason="the peer has the shapes from 1.9 on")
+@pytest.mark.parametrize("refit", [True, False])
+def test_three_classes_are_scikit_learns(refit):
+    X, y = load_iris(return_X_y=True)
+    how = {"Cs": [0.1, 10.0, 1.0], "l1_ratios": (0.0,), "scoring": "neg_log_loss", "refit": refit}
+    ours = LogisticRegressionCV(tol=1e-12, **how).fit(X, y)
+    peer_how = {"tol": 1e-10, "solver": "newton-cholesky", "use_legacy_attributes": False}
+    theirs = peer.LogisticRegressionCV(**peer_how, **how | {"l1_ratios": np.zeros(1)}).fit(X, y)
+    for name in ("coefs_paths_", "scores_", "C_", "l1_ratio_", "coef_", "intercept_"):
+        assert np.shape(getattr(ours, name)) == np.shape(getattr(theirs, name)), name
+        assert_allclose(getattr(ours, name), getattr(theirs, name), atol=1e-5, err_msg=name)
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-6)

@@ -77,8 +77,8 @@ def scored_paths(X, labels, task, weights, Cs, l1_ratios, scored, fit_intercept,
         path = [None] * len(Cs)
         solutions = solutions_along(problem, penalties, options)
         for i, penalty, solution in zip(order, penalties, solutions, strict=True):
-            w = problem.with_penalty(penalty).canonical(solution.certificate.w)
-            b = solution.certificate.b
+            w, b = solution.certificate.w, solution.certificate.b
+            w = problem.with_penalty(penalty).canonical(w)
             coef, intercept = w.reshape(-1, X.shape[1]), np.atleast_1d(problem.intercept(w, b))
             score = scored(coef, intercept, Cs[i], X_test, y_test, test)
             coef = np.column_stack([coef, intercept]) if fit_intercept else coef
