@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .certificate import Certificate
-from .design import Design
+from .losses import LogisticLoss, SquaredLoss
 
 FACTORS = np.concatenate([[0.0], 1.0 - 0.25 ** np.arange(1, 11), [1.0]])
 """Factors at which a shard computes its dual objective. It is concave, so chords bound it from below; they
@@ -77,6 +77,14 @@ class RowShard:
         self.design, self.y, self.weights = design, y, weights
         self.loss, self.fit_intercept = loss, fit_intercept
 
+    def constants(self):
+        """Smoothness and drift of :class:`Facts`."""
+        return constants_of(self.design, self.weights)
+
+    def value(self, w, b):
+        """Mean loss at ``(w, b)``."""
+        return float(self.weights @ self.loss.value(self.y, self.design.mul(w) + b))
+
     def gradient(self, w, b):
         """Gradient of the mean loss at ``(w, b)``."""
         n = len(self.weights)
@@ -108,6 +116,11 @@ class RowShard:
 def constants_of(design, weights):
     """Smoothness and drift of :class:`Facts`."""
     return design.smoothness(weights), float(np.linalg.norm(design.tmul(weights)))
+
+
+def divisible(loss):
+    """Whether certificates of the loss can be made of shares."""
+    return type(loss) in (SquaredLoss, LogisticLoss)
 
 
 def cut_rows(problem, n_shards):

@@ -24,6 +24,8 @@ RANKS = {
     "_compat": 0,
     "problem": 1,
     "shards": 1,
+    "sharded": 2,
+    "executors.chunks": 3,
     "executors.schedules": 1,
     "executors.traces": 1,
     "executors.plan": 1,

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from .._compat import CallbackSupportMixin, HasMethods, Interval, StrOptions
+from ..executors.plan import WorkersLost
 from ..problem import Problem
 from ..solve import Options, solve
 from ..solvers.base import Snapshot
@@ -40,7 +41,7 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         "solver": [StrOptions({"bcd", "piag"})],
         "step_size": [StrOptions({"auto", *STEP_SIZES}), StepSize],
         "n_jobs": [None, Integral],
-        "executor": [StrOptions({"auto", "threads"}), _ExecutorObject(["plan", "run"])],
+        "executor": [StrOptions({"auto", "threads", "dask"}), _ExecutorObject(["plan", "run"])],
         "n_blocks": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "metric": [StrOptions({"gram", "lipschitz"})],
         "working_set": [StrOptions({"auto"}), "boolean"],
@@ -54,15 +55,32 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("All sample weights are zero; at least one must be positive.")
         problem = Problem(X, y, loss, penalty, sample_weight, self.fit_intercept, rows=self.solver == "piag")
+        return self._run(problem, self._options(), begin, watcher)
+
+    def _run(self, problem, options, begin, watcher=None):
+        """The same, on a problem."""
         watch = None if watcher is None else partial(watcher, problem)
-        solution = solve(problem, self._options(), self._start(problem), watch=watch)
+        try:
+            solution = solve(problem, options, self._start(problem), watch=watch)
+        except WorkersLost as lost:
+            if lost.solution is None:
+                raise
+            # The last certified iterate is stored first, and the error raised after that.
+            self._lost, solution = lost, lost.solution
         w, b = problem.canonical(solution.certificate.w), solution.certificate.b
         if solution.message:
-            warnings.warn(solution.message, ConvergenceWarning, stacklevel=3)
+            warnings.warn(solution.message, ConvergenceWarning, stacklevel=4)
         self.dual_gap_, self.objective_ = solution.gap, solution.certificate.objective
         self.n_updates_, self.history_ = solution.n_updates, solution.history
         self.fit_time_ = time.perf_counter() - begin
         return w, problem.intercept(w, b), solution.n_iter
+
+    def _stored(self):
+        """End of a fit, once its results are stored."""
+        lost = vars(self).pop("_lost", None)
+        if lost is not None:
+            raise lost
+        return self
 
     def _check_n_jobs(self):
         if self.n_jobs == 0:

@@ -94,14 +94,17 @@ class PIAG:
         self.problem, self.step_size, self.inline = problem, step_size, inline
         if hasattr(problem, "shards"):
             self._shards, self._facts, homes = problem.shards, problem.facts, problem.homes
+            by_shards = True
         else:
             n_shards = min(problem.features.shape[0], n_workers if n_blocks == "auto" else int(n_blocks))
             self._shards, self._facts = cut_rows(problem, n_shards)
             homes = np.arange(n_shards)
         self.n_blocks = n_shards = len(self._shards)
         self.n_workers = n_workers if inline or movable else min(n_workers, n_shards)
-        self._placement, self._movable = Placement(homes % self.n_workers, movable), movable
-        self._by_shards, self._round = by_shards, None
+        self._placement, self.grows = Placement(homes % self.n_workers, movable), movable
+        # Looks are made from the coefficients alone.
+        self._by_shards = self.certifies_afresh = by_shards
+        self._round = None
         smoothness = self._smoothness()
         setting = Setting("piag", 1.0, n_shards, max_delay)
         self._rule, self._delay_bound = step_size.start(setting), step_size.delay_bound(setting)
@@ -147,7 +150,7 @@ class PIAG:
 
     def ask(self, worker):
         """Hand out a certificate when one is due, else the worker's next shard."""
-        if worker >= self.n_workers and not self._movable:
+        if worker >= self.n_workers and not self.grows:
             return None
         now = self._tracker.stamp()
         if not self.inline and self._due and not self._certifying:
