@@ -13,7 +13,7 @@ import numpy as np
 from .certificate import Certificate
 from .losses import LogisticLoss, SquaredLoss
 
-FACTORS = np.concatenate([[0.0], 1.0 - 0.25 ** np.arange(1, 11), [1.0]])
+FACTORS = np.concatenate([[0.0, 0.02, 0.1, 0.3, 0.55], 1.0 - 0.25 ** np.arange(1, 11), [1.0]])
 """Factors at which a shard computes its dual objective. It is concave, so chords bound it from below; they
 are the closer, the closer the factor is to one, as it is near the optimum."""
 

@@ -1,5 +1,7 @@
 """Dask collections as shards: built where their chunks lie, never brought home."""
 
+import weakref
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
@@ -19,24 +21,31 @@ class Rows:
     Parameters
     ----------
     client : distributed.Client
-    X : dask array of shape (n, p), with dense or scipy sparse chunks, or dask dataframe
-        Chunks of rows, of any and of unknown length.
-    y : dask collection or array-like of shape (n,)
-        Cut like `X`; when both know the lengths of their chunks, it is cut anew where needed.
-    sample_weight : like `y`, or None
-    n_shards : int
-        Shards at most; neighbouring chunks are joined where there are more of them.
-
-    Raises
-    ------
-    ValueError
-        If the data are not valid, or the chunks do not fit one another.
     """
 
-    def __init__(self, client, X, y, sample_weight, n_shards):
+    def __init__(self, client):
+        self.client, self._made = client, []
+
+    def assemble(self, X, y, sample_weight, n_shards):
+        """Build the shards where their chunks lie.
+
+        Parameters
+        ----------
+        X : dask array of shape (n, p), with dense or scipy sparse chunks, or dask dataframe
+            Chunks of rows, of any and of unknown length.
+        y : dask collection or array-like of shape (n,)
+            Cut like `X`; when both know the lengths of their chunks, it is cut anew where needed.
+        sample_weight : like `y`, or None
+        n_shards : int
+            Shards at most; neighbouring chunks are joined where there are more of them.
+
+        Raises
+        ------
+        ValueError
+            If the data are not valid, or the chunks do not fit one another.
+        """
         from dask import delayed
 
-        self.client = client
         blocks = blocks_of(X)
         lengths = None
         columns = [blocks]
@@ -49,22 +58,29 @@ class Rows:
         groups = np.array_split(np.arange(len(blocks)), min(n_shards, len(blocks)))
         build = delayed(assemble, pure=False)
         raw = [build(*([column[i] for i in group] for column in columns)) for group in groups]
-        self._raw = self._settle(client.compute(raw))
+        self._raw = self._settle(self._keep(self.client.compute(raw)))
 
     def _lengths(self, X, blocks):
         if hasattr(X, "chunks") and not np.isnan(X.chunks[0]).any():
             return list(X.chunks[0])
         from dask import delayed
 
-        return self.client.gather(self.client.compute([delayed(_length)(block) for block in blocks]))
+        return self._gather(self._keep(self.client.compute([delayed(_length)(block) for block in blocks])))
 
     def _settle(self, futures):
         """Wait for shards; those without rows are left out."""
-        sizes = self._gather([self.client.submit(_rows_of, f, pure=False) for f in futures])
+        sizes = self._gather(self._submit(_rows_of, futures))
         kept = [f for f, size in zip(futures, sizes, strict=True) if size]
         if not kept:
             raise ValueError("X has no rows, or all sample weights are zero; at least one must be positive.")
         return kept
+
+    def _submit(self, function, futures, *args):
+        return self._keep([self.client.submit(function, f, *args, pure=False) for f in futures])
+
+    def _keep(self, futures):
+        self._made += [weakref.ref(future) for future in futures]
+        return futures
 
     def _gather(self, futures):
         from distributed import CancelledError
@@ -74,31 +90,36 @@ class Rows:
         except (CancelledError, OSError) as error:
             raise WorkersLost(f"The Dask cluster has lost the data or cannot be reached: {error}") from error
 
+    def cancel(self):
+        """Let everything go: a failed task's error holds the frames that hold the futures."""
+        made = [future for future in (ref() for ref in self._made) if future is not None]
+        if made and self.client.status == "running":
+            self.client.cancel(made, force=True)
+
     def census(self):
         """Labels, sorted, and the sum of the sample weights of each."""
-        found = self._gather([self.client.submit(_census, f, pure=False) for f in self._raw])
+        found = self._gather(self._submit(_census, self._raw))
         classes, codes = np.unique(np.concatenate([labels for labels, _ in found]), return_inverse=True)
         return classes, np.bincount(codes, np.concatenate([mass for _, mass in found]))
 
     def relabel(self, classes, factors):
         """Replace two labels by -1 and +1, and multiply the weights by the classes' factors."""
-        new = [self.client.submit(_relabel, f, classes, factors, pure=False) for f in self._raw]
-        self._raw = self._settle(new)
+        self._raw = self._settle(self._submit(_relabel, self._raw, classes, factors))
 
     def count(self, quadratic):
         """Numbers of every shard."""
-        self.counts = self._gather([self.client.submit(_count, f, quadratic, pure=False) for f in self._raw])
+        self.counts = self._gather(self._submit(_count, self._raw, quadratic))
         return sum(c.weight for c in self.counts)
 
     def problem(self, loss, penalty, fit_intercept):
         """The problem over the shards, centred where they lie; what they were made of is let go."""
         means = centre(self.counts) if fit_intercept else None
-        shards = [self.client.submit(_shard, f, means, loss, fit_intercept, pure=False) for f in self._raw]
+        shards = self._submit(_shard, self._raw, means, loss, fit_intercept)
         places = self._places(shards)
         self._raw = None
 
         def each(name, *args):
-            return self._gather([self.client.submit(_call, s, name, *args, pure=False) for s in shards])
+            return self._gather(self._submit(_call, shards, name, *args))
 
         lying = [Lying(f, place) for f, place in zip(shards, places, strict=True)]
         slots, turn, homes = slots_of(self.client), {}, []
@@ -109,7 +130,7 @@ class Rows:
         return ShardedProblem(lying, each, self.counts, np.array(homes), loss, penalty, fit_intercept)
 
     def _places(self, futures):
-        self._gather([self.client.submit(_rows_of, f, pure=False) for f in futures])
+        self._gather(self._submit(_rows_of, futures))
         where = self.client.who_has(futures)
         return [next(iter(where.get(f.key, ())), None) for f in futures]
 
@@ -165,7 +186,7 @@ def assemble(blocks, ys, weights=None):
     check_consistent_length(X, y, s)
     if len(y) == 0:
         return X, y, s
-    X = check_array(X, accept_sparse="csr", dtype=DTYPES)
+    X = check_array(X, accept_sparse="csr", dtype=DTYPES, input_name="X")
     s = check_array(s, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if s.min() < 0:
         raise ValueError("Negative values in data passed to `sample_weight`.")

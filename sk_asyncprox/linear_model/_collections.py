@@ -36,12 +36,16 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
     validate_data(model, _like(X), skip_check_array=True)
     plan = executor.plan(model.n_jobs)
     n_shards = SHARDS_PER_WORKER * plan.n_workers if model.n_blocks == "auto" else model.n_blocks
-    rows = Rows(client, X, y, sample_weight, n_shards)
-    classes = _classes(model, rows) if is_classifier(model) else None
-    loss = SquaredLoss() if classes is None else LogisticLoss()
-    strength = penalty(rows.count(loss.quadratic))
-    problem = rows.problem(loss, strength, model.fit_intercept)
-    return *model._run(problem, begin, solver="piag", executor=executor), classes
+    rows = Rows(client)
+    try:
+        rows.assemble(X, y, sample_weight, n_shards)
+        classes = _classes(model, rows) if is_classifier(model) else None
+        loss = SquaredLoss() if classes is None else LogisticLoss()
+        problem = rows.problem(loss, penalty(rows.count(loss.quadratic)), model.fit_intercept)
+        return *model._run(problem, begin, solver="piag", executor=executor), classes
+    except BaseException:
+        rows.cancel()
+        raise
 
 
 def _executor(model):

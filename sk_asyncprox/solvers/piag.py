@@ -158,7 +158,7 @@ class PIAG:
             if not self._by_shards:
                 return self._task("certificate", worker, -1, now, (self.w, self.b))
             self._round = Round(self.w, self.b, now, {})
-        shard = self._placement.take(worker, self._clock)
+        shard = self._placement.take(worker)
         if shard is None:
             return None
         looking = self._round
@@ -192,7 +192,7 @@ class PIAG:
                 self.touched += self.problem.pass_size
                 events.append(self._digest(result, task.stamp.update, task.worker, task.asked))
                 continue
-            self._placement.told(task.worker, task.block, self._clock)
+            self._placement.told(task.worker, task.block)
             if task.kind == "look":
                 events += self._collect(task, result)
                 result = result.gradient

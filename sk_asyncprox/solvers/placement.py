@@ -1,15 +1,18 @@
 """Which worker serves which shard.
 
 Every shard has a home, the worker that serves it in turn with its other shards. Where shards may move, a
-worker that asks takes one over from a worker that is so slow (or gone) that the shard will come round
-sooner with its new home. Time is counted in asks and tells, of which all workers together make about
+worker that asks takes one over from a worker that is so slow (or gone) that the shard will come round much
+sooner in its new home. Time is counted in asks and results, of which all workers together make about
 equally many in equal times.
 """
 
 import numpy as np
 
-GAIN = 0.75
+GAIN = 0.6
 """A shard moves when its cycle becomes shorter by this factor, so that equals do not trade shards."""
+
+QUIET = 3
+"""Times its usual time for a task after which a worker counts as slower than it was."""
 
 HUNG = 8
 """Cycles after which a task in flight counts as lost, and its shard is given to another worker as well."""
@@ -20,66 +23,71 @@ class Placement:
 
     Parameters
     ----------
-    homes : array-like of int, shape (n_shards,)
+    homes : ndarray of int, shape (n_shards,)
         First homes.
     movable : bool
         Whether shards may move.
     """
 
     def __init__(self, homes, movable=False):
-        self.homes, self._movable = np.array(homes, dtype=int), movable
-        n = len(self.homes)
-        self.seen = np.zeros(n, dtype=bool)
-        self._asked, self._flights = np.full(n, -1), {}
-        self._pace, self._last = {}, {}
+        self.homes, self._movable, n = homes.copy(), movable, len(homes)
+        self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1)
+        self._clock, self._flights, self._pace, self._last = 0, {}, {}, {}
 
-    def take(self, worker, clock):
+    def take(self, worker):
         """Shard that the worker serves next, or None. Until every shard has been seen, none is visited
         twice."""
-        wanted = ~self.seen if not self.seen.all() else np.ones_like(self.seen)
-        idle = wanted & ~np.isin(np.arange(len(wanted)), list(self._in_flight()))
-        shard = None
-        if self._movable:
-            shard = self._late(worker, clock, idle, wanted)
+        self._clock += 1
+        wanted = ~self._seen if not self._seen.all() else np.ones_like(self._seen)
+        idle = wanted.copy()
+        idle[[shard for home, shard in self._flights if home == self.homes[shard]]] = False
+        shard = self._late(worker, idle, wanted) if self._movable else None
         own = np.flatnonzero(idle & (self.homes == worker))
         if shard is None and len(own):
-            shard = int(own[np.argmin(self._asked[own])])
-        if shard is None:
-            return None
-        self.homes[shard], self._asked[shard] = worker, clock
-        self._flights[worker, shard] = clock
-        self._last[worker] = clock
+            shard = self._next(own)
+        if shard is not None:
+            self.homes[shard] = worker
+            self._asked[shard] = self._flights[worker, shard] = self._last[worker] = self._clock
         return shard
 
-    def _in_flight(self):
-        return {shard for _, shard in self._flights}
+    def _next(self, shards):
+        return int(shards[np.argmin(self._asked[shards])])
 
-    def _late(self, worker, clock, idle, wanted):
-        """A shard that the worker had better take over."""
-        pace = self._pace.get(worker) or (np.median(list(self._pace.values())) if self._pace else None)
-        if pace is None:
-            return None if self._flights or not idle.any() else int(np.flatnonzero(idle)[0])
-        mine = (1 + np.count_nonzero(self.homes == worker)) * pace
-        gains = {}
-        for home in set(self.homes.tolist()) - {worker}:
-            waiting = np.flatnonzero(idle & (self.homes == home))
-            if len(waiting):
-                quiet = clock - self._last.get(home, 0)
-                cycle = np.count_nonzero(self.homes == home) * max(self._pace.get(home, 0.0), quiet)
-                gains[cycle] = int(waiting[np.argmin(self._asked[waiting])])
-        if gains and (mine < GAIN * max(gains) or not self._flights):
-            return gains[max(gains)]
-        hung = [s for (w, s), asked in self._flights.items() if w != worker and clock - asked > HUNG * mine]
-        hung = [s for s in hung if wanted[s] and (worker, s) not in self._flights]
-        return min(hung, key=self._asked.__getitem__) if hung else None
+    def _late(self, worker, idle, wanted):
+        """A shard that the worker had better take over, if any."""
+        if not self._pace and self._flights:
+            return None
+        usual = float(np.median(list(self._pace.values()))) if self._pace else 0.0
+        mine = (1 + np.count_nonzero(self.homes == worker)) * self._pace.get(worker, usual)
+        cycles = {
+            home: np.count_nonzero(self.homes == home) * self._time_of(home, usual)
+            for home in set(self.homes[idle].tolist()) - {worker}
+        }
+        if cycles:
+            slowest = max(cycles, key=cycles.get)
+            if not self._flights or mine < GAIN * cycles[slowest]:
+                return self._next(np.flatnonzero(idle & (self.homes == slowest)))
+        hung = [
+            shard
+            for (other, shard), asked in self._flights.items()
+            if wanted[shard] and self._clock - asked > HUNG * mine > 0
+            if (worker, shard) not in self._flights and other == self.homes[shard]
+        ]
+        return self._next(np.array(hung)) if hung else None
 
-    def told(self, worker, shard, clock):
+    def _time_of(self, worker, usual):
+        """Time of a task: as before, or the time since the worker's last sign when that is much longer."""
+        pace, quiet = self._pace.get(worker, usual), self._clock - self._last.get(worker, 0)
+        return quiet if quiet > QUIET * pace else pace
+
+    def told(self, worker, shard):
         """A result has come."""
-        self.seen[shard] = True
-        asked = self._flights.pop((worker, shard), clock)
-        before = self._pace.get(worker, clock - asked)
-        self._pace[worker] = 0.5 * (before + clock - asked)
-        self._last[worker] = clock
+        self._clock += 1
+        self._seen[shard] = True
+        now = self._clock
+        took = now - self._flights.pop((worker, shard), now)
+        self._pace[worker] = 0.5 * (self._pace.get(worker, took) + took)
+        self._last[worker] = now
 
     def dropped(self, worker, shard):
         """A result will never come."""
