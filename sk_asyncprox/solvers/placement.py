@@ -6,7 +6,12 @@ sooner in its new home. Time is counted in asks and results, of which all worker
 equally many in equal times.
 """
 
+from collections import deque
+
 import numpy as np
+
+KNOWN = 5
+"""Tasks after which a worker's usual time is known; the median of so many, the newest."""
 
 GAIN = 0.6
 """A shard moves when its cycle becomes shorter by this factor, so that equals do not trade shards."""
@@ -32,7 +37,7 @@ class Placement:
     def __init__(self, homes, movable=False):
         self.homes, self._movable, n = homes.copy(), movable, len(homes)
         self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1)
-        self._clock, self._flights, self._pace, self._last = 0, {}, {}, {}
+        self._clock, self._flights, self._times, self._last = 0, {}, {}, {}
 
     def take(self, worker):
         """Shard that the worker serves next, or None. Until every shard has been seen, none is visited
@@ -55,39 +60,45 @@ class Placement:
 
     def _late(self, worker, idle, wanted):
         """A shard that the worker had better take over, if any."""
-        if not self._pace and self._flights:
+        if not self._flights and not np.any(idle & (self.homes == worker)):
+            return self._next(np.flatnonzero(idle)) if idle.any() else None
+        known = [times for times in self._times.values() if len(times) == KNOWN]
+        if not known:
             return None
-        usual = float(np.median(list(self._pace.values()))) if self._pace else 0.0
-        mine = (1 + np.count_nonzero(self.homes == worker)) * self._pace.get(worker, usual)
+        usual = float(np.median(known))
+        mine = (1 + np.count_nonzero(self.homes == worker)) * self._time(worker, usual)
         cycles = {
-            home: np.count_nonzero(self.homes == home) * self._time_of(home, usual)
+            home: np.count_nonzero(self.homes == home) * self._slowness(home, usual)
             for home in set(self.homes[idle].tolist()) - {worker}
         }
-        if cycles:
-            slowest = max(cycles, key=cycles.get)
-            if not self._flights or mine < GAIN * cycles[slowest]:
-                return self._next(np.flatnonzero(idle & (self.homes == slowest)))
+        slowest = max(cycles, key=cycles.get, default=None)
+        if cycles and mine < GAIN * cycles[slowest]:
+            return self._next(np.flatnonzero(idle & (self.homes == slowest)))
         hung = [
             shard
             for (other, shard), asked in self._flights.items()
-            if wanted[shard] and self._clock - asked > HUNG * mine > 0
+            if wanted[shard] and self._clock - asked > HUNG * mine
             if (worker, shard) not in self._flights and other == self.homes[shard]
         ]
         return self._next(np.array(hung)) if hung else None
 
-    def _time_of(self, worker, usual):
-        """Time of a task: as before, or the time since the worker's last sign when that is much longer."""
-        pace, quiet = self._pace.get(worker, usual), self._clock - self._last.get(worker, 0)
-        return quiet if quiet > QUIET * pace else pace
+    def _time(self, worker, usual):
+        """A worker's time for a task, or the usual one as long as it is not known."""
+        times = self._times.get(worker, ())
+        return float(np.median(times)) if len(times) == KNOWN else usual
+
+    def _slowness(self, worker, usual):
+        """The same, or the time since its last sign when that is much longer."""
+        time, quiet = self._time(worker, usual), self._clock - self._last.get(worker, 0)
+        return quiet if quiet > QUIET * time else time
 
     def told(self, worker, shard):
         """A result has come."""
         self._clock += 1
         self._seen[shard] = True
-        now = self._clock
-        took = now - self._flights.pop((worker, shard), now)
-        self._pace[worker] = 0.5 * (self._pace.get(worker, took) + took)
-        self._last[worker] = now
+        took = self._clock - self._flights.pop((worker, shard), self._clock)
+        self._times.setdefault(worker, deque(maxlen=KNOWN)).append(took)
+        self._last[worker] = self._clock
 
     def dropped(self, worker, shard):
         """A result will never come."""
