@@ -96,6 +96,10 @@ class ShardedProblem:
         w = np.zeros(self.design.shape[1])
         return w, self.loss.best_intercept(self._y, self._weights) if self.fit_intercept else 0.0
 
+    def canonical(self, w):
+        """The coefficients, as they are with one output."""
+        return w
+
     def intercept(self, w, b):
         """Intercept for the data as they were given."""
         return b - float(self.offset @ w) if self.fit_intercept else 0.0

@@ -20,7 +20,6 @@ from .solvers.base import Certified, Shared, Snapshot
 from .step_sizes import STEP_SIZES
 from .stopping import StopRule, advice, tidy
 
-
 SHARDS_PER_WORKER = 4
 """Shards that a worker beyond the caller's memory begins with: they move to faster workers one by one."""
 

@@ -32,6 +32,7 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
     w, intercept, n_iter, classes
         ``classes`` is None for a regressor.
     """
+    model._check_n_jobs()
     executor, client = _executor(model)
     validate_data(model, _like(X), skip_check_array=True)
     plan = executor.plan(model.n_jobs)
@@ -42,7 +43,8 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
         classes = _classes(model, rows) if is_classifier(model) else None
         loss = SquaredLoss() if classes is None else LogisticLoss()
         problem = rows.problem(loss, penalty(rows.count(loss.quadratic)), model.fit_intercept)
-        return *model._run(problem, begin, solver="piag", executor=executor), classes
+        options = model._options()._replace(solver="piag", executor=executor)
+        return *model._run(problem, options, begin), classes
     except BaseException:
         rows.cancel()
         raise

@@ -62,10 +62,11 @@ class Placement:
         """A shard that the worker had better take over, if any."""
         if not self._flights and not np.any(idle & (self.homes == worker)):
             return self._next(np.flatnonzero(idle)) if idle.any() else None
-        known = [times for times in self._times.values() if len(times) == KNOWN]
+        times = list(self._times.values())
+        known = [t for t in times if len(t) == KNOWN] or times
         if not known:
             return None
-        usual = float(np.median(known))
+        usual = float(np.median(np.concatenate(known)))
         mine = (1 + np.count_nonzero(self.homes == worker)) * self._time(worker, usual)
         cycles = {
             home: np.count_nonzero(self.homes == home) * self._slowness(home, usual)
