@@ -30,7 +30,7 @@ WORKERS, ALPHA, TOL = 4, 0.05, 1e-4
 def data(n=40_000, p=200, seed=0):
     """Correlated columns, so that it takes some tens of passes."""
     rng = np.random.default_rng(seed)
-    X = rng.standard_normal((n, p)) + 0.3 * rng.standard_normal((n, 1))
+    X = rng.standard_normal((n, p)) + 0.1 * rng.standard_normal((n, 1))
     return X, X[:, :20] @ rng.standard_normal(20) + rng.standard_normal(n)
 
 
@@ -116,7 +116,7 @@ def dask_glm(client, X, y, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--slow", type=float, default=10.0)
-    parser.add_argument("--milliseconds", type=float, default=40.0)
+    parser.add_argument("--milliseconds", type=float, default=160.0)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--dask-glm", action="store_true")
     parser.add_argument("--glm-iter", type=int, default=100)
