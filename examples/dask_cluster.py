@@ -30,7 +30,9 @@ def main():
         print("coefficients", np.round(model.coef_[:7], 3), "intercept", round(float(model.intercept_), 3))
 
         residuals = y - model.predict(X)
-        print("mean squared error, computed on the workers:", round(float((residuals**2).mean().compute()), 3))
+        print(
+            "mean squared error, computed on the workers:", round(float((residuals**2).mean().compute()), 3)
+        )
 
 
 if __name__ == "__main__":
