@@ -34,6 +34,7 @@ __all__ = [
     "block_cd",
     "fast_calls",
     "granted_parallel",
+    "joblib_dask_client",
     "one_blas_thread",
     "routing_owner",
     "with_labels",
@@ -169,6 +170,12 @@ def granted_parallel(n_jobs, return_as="list"):
         n_jobs=n_jobs, require="sharedmem", pre_dispatch="all", batch_size=1, return_as=return_as
     )
     return parallel, parallel._effective_n_jobs()
+
+
+def joblib_dask_client():
+    """Client of the surrounding ``joblib.parallel_config(backend="dask")``, or None."""
+    backend, _ = joblib.parallel.get_active_backend()
+    return backend.client if type(backend).__module__ == "joblib._dask" else None
 
 
 class _BlasLimit:

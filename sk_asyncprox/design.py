@@ -44,6 +44,10 @@ class Design:
         self.is_sparse = sp.issparse(X)
         self._transposed, self._squares = _transpose(X), None
 
+    def __reduce__(self):
+        # Without the transpose, whose entries would be pickled a second time.
+        return type(self), (self.X, self.centre)
+
     @property
     def size(self):
         """Number of stored entries, the unit of work."""

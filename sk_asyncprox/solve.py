@@ -9,14 +9,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._compat import one_blas_thread
-from .executors import EXECUTORS
+from ._compat import joblib_dask_client, one_blas_thread
+from .executors import EXECUTORS, Dask, Threads
+from .executors.plan import WorkersLost
 from .history import History
 from .problem import Certificate
+from .shards import divisible
 from .solvers import SOLVERS, RoundsBCD
 from .solvers.base import Certified, Shared, Snapshot
 from .step_sizes import STEP_SIZES
 from .stopping import StopRule, advice, tidy
+
+SHARDS_PER_WORKER = 4
+"""Shards that a worker beyond the caller's memory begins with: they move to faster workers one by one."""
 
 
 class Options(NamedTuple):
@@ -76,9 +81,10 @@ def resolve_step_size(step_size, solver):
 
 def resolve_executor(executor):
     """Executor object for the parameter ``executor``."""
-    return (
-        EXECUTORS["threads" if executor == "auto" else executor]() if isinstance(executor, str) else executor
-    )
+    if executor == "auto":
+        client = joblib_dask_client()
+        return Threads() if client is None else Dask(client)
+    return EXECUTORS[executor]() if isinstance(executor, str) else executor
 
 
 def solve(problem, options, start=None, before=None, watch=None):
@@ -118,7 +124,11 @@ def solve(problem, options, start=None, before=None, watch=None):
         contextlib.nullcontext() if alone else one_blas_thread(),
         np.errstate(over="ignore", invalid="ignore"),
     ):
-        unfinished = executor.run(solver, listener)
+        try:
+            unfinished = executor.run(solver, listener)
+        except WorkersLost as lost:
+            lost.solution = _last_certified(problem, solver, rule, history)
+            raise
         listener.heed()
         history.close(problem, unfinished)
         return _finish(problem, solver, rule, history)
@@ -145,6 +155,10 @@ def _build(problem, options, plan, start, before):
         "inline": plan.inline,
         "max_delay": plan.max_delay,
     }
+    if options.solver == "piag" and plan.scattered:
+        settings |= {"by_shards": divisible(problem.loss), "movable": True}
+        if options.n_blocks == "auto":
+            settings["n_blocks"] = SHARDS_PER_WORKER * plan.n_workers
     if options.solver == "bcd":
         auto = plan.working_set
         if auto is None:
@@ -176,6 +190,17 @@ def _describe(options, executor, plan, solver):
     history.working_set = getattr(solver, "working_set", False)
     history.inline = plan.inline
     return history
+
+
+def _last_certified(problem, solver, rule, history):
+    """What is known when the workers cannot be asked any more; None before the first certificate."""
+    history.stopped, history.n_over_bound = "workers lost", solver.over_bound
+    if rule.last is None:
+        return None
+    passes, certificate = solver.touched / problem.pass_size, rule.last.certificate
+    return Solution(
+        certificate, rule.last.gap, passes, solver.n_updates, history.stopped, "", history, solver
+    )
 
 
 class Listener:

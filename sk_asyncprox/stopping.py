@@ -26,7 +26,7 @@ class StopRule:
         self.options, self.penalised = options, not problem.penalty.is_zero
         self.scale = problem.scale
         self.target = options.tol * self.scale
-        self.status, self.best = None, None
+        self.status, self.best, self.last = None, None, None
         self._penalty, self._first = problem.penalty, None
         self._largest_gradient = self.options.tol * self._gradient_unit(problem)
         self._low, self._lowest_objective, self._stale = np.inf, np.inf, 0
@@ -52,6 +52,7 @@ class StopRule:
 
     def certified(self, event):
         """Take a certificate into account."""
+        self.last = event
         certificate, measure = event.certificate, self.measure(event.certificate, event.gap)
         if self._first is None:
             self._first = certificate

@@ -13,6 +13,7 @@ PACKAGE = ROOT.name
 # A folder stands for all its modules; the longest entry that fits a module counts.
 RANKS = {
     "losses": 0,
+    "certificate": 0,
     "penalties": 0,
     "step_sizes": 0,
     "delays": 0,
@@ -22,6 +23,9 @@ RANKS = {
     "theory": 0,
     "_compat": 0,
     "problem": 1,
+    "shards": 1,
+    "sharded": 2,
+    "executors.chunks": 3,
     "executors.schedules": 1,
     "executors.traces": 1,
     "executors.plan": 1,

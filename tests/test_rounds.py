@@ -172,7 +172,7 @@ def test_work_in_rounds_changes_nothing_it_was_given(sparse, shared):
     for _ in range(200):
         task = solver.ask(0)
         before = pickle.dumps(task)
-        result = solver.work(solver.parts[0], task)
+        result = solver.work(solver.part(task), task)
         assert pickle.dumps(task) == before
         kinds.add(task.kind)
         solver.tell([(task, pickle.loads(pickle.dumps(result)))])
@@ -186,7 +186,7 @@ def test_a_dropped_share_is_handed_out_again(shared):
     for _ in range(60):
         solver.drop(solver.ask(1))
         task = solver.ask(0)
-        solver.tell([(task, solver.work(solver.parts[0], task))])
+        solver.tell([(task, solver.work(solver.part(task), task))])
     assert solver.n_updates > 3
 
 

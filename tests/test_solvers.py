@@ -182,41 +182,32 @@ def test_work_changes_nothing_it_was_given(name, loss):
         if task is None:
             continue
         before = deep_copy(task)
-        part = deep_copy(solver.parts[worker])
+        part = deep_copy(solver.part(task))
         result = solver.work(part, task)
         assert_array_equal(pickle.dumps(deep_copy(task)), pickle.dumps(deep_copy(before)))
-        assert_array_equal(part.problem.design.X, problem.design.X)
+        assert_array_equal(pickle.dumps(part), pickle.dumps(deep_copy(solver.part(task))))
         solver.tell([(task, deep_copy(result))])
     assert solver.n_updates > 0
 
 
-_PART = {}
-
-
-def _adopt(parts, solver_class):
-    _PART["parts"], _PART["work"] = parts, solver_class.work
-
-
-def _work_elsewhere(task):
-    return task, _PART["work"](_PART["parts"][task.worker], task)
+def _work_elsewhere(work, part, task):
+    return task, work(part, task)
 
 
 class Processes:
-    """A small executor whose work runs in other processes; parts are shipped once."""
+    """A small executor whose work runs in other processes."""
 
     def __init__(self, n_workers):
         self.n_workers = n_workers
 
     def run(self, solver, on_events):
-        with ProcessPoolExecutor(
-            self.n_workers, get_context("spawn"), _adopt, (solver.parts, type(solver))
-        ) as pool:
+        with ProcessPoolExecutor(self.n_workers, get_context("spawn")) as pool:
             pending, waiting, stop = set(), set(range(solver.n_workers)), False
             while not stop:
                 for worker in sorted(waiting):
                     task = solver.ask(worker)
                     if task is not None:
-                        pending.add(pool.submit(_work_elsewhere, task))
+                        pending.add(pool.submit(_work_elsewhere, solver.work, solver.part(task), task))
                         waiting.discard(worker)
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 arrivals = [future.result() for future in done]
@@ -259,14 +250,14 @@ def test_piag_waits_for_its_whole_table():
     problem = make_problem(rows=True)
     solver = PIAG(problem, Adaptive1(), n_workers=3, inline=True)
     tasks = [solver.ask(i) for i in range(3)]
-    results = [solver.work(solver.parts[t.worker], t) for t in tasks]
+    results = [solver.work(solver.part(t), t) for t in tasks]
     assert solver.tell([(tasks[0], results[0])]) == []
     assert solver.ask(0) is None
     assert solver.tell([(tasks[1], results[1])]) == []
     (update, *_) = solver.tell([(tasks[2], results[2])])
     assert (update.index, update.delay) == (0, 0)
     again = solver.ask(0)
-    (update, *_) = solver.tell([(again, solver.work(solver.parts[0], again))])
+    (update, *_) = solver.tell([(again, solver.work(solver.part(again), again))])
     assert (update.index, update.delay) == (1, 1)
 
 

@@ -146,7 +146,7 @@ class _Run:
 
     def _do(self, worker, task):
         begin = time.perf_counter()
-        result = self.solver.work(self.solver.parts[worker], task)
+        result = self.solver.work(self.solver.part(task), task)
         seconds = time.perf_counter() - begin
         if self.machine.cost is not None:
             seconds = self.machine.cost(task, result)

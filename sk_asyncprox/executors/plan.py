@@ -20,3 +20,14 @@ class Plan(NamedTuple):
 
     max_delay: int | None = None
     """Largest delay, where it is known in advance."""
+
+    scattered: bool = False
+    """Whether the workers share no memory and may come, go and be slow: then no worker is given all of the
+    data where shards will do."""
+
+
+class WorkersLost(RuntimeError):
+    """The workers, or those who know of them, cannot be reached any more."""
+
+    solution = None
+    """What the run had certified by then."""

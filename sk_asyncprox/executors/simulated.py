@@ -52,7 +52,7 @@ class Simulated(BaseEstimator):
                     if task is not None:
                         held[worker] = task
                 tasks = [held.pop(worker) for worker in tells if worker in held]
-                arrivals = [(task, solver.work(solver.parts[task.worker], task)) for task in tasks]
+                arrivals = [(task, solver.work(solver.part(task), task)) for task in tasks]
                 idle = 0 if arrivals or held else idle + 1
                 if idle > 2 * self.trace.n_workers:
                     raise RuntimeError("The solver has nothing to do and nothing is in flight.")

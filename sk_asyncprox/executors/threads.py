@@ -61,7 +61,7 @@ def _run_alone(solver, on_events, begin, limit):
     with fast_calls():
         while now < limit:
             task = solver.ask(0)
-            result = solver.work(solver.parts[0], task)
+            result = solver.work(solver.part(task), task)
             now = solver.now = time.perf_counter() - begin
             if on_events(solver.tell([(task, result)]), now):
                 return True
@@ -88,7 +88,7 @@ class _Crew:
             with fast_calls():
                 task = self._next(worker, None)
                 while task is not None:
-                    result = self.solver.work(self.solver.parts[worker], task)
+                    result = self.solver.work(self.solver.part(task), task)
                     task = self._next(worker, (task, result))
         except BaseException as error:
             self.error = self.error or error

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from .._compat import CallbackSupportMixin, HasMethods, Interval, StrOptions
+from ..executors.plan import WorkersLost
 from ..problem import Problem
 from ..solve import Options, solve
 from ..solvers.base import Snapshot
@@ -54,7 +55,7 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         "solver": [StrOptions({"bcd", "piag"})],
         "step_size": [StrOptions({"auto", *STEP_SIZES}), StepSize],
         "n_jobs": [None, Integral],
-        "executor": [StrOptions({"auto", "threads"}), _ExecutorObject(["plan", "run"])],
+        "executor": [StrOptions({"auto", "threads", "dask"}), _ExecutorObject(["plan", "run"])],
         "n_blocks": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "metric": [StrOptions({"gram", "lipschitz"})],
         "working_set": [StrOptions({"auto"}), "boolean"],
@@ -73,18 +74,28 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
             raise ValueError("All sample weights are zero; at least one must be positive.")
         rows, overwrite = self.solver == "piag", not getattr(self, "copy_X", True)
         problem = Problem(X, y, loss, penalty, sample_weight, self.fit_intercept, rows, overwrite)
-        targets, solutions, found = problem.targets(), [], []
-        for t, one in enumerate(targets):
+        return self._run(problem.targets(), self._options(), begin, watcher)
+
+    def _run(self, targets, options, begin, watcher=None):
+        """The same, on the problems of the targets."""
+        solutions, found = [], []
+        for t, problem in enumerate(targets):
             watch = None
             if watcher is not None:
                 watcher.complete = partial(_stacked, found, len(targets))
-                watch = partial(watcher, one)
-            solution = solve(one, self._options(), self._start(one, t, len(targets)), watch=watch)
-            w, b = one.canonical(solution.certificate.w), solution.certificate.b
+                watch = partial(watcher, problem)
+            try:
+                solution = solve(problem, options, self._start(problem, t, len(targets)), watch=watch)
+            except WorkersLost as lost:
+                if lost.solution is None or len(targets) > 1:
+                    raise
+                # The last certified iterate is stored first, and the error raised after that.
+                self._lost, solution = lost, lost.solution
+            w, b = problem.canonical(solution.certificate.w), solution.certificate.b
             solutions.append(solution)
-            found.append((w, one.intercept(w, b), solution.n_iter))
+            found.append((w, problem.intercept(w, b), solution.n_iter))
             if solution.message:
-                warnings.warn(solution.message, ConvergenceWarning, stacklevel=3)
+                warnings.warn(solution.message, ConvergenceWarning, stacklevel=4)
         self._describe(solutions)
         self.fit_time_ = time.perf_counter() - begin
         return _stacked(found[:-1], len(targets), found[-1])
@@ -98,6 +109,13 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         else:
             self.dual_gap_, self.objective_, self.n_updates_ = map(np.array, numbers)
             self.history_ = list(histories)
+
+    def _stored(self):
+        """End of a fit, once its results are stored."""
+        lost = vars(self).pop("_lost", None)
+        if lost is not None:
+            raise lost
+        return self
 
     def _check_n_jobs(self):
         if self.n_jobs == 0:

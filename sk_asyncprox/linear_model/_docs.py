@@ -23,12 +23,12 @@ step_size : {"auto", "adaptive1", "adaptive2", "fixed", "exact"} or StepSize, de
 n_jobs : int or None, default=None
     Workers, in joblib's meaning. One worker is deterministic. Where nothing else is asked for, a small
     problem is given one, and threads start only when a fit lasts: ``history_`` says who has worked.
-executor : {"auto", "threads"} or executor object, default="auto"
-    Where the workers run: ``Threads()``, or ``Simulated(trace)`` for a schedule replayed in virtual
-    time.
+executor : {"auto", "threads", "dask"} or executor object, default="auto"
+    Where the workers run: ``Threads()``, ``Dask(client)``, or ``Simulated(trace)`` for a schedule replayed
+    in virtual time. "auto" is Dask for dask collections and in joblib's dask context, else threads.
 n_blocks : int or "auto", default="auto"
     "bcd": blocks of columns; a number asks for plain block steps by all workers, without Newton steps.
-    "piag": shards of rows; "auto" is one per worker.
+    "piag": shards of rows; "auto" is one per worker, on Dask four.
 metric : {"gram", "lipschitz"}, default="gram"
     "bcd": each block in the metric of its own Gram matrix, or the paper's scalar constant.
 working_set : bool or "auto", default="auto"

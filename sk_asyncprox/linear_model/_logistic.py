@@ -22,13 +22,14 @@ from ..losses import LogisticLoss, MultinomialLoss
 from ..penalties import ElasticNetPenalty
 from ._base import FORMATS, AsyncLinearModel
 from ._callbacks import watch
+from ._collections import DecidesOnCollections, blockwise, dtype_of, fit_rows, is_collection
 from ._docs import documented
 
 TINY = np.finfo(float).tiny
 
 
 @documented
-class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearModel):
+class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoefMixin, AsyncLinearModel):
     """Logistic regression with l1 and l2 penalty, trained asynchronously.
 
     Minimises, with ``S`` the sum of the sample weights and ``y_i`` in {-1, +1},
@@ -145,12 +146,15 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         self
         """
         begin = time.perf_counter()
+        if is_collection(X):
+            *found, classes = fit_rows(self, X, y, sample_weight, self._penalty, begin)
+            vars(self).update(self._fitted(dtype_of(X), classes, len(found[0]), *found))
+            return self._stored()
         X, y = validate_data(self, X, y, accept_sparse=FORMATS, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
         weights = self._weights(sample_weight, X, y, classes, codes)
-        strength = 1.0 / (self.C * (X.shape[0] if weights is None else max(weights.sum(), TINY)))
-        penalty = ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength)
+        penalty = self._penalty(X.shape[0] if weights is None else max(weights.sum(), TINY))
         loss, target = self._task(classes, codes)
         fitted = partial(self._fitted, X.dtype, classes, X.shape[1])
         watcher = watch(self, X, y, sample_weight, fitted)
@@ -158,7 +162,12 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         vars(self).update(fitted(*found))
         if watcher is not None:
             watcher.end()
-        return self
+        return self._stored()
+
+    def _penalty(self, total):
+        """Penalty for sample weights of the given sum."""
+        strength = 1.0 / (self.C * total)
+        return ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength)
 
     def _fitted(self, dtype, classes, n_features, w, intercept, n_iter):
         """Attributes of the fitted estimator."""
@@ -193,6 +202,7 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
             weights = weights * compute_class_weight(factors, classes=classes, y=y)[codes]
         return weights
 
+    @blockwise
     def predict_proba(self, X):
         """Probabilities of the classes.
 
@@ -209,6 +219,7 @@ class LogisticRegression(LinearClassifierMixin, SparseCoefMixin, AsyncLinearMode
         z = self.decision_function(X)
         return softmax(z, axis=1) if z.ndim == 2 else np.column_stack([expit(-z), expit(z)])
 
+    @blockwise
     def predict_log_proba(self, X):
         """Logarithms of the probabilities, accurate for any margin.
 

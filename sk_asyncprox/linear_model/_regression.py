@@ -15,11 +15,12 @@ from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
 from ._base import FORMATS, AsyncLinearModel
 from ._callbacks import watch
+from ._collections import PredictsCollections, dtype_of, fit_rows, is_collection
 from ._docs import documented
 
 
 @documented
-class ElasticNet(MultiOutputMixin, RegressorMixin, LinearModel, AsyncLinearModel):
+class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearModel, AsyncLinearModel):
     """Linear regression with l1 and l2 penalty, trained asynchronously.
 
     Minimises, with ``S`` the sum of the sample weights,
@@ -145,6 +146,12 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, LinearModel, AsyncLinearModel
                 UserWarning,
                 stacklevel=2,
             )
+        l1 = self.alpha * self.l1_ratio
+        penalty = ElasticNetPenalty(l1, self.alpha - l1, self.positive)
+        if is_collection(X):
+            *found, _ = fit_rows(self, X, y, sample_weight, lambda _: penalty, begin)
+            vars(self).update(self._fitted(dtype_of(X), False, *found))
+            return self._stored()
         X, y = validate_data(
             self,
             X,
@@ -156,15 +163,13 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, LinearModel, AsyncLinearModel
         )
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        l1 = self.alpha * self.l1_ratio
-        penalty = ElasticNetPenalty(l1, self.alpha - l1, self.positive)
         fitted = partial(self._fitted, X.dtype, y.ndim > 1)
         watcher = watch(self, X, y, sample_weight, fitted)
         found = self._solve(X, y, SquaredLoss(), penalty, sample_weight, begin, watcher)
         vars(self).update(fitted(*found))
         if watcher is not None:
             watcher.end()
-        return self
+        return self._stored()
 
     def _fitted(self, dtype, in_row, w, intercept, n_iter):
         """Attributes of the fitted estimator; ``in_row``: whether there is an array of intercepts."""

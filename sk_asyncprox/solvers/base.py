@@ -2,11 +2,11 @@
 
 A **solver** is a plain state machine. It holds no lock, thread, clock or client:
 
-``parts``
-    Sequence with one part per worker: all of the data that the worker's tasks need. A part is shipped
-    to its worker once.
 ``ask(worker) -> Task | None``
     Cheap. A stamped piece of work, or None: nothing to do until the next tell.
+``part(task) -> part``
+    All of the data that the task needs. Tasks that need the same data get the same object, so that it is
+    shipped to a worker once.
 ``work(part, task) -> result``
     Heavy; changes nothing that others see; may run anywhere (threads, processes, machines). Parts,
     tasks and results pickle.

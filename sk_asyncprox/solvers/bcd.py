@@ -80,7 +80,6 @@ class AsyncBCD(SharedMargins):
                 f"(metric 'gram' or ExactStep), and n_blocks is {self.n_blocks}."
             )
         self._choose_constants(metric, max_delay)
-        self.parts = [self._part] * self.n_workers
 
         self._tracker, self._clock = DelayTracker(), 0
         self.touched, self.over_bound = problem.pass_size // 2, 0

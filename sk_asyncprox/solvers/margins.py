@@ -29,6 +29,10 @@ class SharedMargins:
         """The iterate now."""
         return Snapshot(self.w.copy(), self.b)
 
+    def part(self, task):
+        """What every task needs: the columns."""
+        return self._part
+
     def point(self, damping=0.0):
         """What a task reads of the margins."""
         return Point(self.z, self.gradient, damping)

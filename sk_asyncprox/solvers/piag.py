@@ -10,14 +10,15 @@ References
    asynchronous learning. ICML 2022, Algorithm 1.
 """
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
 
-from ..delays import DelayTracker
+from ..delays import DelayTracker, Stamp
+from ..shards import conclude, cut_rows
 from ..step_sizes import Setting
-from .base import Arrival, Certified, Snapshot, Task, Update, certify
+from .base import Arrival, Certified, Snapshot, Task, Update
+from .placement import Placement
 
 REFRESH_EVERY = 100
 """Updates after which the aggregate is summed anew, against drift."""
@@ -26,48 +27,53 @@ LONGEST_WAIT = 10
 """Passes between two certificates, at most."""
 
 
-class ShardGradient(NamedTuple):
-    """Gradient of one shard's mean loss in the coefficients and the intercept."""
-
-    w: np.ndarray
-    b: float
+def certify(problem, task):
+    """Work of the kind ``"certificate"``: of all the data, by one worker."""
+    return problem.certify(*task.payload)
 
 
-class RowPart:
-    """What one worker of PIAG holds: the problem and the row ranges of its shards."""
-
-    def __init__(self, problem, ranges):
-        self.problem, self.ranges = problem, ranges
-
-    def gradient(self, shard, w, b):
-        """Gradient of a shard's mean loss at ``(w, b)``."""
-        problem, (start, stop) = self.problem, self.ranges[shard]
-        design, weights = problem.design.rows(start, stop), problem.sample_weights[start:stop]
-        z = (design.mul(w).reshape(-1, stop - start) + np.reshape(b, (-1, 1))).ravel()
-        slope = problem.loss.gradient(problem.y[start:stop], z).reshape(-1, stop - start)
-        slope *= weights / weights.sum()
-        sums = slope.sum(axis=1)
-        return ShardGradient(design.tmul(slope.ravel()), sums if np.ndim(b) else float(sums[0]))
-
-
-def shard_gradient(part, task):
+def shard_gradient(shard, task):
     """Work of the kind ``"shard"``."""
-    return part.gradient(task.block, *task.payload)
+    return shard.gradient(*task.payload)
 
 
-WORK = {"certificate": certify, "shard": shard_gradient}
+def look(shard, task):
+    """Work of the kind ``"look"``: a share of a certificate, which holds the gradient as well."""
+    return shard.look(*task.payload)
+
+
+WORK = {"certificate": certify, "shard": shard_gradient, "look": look}
 
 
 def work(part, task):
-    """Do the task with what the part holds."""
+    """Do the task with the part it needs."""
     return WORK[task.kind](part, task)
+
+
+class Round(NamedTuple):
+    """A certificate whose shares are being collected."""
+
+    w: np.ndarray
+    b: float
+    stamp: Stamp
+    looks: dict
 
 
 class PIAG:
     """Proximal incremental aggregated gradient as a state machine of ask, work and tell.
 
-    Parameters are those of :class:`~sk_asyncprox.solvers.bcd.AsyncBCD`; ``n_blocks`` counts the shards
-    of rows. Workers serve their shards in turn.
+    Most parameters are those of :class:`~sk_asyncprox.solvers.bcd.AsyncBCD`; ``n_blocks`` counts the
+    shards of rows. Workers serve their shards in turn. A certificate is a task of its own, or
+    ``by_shards`` a round of looks: the next gradient of every shard is taken at one fixed iterate, and
+    brings the shard's share of the certificate with it.
+
+    Parameters
+    ----------
+    problem : Problem or ShardedProblem
+    by_shards : bool
+        Whether certificates are made of shares.
+    movable : bool
+        Whether shards may move to other workers, and workers come and go.
     """
 
     work = staticmethod(work)
@@ -82,19 +88,24 @@ class PIAG:
         start=None,
         inline=False,
         max_delay=None,
+        by_shards=False,
+        movable=False,
     ):
         self.problem, self.step_size, self.inline = problem, step_size, inline
-        n = problem.features.shape[0]
-        n_shards = min(n, n_workers if n_blocks == "auto" else int(n_blocks))
-        self.n_workers = n_workers if inline else min(n_workers, n_shards)
-        cuts = np.linspace(0, n, n_shards + 1).astype(int)
-        ranges = list(itertools.pairwise(cuts))
-        self.n_blocks = n_shards
-        self._share = np.array([problem.sample_weights[a:b].sum() for a, b in ranges])
-        self._serves = [list(range(i, n_shards, self.n_workers)) for i in range(self.n_workers)]
-        self.parts = [RowPart(problem, ranges)] * self.n_workers
-        self._turn = [0] * self.n_workers
-        smoothness = self._smoothness(ranges)
+        if hasattr(problem, "shards"):
+            self._shards, self._facts, homes = problem.shards, problem.facts, problem.homes
+            by_shards = True
+        else:
+            n_shards = min(problem.features.shape[0], n_workers if n_blocks == "auto" else int(n_blocks))
+            self._shards, self._facts = cut_rows(problem, n_shards)
+            homes = np.arange(n_shards)
+        self.n_blocks = n_shards = len(self._shards)
+        self.n_workers = n_workers if inline or movable else min(n_workers, n_shards)
+        self._placement, self.grows = Placement(homes % self.n_workers, movable), movable
+        # Looks are made from the coefficients alone.
+        self._by_shards = self.certifies_afresh = by_shards
+        self._round = None
+        smoothness = self._smoothness()
         setting = Setting("piag", 1.0, n_shards, max_delay)
         self._rule, self._delay_bound = step_size.start(setting), step_size.delay_bound(setting)
         self.step_unit = step_size.h / smoothness
@@ -105,30 +116,26 @@ class PIAG:
         self._missing = n_shards
         self._aggregate, self._aggregate_b = np.zeros_like(self.w), 0.0 * self.b
         self.touched, self.over_bound, self._clock = 0, 0, 0
-        self._asked_shards, self._fresh = set(), []
-        self._certifying, self.lower_bound = False, -np.inf
+        self._fresh, self._certifying, self.lower_bound = [], False, -np.inf
         self._wait, self._since, self._due = 1, 0, True
 
-    def _smoothness(self, ranges):
+    def _smoothness(self):
         """``sum_i share_i L_i``, and the scale of the intercept's column.
 
         A free intercept is a column of constants ``c``; ``c^2`` is chosen as the features' constant, so
         that neither slows the other. A shard's constant with that column is at most the largest
         eigenvalue of ``[[L_i, c |m_i|], [c |m_i|, c^2]]``, ``m_i`` the shard's column means.
         """
-        problem = self.problem
-        curvature = problem.loss.curvature
-        designs = [problem.features.rows(a, b) for a, b in ranges]
-        shares = [problem.sample_weights[a:b] / problem.sample_weights[a:b].sum() for a, b in ranges]
-        constants = np.array([d.smoothness(s) for d, s in zip(designs, shares, strict=True)])
-        self._free = problem.fit_intercept and not problem.loss.quadratic
-        self._intercept_scale = float(self._share @ constants) or 1.0
+        loss = self.problem.loss
+        shares = np.array([fact.share for fact in self._facts])
+        constants = np.array([fact.smoothness for fact in self._facts])
+        self._free = self.problem.fit_intercept and not loss.quadratic
+        self._intercept_scale = square = float(shares @ constants) or 1.0
         if self._free:
-            square = self._intercept_scale
-            for i, (design, share) in enumerate(zip(designs, shares, strict=True)):
-                cross = np.sqrt(square) * np.linalg.norm(design.tmul(share))
+            for i, fact in enumerate(self._facts):
+                cross = np.sqrt(square) * fact.drift
                 constants[i] = np.linalg.norm([[constants[i], cross], [cross, square]], 2)
-        return curvature * float(self._share @ constants) or 1.0
+        return loss.curvature * float(shares @ constants) or 1.0
 
     @property
     def n_updates(self):
@@ -143,37 +150,36 @@ class PIAG:
 
     def ask(self, worker):
         """Hand out a certificate when one is due, else the worker's next shard."""
-        if worker >= self.n_workers:
+        if worker >= self.n_workers and not self.grows:
             return None
+        now = self._tracker.stamp()
         if not self.inline and self._due and not self._certifying:
             self._certifying = True
-            return self._task("certificate", worker, -1)
-        shard = self._next_shard(worker)
+            if not self._by_shards:
+                return self._task("certificate", worker, -1, now, (self.w, self.b))
+            self._round = Round(self.w, self.b, now, {})
+        shard = self._placement.take(worker)
         if shard is None:
             return None
-        self._asked_shards.add(shard)
-        return self._task("shard", worker, shard)
+        looking = self._round
+        if looking is not None and shard not in looking.looks:
+            return self._task("look", worker, shard, looking.stamp, (looking.w, looking.b))
+        return self._task("shard", worker, shard, now, (self.w, self.b))
 
-    def _task(self, kind, worker, block):
+    def _task(self, kind, worker, block, stamp, payload):
         self._clock += 1
-        payload = (self.w, self.b)
-        return Task(kind, worker, self._tracker.stamp(), self._clock, block, payload)
+        return Task(kind, worker, stamp, self._clock, block, payload)
 
-    def _next_shard(self, worker):
-        shards = self._serves[worker]
-        for _ in shards:
-            shard = shards[self._turn[worker] % len(shards)]
-            self._turn[worker] += 1
-            # While the table fills, no shard is worth a second visit.
-            if self._missing == 0 or (self._gradients[shard] is None and shard not in self._asked_shards):
-                return shard
-        return None
+    def part(self, task):
+        """The task's shard, or the problem for a certificate in one piece."""
+        return self.problem if task.kind == "certificate" else self._shards[task.block]
 
     def drop(self, task):
         """Forget a task that will never be told."""
         if task.kind == "certificate":
             self._certifying = False
-        self._asked_shards.discard(task.block)
+        else:
+            self._placement.dropped(task.worker, task.block)
 
     # -- tell --------------------------------------------------------------------------------------
 
@@ -183,45 +189,60 @@ class PIAG:
         events = []
         for task, result in arrivals:
             if task.kind == "certificate":
-                self._certifying = False
-                events.append(self._digest(result, task))
-            else:
-                self._renew(task, result)
-                self._fresh.append(
-                    Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
-                )
+                self.touched += self.problem.pass_size
+                events.append(self._digest(result, task.stamp.update, task.worker, task.asked))
+                continue
+            self._placement.told(task.worker, task.block)
+            if task.kind == "look":
+                events += self._collect(task, result)
+                result = result.gradient
+            self._renew(task, result)
         if self._fresh and self._missing == 0:
             events.append(self._step(tuple(self._fresh)))
             self._fresh = []
             if self.inline and self._due:
-                events.append(self._digest(self.problem.certify(self.w, self.b)))
+                self.touched += self.problem.pass_size
+                certificate = self.problem.certify(self.w, self.b)
+                events.append(self._digest(certificate, self._tracker.update))
         return events
+
+    def _collect(self, task, result):
+        """Take a look; the last of a round makes the certificate."""
+        looking = self._round
+        if looking is None or looking.stamp != task.stamp:
+            return []
+        looking.looks[task.block] = result
+        if len(looking.looks) < self.n_blocks:
+            return []
+        self._round = None
+        looks = [looking.looks[shard] for shard in range(self.n_blocks)]
+        certificate = conclude(self.problem, looking.w, looking.b, looks, self._facts)
+        return [self._digest(certificate, looking.stamp.update)]
 
     def _renew(self, task, gradient):
         shard = task.block
-        old, share = self._gradients[shard], self._share[shard]
-        self._asked_shards.discard(shard)
-        if old is None:
-            self._missing -= 1
-            self._aggregate += share * gradient.w
-            self._aggregate_b = self._aggregate_b + share * gradient.b
-        else:
-            self._aggregate += share * (gradient.w - old.w)
-            self._aggregate_b = self._aggregate_b + share * (gradient.b - old.b)
-        self._gradients[shard], self._stamps[shard] = gradient, task.stamp
-        start, stop = self.parts[0].ranges[shard]
-        rows = self.problem.features.shape[0]
-        self.touched += int(self.problem.pass_size * (stop - start) / rows)
-        self._since += (stop - start) / rows
+        old, fact = self._gradients[shard], self._facts[shard]
+        self.touched += int(self.problem.pass_size * fact.effort)
+        self._since += fact.effort
         self._due = self._due or self._since >= self._wait
+        if old is not None and task.stamp < self._stamps[shard]:
+            # Another worker has taken the shard over and was faster.
+            return
+        self._missing -= old is None
+        self._aggregate += fact.share * (gradient.w if old is None else gradient.w - old.w)
+        change = gradient.b if old is None else gradient.b - old.b
+        self._aggregate_b = self._aggregate_b + fact.share * change
+        self._gradients[shard], self._stamps[shard] = gradient, task.stamp
+        self._fresh.append(Arrival(task.worker, shard, task.stamp.update, task.asked, self._clock))
 
     def _step(self, arrivals):
         delay, window = self._tracker.measure(*self._stamps)
         if self._delay_bound is not None and delay > self._delay_bound:
             self.over_bound += 1
         if self._tracker.update % REFRESH_EVERY == REFRESH_EVERY - 1:
-            self._aggregate = sum(s * g.w for s, g in zip(self._share, self._gradients, strict=True))
-            self._aggregate_b = sum(s * g.b for s, g in zip(self._share, self._gradients, strict=True))
+            table = [(fact.share, entry) for fact, entry in zip(self._facts, self._gradients, strict=True)]
+            self._aggregate = sum(share * entry.w for share, entry in table)
+            self._aggregate_b = sum(share * entry.b for share, entry in table)
         step = self._rule(delay, window)
         length = step * self.step_unit
         self.w = self.problem.penalty.prox(self.w - length * self._aggregate, length)
@@ -231,10 +252,8 @@ class PIAG:
         self._tracker.advance(step)
         return Update(index, delay, length, "descent", arrivals)
 
-    def _digest(self, certificate, task=None):
-        self.touched += self.problem.pass_size
+    def _digest(self, certificate, update, worker=-1, asked=-1):
         self.lower_bound = max(self.lower_bound, certificate.dual)
-        self._wait, self._since, self._due = min(2 * self._wait, LONGEST_WAIT), 0.0, False
-        worker, asked = (-1, -1) if task is None else (task.worker, task.asked)
-        update = self._tracker.update if task is None else task.stamp.update
+        self._wait, self._since = min(2 * self._wait, LONGEST_WAIT), 0.0
+        self._due = self._certifying = False
         return Certified(certificate, self.lower_bound, update, worker, asked, self._clock)

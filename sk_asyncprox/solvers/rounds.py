@@ -85,7 +85,6 @@ class RoundsBCD(PhasedSolver):
         self.working_set = True
         self._ways, self._cut_before = {}, False
         self._part = ColumnPart(problem, 1.0, True, None)
-        self.parts = [self._part] * self.n_workers
         self._sizes = problem.design.column_sizes()
         pieces = PIECES * self.n_workers
         self._runs = problem.design.cut_rows(pieces)

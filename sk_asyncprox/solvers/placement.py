@@ -1,0 +1,106 @@
+"""Which worker serves which shard.
+
+Every shard has a home, the worker that serves it in turn with its other shards. Where shards may move, a
+worker that asks takes one over from a worker that is so slow (or gone) that the shard will come round much
+sooner in its new home. Time is counted in asks and results, of which all workers together make about
+equally many in equal times.
+"""
+
+from collections import deque
+
+import numpy as np
+
+KNOWN = 5
+"""Tasks after which a worker's usual time is known; the median of so many, the newest."""
+
+GAIN = 0.6
+"""A shard moves when its cycle becomes shorter by this factor, so that equals do not trade shards."""
+
+QUIET = 3
+"""Times its usual time for a task after which a worker counts as slower than it was."""
+
+HUNG = 8
+"""Cycles after which a task in flight counts as lost, and its shard is given to another worker as well."""
+
+
+class Placement:
+    """Shards in turn, by home.
+
+    Parameters
+    ----------
+    homes : ndarray of int, shape (n_shards,)
+        First homes.
+    movable : bool
+        Whether shards may move.
+    """
+
+    def __init__(self, homes, movable=False):
+        self.homes, self._movable, n = homes.copy(), movable, len(homes)
+        self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1)
+        self._clock, self._flights, self._times, self._last = 0, {}, {}, {}
+
+    def take(self, worker):
+        """Shard that the worker serves next, or None. Until every shard has been seen, none is visited
+        twice."""
+        self._clock += 1
+        wanted = ~self._seen if not self._seen.all() else np.ones_like(self._seen)
+        idle = wanted.copy()
+        idle[[shard for home, shard in self._flights if home == self.homes[shard]]] = False
+        shard = self._late(worker, idle, wanted) if self._movable else None
+        own = np.flatnonzero(idle & (self.homes == worker))
+        if shard is None and len(own):
+            shard = self._next(own)
+        if shard is not None:
+            self.homes[shard] = worker
+            self._asked[shard] = self._flights[worker, shard] = self._last[worker] = self._clock
+        return shard
+
+    def _next(self, shards):
+        return int(shards[np.argmin(self._asked[shards])])
+
+    def _late(self, worker, idle, wanted):
+        """A shard that the worker had better take over, if any."""
+        if not self._flights and not np.any(idle & (self.homes == worker)):
+            return self._next(np.flatnonzero(idle)) if idle.any() else None
+        times = list(self._times.values())
+        known = [t for t in times if len(t) == KNOWN] or times
+        if not known:
+            return None
+        usual = float(np.median(np.concatenate(known)))
+        mine = (1 + np.count_nonzero(self.homes == worker)) * self._time(worker, usual)
+        cycles = {
+            home: np.count_nonzero(self.homes == home) * self._slowness(home, usual)
+            for home in set(self.homes[idle].tolist()) - {worker}
+        }
+        slowest = max(cycles, key=cycles.get, default=None)
+        if cycles and mine < GAIN * cycles[slowest]:
+            return self._next(np.flatnonzero(idle & (self.homes == slowest)))
+        hung = [
+            shard
+            for (other, shard), asked in self._flights.items()
+            if wanted[shard] and self._clock - asked > HUNG * mine
+            if (worker, shard) not in self._flights and other == self.homes[shard]
+        ]
+        return self._next(np.array(hung)) if hung else None
+
+    def _time(self, worker, usual):
+        """A worker's time for a task, or the usual one as long as it is not known."""
+        times = self._times.get(worker, ())
+        return float(np.median(times)) if len(times) == KNOWN else usual
+
+    def _slowness(self, worker, usual):
+        """The same, or the time since its last sign when that is much longer."""
+        time, quiet = self._time(worker, usual), self._clock - self._last.get(worker, 0)
+        return quiet if quiet > QUIET * time else time
+
+    def told(self, worker, shard):
+        """A result has come."""
+        self._clock += 1
+        self._seen[shard] = True
+        took = self._clock - self._flights.pop((worker, shard), self._clock)
+        self._times.setdefault(worker, deque(maxlen=KNOWN)).append(took)
+        self._last[worker] = self._clock
+
+    def dropped(self, worker, shard):
+        """A result will never come."""
+        self._flights.pop((worker, shard), None)

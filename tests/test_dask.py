@@ -1,0 +1,438 @@
+"""Dask: the executor on real processes, collections as X, faults."""
+
+import gc
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import joblib
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
+from sk_asyncprox.design import Design
+from sk_asyncprox.executors import Dask, Simulated, Trace
+from sk_asyncprox.executors.plan import WorkersLost
+from sk_asyncprox.losses import LogisticLoss, SquaredLoss
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.problem import Problem
+from sk_asyncprox.shards import RowShard, conclude, cut_rows
+from sk_asyncprox.solvers.placement import Placement
+
+distributed = pytest.importorskip("distributed")
+da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+pd = pytest.importorskip("pandas")
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+
+N, P = 1200, 30
+
+
+def make(seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((N, P)) + 2.0
+    X[rng.random(X.shape) < 0.3] = 0.0
+    y = X[:, :5].sum(axis=1) + 0.5 * rng.standard_normal(N) + 3.0
+    return X, y, rng.uniform(0.2, 2.0, N) * (np.arange(N) % 7 > 0)
+
+
+X, Y, WEIGHTS = make()
+LABELS = np.where(np.median(Y) < Y, "yes", "no")
+MODELS = [
+    Lasso(alpha=0.05, tol=1e-11),
+    ElasticNet(alpha=0.5, positive=True, tol=1e-11),
+    LogisticRegression(C=0.002, l1_ratio=0.2, tol=1e-10, class_weight="balanced"),
+]
+
+
+def target(model):
+    return LABELS if isinstance(model, LogisticRegression) else Y
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Two worker processes."""
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        # The client starts threads of its own with its first tasks.
+        Lasso(solver="piag", executor=Dask(client), tol=0.1).fit(X, Y)
+        yield client
+
+
+@pytest.fixture
+def nothing_kept(client):
+    """The test leaves no future on the cluster."""
+    yield
+    deadline = time.monotonic() + 5.0
+    while client.futures and time.monotonic() < deadline:
+        gc.collect()  # errors caught by the test hold their frames
+        time.sleep(0.05)
+    assert not client.futures
+
+
+def same(model, reference, atol=2e-5):
+    scale = np.abs(reference.coef_).max()
+    assert_allclose(model.coef_, reference.coef_, atol=atol * scale)
+    assert_allclose(model.intercept_, reference.intercept_, atol=10 * atol * scale)
+    assert model.objective_ == pytest.approx(reference.objective_, rel=1e-8)
+    assert model.dual_gap_ <= 2 * model.tol * Y.var()
+    assert model.history_.stopped == "converged"
+
+
+# -- shares of certificates ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", [SquaredLoss(), LogisticLoss()], ids=["squared", "logistic"])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("penalty", [(0.02, 0.0), (0.01, 0.02), (0.0, 0.05), (0.0, 0.0)])
+@pytest.mark.parametrize("n_shards", [1, 5])
+def test_certificates_of_shares_are_those_of_the_whole(loss, intercept, penalty, n_shards):
+    y = Y if loss.quadratic else np.where(LABELS == "yes", 1.0, -1.0)
+    problem = Problem(X, y, loss, ElasticNetPenalty(*penalty), WEIGHTS, intercept, rows=True)
+    shards, facts = cut_rows(problem, n_shards)
+    rng = np.random.default_rng(1)
+    for w in (np.zeros(P), 0.3 * rng.standard_normal(P)):
+        _, b = problem.settle(problem.design.mul(w), 0.0)
+        whole = problem.certify(w, b)
+        looks = [pickle.loads(pickle.dumps(shard)).look(w, b) for shard in shards]
+        found = conclude(problem, w, b, looks, facts)
+        assert found.objective == pytest.approx(whole.objective, rel=1e-12)
+        assert found.b == pytest.approx(whole.b, rel=1e-9, abs=1e-9)
+        assert_allclose(found.correlations, whole.correlations, atol=1e-9)
+        # Chords of the concave dual lie below it, and meet it where nothing is scaled.
+        assert found.dual <= whole.dual + 1e-12
+        assert found.dual == pytest.approx(whole.dual, abs=1e-9 if loss.quadratic else 0.01)
+        gradient = sum(f.share * s.gradient(w, b).w for f, s in zip(facts, shards, strict=True))
+        assert_allclose(
+            gradient, sum(f.share * k.gradient.w for f, k in zip(facts, looks, strict=True)), atol=1e-12
+        )
+
+
+def test_the_squared_certificate_moves_the_intercept():
+    shard = RowShard(
+        Design(np.array([[1.0], [-1.0]])), np.array([3.0, 1.0]), np.full(2, 0.5), SquaredLoss(), True
+    )
+    problem = Problem(
+        np.array([[1.0], [-1.0]]), [3.0, 1.0], SquaredLoss(), ElasticNetPenalty(0.5), None, True
+    )
+    _, facts = cut_rows(problem, 1)
+    found = conclude(problem, np.zeros(1), 0.0, [shard.look(np.zeros(1), 0.0)], facts)
+    # Residuals 1 and -1 about the mean 2: objective 1/2; theta scaled by 1/2 gives 1/2 - 1/8.
+    assert (found.b, found.objective, found.dual) == pytest.approx((2.0, 0.5, 0.375))
+
+
+# -- placement -------------------------------------------------------------------------------------
+
+
+def serve(speeds, n_shards, n_tasks):
+    """Tasks served in virtual time; idle workers ask again and again. Returns the placement, and the last
+    tasks as pairs of worker and shard."""
+    placement, ends, served, now = Placement(np.arange(n_shards) % len(speeds), movable=True), {}, [], 0.0
+    while len(served) < n_tasks:
+        for worker in set(range(len(speeds))) - set(ends):
+            shard = placement.take(worker)
+            if shard is not None:
+                ends[worker] = (now + speeds[worker], shard)
+        worker = min(ends, key=ends.get)
+        if ends[worker][0] > now + 1000.0:
+            now += 1.0
+            continue
+        now, shard = ends.pop(worker)
+        placement.told(worker, shard)
+        served.append((worker, shard))
+    return placement, served[-200:]
+
+
+def test_equal_workers_keep_their_shards():
+    placement, _ = serve([1.0, 1.01, 0.99, 1.0], 16, 2000)
+    assert_array_equal(placement.homes, np.arange(16) % 4)
+
+
+def test_a_slow_worker_keeps_one_shard():
+    placement, served = serve([1.0, 1.0, 1.0, 10.0], 16, 400)
+    assert np.bincount(placement.homes, minlength=4)[3] == 1
+    assert len({shard for _, shard in served}) == 16
+
+
+def test_a_new_worker_is_given_shards():
+    placement, _ = serve([1.0, 1.0, 1.0], 16, 10)
+    before = placement.homes.copy()
+    for _ in range(300):
+        for worker in (0, 1, 2, 3):
+            shard = placement.take(worker)
+            if shard is not None:
+                placement.told(worker, shard)
+    assert not np.any(before == 3)
+    assert 2 <= np.count_nonzero(placement.homes == 3) <= 5
+
+
+def test_shards_of_a_hung_worker_are_served_by_others():
+    _, served = serve([1.0, 1.0, 1e9], 12, 1000)
+    assert {worker for worker, _ in served} == {0, 1}
+    assert len({shard for _, shard in served}) == 12
+
+
+# -- data in memory --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS[::2], ids=str)
+def test_in_memory_piag(client, nothing_kept, nothing_left, model):
+    fitted = clone(model).set_params(solver="piag", executor=Dask(client)).fit(X, target(model), WEIGHTS)
+    same(fitted, clone(model).set_params(tol=1e-13).fit(X, target(model), WEIGHTS))
+    history = fitted.history_
+    assert (history.executor, history.n_workers, history.n_blocks) == ("Dask", 2, 8)
+    assert set(history.arrivals["worker"]) == {0, 1}
+    assert history.updates["delay"].max() >= 7
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"n_blocks": 4}, {"n_blocks": 4, "metric": "lipschitz", "step_size": "adaptive1"}],
+    ids=str,
+)
+def test_in_memory_bcd(client, nothing_kept, nothing_left, settings):
+    with joblib.parallel_config(backend="dask"):
+        fitted = ElasticNet(alpha=0.1, tol=1e-8, **settings).fit(X - X.mean(axis=0), Y)
+    same(fitted, ElasticNet(alpha=0.1, tol=1e-13).fit(X - X.mean(axis=0), Y), atol=1e-3)
+    assert fitted.history_.executor == "Dask"
+    assert fitted.history_.n_workers == (2 if settings else 1)
+
+
+def test_rounds_share_their_products(client, nothing_kept):
+    rng = np.random.default_rng(0)
+    wide = sp.random(4000, 6000, density=0.21, format="csc", random_state=0)
+    y = wide @ (np.arange(6000) < 20) + rng.standard_normal(4000)
+    fitted = Lasso(alpha=0.02, executor=Dask(client)).fit(wide, y)
+    assert fitted.history_.n_workers == 2
+    assert_allclose(fitted.coef_, Lasso(alpha=0.02).fit(wide, y).coef_, atol=0.02)
+
+
+def test_executor_is_cloned_shared_and_pickled_without_its_client(client):
+    model = Lasso(executor=Dask(client))
+    assert clone(model).executor.client is client
+    assert clone(clone(model)).executor is not model.executor
+    again = pickle.loads(pickle.dumps(model))
+    assert again.executor.client is None
+    assert again.executor.connect() is client
+
+
+def test_n_jobs_limits_the_workers(client):
+    assert [Dask(client).plan(n).n_workers for n in (None, 1, 2, 9, -1, -2)] == [2, 1, 2, 2, 2, 1]
+
+
+def test_inside_a_worker_one_loop_runs(client):
+    def fit():
+        model = Lasso(alpha=0.05, executor="dask", n_jobs=2, n_blocks=4).fit(X, Y)
+        with joblib.parallel_config(backend="threading"):
+            other = Lasso(alpha=0.05, solver="piag", executor=Dask()).fit(X, Y)
+        return [m.history_.n_workers for m in (model, other)], model.coef_
+
+    workers, coef = client.submit(fit, pure=False).result()
+    assert workers == [1, 1]
+    assert_allclose(coef, Lasso(alpha=0.05, tol=1e-8).fit(X, Y).coef_, atol=1e-2)
+
+
+def test_importing_the_package_does_not_import_dask():
+    code = "import sys, sk_asyncprox.executors; assert not {'dask', 'distributed'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# -- collections -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_dask_arrays(client, nothing_kept, nothing_left, model):
+    y = target(model)
+    reference = clone(model).set_params(tol=1e-13).fit(X, y, WEIGHTS)
+    dense = da.from_array(X, chunks=((500, 3, 697), 20))
+    fitted = clone(model).fit(dense, da.from_array(y, chunks=400), da.from_array(WEIGHTS, chunks=N))
+    same(fitted, reference)
+    assert fitted.n_features_in_ == P
+    assert fitted.coef_.shape == reference.coef_.shape
+    answers = fitted.predict(dense)
+    assert isinstance(answers, da.Array)
+    assert answers.chunks == ((500, 3, 697),)
+    assert_array_equal(answers.compute() == y, fitted.predict(X) == y)
+
+
+def test_sparse_chunks_of_unknown_length(client, nothing_kept):
+    model = Lasso(alpha=0.05, tol=1e-11)
+    blocks = da.from_array(X, chunks=(250, -1)).map_blocks(sp.csr_matrix)
+    fitted = model.fit(blocks, Y)
+    same(fitted, clone(model).set_params(tol=1e-13).fit(X, Y))
+    dense = da.from_array(X, chunks=(250, -1))
+    keep = da.from_array(np.arange(N) % 3 > 0, chunks=250)
+    half, y = dense[keep], da.from_array(Y, chunks=250)[keep]
+    assert np.isnan(half.chunks[0]).all()
+    rows = np.arange(N) % 3 > 0
+    reference = clone(model).set_params(tol=1e-13).fit(X[rows], Y[rows])
+    same(clone(model).fit(half, y), reference)
+    model.set_params(tol=1e-8)
+    same(clone(model).fit(half, Y[rows]), reference)
+
+
+def test_dataframes(client, nothing_kept):
+    frame = pd.DataFrame(X, columns=[f"c{i}" for i in range(P)])
+    model = LogisticRegression(C=0.01, tol=1e-10)
+    parts = dd.from_pandas(frame, npartitions=5)
+    fitted = model.fit(parts, dd.from_pandas(pd.Series(LABELS), npartitions=5))
+    same(fitted, clone(model).set_params(tol=1e-13).fit(frame, LABELS))
+    assert_array_equal(fitted.feature_names_in_, frame.columns)
+    assert_array_equal(fitted.predict(parts).compute(), fitted.predict(frame))
+    for method in ("predict_proba", "predict_log_proba", "decision_function"):
+        ours = getattr(fitted, method)(parts)
+        assert isinstance(ours, da.Array)
+        assert_allclose(ours.compute(), getattr(fitted, method)(frame), rtol=1e-12)
+
+
+def test_float32_no_penalty_and_warm_start(client):
+    single = da.from_array(X.astype(np.float32), chunks=(400, -1))
+    model = Lasso(alpha=0.05, warm_start=True, tol=1e-8).fit(single, Y)
+    assert model.coef_.dtype == np.float32
+    first = model.n_updates_
+    assert model.fit(single, Y).n_updates_ < first / 2
+    with pytest.warns(UserWarning, match="With alpha=0"):
+        free = Lasso(alpha=0.0, tol=1e-6).fit(da.from_array(X, chunks=(400, -1)), Y)
+    assert free.dual_gap_ == np.inf
+    assert_allclose(free.coef_, np.linalg.lstsq(X - X.mean(0), Y - Y.mean(), rcond=None)[0], atol=1e-4)
+
+
+def test_what_collections_refuse(client, nothing_kept):
+    dX, dy = da.from_array(X, chunks=(400, -1)), da.from_array(Y, chunks=400)
+    with pytest.raises(ValueError, match="executor='threads' cannot work there"):
+        Lasso(executor="threads").fit(dX, dy)
+    with pytest.raises(ValueError, match="cannot work there"):
+        Lasso(executor=Simulated(Trace.constant(2))).fit(dX, dy)
+    with pytest.raises(ValueError, match="X has 1200 rows, and y has 1199"):
+        Lasso().fit(dX, dy[1:])
+    with pytest.raises(ValueError, match="X has 1200 rows, and y has 7"):
+        Lasso().fit(dX, Y[:7])
+    with pytest.raises(ValueError, match="X has 3 chunks of rows, and y has 2"):
+        Lasso().fit(dX, dd.from_pandas(pd.Series(Y), npartitions=2))
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        Lasso().fit(da.where(dX > 5.0, np.nan, dX), dy)
+    with pytest.raises(ValueError, match="Input y contains infinity"):
+        Lasso().fit(dX, da.where(dy > 9.0, np.inf, dy))
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
+        Lasso().fit(dX, dy, sample_weight=-Y)
+    with pytest.raises(ValueError, match="at least one must be positive"):
+        Lasso().fit(dX, dy, sample_weight=np.zeros(N))
+    with pytest.raises(ValueError, match=r"needs samples of 2 classes in the data.*contains 1"):
+        LogisticRegression().fit(dX, da.zeros(N, chunks=400))
+    with pytest.raises(ValueError, match="ExactStep cannot be served by solver 'piag'"):
+        Lasso(step_size="exact").fit(dX, dy)
+
+
+# -- faults ----------------------------------------------------------------------------------------
+
+
+def worker_pids(client):
+    return client.run(os.getpid)
+
+
+def when_running(action, after):
+    thread = threading.Timer(after, action)
+    thread.start()
+    return thread
+
+
+HARD = {"alpha": 0.001, "tol": 1e-10, "max_iter": 100_000}
+
+
+@pytest.mark.parametrize("where", ["memory", "collection"])
+def test_a_worker_is_killed(client, nothing_kept, nothing_left, where):
+    pid = next(iter(worker_pids(client).values()))
+    killer = when_running(lambda: os.kill(pid, signal.SIGKILL), 0.8)
+    data = (X, Y) if where == "memory" else (da.from_array(X, chunks=(200, -1)), da.from_array(Y, chunks=200))
+    fitted = Lasso(**HARD, solver="piag", executor=Dask(client)).fit(*data)
+    killer.join()
+    assert pid not in worker_pids(client).values()
+    same(fitted, Lasso(**HARD).fit(X, Y))
+    client.wait_for_workers(2, timeout=20)
+
+
+def test_a_task_that_raises(client, nothing_kept, nothing_left, monkeypatch):
+    def explode(self, w, b):
+        raise ArithmeticError("a gradient failed")
+
+    monkeypatch.setattr(RowShard, "gradient", explode)
+    # The workers have their own class: ship ours with the shard.
+    monkeypatch.setattr(
+        "sk_asyncprox.solvers.piag.PIAG.work", staticmethod(lambda part, task: explode(part, 0, 0))
+    )
+    with pytest.raises(ArithmeticError, match="a gradient failed"):
+        Lasso(solver="piag", executor=Dask(client)).fit(X, Y)
+
+
+def test_workers_come_and_go():
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        more, fewer = when_running(lambda: cluster.scale(3), 0.5), when_running(lambda: cluster.scale(1), 2.0)
+        model = Lasso(alpha=0.0005, tol=0.0, max_iter=10**7, max_time=3.5, executor=Dask(client))
+        with pytest.warns(ConvergenceWarning, match="PIAG did not converge"):
+            model.set_params(solver="piag").fit(X, Y)
+        more.join(), fewer.join()
+        early = model.history_.arrivals[model.history_.arrivals["update"] < 10]
+        assert set(early["worker"]) == {0}
+        assert set(model.history_.arrivals["worker"]) == {0, 1, 2}
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A scheduler with one worker, each a process of its own; yields the scheduler and a client."""
+    file = tmp_path / "scheduler.json"
+    command = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_{}",
+        "--scheduler-file",
+        str(file),
+        "--no-dashboard",
+    ]
+    processes = []
+    for kind, more in (("scheduler", ["--port", "0"]), ("worker", ["--no-nanny", "--nthreads", "1"])):
+        line = [part.format(kind) for part in command] + more
+        processes.append(subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    try:
+        deadline = time.monotonic() + 30
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with distributed.Client(scheduler_file=str(file), timeout=3) as client:
+            client.wait_for_workers(1, timeout=30)
+            yield processes[0], client
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_the_scheduler_goes_away(elsewhere):
+    scheduler, client = elsewhere
+    Lasso(tol=0.1, solver="piag", executor=Dask(client)).fit(X, Y)
+    killer = when_running(scheduler.kill, 1.5)
+    model = Lasso(alpha=0.0005, tol=1e-15, max_iter=10**7, solver="piag", executor=Dask(client))
+    begin = time.monotonic()
+    with pytest.raises(WorkersLost, match="scheduler cannot be reached"):
+        model.fit(X, Y)
+    assert time.monotonic() - begin < 10
+    killer.join()
+    assert model.history_.stopped == "workers lost"
+    assert 0 < model.dual_gap_ < Y.var()
+    assert model.predict(X).shape == (N,)
