@@ -4,10 +4,11 @@ Usage: regimes.py REGIME [REGIME ...] [--out FOLDER] [--repeats N]
 
 Regimes: ``idle`` (two workers, nothing else), ``busy`` (a foreign process pinned to the last core),
 ``crowded`` (four workers), and simulated with the tasks' own seconds: ``equal``, ``unequal`` (8 and 64
-workers; one 5 times slower). Designs: *lock-step* (equal shares, everybody waits for everybody), *dynamic*
-(small shares for whoever is free), *rule* (what the library does) and *asynchronous* (plain block steps,
-certificates beside them, nobody waits). Lasso on random sparse data of six million entries at lambda_max / 100,
-to a relative gap of 1e-6 (1e-4 in simulations). Writes ``regimes_REGIME.csv`` and ``regimes_REGIME.png``.
+workers; one 5 times slower). Designs: *lock-step* (equal shares, everybody waits for everybody),
+*dynamic* (small shares for whoever is free), *rule* (what the library does) and *asynchronous* (plain
+block steps, certificates beside them, nobody waits). Lasso on random sparse data of six million entries
+at lambda_max / 100, to a relative gap of 1e-6 (1e-4 in simulations). Writes ``regimes_REGIME.csv`` and
+``regimes_REGIME.png``.
 """
 
 import argparse
