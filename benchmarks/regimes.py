@@ -161,9 +161,9 @@ def draw(runs, path, title):
 
 
 TITLES = {
-    "idle": "two idle cores, two workers",
-    "busy": "two cores, one of them busy with a foreign process, two workers",
-    "crowded": "two idle cores, four workers",
+    "idle": "two idle cores",
+    "busy": "one of two cores busy",
+    "crowded": "four workers, two cores",
     "equal": "simulated, equal workers",
     "unequal": "simulated, one worker 5 times slower",
 }
