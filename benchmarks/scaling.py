@@ -103,11 +103,16 @@ def main():
                     speeds[-1] = 0.2 if slow and n > 1 else 1.0
                     machine = Machine(speeds, streams=fed, wake=wake, start=START)
                     seconds = fit(data, design, 1e-4, executor=machine)[0]
-                    rows.append((memory, "one slow" if slow else "equal", design, n, seconds))
+                    rows.append((memory, "one slow" if slow else "equal", design, n, round(seconds, 3)))
                     print(*rows[-1], sep="\t", flush=True)
-    with open(args.out / "scaling.csv", "w", newline="") as file:
+        write(rows, args.out)
+
+
+def write(rows, folder):
+    """Table and figure of what is there so far."""
+    with open(folder / "scaling.csv", "w", newline="") as file:
         csv.writer(file).writerows([("memory", "workers", "design", "n", "seconds"), *rows])
-    draw(rows, args.out / "scaling.png")
+    draw(rows, folder / "scaling.png")
 
 
 def draw(rows, path):
@@ -117,8 +122,10 @@ def draw(rows, path):
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.8), sharey=True, layout="constrained")
     memories = list(dict.fromkeys(row[0] for row in rows))
+    size = 4.8 * len(memories), 3.8
+    figure, axes = plt.subplots(1, len(memories), figsize=size, sharey=True, squeeze=False)
+    axes = axes[0]
     colours = {"lock-step": "#0072B2", "rule": "#D55E00"}
     for axis, memory in zip(axes, memories, strict=True):
         for workers, style in (("equal", "-"), ("one slow", "--")):
@@ -130,7 +137,9 @@ def draw(rows, path):
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("virtual seconds to a gap of 1e-4")
     axes[0].legend(frameon=False, fontsize=8)
+    figure.tight_layout()
     figure.savefig(path, dpi=120)
+    plt.close(figure)
 
 
 if __name__ == "__main__":
