@@ -8,7 +8,7 @@ LINT_PINS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["p
 INSTALL = -m pip install -q --disable-pip-version-check
 BENCH = .venv-bench/bin
 
-.PHONY: demo figures doc test soak bench lint format clean
+.PHONY: demo figures doc test soak bench regimes lint format clean
 .NOTPARALLEL:
 
 demo: .venv/.extra-plot
@@ -33,6 +33,11 @@ bench: .venv-bench/.ready
 	        --no-cache --no-plot --no-display --output $(CURDIR)/benchmarks/results/$$suite.parquet || exit 1; \
 	done
 	$(BENCH)/python benchmarks/report.py benchmarks/results
+
+# Figures and tables of the page "When asynchrony pays"; wants the machine for itself.
+regimes: .venv/.extra-plot
+	OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/regimes.py idle busy crowded equal unequal --out doc/images
+	OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/scaling.py --out doc/images
 
 lint: .venv-lint/.ruff
 	.venv-lint/bin/ruff check

@@ -85,7 +85,7 @@ def markdown(table):
         machine_line() + ".",
         "",
         "Shortest fit whose relative duality gap (over the objective at zero) is at or under the target, of "
-        "a ladder of tolerances; bold: the fastest. A dash: no fit got there in its time (20 "
+        "a ladder of tolerances; bold: the fastest. A dash: no fit got there in its time (8 "
         "seconds a solver).",
         "",
     ]

@@ -1,12 +1,15 @@
 """Long runs with real threads: many random fits against one worker. Left out unless asked for (-m soak)."""
 
+import subprocess
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sk_asyncprox import ElasticNet, LogisticRegression
+from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
 
@@ -46,3 +49,45 @@ def test_random_threaded_fits_reach_the_optimum(batch):
         delays = model.history_.updates["delay"]
         assert (delays >= 0).all(), seed
     assert threading.active_count() == before
+
+
+@pytest.fixture
+def load():
+    """Two processes that never rest, beside the fits."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    yield
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_no_fit_under_load_stalls(load, monkeypatch):
+    """500 fits by two threads from the first task on: none takes three times its problem's median, in
+    passes, which a stall of the algorithm would show, nor ten times in seconds, which a sleeping thread
+    would; the load alone moves the seconds by two to three times."""
+    for name in ("SMALL", "SMALL_FULL", "SMALL_SHARE"):
+        monkeypatch.setattr(f"sk_asyncprox.solvers.rounds.{name}", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds.RoundsBCD.head_start", 0.0)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X = sp.random(2000, 1500, 0.02, format="csc", random_state=seed)
+        z = X @ (rng.standard_normal(1500) * (rng.random(1500) < 0.05))
+        z += 0.3 * z.std() * rng.standard_normal(2000)
+        if seed % 2:
+            y = np.where(z > np.median(z), 1, 0)
+            model = LogisticRegression(C=0.5, l1_ratio=1.0, tol=1e-6, n_jobs=2, max_iter=100_000)
+        else:
+            y = z
+            model = Lasso(
+                np.abs(X.T @ (z - z.mean())).max() / 2000 / 100, tol=1e-6, n_jobs=2, max_iter=100_000
+            )
+        passes, seconds = [], []
+        for _ in range(50):
+            begin = time.perf_counter()
+            model.fit(X, y)
+            seconds.append(time.perf_counter() - begin)
+            passes.append(np.max(model.n_iter_))
+        print(f"problem {seed}: passes {np.median(passes):.0f} (most {np.max(passes)}), seconds ", end="")
+        print(f"{np.median(seconds):.3f} (most {np.max(seconds):.3f})", flush=True)
+        assert np.max(passes) <= 3 * np.median(passes)
+        assert np.max(seconds) <= 10 * np.median(seconds) + 1.0
