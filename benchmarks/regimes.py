@@ -26,7 +26,7 @@ from growth import make
 
 from sk_asyncprox import Lasso
 from sk_asyncprox.executors import Machine
-from sk_asyncprox.solvers import rounds, sharing
+from sk_asyncprox.solvers import products, sharing
 
 ROWS, COLUMNS, DIVISOR = 60_000, 60_000, 100
 WAKE, START = 1e-4, 0.02
@@ -72,7 +72,7 @@ def fit(data, design, tol, **where):
     if design == "asynchronous":
         model.set_params(working_set=True, n_blocks=2 * n_workers(where), max_time=MOST_SECONDS)
     else:
-        rounds.Sharing = DESIGNS.get(design, sharing.Sharing)
+        products.Sharing = DESIGNS.get(design, sharing.Sharing)
     begin = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -35,7 +35,7 @@ def shared(monkeypatch):
     """Small problems are shared as large ones are, from the first task on."""
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL_FULL", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL_SHARE", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.products.SMALL_SHARE", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.sharing.HAND_OVER", 0.0)
     monkeypatch.setattr("sk_asyncprox.solvers.sharing.SLOW", 0.0)
     monkeypatch.setattr(RoundsBCD, "head_start", 0.0)

@@ -58,8 +58,8 @@ def test_without_a_clock_all_workers_count_as_equal():
 @pytest.fixture
 def large(monkeypatch):
     """Small problems are shared as large ones are."""
-    for name in ("SMALL", "SMALL_FULL", "SMALL_SHARE"):
-        monkeypatch.setattr(f"sk_asyncprox.solvers.rounds.{name}", 0)
+    for name in ("rounds.SMALL", "rounds.SMALL_FULL", "products.SMALL_SHARE"):
+        monkeypatch.setattr(f"sk_asyncprox.solvers.{name}", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.RoundsBCD.head_start", 0.0)
 
 

@@ -65,8 +65,8 @@ def test_no_fit_under_load_stalls(load, monkeypatch):
     """500 fits by two threads from the first task on: none takes three times its problem's median, in
     passes, which a stall of the algorithm would show, nor ten times in seconds, which a sleeping thread
     would; the load alone moves the seconds by two to three times."""
-    for name in ("SMALL", "SMALL_FULL", "SMALL_SHARE"):
-        monkeypatch.setattr(f"sk_asyncprox.solvers.rounds.{name}", 0)
+    for name in ("rounds.SMALL", "rounds.SMALL_FULL", "products.SMALL_SHARE"):
+        monkeypatch.setattr(f"sk_asyncprox.solvers.{name}", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.RoundsBCD.head_start", 0.0)
     for seed in range(10):
         rng = np.random.default_rng(seed)

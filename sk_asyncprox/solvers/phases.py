@@ -117,28 +117,6 @@ class PhasedSolver(SharedMargins):
         events, self._events = self._events, []
         return events
 
-    def product(self, ways, kind, pieces, common, again=True):
-        """A product whose pieces the workers share, in one of the `ways` (a :class:`Sharing`): the answers,
-        and the entries touched. Only if it was made before does its time say anything of the way."""
-        way, begin = ways.choose() if again else "split", self.now
-        shares = self.sharing.group(way, len(pieces))
-        results = yield Phase(
-            kind,
-            [i for i, (a, b) in enumerate(shares) if a < b],
-            lambda i: (pieces[slice(*shares[i])], *common),
-            self._time,
-            way == "dynamic",
-        )
-        done = [result for result in results if result is not None]
-        entries = sum(size for _, size in done)
-        if again:
-            ways.shared(way, self.now - begin, entries)
-        return [answer for share, _ in done for answer in share], entries
-
-    def _time(self, task, result):
-        """Speeds come from products: all have the same cost per entry."""
-        self.sharing.worked(task.worker, self.now - self._since[task.worker], max(1, result[1]))
-
     def _arrival(self):
         """The arrival that is being told, once."""
         arrival, self._last = self._last, None

@@ -14,15 +14,13 @@ import numpy as np
 from ..design import COPY_COST
 from ..step_sizes import Setting
 from .base import Certified
-from .blocks import ColumnPart, Read, describe
+from .blocks import Read, describe
 from .covariance import GramMatrix
-from .newton import newton_step
-from .phases import Phase, PhasedSolver
-from .row_shares import RowShares
+from .phases import Phase
+from .products import SharingSolver
 from .shares import work
-from .sharing import PIECES, Sharing
 from .trail import Trail
-from .working_set import partition, wanted_columns
+from .working_set import wanted_columns
 
 LOWERED, LOWERED_FULL = 0.4, 0.3
 """Factor of the l1 part from round to round, for sparse and for full data."""
@@ -36,10 +34,6 @@ SMALL, SMALL_FULL = 5_000_000, 1_000_000
 
 TINY = 50_000
 """Stored entries up to which a product costs no more than a call."""
-
-SMALL_SHARE = 1_000_000
-"""Stored entries of a working set below which its columns stay together: handing over a share costs
-about as much as a product with a hundred thousand entries."""
 
 LATE, SWEEPS, LATE_SWEEPS = 2e-2, 5, 2
 """Relative gap from which on block steps take fewer sweeps: the support is nearly found."""
@@ -59,7 +53,7 @@ WIDEST_GRAM = 2500
 HARDEST_DAMPING, SLIGHT_DAMPING = 1.0, 0.02
 
 
-class RoundsBCD(PhasedSolver):
+class RoundsBCD(SharingSolver):
     """Async-BCD with exact steps and Newton steps, in rounds, as a state machine of ask, work and tell.
 
     Parameters
@@ -78,18 +72,11 @@ class RoundsBCD(PhasedSolver):
 
     def __init__(self, problem, step_size, *, n_workers=1, start=None):
         small = SMALL_FULL if problem.design.is_full() else SMALL
-        self.n_workers = self.n_blocks = n_workers if problem.design.size >= small else 1
-        super().__init__(problem, start, Sharing(self.n_workers))
+        super().__init__(problem, start, n_workers if problem.design.size >= small else 1)
+        self.n_blocks = self.n_workers
         step_size.start(Setting("bcd"))
         self.step_size, self.step_unit = step_size, 1.0
         self.working_set = True
-        self._ways, self._cut_before = {}, False
-        self._part = ColumnPart(problem, 1.0, True, None)
-        self._sizes = problem.design.column_sizes()
-        pieces = PIECES * self.n_workers
-        self._runs = problem.design.cut_rows(pieces)
-        self._everything = partition(np.arange(len(self._sizes)), self._sizes, pieces)
-
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
         self._gram = GramMatrix(self._part, self.n_workers)
         self._support, self._version = np.empty(0, int), 0
@@ -167,16 +154,11 @@ class RoundsBCD(PhasedSolver):
         few = np.count_nonzero(self.w) * COPY_COST < len(self.w)
         self.certifies_afresh = few or problem.design.size <= TINY
         start = self.w.copy(), self.b, None if self.certifies_afresh else self.z
-        ways = self._ways_for("look")
-        if ways.prefers_alone():
+        if self._ways_for("look").prefers_alone():
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:
             [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
-            pull = problem.weights * theta
-            pieces = [(("all", 0, i), index) for i, index in enumerate(self._everything)]
-            again, self._cut_before = self._cut_before, True
-            answers, _ = yield from self.product(ways, "product", pieces, (pull,), again)
-            correlations = np.concatenate(answers)
+            correlations = yield from self._correlations(problem.weights * theta)
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
         self.touched += problem.pass_size // 2
         self.z, self.b, self.gradient = z, b, gradient
@@ -243,55 +225,6 @@ class RoundsBCD(PhasedSolver):
             self._damping = min(HARDEST_DAMPING, max(0.1, 3.0 * self._damping))
         else:
             self._damping = self._damping / 4.0 if self._damping > SLIGHT_DAMPING else 0.0
-
-    def _shared_newton(self, read):
-        """A Newton step whose products the workers share by rows: one meeting per product of the matrix
-        of the system, where shares of columns would take two."""
-        part, point = self._part, read.point
-        model, pull = part.model(point), -self.problem.weights * point.gradient
-        rows = RowShares(self._runs, model, self.problem.loss.n_outputs, read.key[1])
-        touched, answer = 0, None
-        steps = newton_step(read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations)
-        while True:
-            try:
-                operation, *vectors = steps.send(answer)
-            except StopIteration as stop:
-                move, v = stop.value
-                return describe(part, read, read.w + move, v, pull, model, touched)
-            if operation == "curve" and part.follows and rows.sums is None:
-                rows.sums = []
-                for column in model.intercepts():
-                    answer, size = yield from self._rows_product(rows, read.index, "tmul", [column])
-                    rows.sums.append(answer)
-                    touched += size
-            answer, size = yield from self._rows_product(rows, read.index, operation, vectors)
-            touched += size
-
-    def _rows_product(self, rows, index, operation, vectors):
-        """A product that the workers share by rows: the answer, and the entries touched."""
-        common, again = (index, operation, vectors), operation == "curve"
-        ways = self._ways_for(self._octave(index))
-        answers, size = yield from self.product(ways, "rows_product", rows.pieces, common, again)
-        return rows.join(operation, vectors, answers), size
-
-    def _shared(self, index):
-        """Whether work on the columns is worth sharing."""
-        octave = self._octave(index)
-        return self.n_workers > 1 and octave >= SMALL_SHARE and not self._ways_for(octave).prefers_alone()
-
-    def _octave(self, index):
-        """Stored entries of the columns, rounded down to a power of two."""
-        return 1 << max(1, int(self._sizes[index].sum())).bit_length() - 1
-
-    def _ways_for(self, what):
-        """Ways to share products of one kind or size: what is best for large ones is not for small ones."""
-        return self._ways.setdefault(what, Sharing(self.n_workers))
-
-    def _cut(self, index):
-        """The columns ``index``, cut into the workers' blocks where that pays; who is slow gets none, as
-        the others would wait for it."""
-        quick = sum(not self.sharing.is_slow(worker) for worker in range(self.n_workers))
-        return partition(index, self._sizes, quick if self._shared(index) else 1)
 
     # -- the Gram matrix ---------------------------------------------------------------------------
 

@@ -1,0 +1,112 @@
+"""Products that the workers share: how a script of phases multiplies with many columns."""
+
+import numpy as np
+
+from .blocks import ColumnPart, describe
+from .newton import newton_step
+from .phases import Phase, PhasedSolver
+from .row_shares import RowShares
+from .sharing import PIECES, Sharing
+from .working_set import partition
+
+SMALL_SHARE = 1_000_000
+"""Stored entries of a working set below which its columns stay together: handing over a share costs
+about as much as a product with a hundred thousand entries."""
+
+
+class SharingSolver(PhasedSolver):
+    """A script of phases over columns, some of whose products the workers share.
+
+    Parameters
+    ----------
+    problem : Problem
+    start : Snapshot or None
+        First iterate.
+    n_workers : int
+    """
+
+    def __init__(self, problem, start, n_workers):
+        super().__init__(problem, start, Sharing(n_workers))
+        self.n_workers, self._ways, self._looked = n_workers, {}, False
+        self._part = ColumnPart(problem, 1.0, True, None)
+        self._sizes = problem.design.column_sizes()
+        self._runs = problem.design.cut_rows(PIECES * n_workers)
+        self._everything = partition(np.arange(len(self._sizes)), self._sizes, PIECES * n_workers)
+
+    def product(self, ways, kind, pieces, common, again=True):
+        """A product whose pieces the workers share, in one of the `ways` (a :class:`Sharing`): the answers,
+        and the entries touched. Only if it was made before does its time say anything of the way."""
+        way, begin = ways.choose() if again else "split", self.now
+        shares = self.sharing.group(way, len(pieces))
+        results = yield Phase(
+            kind,
+            [i for i, (a, b) in enumerate(shares) if a < b],
+            lambda i: (pieces[slice(*shares[i])], *common),
+            self._time,
+            way == "dynamic",
+        )
+        done = [result for result in results if result is not None]
+        entries = sum(size for _, size in done)
+        if again:
+            ways.shared(way, self.now - begin, entries)
+        return [answer for share, _ in done for answer in share], entries
+
+    def _time(self, task, result):
+        """Speeds come from products: all have the same cost per entry."""
+        self.sharing.worked(task.worker, self.now - self._since[task.worker], max(1, result[1]))
+
+    def _correlations(self, pull):
+        """Product of all columns with ``pull``."""
+        pieces = [(("all", 0, i), index) for i, index in enumerate(self._everything)]
+        again, self._looked = self._looked, True
+        answers, _ = yield from self.product(self._ways_for("look"), "product", pieces, (pull,), again)
+        return np.concatenate(answers)
+
+    def _shared_newton(self, read):
+        """A Newton step whose products the workers share by rows: one meeting per product of the matrix
+        of the system, where shares of columns would take two."""
+        part, point = self._part, read.point
+        model, pull = part.model(point), -self.problem.weights * point.gradient
+        rows = RowShares(self._runs, model, self.problem.loss.n_outputs, read.key[1])
+        touched, answer = 0, None
+        steps = newton_step(read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations)
+        while True:
+            try:
+                operation, *vectors = steps.send(answer)
+            except StopIteration as stop:
+                move, v = stop.value
+                return describe(part, read, read.w + move, v, pull, model, touched)
+            if operation == "curve" and part.follows and rows.sums is None:
+                rows.sums = []
+                for column in model.intercepts():
+                    answer, size = yield from self._rows_product(rows, read.index, "tmul", [column])
+                    rows.sums.append(answer)
+                    touched += size
+            answer, size = yield from self._rows_product(rows, read.index, operation, vectors)
+            touched += size
+
+    def _rows_product(self, rows, index, operation, vectors):
+        """A product that the workers share by rows: the answer, and the entries touched."""
+        common, again = (index, operation, vectors), operation == "curve"
+        ways = self._ways_for(self._octave(index))
+        answers, size = yield from self.product(ways, "rows_product", rows.pieces, common, again)
+        return rows.join(operation, vectors, answers), size
+
+    def _shared(self, index):
+        """Whether work on the columns is worth sharing."""
+        octave = self._octave(index)
+        return self.n_workers > 1 and octave >= SMALL_SHARE and not self._ways_for(octave).prefers_alone()
+
+    def _octave(self, index):
+        """Stored entries of the columns, rounded down to a power of two."""
+        return 1 << max(1, int(self._sizes[index].sum())).bit_length() - 1
+
+    def _ways_for(self, what):
+        """Ways to share products of one kind or size: what is best for large ones is not for small ones."""
+        return self._ways.setdefault(what, Sharing(self.n_workers))
+
+    def _cut(self, index):
+        """The columns ``index``, cut into the workers' blocks where that pays; who is slow gets none, as
+        the others would wait for it."""
+        quick = sum(not self.sharing.is_slow(worker) for worker in range(self.n_workers))
+        return partition(index, self._sizes, quick if self._shared(index) else 1)
