@@ -50,7 +50,7 @@ LABELS = np.where(np.median(Y) < Y, "yes", "no")
 MODELS = [
     Lasso(alpha=0.05, tol=1e-11),
     ElasticNet(alpha=0.5, positive=True, tol=1e-11),
-    LogisticRegression(C=0.002, l1_ratio=0.2, tol=1e-10, class_weight="balanced"),
+    LogisticRegression(C=0.002, l1_ratio=0.2, tol=1e-11, class_weight="balanced"),
 ]
 
 

@@ -184,9 +184,10 @@ class _Crew:
             self._hand_out()
             batch = self._wait()
             arrivals = [pair for pair in map(self._unpack, batch) if pair is not None]
-            events = self.solver.tell(arrivals) if arrivals else []
             now = time.perf_counter()
-            if self.on_events(events, now - self._begin):
+            self.solver.now = now - self._begin
+            events = self.solver.tell(arrivals) if arrivals else []
+            if self.on_events(events, self.solver.now):
                 return
             if not batch or now - self._seen > LOOK_ROUND:
                 self._look_round()
