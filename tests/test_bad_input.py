@@ -84,7 +84,10 @@ def test_wrong_shapes(model, data):
     refused(model, data, data.X[0], y, "Expected 2D array, got 1D array")
     refused(model, data, data.X[None], y, r"array with dim 3|Expected 2D array|expected <= 2")
     refused(model, data, data.X, y[:-1], "inconsistent numbers of samples")
-    refused(model, data, data.X, np.column_stack([y, y]), "y should be a 1d array")
+    two = np.column_stack([y, y])
+    if isinstance(model, LogisticRegression):
+        refused(model, data, data.X, two, "y should be a 1d array")
+    refused(model, data, data.X, np.stack([two, two], axis=2), "array with dim 3|y should be a 1d array")
     refused(model, data, data.X, y, r"sample_weight.shape ==", sample_weight=data.weights[:-1])
     refused(model, data, data.X, y, "1D array or scalar", sample_weight=np.ones((80, 2)))
     refused(model, data, data.X, None, "requires y to be passed")

@@ -883,7 +883,7 @@ def test_writable_data_are_not_written(layout):
     before = [array.copy() for array in arrays]
     for solver, intercept in itertools.product(SOLVERS, [True, False]):
         options = {"solver": solver, "fit_intercept": intercept, "tol": 1e-3}
-        ElasticNet(ALPHA, copy_X=False, **options).fit(X, y, s)
+        ElasticNet(ALPHA, **options).fit(X, y, s)
         LogisticRegression(C=C, l1_ratio=0.5, **options).fit(X, labels, s)
     for array, old in zip(arrays, before, strict=True):
         assert_array_equal(array, old)
