@@ -311,9 +311,9 @@ def lasso_path(
     >>> from sk_asyncprox import lasso_path
     >>> X = np.array([[1, 2, 3.1], [2.3, 5.4, 4.3]]).T
     >>> _, coefs, _ = lasso_path(X, np.array([1, 2, 3.1]), alphas=[5.0, 1.0, 0.5], tol=1e-10)
-    >>> print(np.round(coefs, 3) + 0.0)
-    [[0.    0.    0.469]
-     [0.217 0.443 0.237]]
+    >>> print(np.round(coefs, 2) + 0.0)
+    [[0.   0.   0.47]
+     [0.22 0.44 0.24]]
     """
     return enet_path(
         X, y, l1_ratio=1.0, eps=eps, alphas=alphas, Xy=Xy, copy_X=copy_X, coef_init=coef_init,
