@@ -98,9 +98,21 @@ def test_the_memory_ends_the_gain(large):
     assert virtual(4, streams=1.0) > 0.8 * virtual(1)
 
 
-def test_nobody_waits_for_a_slow_worker(large):
+class EqualShares(Sharing):
+    """Lock-step: equal shares, whatever is measured."""
+
+    def __init__(self, n_workers):
+        super().__init__(n_workers, ("split",))
+
+    def speeds(self):
+        return np.ones(self.n_workers)
+
+
+def test_nobody_waits_for_a_slow_worker(large, monkeypatch):
     equal, unequal = virtual(8), virtual([1.0] * 7 + [0.2])
     assert unequal < 1.7 * equal
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds.Sharing", EqualShares)
+    assert unequal < 0.5 * virtual([1.0] * 7 + [0.2])
 
 
 def test_plain_block_steps_run_on_a_machine():

@@ -26,12 +26,12 @@ class Machine(BaseEstimator):
     speeds : int or array-like of shape (n_workers,)
         Speed of every worker relative to this thread; a number of workers: all of speed 1.
     cost : callable, optional
-        ``(task, result) -> seconds`` at speed 1. Default: the seconds that the task has just taken.
+        ``(task, result) -> seconds`` at speed 1. Default: the processor time that the task has just taken.
     streams : float
         Workers that the memory feeds at full speed; if more, ``k``, are at work, their speed is multiplied by
         ``streams / k``.
     lock : float, optional
-        Seconds of a tell and the next ask, one after the other for all. Default: what they have just taken.
+        Seconds of a tell and the next ask, one after the other for all. Default: their processor time.
     wake : float
         Seconds until a worker that slept begins with its task.
     start : float
@@ -116,10 +116,10 @@ class _Run:
         """Tell and ask, for the worker and for those that sleep; return whether the run has ended."""
         del self.left[worker]
         turn = max(self.now, self.lock_free)
-        begin = time.perf_counter()
+        begin = time.thread_time()
         self.solver.now = turn
         stop = self.on_events(self.solver.tell([self.held.pop(worker)]), turn)
-        self.locked = time.perf_counter() - begin
+        self.locked = time.thread_time() - begin
         self.lock_free = turn
         if not stop:
             self.asleep.insert(0, worker)
@@ -130,9 +130,9 @@ class _Run:
         """Ask for all without a task; the tasks begin when the lock is free again."""
         given = []
         for worker in list(self.asleep):
-            begin = time.perf_counter()
+            begin = time.thread_time()
             task = self.solver.ask(worker)
-            self.locked += time.perf_counter() - begin
+            self.locked += time.thread_time() - begin
             if task is not None:
                 self.asleep.remove(worker)
                 given.append((worker, *self._do(worker, task)))
@@ -145,9 +145,9 @@ class _Run:
             self.soon.append((self.lock_free + wake, worker, seconds))
 
     def _do(self, worker, task):
-        begin = time.perf_counter()
+        begin = time.thread_time()
         result = self.solver.work(self.solver.part(task), task)
-        seconds = time.perf_counter() - begin
+        seconds = time.thread_time() - begin
         if self.machine.cost is not None:
             seconds = self.machine.cost(task, result)
         return (task, result), seconds
