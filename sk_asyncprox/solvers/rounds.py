@@ -68,7 +68,7 @@ class RoundsBCD(SharingSolver):
     """
 
     work = staticmethod(work)
-    head_start = 0.25
+    head_start = 0.1
 
     def __init__(self, problem, step_size, *, n_workers=1, start=None):
         small = SMALL_FULL if problem.design.is_full() else SMALL
