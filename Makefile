@@ -28,6 +28,7 @@ soak: .venv/.extra-test
 
 # The suites on a small selection, against the peers: table and curves in benchmarks/results.
 bench: .venv-bench/.ready
+	rm -f benchmarks/results/*.parquet
 	for suite in elastic_net logistic; do \
 	    OPENBLAS_NUM_THREADS=1 $(BENCH)/benchopt run benchmarks/$$suite --config benchmarks/$$suite/small.yml \
 	        --no-cache --no-plot --no-display --output $(CURDIR)/benchmarks/results/$$suite.parquet || exit 1; \

@@ -111,7 +111,7 @@ class EqualShares(Sharing):
 def test_nobody_waits_for_a_slow_worker(large, monkeypatch):
     equal, unequal = virtual(8), virtual([1.0] * 7 + [0.2])
     assert unequal < 1.7 * equal
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds.Sharing", EqualShares)
+    monkeypatch.setattr("sk_asyncprox.solvers.products.Sharing", EqualShares)
     assert unequal < 0.5 * virtual([1.0] * 7 + [0.2])
 
 
