@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import sklearn
+from sklearn.utils.fixes import parse_version
 from threadpoolctl import threadpool_info
 
 
@@ -35,6 +37,13 @@ def data():
     for array in made:
         array.flags.writeable = False
     return made
+
+
+def penalty_of_peer(l1_ratio):
+    """What scikit-learn's LogisticRegression needs before 1.8 to heed ``l1_ratio``."""
+    if parse_version(sklearn.__version__) >= parse_version("1.8"):
+        return {}
+    return {"penalty": "elasticnet"} if l1_ratio else {"penalty": "l2", "l1_ratio": None}
 
 
 def blas_limits():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from conftest import penalty_of_peer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -180,7 +181,8 @@ def problem_of(kind, dtype=np.float64):
 
 
 def peer_solver(l1_ratio):
-    return {"solver": "saga" if l1_ratio else "lbfgs", "l1_ratio": l1_ratio, "max_iter": 100_000}
+    options = {"solver": "saga" if l1_ratio else "lbfgs", "l1_ratio": l1_ratio, "max_iter": 100_000}
+    return options | penalty_of_peer(l1_ratio)
 
 
 @pytest.mark.parametrize("kind", ["dense", "csr", "csc"])

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
-import sklearn
+from conftest import penalty_of_peer
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -26,8 +26,6 @@ from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.shares import gram
 from sk_asyncprox.solvers.working_set import wanted_columns
 from sk_asyncprox.step_sizes import ExactStep
-
-PEER_VERSION = tuple(map(int, sklearn.__version__.split(".")[:2]))
 
 
 @pytest.fixture
@@ -58,8 +56,7 @@ def peer_of(model):
             return None
         return PeerElasticNet(**given, tol=1e-14, max_iter=10**6)
     solver = "saga" if given["l1_ratio"] else "lbfgs"
-    if "penalty" in PeerLogistic._parameter_constraints and PEER_VERSION < (1, 8):
-        given |= {"penalty": "elasticnet"} if given["l1_ratio"] else {"l1_ratio": None}
+    given |= penalty_of_peer(given["l1_ratio"])
     return PeerLogistic(**given, solver=solver, tol=1e-12, max_iter=200_000)
 
 
