@@ -22,8 +22,8 @@ from .shares import work
 from .trail import Trail
 from .working_set import wanted_columns
 
-LOWERED, LOWERED_FULL = 0.4, 0.3
-"""Factor of the l1 part from round to round, for sparse and for full data."""
+LOWERED = 0.3
+"""Factor of the l1 part from round to round."""
 
 CHEAP_GRAM = 5_000_000
 """Products of a Gram matrix so cheap that all columns are taken at once, without working sets and
@@ -171,7 +171,7 @@ class RoundsBCD(SharingSolver):
         l1 = min(self._penalty.l1, float(wanted.pull(c).max(initial=0.0)))
         full, p = problem.design.is_full(), len(self.w)
         at_once = wanted.l1 == 0.0 or (full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM)
-        lowered = 0.0 if at_once else LOWERED_FULL if full else LOWERED
+        lowered = 0.0 if at_once else LOWERED
         self._penalty = wanted.with_l1(max(wanted.l1, lowered * l1))
         active = self._active
         if not at_once:
