@@ -302,3 +302,10 @@ def test_a_class_of_weight_zero_is_never_predicted():
     model = LogisticRegression(tol=1e-8).fit(X, y, np.where(y == "setosa", 0.0, 1.0))
     assert model.coef_.shape == (3, 4)
     assert set(model.predict(X)) == {"versicolor", "virginica"}
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_nearly_separable_classes_take_tens_of_passes(l1_ratio):
+    """Hundreds to thousands when a Gram matrix was kept though the curvatures had changed by a hundredth."""
+    model = LogisticRegression(C=1e4, l1_ratio=l1_ratio, tol=1e-6).fit(*load_iris(return_X_y=True))
+    assert model.n_iter_[0] <= 80

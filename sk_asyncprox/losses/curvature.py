@@ -56,8 +56,9 @@ class DiagonalCurvature:
         return self.diagonal @ (gradient * (weights / self.diagonal)) ** 2
 
     def is_near(self, other, tolerance):
-        """Whether the diagonals differ by at most a share of their sum."""
-        return np.abs(self.diagonal - other.diagonal).sum() <= tolerance * self._total
+        """Whether no entry of the diagonals differs by more than that share. Their sum would not do: what few
+        samples say in a direction of their own depends on curvatures that hardly count in it."""
+        return bool((np.abs(self.diagonal - other.diagonal) <= tolerance * other.diagonal).all())
 
     def add_gram(self, columns, rows, fresh, Q, sums):
         """Add what some samples make up of a Gram matrix.
@@ -150,8 +151,8 @@ class SoftmaxCurvature:
         return self.weights @ ((g * g / d).sum(axis=0) + outer)
 
     def is_near(self, other, tolerance):
-        """Whether the diagonals differ by at most a share of their sum."""
-        return np.abs(self.diagonal - other.diagonal).sum() <= tolerance * self.diagonal.sum()
+        """As :meth:`DiagonalCurvature.is_near`."""
+        return DiagonalCurvature.is_near(self, other, tolerance)
 
     def add_gram(self, columns, rows, fresh, Q, sums):
         """As :meth:`DiagonalCurvature.add_gram`."""
