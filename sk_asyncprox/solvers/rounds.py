@@ -49,7 +49,7 @@ SPOILT = 0.8
 RISE_OF_DESCENT, RISE_OF_NEWTON = 0.25, 0.9
 """Slopes at the full step, relative to the first, up to which it is written instead of the exact one."""
 
-WIDEST_GRAM = 2500
+WIDEST_GRAM, WIDEST_GRAM_ONCE = 2500, 128
 HARDEST_DAMPING, SLIGHT_DAMPING = 1.0, 0.02
 
 
@@ -231,7 +231,9 @@ class RoundsBCD(SharingSolver):
     def _on_gram(self):
         n, k = self.problem.design.shape[0], len(self._active)
         full = self.problem.design.is_full(self._active)
-        return full and k <= min(WIDEST_GRAM, max(256, 2 * n))
+        # A matrix of all columns that serves for one Newton step costs more than the step's products.
+        once = not (self._penalty.has_zeros or self.problem.loss.quadratic)
+        return full and k <= (WIDEST_GRAM_ONCE if once else min(WIDEST_GRAM, max(256, 2 * n)))
 
     def _solve_on_gram(self, certificate):
         stamp, index, point = self._tracker.stamp(), self._active, self.point(self._damping)
