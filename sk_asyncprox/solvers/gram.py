@@ -124,8 +124,8 @@ class _Model:
         """Take a step; return whether another one may help: something has changed its sign."""
         Q, w, penalty = self.Q, self.w, self.penalty
         sign = np.sign(w)
-        pull = self.q - Q @ w - penalty.l2 * w
-        slope = pull - penalty.l1 * sign
+        pull = self.q - Q @ w
+        slope = pull - penalty.l1 * sign - penalty.l2 * w
         x = self._solve(slope)
         if x is None:
             return False
@@ -151,8 +151,8 @@ class _Model:
         return True
 
     def _change(self, move, image, pull):
-        l1 = self.penalty.l1 * (np.abs(self.w + move).sum() - np.abs(self.w).sum())
-        return l1 + move @ (0.5 * (image + self.penalty.l2 * move) - pull)
+        linear, ridge = self.penalty.difference(self.w, self.w + move)
+        return linear + 0.5 * ridge + move @ (0.5 * image - pull)
 
     def _solve(self, b):
         if self._inverse is not None:
