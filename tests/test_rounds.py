@@ -10,18 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.datasets import make_classification
 from sklearn.linear_model import ElasticNet as PeerElasticNet
 from sklearn.linear_model import LogisticRegression as PeerLogistic
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import StratifiedKFold
 from test_solvers import Processes, drive, make_problem
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace
-from sk_asyncprox.losses.curvature import DiagonalCurvature
+from sk_asyncprox.linear_model._path import solutions_along
+from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
+from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.problem import Problem
+from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import RoundsBCD
 from sk_asyncprox.solvers.blocks import ColumnPart
 from sk_asyncprox.solvers.covariance import GramMatrix
+from sk_asyncprox.solvers.damping import next_damping
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.shares import gram
 from sk_asyncprox.solvers.working_set import wanted_columns
@@ -270,6 +277,51 @@ def test_the_working_set_holds_the_support_and_at_most_doubles(seed, positive, n
     if len(outside) and len(new):
         assert score[outside].max() <= score[new].min() + 1e-12
     assert_array_equal(wanted_columns(penalty, w, c, active, n), active)
+
+
+@pytest.mark.parametrize(("seed", "half"), [(3, 1), (0, 0), (2, 0), (19, 1), (13, 1)])
+@pytest.mark.parametrize("Cs", [[1e4], [1e-4, 1.0, 1e4]], ids=["alone", "on a path"])
+def test_a_sparse_model_of_nearly_separable_classes_takes_tens_of_passes(seed, half, Cs):
+    """Hundreds when a tenth of the majorant, or none of it, was in the model after a shortened step."""
+    X, y = make_classification(n_samples=200, n_informative=2, n_features=20, random_state=seed)
+    rows = list(StratifiedKFold(2).split(X, y))[half][0]
+    statuses = statuses_along(Cs, X[rows], 2.0 * y[rows] - 1.0, LogisticLoss(), max_iter=80)
+    assert set(statuses) == {"converged"}
+
+
+@pytest.mark.parametrize("C", [1.0, 1e-2], ids=["a long step", "a longer step"])
+def test_a_sparse_model_of_nearly_separable_many_classes_stays_below_a_hundred_passes(C):
+    """Never ended when a Gram matrix was kept though the damping of its model had changed."""
+    X, y = make_classification(n_samples=100, n_classes=3, n_informative=3, random_state=0)
+    rows = list(StratifiedKFold(5).split(X, y))[1][0]
+    statuses = statuses_along([C, 1e4], X[rows], y[rows], MultinomialLoss(3), max_iter=100)
+    assert set(statuses) == {"converged"}
+
+
+def statuses_along(Cs, X, y, loss, max_iter):
+    penalties = [ElasticNetPenalty(1.0 / (C * len(y))) for C in Cs]
+    problem = Problem(X, y, loss, penalties[0], None, True)
+    return [s.status for s in solutions_along(problem, penalties, Options(tol=1e-4, max_iter=max_iter))]
+
+
+def test_a_change_of_the_damping_is_a_change_of_the_curvature():
+    p = np.full((3, 5), 1e-6)
+    p[0] = 1.0 - 2e-6
+    weights = np.full(5, 0.2)
+    models = [SoftmaxCurvature(p, weights, damping) for damping in (0.0, 1e-7, 1e-7 * (1 + 1e-6))]
+    assert not models[1].is_near(models[0], 1e-4)
+    assert models[2].is_near(models[1], 1e-4)
+
+
+def test_damping_grows_and_shrinks_until_full_steps_just_pass():
+    damping = next_damping(0.0, 0.3)
+    assert damping == 1e-5
+    assert_allclose(next_damping(damping, 0.3), 1e-4)
+    assert next_damping(0.5, 0.9) == 1.0
+    damping, full_steps = 1.0, 0
+    while damping:
+        damping, full_steps = next_damping(damping, 1.0), full_steps + 1
+    assert full_steps == 18
 
 
 def test_float32_is_in_the_same_class():

@@ -16,6 +16,7 @@ from ..step_sizes import Setting
 from .base import Certified
 from .blocks import Read, describe
 from .covariance import GramMatrix
+from .damping import next_damping
 from .phases import Phase
 from .products import SharingSolver
 from .shares import work
@@ -50,7 +51,6 @@ RISE_OF_DESCENT, RISE_OF_NEWTON = 0.25, 0.9
 """Slopes at the full step, relative to the first, up to which it is written instead of the exact one."""
 
 WIDEST_GRAM, WIDEST_GRAM_ONCE = 2500, 128
-HARDEST_DAMPING, SLIGHT_DAMPING = 1.0, 0.02
 
 
 class RoundsBCD(SharingSolver):
@@ -218,13 +218,8 @@ class RoundsBCD(SharingSolver):
         self._damp(step)
 
     def _damp(self, step):
-        """More of the majorant after a shortened step, less after a full one."""
-        if self.problem.loss.quadratic:
-            return
-        if step < 1.0:
-            self._damping = min(HARDEST_DAMPING, max(0.1, 3.0 * self._damping))
-        else:
-            self._damping = self._damping / 4.0 if self._damping > SLIGHT_DAMPING else 0.0
+        if not self.problem.loss.quadratic:
+            self._damping = next_damping(self._damping, step)
 
     # -- the Gram matrix ---------------------------------------------------------------------------
 
