@@ -191,5 +191,5 @@ def test_bad_input_gets_one_clear_sentence(data, wrong, message):
 
 
 def test_several_targets_are_refused(data):
-    with pytest.raises(ValueError, match="paths are of one target"):
+    with pytest.raises(ValueError, match="a path is of one target"):
         lasso_path(data.X, np.column_stack([data.y, data.y]))

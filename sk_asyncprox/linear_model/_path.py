@@ -253,8 +253,8 @@ def _checked(X, y, sample_weight, check_input):
         check_consistent_length(X, y)
     if y.ndim > 1 and y.shape[1] > 1:
         raise ValueError(
-            f"y has {y.shape[1]} columns; paths are of one target: scikit-learn's penalty on the rows of "
-            "several targets' coefficients is not offered. Call once per column."
+            f"y has {y.shape[1]} columns, but a path is of one target (the mixed-norm penalty that "
+            "scikit-learn's path puts on several together is not offered): call once per column."
         )
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -304,6 +304,12 @@ def lasso_path(
         Duality gaps, upper bounds on the distances to the optima in objective value.
     n_iters : list of int
         Passes over the data, rounded up; only with `return_n_iter`.
+
+    Raises
+    ------
+    ValueError
+        If `y` has several columns: scikit-learn's path of several targets has a penalty that ties them
+        together, which is not offered here.
 
     Examples
     --------
