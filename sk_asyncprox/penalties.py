@@ -38,13 +38,14 @@ class ElasticNetPenalty:
         return self.l1 > 0.0 or self.positive
 
     def difference(self, w, new):
-        """Change from ``w`` to ``new``: the part linear in the length of the step, and ``l2 |new - w|^2``.
+        """Change from ``w`` to ``new``: the part linear in the length of the step, and ``l2 |new - w|^2``;
+        of several ``new``, one a row, both are arrays.
 
         Entry by entry: the difference of the two norms would lose small steps to rounding.
         """
         move = new - w
-        linear = self.l1 * (np.abs(new) - np.abs(w)).sum() + self.l2 * (w @ move)
-        return linear, self.l2 * (move @ move)
+        linear = self.l1 * (np.abs(new) - np.abs(w)).sum(axis=-1) + self.l2 * (move @ w)
+        return linear, self.l2 * (move * move).sum(axis=-1)
 
     def prox(self, x, step):
         """``argmin_w  step * penalty(w) + |w - x|^2 / 2``, coordinate by coordinate."""

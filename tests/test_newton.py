@@ -11,7 +11,7 @@ from sklearn.linear_model import ElasticNet
 from sk_asyncprox.design import Design, design_of
 from sk_asyncprox.losses.curvature import DiagonalCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
-from sk_asyncprox.solvers.gram import gap_on_gram, newton_on_gram, solve_on_gram
+from sk_asyncprox.solvers.gram import Model, gap_on_gram, newton_on_gram, solve_on_gram
 from sk_asyncprox.solvers.newton import along_ray, in_place, newton_step
 
 seeds = st.integers(0, 2**32 - 1)
@@ -70,6 +70,22 @@ def test_newton_on_the_gram_matrix_never_raises_the_objective(seed, positive):
     new = newton_on_gram(Q, q, w, penalty)
     assert value(Q, q, new, penalty) <= value(Q, q, w, penalty) + 1e-12
     assert not positive or (new >= 0).all()
+
+
+@given(seed=seeds, l2=st.sampled_from([0.0, 0.4]))
+def test_coefficients_that_have_left_are_held_at_zero(seed, l2):
+    rng = np.random.default_rng(seed)
+    _, _, Q, q, _ = model(rng, 30, 9)
+    system = Model(Q, q, np.arange(9), rng.standard_normal(9), ElasticNetPenalty(0.1, l2))
+    b, gone = rng.standard_normal(9), np.empty(0, int)
+    system.solve(b)
+    for left in (np.array([3]), np.empty(0, int), np.array([0, 7])):
+        system.leave(left)
+        gone = np.concatenate([gone, left])
+        on = np.setdiff1d(np.arange(9), gone)
+        x = system.solve(b)
+        assert (x[gone] == 0.0).all()
+        assert_allclose(x[on], np.linalg.solve(Q[np.ix_(on, on)] + l2 * np.eye(len(on)), b[on]), rtol=1e-5)
 
 
 @given(seed=seeds, positive=st.booleans(), l2=st.sampled_from([0.0, 0.4]))

@@ -25,7 +25,7 @@ from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import RoundsBCD
+from sk_asyncprox.solvers import RoundsBCD, covariance
 from sk_asyncprox.solvers.blocks import ColumnPart
 from sk_asyncprox.solvers.covariance import GramMatrix
 from sk_asyncprox.solvers.damping import next_damping
@@ -252,6 +252,38 @@ def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes):
         X = problem.design.X[:, index]
         X = X - np.average(X, axis=0, weights=omega) if part.follows else X
         assert_allclose(matrix.Q, X.T @ (omega[:, None] * X), atol=1e-14)
+
+
+def test_a_large_gram_matrix_is_single_until_refined(monkeypatch):
+    monkeypatch.setattr(covariance, "LARGE", 1)
+    problem = make_problem("logistic", n=90, p=30, fit_intercept=True)
+    matrix, index = GramMatrix(ColumnPart(problem, 1.0, True, None), 1), np.arange(12)
+    model = DiagonalCurvature(problem.weights)
+    X = problem.design.X[:, index]
+    X = X - np.average(X, axis=0, weights=problem.weights)
+    exact, errors = X.T @ (problem.weights[:, None] * X), []
+    for _ in range(2):
+        phases = matrix.renew(("blocks", 0, 0), index, model)
+        share = gram(matrix._part, _Task(next(phases).payload(0)))
+        with pytest.raises(StopIteration):
+            phases.send([share])
+        errors.append(np.abs(matrix.Q - exact).max() / np.abs(exact).max())
+        matrix.refine()
+    assert 1e-9 < errors[0] < 1e-5 and errors[1] < 1e-14
+
+
+@pytest.mark.parametrize("estimator", [Lasso(1e-4), LogisticRegression(C=10.0, l1_ratio=1.0)])
+def test_single_precision_reaches_tight_gaps(monkeypatch, estimator):
+    """Also where columns are nearly the same, so that the matrix is singular in single precision."""
+    X, y = data(n=200, p=40)
+    X[:, 20:] = X[:, :20] + 1e-5 * X[:, 20:]
+    if not hasattr(estimator, "alpha"):
+        y = np.where(y > np.median(y), 1, 0)
+    exact = clone(estimator).set_params(tol=1e-12).fit(X, y)
+    monkeypatch.setattr(covariance, "LARGE", 1)
+    single = clone(estimator).set_params(tol=1e-12).fit(X, y)
+    assert single.n_iter_ <= 2 * np.max(exact.n_iter_) + 10
+    assert_allclose(single.objective_, exact.objective_, rtol=1e-10)
 
 
 class _Task:

@@ -66,7 +66,8 @@ class DiagonalCurvature:
         Parameters
         ----------
         columns : list of ndarray of shape (k, m)
-            For every output its columns, transposed, at the ``m`` samples ``rows``; overwritten.
+            For every output its columns, transposed, at the ``m`` samples ``rows``, in the precision of the
+            products; overwritten.
         rows : slice
         fresh : ndarray of int or None
             Rows of the matrix that are wanted; None for all.
@@ -75,7 +76,8 @@ class DiagonalCurvature:
         sums : ndarray of shape (k, n_outputs) or None
             Added to: the products of the columns with those of the intercepts.
         """
-        [columns], root = columns, np.sqrt(self.diagonal[rows])
+        [columns] = columns
+        root = np.sqrt(self.diagonal[rows]).astype(columns.dtype, copy=False)
         columns *= root
         Q += (columns if fresh is None else columns[fresh]) @ columns.T
         if sums is not None:

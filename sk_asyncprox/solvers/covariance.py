@@ -9,6 +9,11 @@ REBUILD_ABOVE = 1e-4
 """Relative change of any curvature beyond which the matrix is computed anew. The exact step is safe for any
 metric; but where classes are nearly separable, a matrix a hundredth off took twenty times as many rounds."""
 
+LARGE, RIDGE = 200_000_000, 3e-6
+"""Products of a matrix, or of its new rows, from which on they are computed in single precision, which is
+twice as fast; and what is then added to the diagonal, relative to it, to cover the rounding. Only the metric
+is rounded: residuals, certificates and steps are not."""
+
 
 class GramMatrix:
     """``X' M X`` of the columns ``index`` in a model ``M``, centred where an intercept follows.
@@ -32,6 +37,12 @@ class GramMatrix:
     def __init__(self, part, n_shares):
         self._part, self._n_shares = part, n_shares
         self.Q, self.index, self.model, self.touched = None, np.empty(0, int), None, 0
+        self._dtype = np.float32
+
+    def refine(self):
+        """Double precision from now on: the system is too ill-conditioned for less."""
+        if self._dtype is np.float32:
+            self._dtype, self.model = np.float64, None
 
     def renew(self, key, index, model):
         """Make it that of the columns ``index``; a generator of phases."""
@@ -57,14 +68,18 @@ class GramMatrix:
         self.Q, self.index, self.model = rows, index, model
 
     def _rows(self, key, index, fresh, model):
-        cuts = np.linspace(0, model.n_samples, self._n_shares + 1).astype(int)
+        n, at = model.n_samples, np.arange(len(index)) if fresh is None else fresh
+        cuts = np.linspace(0, n, self._n_shares + 1).astype(int)
+        dtype = self._dtype if n * len(index) * len(at) >= LARGE else np.float64
 
         def payload(i):
-            return key, index, fresh, model, cuts[i], cuts[i + 1]
+            return key, index, fresh, model, dtype, cuts[i], cuts[i + 1]
 
         shares = yield Phase("gram", self._n_shares, payload)
         rows, sums, touched = (sum(column) for column in zip(*shares, strict=True))
         self.touched += touched
         if self._part.follows:
-            rows -= (sums if fresh is None else sums[fresh]) @ model.follow(sums).T
+            rows -= sums[at] @ model.follow(sums).T
+        if dtype is np.float32:
+            rows[np.arange(len(at)), at] *= 1.0 + RIDGE
         return rows

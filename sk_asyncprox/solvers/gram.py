@@ -6,14 +6,16 @@ Coordinate descent finds the support, Newton steps by Cholesky join what it has 
 """
 
 import numpy as np
-from scipy.linalg.blas import dsymv, dsyr
-from scipy.linalg.lapack import dposv, dpotri
+from scipy.linalg.lapack import dposv, dpotrs
 
 from .._compat import block_cd
-from .newton import along_ray
+from .newton import LENGTHS, along_ray
 
-FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 10, 200, 500_000
+FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 20, 200, 500_000
 """Sweeps of a call: on a small matrix many cost no more than the call."""
+
+FAST_DESCENT = 0.5
+"""Share of the gap that a call may leave for sweeps to go on, before the first Newton step."""
 
 MOST_CALLS = 200
 NEWTON_STEPS = 30
@@ -50,13 +52,17 @@ def solve_on_gram(Q, q, w, penalty, square):
     if not penalty.has_zeros:
         return newton_on_gram(Q, q, w, penalty), 1
     sweeps = max(FEWEST_SWEEPS, min(MOST_SWEEPS, ENTRIES // len(w) ** 2))
-    goal = max(ROUNDING * square, SHARE_OF_GAP * gap_on_gram(Q, q, w, penalty, square))
-    calls = 0
+    gap = gap_on_gram(Q, q, w, penalty, square)
+    goal, calls = max(ROUNDING * square, SHARE_OF_GAP * gap), 0
     while calls < MOST_CALLS:
-        calls += 1
+        before, calls = gap, calls + 1
         w = block_cd(w, penalty.l1, penalty.l2, sweeps, Q=Q, q=q, positive=penalty.positive)
+        gap = gap_on_gram(Q, q, w, penalty, square)
+        if goal < gap < FAST_DESCENT * before:
+            continue
         w = newton_on_gram(Q, q, w, penalty)
-        if gap_on_gram(Q, q, w, penalty, square) <= goal:
+        gap = gap_on_gram(Q, q, w, penalty, square)
+        if gap <= goal:
             break
     return w, calls
 
@@ -74,8 +80,8 @@ def gap_on_gram(Q, q, w, penalty, square):
 def newton_on_gram(Q, q, w, penalty):
     """Newton steps on the support, while they lower ``w'Qw/2 - q'w + R(w)``.
 
-    Where the matrix is nearly singular a step often ends where one coefficient becomes zero, and the next
-    one needs the same system without it; so the inverse is kept and shrunk.
+    Where the matrix is nearly singular a step often ends where a few coefficients become zero, and the next
+    one needs the same system without them; so its factor is kept, and they are held at zero by forces.
 
     Parameters
     ----------
@@ -91,7 +97,7 @@ def newton_on_gram(Q, q, w, penalty):
     """
     w = w.copy()
     S = w.nonzero()[0] if penalty.has_zeros else np.arange(len(w))
-    model = _Model(Q, q, S, w[S], penalty)
+    model = Model(Q, q, S, w[S], penalty)
     for _ in range(NEWTON_STEPS):
         on = len(S) > 0 and model.step()
         w[S] = model.w
@@ -99,12 +105,12 @@ def newton_on_gram(Q, q, w, penalty):
             break
         if penalty.has_zeros and np.count_nonzero(model.w) < LEAST_KEPT * len(S):
             S = S[model.w != 0.0]
-            model = _Model(Q, q, S, w[S], penalty)
+            model = Model(Q, q, S, w[S], penalty)
     return w
 
 
-class _Model:
-    """The model on the columns ``S``, with the inverse of its matrix from the second step on.
+class Model:
+    """The model on the columns ``S``, whose matrix is factored once.
 
     Parameters
     ----------
@@ -118,7 +124,8 @@ class _Model:
     def __init__(self, Q, q, S, w, penalty):
         whole = len(S) == len(q)
         self.Q, self.q = (Q, q) if whole else (Q[S[:, None], S], q[S])
-        self.w, self.penalty, self._inverse = w, penalty, None
+        self.w, self.penalty, self._factor = w, penalty, None
+        self._left, self._columns = np.empty(0, int), np.empty((len(w), 0))
 
     def step(self):
         """Take a step; return whether another one may help: something has changed its sign."""
@@ -126,49 +133,54 @@ class _Model:
         sign = np.sign(w)
         pull = self.q - Q @ w
         slope = pull - penalty.l1 * sign - penalty.l2 * w
-        x = self._solve(slope)
+        x = self.solve(slope)
         if x is None:
             return False
         if not penalty.has_zeros:
             self.w = w + x
             return False
         x *= sign != 0.0
-        back = (w + x) * sign < 0.0
-        if not back.any():
+        if not ((w + x) * sign < 0.0).any():
             self.w = w + x
             return False
         image = Q @ x
         ray = along_ray(w, x, slope @ x, x @ image + penalty.l2 * (x @ x), penalty)
-        projected = np.where(back, -w, x)
-        falls = [
-            self._change(move, image, pull)
-            for move, image in ((projected, Q @ projected), (ray.move, ray.length * image))
-        ]
-        if not min(falls) < 0.0:
+        steps = LENGTHS[:, None] * x
+        moves = np.where((w + steps) * sign < 0.0, -w, steps)
+        moves, images = np.vstack([moves, ray.move]), np.vstack([moves @ Q, ray.length * image])
+        changes = self._changes(moves, images, pull)
+        best = np.argmin(changes)
+        if not changes[best] < 0.0:
             return False
-        self.w = w + (projected if falls[0] <= falls[1] else ray.move)
-        self._leave_out(np.flatnonzero((self.w == 0.0) & (sign != 0.0)))
+        self.w = w + moves[best]
+        self.leave(np.flatnonzero((self.w == 0.0) & (sign != 0.0)))
         return True
 
-    def _change(self, move, image, pull):
-        linear, ridge = self.penalty.difference(self.w, self.w + move)
-        return linear + 0.5 * ridge + move @ (0.5 * image - pull)
+    def _changes(self, moves, images, pull):
+        """Changes of the objective by moves, one a row."""
+        linear, ridge = self.penalty.difference(self.w, self.w + moves)
+        return linear + 0.5 * ridge + (moves * (0.5 * images - pull)).sum(axis=1)
 
-    def _solve(self, b):
-        if self._inverse is not None:
-            return dsymv(1.0, self._inverse, b, lower=True)
-        H = self.Q.copy(order="F")
-        H.flat[:: len(b) + 1] += self.penalty.l2 + RIDGE * H.diagonal().max()
-        self._factor, x, failed = dposv(H, b, lower=True, overwrite_a=True)
-        return None if failed else x
+    def solve(self, b):
+        """Solution of the system, zero where a coefficient has left; None if the matrix is singular."""
+        if self._factor is None:
+            H = self.Q.copy(order="F")
+            H.flat[:: len(b) + 1] += self.penalty.l2 + RIDGE * H.diagonal().max()
+            self._factor, x, failed = dposv(H, b, lower=True, overwrite_a=True)
+            return None if failed else x
+        x, _ = dpotrs(self._factor, b, lower=True)
+        if len(self._left) == 0:
+            return x
+        _, forces, _ = dposv(self._columns[self._left], x[self._left], lower=True)
+        x -= self._columns @ forces
+        x[self._left] = 0.0
+        return x
 
-    def _leave_out(self, gone):
-        """Shrink the inverse: that of a part of the matrix is a Schur complement in that of the whole."""
-        if self._inverse is None:
-            self._inverse, _ = dpotri(self._factor, lower=True, overwrite_c=True)
-        P = self._inverse
-        for j in gone:
-            column = np.concatenate([P[j, :j], P[j:, j]])
-            P = dsyr(-1.0 / column[j], column, a=P, lower=True, overwrite_a=True)
-            P[j, :j] = P[j:, j] = 0.0
-        self._inverse = P
+    def leave(self, left):
+        """Hold coefficients at zero: each by a force on its own equation, what it does to the solution being
+        a column of the inverse."""
+        units = np.zeros((len(self.w), len(left)), order="F")
+        units[left, np.arange(len(left))] = 1.0
+        columns, _ = dpotrs(self._factor, units, lower=True, overwrite_b=True)
+        self._left = np.concatenate([self._left, left])
+        self._columns = np.hstack([self._columns, columns])

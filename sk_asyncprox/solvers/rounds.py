@@ -106,7 +106,7 @@ class RoundsBCD(SharingSolver):
         self.touched += direction.touched
 
     def _aim_afresh(self):
-        self.lower_bound, self._gap = -np.inf, np.inf
+        self.lower_bound, self._gap, self._slow = -np.inf, np.inf, False
         self._penalty, self._damping = self.problem.penalty.with_l1(np.inf), 0.0
         self._products = FEWEST_PRODUCTS
 
@@ -138,8 +138,9 @@ class RoundsBCD(SharingSolver):
             certificate = yield from self._look()
         self.lower_bound = max(self.lower_bound, certificate.dual)
         gap = (certificate.objective - self.lower_bound) / self.problem.scale
-        slow = 0.5 * self._gap < gap < SETTLED
-        self._products = min(MOST_PRODUCTS, 2 * self._products) if slow else FEWEST_PRODUCTS
+        self._slow = gap > 0.5 * self._gap
+        settled = self._slow and gap < SETTLED
+        self._products = min(MOST_PRODUCTS, 2 * self._products) if settled else FEWEST_PRODUCTS
         self._gap = gap
         last = self._arrival()
         event = Certified(
@@ -172,6 +173,7 @@ class RoundsBCD(SharingSolver):
         full, p = problem.design.is_full(), len(self.w)
         at_once = wanted.l1 == 0.0 or (full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM)
         lowered = 0.0 if at_once else LOWERED
+        before = self._penalty.l1
         self._penalty = wanted.with_l1(max(wanted.l1, lowered * l1))
         active = self._active
         if not at_once:
@@ -180,6 +182,8 @@ class RoundsBCD(SharingSolver):
             active = np.arange(p)
         late = self._gap < LATE
         if self._generation and late == self._late and np.array_equal(active, self._active):
+            if self._slow and self._penalty.l1 == before:
+                self._gram.refine()
             return
         self._active, self._late = active, late
         self._generation += 1

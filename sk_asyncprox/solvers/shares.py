@@ -66,14 +66,14 @@ def _mul(part, read, move):
 
 def gram(part, task):
     """Work of the kind ``"gram"``: share of a Gram matrix that the rows ``a:b`` make up."""
-    key, index, fresh, model, a, b = task.payload
+    key, index, fresh, model, dtype, a, b = task.payload
     arrays, k = part.dense(key, index), len(index)
     Q, sums = np.zeros((k if fresh is None else len(fresh), k)), np.zeros((k, len(arrays)))
     step = max(FEWEST_ROWS, ENTRIES_AT_ONCE // k)
     for start in range(a, b, step):
         rows = slice(start, min(b, start + step))
         # One row per column of X: its entries lie together there, and here.
-        columns = [X.T[at, rows] for X, at in arrays]
+        columns = [X.T[at, rows].astype(dtype, copy=False) for X, at in arrays]
         model.add_gram(columns, rows, fresh, Q, sums if part.follows else None)
     return Q, sums, (b - a) * k
 
