@@ -104,4 +104,4 @@ class Dask(BaseEstimator):
             crew.drive()
         finally:
             crew.disband()
-        return [task for task, _ in crew.held.values()]
+        return [held.task for held in crew.held.values()]

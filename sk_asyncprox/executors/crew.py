@@ -1,6 +1,7 @@
 """One run on a Dask cluster: who is there, what is in flight, which part lies where."""
 
 import time
+from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,10 @@ LOOK_ROUND = 0.25
 
 PATIENCE = 60.0
 """Seconds to wait for a first or a new worker where none is left."""
+
+WORTH = 0.15
+"""Idle time between two tasks, relative to the work of one, above which a worker has its next task queued
+already. A queued task's iterate is older by the time of a task, so that it does not pay for long ones."""
 
 LARGE = 1_000_000
 """Bytes of a task beyond which it goes to its worker by itself, beside the scheduler's graph."""
@@ -50,9 +55,11 @@ def wait_for_slots(client):
 
 
 def do(work, part, task, payload):
-    """The work of one task, on its worker."""
+    """The work of one task, on its worker, and the seconds that it took."""
+    begin = time.perf_counter()
     with fast_calls(), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        return work(part, task._replace(payload=payload))
+        result = work(part, task._replace(payload=payload))
+    return result, time.perf_counter() - begin
 
 
 def keep(part):
@@ -60,8 +67,44 @@ def keep(part):
     return part
 
 
+class Held(NamedTuple):
+    """A task in flight."""
+
+    task: object
+    part: object
+    begin: float
+    alone: bool
+    """Whether its worker had nothing else to do when it was submitted."""
+
+
+class Pace:
+    """How long a worker's tasks take, and how long it waits between two when none is queued."""
+
+    def __init__(self):
+        self._waits, self._work = [], np.inf
+
+    def took(self, turn, work, alone):
+        """Take a task into account: the time from submission to arrival, and that of its work."""
+        self._work = work
+        if alone:
+            # The first task of a worker also loads what it needs; so the least of two counts at first.
+            self._waits = [*self._waits[-4:], turn - work]
+
+    @property
+    def depth(self):
+        """Tasks that the worker should have, the running one included."""
+        return 2 if len(self._waits) > 1 and min(self._waits) > WORTH * self._work else 1
+
+
 class Crew:
-    """One run: who is there, what is in flight, which part lies where."""
+    """One run.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    solver : solver
+    on_events : callable
+    """
 
     def __init__(self, client, solver, on_events):
         from distributed import as_completed
@@ -72,7 +115,10 @@ class Crew:
         self._slots, self._most = slots[: None if grows else solver.n_workers], np.inf
         if not grows:
             self._most = len(self._slots)
-        self.held, self._busy, self._copies = {}, {}, {}
+        # Only solvers whose workers may come and go take several tasks of one of them in any order.
+        self._deep = getattr(solver, "grows", False)
+        self.held, self._copies = {}, {}
+        self._queues, self._paces = defaultdict(list), defaultdict(Pace)
         self._arrived = as_completed(loop=client.loop, with_results=True, raise_errors=False)
         self._begin = self._seen = self._alive = time.perf_counter()
 
@@ -103,16 +149,19 @@ class Crew:
         future, result = answer
         if future not in self.held:
             return None
-        task, part = self.held[future]
+        held = self.held[future]
         if future.status == "error":
             raise result[1].with_traceback(result[2])
         if future.status != "finished":
             self._drop(future)
-            if isinstance(part, Lying) and part.future.status in GONE and self._look_round() is None:
+            if isinstance(held.part, Lying) and held.part.future.status in GONE:
+                self._look_round()
                 raise WorkersLost("The data of a shard are lost with its worker and cannot be computed anew.")
             return None
-        del self.held[future], self._busy[task.worker]
-        return task, result
+        self._forget(future)
+        answer, work = result
+        self._paces[held.task.worker].took(time.perf_counter() - held.begin, work, held.alone)
+        return held.task, answer
 
     # -- who is there ------------------------------------------------------------------------------
 
@@ -132,8 +181,9 @@ class Crew:
                 present.remove(address)
             else:
                 self._slots[number] = None
-                if number in self._busy:
-                    self._drop(self._busy[number])
+                self._paces.pop(number, None)
+                for future in list(self._queues[number]):
+                    self._drop(future)
         for address in present:
             if None in self._slots:
                 self._slots[self._slots.index(None)] = address
@@ -143,11 +193,14 @@ class Crew:
     # -- tasks -------------------------------------------------------------------------------------
 
     def _hand_out(self):
-        for number, address in enumerate(self._slots):
-            if address is not None and number not in self._busy:
-                task = self.solver.ask(number)
-                if task is not None:
-                    self._submit(task, address)
+        # Nobody has a second task before everybody has a first.
+        for depth in (1, 2) if self._deep else (1,):
+            for number, address in enumerate(self._slots):
+                wanted = address is not None and len(self._queues[number]) < depth
+                if wanted and (depth == 1 or depth <= self._paces[number].depth):
+                    task = self.solver.ask(number)
+                    if task is not None:
+                        self._submit(task, address)
         if not self.held and any(self._slots):
             raise RuntimeError("The solver has nothing to do and nothing is in flight.")
 
@@ -165,7 +218,9 @@ class Crew:
             return
         bare = task._replace(payload=None)
         future = self.client.submit(do, self.solver.work, shipped, bare, payload, workers=where, pure=False)
-        self.held[future], self._busy[task.worker] = (task, part), future
+        queue = self._queues[task.worker]
+        self.held[future] = Held(task, part, time.perf_counter(), not queue)
+        queue.append(future)
         self._arrived.add(future)
 
     def _ship(self, part, address):
@@ -184,11 +239,14 @@ class Crew:
         return places[address]
 
     def _drop(self, future):
-        task, _ = self.held.pop(future)
-        del self._busy[task.worker]
-        self.solver.drop(task)
+        self.solver.drop(self._forget(future))
         if self.client.status == "running":
             self.client.cancel([future], force=True)
+
+    def _forget(self, future):
+        task = self.held.pop(future).task
+        self._queues[task.worker].remove(future)
+        return task
 
     def disband(self):
         """Cancel what is in flight and let go of what was shipped."""

@@ -37,7 +37,8 @@ class Placement:
     def __init__(self, homes, movable=False):
         self.homes, self._movable, n = homes.copy(), movable, len(homes)
         self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1)
-        self._clock, self._flights, self._times, self._last = 0, {}, {}, {}
+        self._clock, self._flights, self._times = 0, {}, {}
+        self._last, self._told = {}, {}
 
     def take(self, worker):
         """Shard that the worker serves next, or None. Until every shard has been seen, none is visited
@@ -97,7 +98,9 @@ class Placement:
         """A result has come."""
         self._clock += 1
         self._seen[shard] = True
-        took = self._clock - self._flights.pop((worker, shard), self._clock)
+        # A task that was queued behind another has taken as long as its worker had it to itself.
+        begin = max(self._flights.pop((worker, shard), self._clock), self._told.get(worker, 0))
+        took, self._told[worker] = self._clock - begin, self._clock
         self._times.setdefault(worker, deque(maxlen=KNOWN)).append(took)
         self._last[worker] = self._clock
 
