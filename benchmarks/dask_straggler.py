@@ -98,6 +98,7 @@ def dask_glm(client, X, y, args):
     """Seconds of dask-glm's synchronous proximal gradient, same chunks, to the same objective."""
     import dask.array as da
     from dask_glm.algorithms import proximal_grad
+    from dask_glm.families import Normal
 
     centred, target = X - X.mean(axis=0), y - y.mean()
     dX = da.from_array(centred, chunks=(len(X) // WORKERS, -1)).persist()
@@ -106,7 +107,7 @@ def dask_glm(client, X, y, args):
     begin = time.perf_counter()
     # Its objective is the sum over the rows of (y - x.w)^2, so that alpha is doubled and scaled by n.
     w = proximal_grad(
-        dX, dy, family="normal", regularizer="l1", lamduh=2 * ALPHA * len(X), max_iter=args.glm_iter
+        dX, dy, family=Normal, lamduh=2 * ALPHA * len(X), max_iter=args.glm_iter, normalize=False
     )
     seconds = time.perf_counter() - begin
     value = 0.5 * np.mean((target - centred @ w) ** 2) + ALPHA * np.abs(w).sum()

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 
 import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import linear_model
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -290,6 +292,33 @@ def test_dask_arrays(client, nothing_kept, nothing_left, model):
     assert isinstance(answers, da.Array)
     assert answers.chunks == ((500, 3, 697),)
     assert_array_equal(answers.compute() == y, fitted.predict(X) == y)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (Lasso(alpha=0.05), linear_model.Lasso(alpha=0.05, max_iter=10**6)),
+        (ElasticNet(alpha=0.5), linear_model.ElasticNet(alpha=0.5, max_iter=10**6)),
+        (LogisticRegression(C=0.01), linear_model.LogisticRegression(C=0.01, solver="newton-cholesky")),
+        (
+            LogisticRegression(C=0.01, l1_ratio=0.5),
+            linear_model.LogisticRegression(C=0.01, l1_ratio=0.5, solver="saga", max_iter=10**5),
+        ),
+    ],
+    ids=["lasso", "elastic net", "ridge logistic", "elastic logistic"],
+)
+def test_coefficients_are_those_of_scikit_learn(client, nothing_kept, ours, theirs):
+    y = target(ours)
+    with warnings.catch_warnings():
+        # Before scikit-learn 1.8, l1_ratio wanted a penalty beside it.
+        warnings.simplefilter("ignore")
+        theirs = theirs.set_params(tol=1e-14).fit(X, y)
+    fitted = clone(ours).set_params(tol=1e-12, max_iter=10**5)
+    fitted.fit(da.from_array(X, chunks=(N // 2, -1)), da.from_array(y, chunks=N // 2))
+    assert fitted.history_.executor == "Dask"
+    scale = np.abs(theirs.coef_).max()
+    assert_allclose(fitted.coef_, theirs.coef_, rtol=0, atol=1e-9 * scale)
+    assert_allclose(fitted.intercept_, theirs.intercept_, rtol=1e-9)
 
 
 def test_sparse_chunks_of_unknown_length(client, nothing_kept):
