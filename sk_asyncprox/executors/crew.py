@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._compat import fast_calls, one_blas_thread
+from .pace import Pace
 from .plan import WorkersLost
 
 LOOK_ROUND = 0.25
@@ -14,10 +15,6 @@ LOOK_ROUND = 0.25
 
 PATIENCE = 60.0
 """Seconds to wait for a first or a new worker where none is left."""
-
-WORTH = 0.15
-"""Idle time between two tasks, relative to the work of one, above which a worker has its next task queued
-already. A queued task's iterate is older by the time of a task, so that it does not pay for long ones."""
 
 LARGE = 1_000_000
 """Bytes of a task beyond which it goes to its worker by itself, beside the scheduler's graph."""
@@ -75,25 +72,6 @@ class Held(NamedTuple):
     begin: float
     alone: bool
     """Whether its worker had nothing else to do when it was submitted."""
-
-
-class Pace:
-    """How long a worker's tasks take, and how long it waits between two when none is queued."""
-
-    def __init__(self):
-        self._waits, self._work = [], np.inf
-
-    def took(self, turn, work, alone):
-        """Take a task into account: the time from submission to arrival, and that of its work."""
-        self._work = work
-        if alone:
-            # The first task of a worker also loads what it needs; so the least of two counts at first.
-            self._waits = [*self._waits[-4:], turn - work]
-
-    @property
-    def depth(self):
-        """Tasks that the worker should have, the running one included."""
-        return 2 if len(self._waits) > 1 and min(self._waits) > WORTH * self._work else 1
 
 
 class Crew:
