@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 
 import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import linear_model
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -29,8 +31,6 @@ from sk_asyncprox.solvers.placement import Placement
 
 distributed = pytest.importorskip("distributed")
 da = pytest.importorskip("dask.array")
-dd = pytest.importorskip("dask.dataframe")
-pd = pytest.importorskip("pandas")
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
@@ -48,7 +48,7 @@ def make(seed=0):
 X, Y, WEIGHTS = make()
 LABELS = np.where(np.median(Y) < Y, "yes", "no")
 MODELS = [
-    Lasso(alpha=0.05, tol=1e-11),
+    Lasso(alpha=0.05, tol=1e-10),
     ElasticNet(alpha=0.5, positive=True, tol=1e-11),
     LogisticRegression(C=0.002, l1_ratio=0.2, tol=1e-11, class_weight="balanced"),
 ]
@@ -137,10 +137,13 @@ def test_the_squared_certificate_moves_the_intercept():
 # -- placement -------------------------------------------------------------------------------------
 
 
-def serve(speeds, n_shards, n_tasks):
+def serve(speeds, n_shards, n_tasks, placement=None):
     """Tasks served in virtual time; idle workers ask again and again. Returns the placement, and the last
     tasks as pairs of worker and shard."""
-    placement, ends, served, now = Placement(np.arange(n_shards) % len(speeds), movable=True), {}, [], 0.0
+    placement = placement or Placement(np.arange(n_shards) % len(speeds), movable=True)
+    for worker, shard in list(placement._flights):
+        placement.dropped(worker, shard)
+    ends, served, now = {}, [], 0.0
     while len(served) < n_tasks:
         for worker in set(range(len(speeds))) - set(ends):
             shard = placement.take(worker)
@@ -161,10 +164,31 @@ def test_equal_workers_keep_their_shards():
     assert_array_equal(placement.homes, np.arange(16) % 4)
 
 
-def test_a_slow_worker_keeps_one_shard():
-    placement, served = serve([1.0, 1.0, 1.0, 10.0], 16, 400)
-    assert np.bincount(placement.homes, minlength=4)[3] == 1
+@pytest.mark.parametrize(("slowness", "kept"), [(3.0, [1, 2]), (10.0, [0])])
+def test_a_slow_worker_keeps_what_it_is_not_too_slow_for(slowness, kept):
+    placement, served = serve([1.0, 1.0, 1.0, slowness], 16, 600)
+    assert np.bincount(placement.homes, minlength=4)[3] in kept
     assert len({shard for _, shard in served}) == 16
+
+
+def test_a_worker_that_has_been_slow_comes_back():
+    speeds = [1.0, 1.0, 1.0, 10.0]
+    placement, served = serve(speeds, 16, 600)
+    trials = sum(worker == 3 for worker, _ in served)
+    assert 0 < trials < 10
+    speeds[3] = 1.0
+    placement, _ = serve(speeds, 16, 2000, placement)
+    assert np.count_nonzero(placement.homes == 3) >= 2
+
+
+def test_a_queued_task_takes_as_long_as_its_worker_has_it_to_itself():
+    placement = Placement(np.arange(4) % 2, movable=True)
+    first, second = placement.take(0), placement.take(0)
+    for _ in range(3):
+        placement.told(1, placement.take(1))
+    placement.told(0, first)
+    placement.told(0, second)
+    assert list(placement._times[0]) == [8, 1]
 
 
 def test_a_new_worker_is_given_shards():
@@ -268,14 +292,41 @@ def test_dask_arrays(client, nothing_kept, nothing_left, model):
     assert_array_equal(answers.compute() == y, fitted.predict(X) == y)
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (Lasso(alpha=0.05), linear_model.Lasso(alpha=0.05, max_iter=10**6)),
+        (ElasticNet(alpha=0.5), linear_model.ElasticNet(alpha=0.5, max_iter=10**6)),
+        (LogisticRegression(C=0.01), linear_model.LogisticRegression(C=0.01, solver="newton-cholesky")),
+        (
+            LogisticRegression(C=0.01, l1_ratio=0.5),
+            linear_model.LogisticRegression(C=0.01, l1_ratio=0.5, solver="saga", max_iter=10**5),
+        ),
+    ],
+    ids=["lasso", "elastic net", "ridge logistic", "elastic logistic"],
+)
+def test_coefficients_are_those_of_scikit_learn(client, nothing_kept, ours, theirs):
+    y = target(ours)
+    with warnings.catch_warnings():
+        # Before scikit-learn 1.8, l1_ratio wanted a penalty beside it.
+        warnings.simplefilter("ignore")
+        theirs = theirs.set_params(tol=1e-14).fit(X, y)
+    fitted = clone(ours).set_params(tol=1e-12, max_iter=10**5)
+    fitted.fit(da.from_array(X, chunks=(N // 2, -1)), da.from_array(y, chunks=N // 2))
+    assert fitted.history_.executor == "Dask"
+    scale = np.abs(theirs.coef_).max()
+    assert_allclose(fitted.coef_, theirs.coef_, rtol=0, atol=1e-9 * scale)
+    assert_allclose(fitted.intercept_, theirs.intercept_, rtol=1e-9)
+
+
 def test_sparse_chunks_of_unknown_length(client, nothing_kept):
-    model = Lasso(alpha=0.05, tol=1e-11)
-    blocks = da.from_array(X, chunks=(250, -1)).map_blocks(sp.csr_matrix)
+    model = Lasso(alpha=0.05, tol=1e-10)
+    blocks = da.from_array(X, chunks=(600, -1)).map_blocks(sp.csr_matrix)
     fitted = model.fit(blocks, Y)
     same(fitted, clone(model).set_params(tol=1e-13).fit(X, Y))
-    dense = da.from_array(X, chunks=(250, -1))
-    keep = da.from_array(np.arange(N) % 3 > 0, chunks=250)
-    half, y = dense[keep], da.from_array(Y, chunks=250)[keep]
+    dense = da.from_array(X, chunks=(600, -1))
+    keep = da.from_array(np.arange(N) % 3 > 0, chunks=600)
+    half, y = dense[keep], da.from_array(Y, chunks=600)[keep]
     assert np.isnan(half.chunks[0]).all()
     rows = np.arange(N) % 3 > 0
     reference = clone(model).set_params(tol=1e-13).fit(X[rows], Y[rows])
@@ -285,10 +336,11 @@ def test_sparse_chunks_of_unknown_length(client, nothing_kept):
 
 
 def test_dataframes(client, nothing_kept):
+    dd, pd = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
     frame = pd.DataFrame(X, columns=[f"c{i}" for i in range(P)])
     model = LogisticRegression(C=0.01, tol=1e-10)
-    parts = dd.from_pandas(frame, npartitions=5)
-    fitted = model.fit(parts, dd.from_pandas(pd.Series(LABELS), npartitions=5))
+    parts = dd.from_pandas(frame, npartitions=2)
+    fitted = model.fit(parts, dd.from_pandas(pd.Series(LABELS), npartitions=2))
     same(fitted, clone(model).set_params(tol=1e-13).fit(frame, LABELS))
     assert_array_equal(fitted.feature_names_in_, frame.columns)
     assert_array_equal(fitted.predict(parts).compute(), fitted.predict(frame))
@@ -320,8 +372,9 @@ def test_what_collections_refuse(client, nothing_kept):
         Lasso().fit(dX, dy[1:])
     with pytest.raises(ValueError, match="X has 1200 rows, and y has 7"):
         Lasso().fit(dX, Y[:7])
+    unknown = da.from_array(Y, chunks=600)[da.from_array(Y, chunks=600) > -np.inf]
     with pytest.raises(ValueError, match="X has 3 chunks of rows, and y has 2"):
-        Lasso().fit(dX, dd.from_pandas(pd.Series(Y), npartitions=2))
+        Lasso().fit(dX, unknown)
     with pytest.raises(ValueError, match="Input X contains NaN"):
         Lasso().fit(da.where(dX > 5.0, np.nan, dX), dy)
     with pytest.raises(ValueError, match="Input y contains infinity"):
@@ -349,7 +402,7 @@ def when_running(action, after):
     return thread
 
 
-HARD = {"alpha": 0.001, "tol": 1e-10, "max_iter": 100_000}
+HARD = {"alpha": 0.001, "tol": 1e-9, "max_iter": 100_000}
 
 
 @pytest.mark.parametrize("where", ["memory", "collection"])
@@ -387,7 +440,8 @@ def test_workers_come_and_go():
         more, fewer = when_running(lambda: cluster.scale(3), 0.5), when_running(lambda: cluster.scale(1), 2.0)
         model = Lasso(alpha=0.0005, tol=0.0, max_iter=10**7, max_time=3.5, executor=Dask(client))
         with pytest.warns(ConvergenceWarning, match="PIAG did not converge"):
-            model.set_params(solver="piag").fit(X, Y)
+            # Columns so much alike that it takes far longer.
+            model.set_params(solver="piag").fit(X + 50.0 * X[:, :1], Y)
         more.join(), fewer.join()
         early = model.history_.arrivals[model.history_.arrivals["update"] < 10]
         assert set(early["worker"]) == {0}

@@ -9,7 +9,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from ..design import Design, design_of
 from ..sharded import ShardedProblem, centre, count
 from ..shards import RowShard
-from .cluster import Lying, slots_of
+from .crew import Lying, slots_of
 from .plan import WorkersLost
 
 DTYPES = [np.float64, np.float32]

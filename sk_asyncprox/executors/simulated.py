@@ -1,5 +1,7 @@
 """Replay of a schedule in one thread: deterministic, in virtual time."""
 
+from collections import defaultdict, deque
+
 from sklearn.base import BaseEstimator
 
 from .._compat import fast_calls
@@ -44,20 +46,21 @@ class Simulated(BaseEstimator):
         list of Task
             Tasks in flight at the end.
         """
-        held, idle = {}, 0
+        # A worker of a cluster may have had two tasks, the second one queued behind the first.
+        held, idle = defaultdict(deque), 0
         with fast_calls():
             for now, asks, tells in self.trace.events():
                 for worker in asks:
                     task = solver.ask(worker)
                     if task is not None:
-                        held[worker] = task
-                tasks = [held.pop(worker) for worker in tells if worker in held]
+                        held[worker].append(task)
+                tasks = [held[worker].popleft() for worker in tells if held[worker]]
                 arrivals = [(task, solver.work(solver.part(task), task)) for task in tasks]
-                idle = 0 if arrivals or held else idle + 1
+                idle = 0 if arrivals or any(held.values()) else idle + 1
                 if idle > 2 * self.trace.n_workers:
                     raise RuntimeError("The solver has nothing to do and nothing is in flight.")
                 if arrivals:
                     solver.now = now
                     if on_events(solver.tell(arrivals), now):
                         break
-        return list(held.values())
+        return [task for queue in held.values() for task in queue]

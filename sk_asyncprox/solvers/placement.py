@@ -1,8 +1,10 @@
 """Which worker serves which shard.
 
 Every shard has a home, the worker that serves it in turn with its other shards. Where shards may move, a
-worker that asks takes one over from a worker that is so slow (or gone) that the shard will come round much
-sooner in its new home. Time is counted in asks and results, of which all workers together make about
+worker that asks takes one over from a worker that is so slow (or gone) that the shard's gradient will be much
+younger in its new home. A gradient is at its oldest just before the next one comes, a whole cycle of its
+home and the time of one task after its read; so a very slow worker gives up its last shard, too. It is
+then tried out now and then. Time is counted in asks and results, of which all workers together make about
 equally many in equal times.
 """
 
@@ -14,13 +16,16 @@ KNOWN = 5
 """Tasks after which a worker's usual time is known; the median of so many, the newest."""
 
 GAIN = 0.6
-"""A shard moves when its cycle becomes shorter by this factor, so that equals do not trade shards."""
+"""A shard moves when its age becomes less by this factor, so that equals do not trade shards."""
 
 QUIET = 3
 """Times its usual time for a task after which a worker counts as slower than it was."""
 
 HUNG = 8
-"""Cycles after which a task in flight counts as lost, and its shard is given to another worker as well."""
+"""Ages after which a task in flight counts as lost, and its shard is given to another worker as well."""
+
+TRIAL = 3
+"""A worker without shards is tried out after so many times of its tasks, to see whether it is still slow."""
 
 
 class Placement:
@@ -37,7 +42,8 @@ class Placement:
     def __init__(self, homes, movable=False):
         self.homes, self._movable, n = homes.copy(), movable, len(homes)
         self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1)
-        self._clock, self._flights, self._times, self._last = 0, {}, {}, {}
+        self._clock, self._flights, self._times = 0, {}, {}
+        self._last, self._told = {}, {}
 
     def take(self, worker):
         """Shard that the worker serves next, or None. Until every shard has been seen, none is visited
@@ -49,7 +55,9 @@ class Placement:
         shard = self._late(worker, idle, wanted) if self._movable else None
         own = np.flatnonzero(idle & (self.homes == worker))
         if shard is None and len(own):
-            shard = self._next(own)
+            shard = self._keep(worker, own)
+        if shard is None and self._movable and wanted.all():
+            return self._trial(worker, idle)
         if shard is not None:
             self.homes[shard] = worker
             self._asked[shard] = self._flights[worker, shard] = self._last[worker] = self._clock
@@ -57,6 +65,36 @@ class Placement:
 
     def _next(self, shards):
         return int(shards[np.argmin(self._asked[shards])])
+
+    def _trial(self, worker, idle):
+        """A shard that its home goes on serving, for a worker that has none."""
+        rest = TRIAL * self._time(worker, np.inf)
+        if np.any(self.homes == worker) or not idle.any() or self._clock - self._last.get(worker, 0) < rest:
+            return None
+        if any(other == worker for other, _ in self._flights):
+            return None
+        shard = self._next(np.flatnonzero(idle))
+        self._flights[worker, shard] = self._last[worker] = self._clock
+        return shard
+
+    def _keep(self, worker, own):
+        """The next of the worker's own shards, unless it had better be left to another worker."""
+        shard = self._next(own)
+        # Only those who have something in flight will surely ask again.
+        others = {home for home, _ in self._flights} - {worker}
+        known = [home for home in {worker, *others} if len(self._times.get(home, ())) == KNOWN]
+        if not self._movable or worker not in known or len(known) == 1:
+            return shard
+        ages = {home: self._age(home, 1) for home in known if home != worker}
+        best = min(ages, key=ages.get)
+        if ages[best] >= GAIN * self._age(worker, 0):
+            return shard
+        self.homes[shard] = best
+        return self._keep(worker, own[own != shard]) if len(own) > 1 else None
+
+    def _age(self, home, more, usual=np.inf):
+        """Largest age of a gradient at that home if it had so many shards more."""
+        return (1 + more + np.count_nonzero(self.homes == home)) * self._slowness(home, usual)
 
     def _late(self, worker, idle, wanted):
         """A shard that the worker had better take over, if any."""
@@ -67,13 +105,10 @@ class Placement:
         if not known:
             return None
         usual = float(np.median(np.concatenate(known)))
-        mine = (1 + np.count_nonzero(self.homes == worker)) * self._time(worker, usual)
-        cycles = {
-            home: np.count_nonzero(self.homes == home) * self._slowness(home, usual)
-            for home in set(self.homes[idle].tolist()) - {worker}
-        }
-        slowest = max(cycles, key=cycles.get, default=None)
-        if cycles and mine < GAIN * cycles[slowest]:
+        mine = (2 + np.count_nonzero(self.homes == worker)) * self._time(worker, usual)
+        ages = {home: self._age(home, 0, usual) for home in set(self.homes[idle].tolist()) - {worker}}
+        slowest = max(ages, key=ages.get, default=None)
+        if ages and mine < GAIN * ages[slowest]:
             return self._next(np.flatnonzero(idle & (self.homes == slowest)))
         hung = [
             shard
@@ -97,7 +132,9 @@ class Placement:
         """A result has come."""
         self._clock += 1
         self._seen[shard] = True
-        took = self._clock - self._flights.pop((worker, shard), self._clock)
+        # A task that was queued behind another has taken as long as its worker had it to itself.
+        begin = max(self._flights.pop((worker, shard), self._clock), self._told.get(worker, 0))
+        took, self._told[worker] = self._clock - begin, self._clock
         self._times.setdefault(worker, deque(maxlen=KNOWN)).append(took)
         self._last[worker] = self._clock
 
