@@ -37,12 +37,12 @@ class GramMatrix:
     def __init__(self, part, n_shares):
         self._part, self._n_shares = part, n_shares
         self.Q, self.index, self.model, self.touched = None, np.empty(0, int), None, 0
-        self._dtype = np.float32
+        self._dtype = "float32"
 
     def refine(self):
         """Double precision from now on: the system is too ill-conditioned for less."""
-        if self._dtype is np.float32:
-            self._dtype, self.model = np.float64, None
+        if self._dtype == "float32":
+            self._dtype, self.model = "float64", None
 
     def renew(self, key, index, model):
         """Make it that of the columns ``index``; a generator of phases."""
@@ -70,7 +70,7 @@ class GramMatrix:
     def _rows(self, key, index, fresh, model):
         n, at = model.n_samples, np.arange(len(index)) if fresh is None else fresh
         cuts = np.linspace(0, n, self._n_shares + 1).astype(int)
-        dtype = self._dtype if n * len(index) * len(at) >= LARGE else np.float64
+        dtype = self._dtype if n * len(index) * len(at) >= LARGE else "float64"
 
         def payload(i):
             return key, index, fresh, model, dtype, cuts[i], cuts[i + 1]
@@ -80,6 +80,6 @@ class GramMatrix:
         self.touched += touched
         if self._part.follows:
             rows -= sums[at] @ model.follow(sums).T
-        if dtype is np.float32:
+        if dtype == "float32":
             rows[np.arange(len(at)), at] *= 1.0 + RIDGE
         return rows
