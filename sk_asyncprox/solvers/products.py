@@ -30,8 +30,9 @@ class SharingSolver(PhasedSolver):
         self.n_workers, self._ways, self._looked = n_workers, {}, False
         self._part = ColumnPart(problem, 1.0, True, None)
         self._sizes = problem.design.column_sizes()
-        self._runs = problem.design.cut_rows(PIECES * n_workers)
-        self._everything = partition(np.arange(len(self._sizes)), self._sizes, PIECES * n_workers)
+        n_pieces = PIECES * n_workers if n_workers > 1 else 1
+        self._runs = problem.design.cut_rows(n_pieces)
+        self._everything = partition(np.arange(len(self._sizes)), self._sizes, n_pieces)
 
     def product(self, ways, kind, pieces, common, again=True):
         """A product whose pieces the workers share, in one of the `ways` (a :class:`Sharing`): the answers,

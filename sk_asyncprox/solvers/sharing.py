@@ -95,7 +95,7 @@ class Sharing:
 
     def is_slow(self, worker):
         """Whether others would wait for the worker."""
-        return self.speeds()[worker] < SLOW
+        return self.n_workers > 1 and self.speeds()[worker] < SLOW
 
     def group(self, way, n_pieces):
         """Runs of pieces of equal size: begin and end, one run per share."""
