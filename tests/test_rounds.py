@@ -287,6 +287,15 @@ def test_single_precision_reaches_tight_gaps(monkeypatch, estimator):
     assert_allclose(single.objective_, exact.objective_, rtol=1e-10)
 
 
+@pytest.mark.parametrize("scale", [1e25, 1e-25])
+def test_single_precision_is_left_where_its_exponents_end(monkeypatch, scale):
+    X, y = data("dense", n=200, p=40)
+    unit = Lasso(0.01, tol=1e-12).fit(X, y)
+    monkeypatch.setattr(covariance, "LARGE", 1)
+    model = Lasso(0.01 * scale, tol=1e-12).fit(scale * X, y)
+    assert_allclose(scale * model.coef_, unit.coef_, atol=1e-8)
+
+
 class _Task:
     def __init__(self, payload):
         self.payload = payload

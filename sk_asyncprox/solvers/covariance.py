@@ -14,6 +14,9 @@ LARGE, RIDGE = 200_000_000, 3e-6
 twice as fast; and what is then added to the diagonal, relative to it, to cover the rounding. Only the metric
 is rounded: residuals, certificates and steps are not."""
 
+LEAST = 1e-30
+"""Diagonal entry below which single precision has run out of exponents."""
+
 
 class GramMatrix:
     """``X' M X`` of the columns ``index`` in a model ``M``, centred where an intercept follows.
@@ -78,8 +81,12 @@ class GramMatrix:
         shares = yield Phase("gram", self._n_shares, payload)
         rows, sums, touched = (sum(column) for column in zip(*shares, strict=True))
         self.touched += touched
+        diagonal = np.arange(len(at)), at
+        if dtype == "float32" and not (np.isfinite(rows).all() and rows[diagonal].min() > LEAST):
+            self._dtype = "float64"
+            return (yield from self._rows(key, index, fresh, model))
         if self._part.follows:
             rows -= sums[at] @ model.follow(sums).T
         if dtype == "float32":
-            rows[np.arange(len(at)), at] *= 1.0 + RIDGE
+            rows[diagonal] *= 1.0 + RIDGE
         return rows

@@ -1,0 +1,106 @@
+"""A Newton worker beside a descent worker: what two workers could gain at best.
+
+Usage: newton_beside.py [TEXT ...] [--divisors 100,1000]
+
+In the library's rounds the Newton step follows the block steps and joins what they have found. Here both are
+computed from the same point, as two workers would that do not wait for each other, and written one after the
+other by the exact step. The tasks' own processor seconds tell what one worker needs in turn, and what two
+would need at best: the longer of the two tasks in every round, and the certificates. Lasso and l1 logistic
+regression to a gap of 1e-6 on random sparse data, or on text sets as ``paths.py`` reads them.
+"""
+
+import argparse
+import collections
+import time
+import warnings
+
+import numpy as np
+from growth import make
+from paths import load
+
+from sk_asyncprox import ElasticNet, LogisticRegression, solve
+from sk_asyncprox.solvers.blocks import Read
+from sk_asyncprox.solvers.rounds import RISE_OF_NEWTON, RoundsBCD
+from sk_asyncprox.solvers.shares import work
+
+SECONDS = collections.defaultdict(list)
+
+
+def timed(part, task):
+    """The task's work; its seconds are kept."""
+    begin = time.thread_time()
+    result = work(part, task)
+    SECONDS[task.kind].append(time.thread_time() - begin)
+    return result
+
+
+class InTurn(RoundsBCD):
+    """The library's rounds."""
+
+    work = staticmethod(timed)
+
+
+class Beside(InTurn):
+    """Rounds whose Newton step does not know of their block steps."""
+
+    def _newton(self, correlations):
+        yield from ()
+
+    def _write_block(self, task, direction):
+        """Write the block step after a Newton step from the point that it was read at."""
+        w = self.w[self._active]
+        support = self._active[w != 0]
+        if len(support):
+            self._version += 1
+            key, point = ("support", self._version, 0), task.payload.point
+            read = Read(key, support, w[w != 0], point, self._penalty, True, self._products)
+            newton = timed(self._part, task._replace(kind="newton", payload=read))
+            step, _ = self.write_exactly(support, newton, RISE_OF_NEWTON)
+            self._damp(step)
+            self.touched += newton.touched
+        super()._write_block(task, direction)
+
+
+def compare(name, model, X, y):
+    """Fit in turn and beside; print rounds and seconds."""
+    for label, solver in (("in turn", InTurn), ("beside", Beside)):
+        solve.RoundsBCD = solver
+        SECONDS.clear()
+        model.fit(X, y)
+        looks, newton, descent = (np.array(SECONDS[kind]) for kind in ("look", "newton", "direction"))
+        total = looks.sum() + newton.sum() + descent.sum()
+        if label == "beside":
+            late = len(descent) - len(newton)
+            total = looks.sum() + descent[:late].sum() + np.maximum(newton, descent[late:]).sum()
+        rounds, end = len(model.history_.certificates), f"gap {model.dual_gap_:.1e}, {model.history_.stopped}"
+        print(f"{name:24} {label:8} rounds {rounds:3} seconds {total:6.2f}  {end}", flush=True)
+
+
+def problems(texts):
+    """Name, matrix, centred target."""
+    X, y, _ = make(20_000, 20_000)
+    yield "random", X, y - y.mean()
+    for text in texts:
+        X, y = load(text, None)
+        yield text.rsplit("/", 1)[-1], X, y
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("texts", nargs="*")
+    parser.add_argument("--divisors", default="100,1000")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    options = {"fit_intercept": False, "tol": 1e-6, "n_jobs": 1}
+    for name, X, y in problems(args.texts):
+        largest, labels = np.abs(X.T @ y).max(), np.where(y > 0, 1, -1)
+        half = np.abs(X.T @ labels).max() / 2
+        for divisor in (float(d) for d in args.divisors.split(",")):
+            lasso = ElasticNet(largest / divisor / len(y), l1_ratio=1.0, **options)
+            compare(f"{name} lasso /{divisor:g}", lasso, X, y)
+            logistic = LogisticRegression(C=divisor / half, l1_ratio=1.0, **options)
+            compare(f"{name} logistic /{divisor:g}", logistic, X, labels)
+
+
+if __name__ == "__main__":
+    main()
