@@ -462,6 +462,8 @@ def test_what_collections_refuse(client, nothing_kept, monkeypatch):
                 Lasso().fit(dX, y)
     with pytest.raises(ValueError, match=r"needs samples of 2 classes in the data.*only one class: 0\.0"):
         LogisticRegression().fit(dX, da.zeros(N, chunks=400))
+    with pytest.raises(ValueError, match=r"all those of \['middle'\] have weight zero"):
+        LogisticRegression().fit(dX, da.from_array(THREE, chunks=400), THREE != "middle")
     with pytest.raises(ValueError, match="ExactStep cannot be served by solver 'piag'"):
         Lasso(step_size="exact").fit(dX, dy)
 

@@ -56,8 +56,8 @@ def _check_one_target(y):
     shape = np.shape(y) if getattr(y, "shape", None) is None else y.shape
     if len(shape) > 2 or (len(shape) == 2 and shape[1] > 1):
         raise ValueError(
-            f"y must be one column, and has shape {tuple(shape)}: several targets are not offered on dask "
-            "collections. Fit one column at a time, or X and y in memory."
+            "y must be one column: several targets are not offered on dask collections. Fit one column at a "
+            "time, or X and y in memory."
         )
 
 
@@ -91,6 +91,13 @@ def _classes(model, rows):
         factors = np.divide(mass.sum(), len(classes) * mass, out=np.zeros(len(classes)), where=mass > 0)
     elif model.class_weight is not None:
         factors = compute_class_weight(model.class_weight, classes=classes, y=classes)
+    empty = classes[mass * factors == 0.0]
+    if 0 < len(empty) < len(classes):
+        # Its intercept would go to minus infinity, and no bound made of shares would follow.
+        raise ValueError(
+            f"On a dask collection every class needs samples of positive weight; all those of {empty[:5]} "
+            "have weight zero: leave them out."
+        )
     rows.relabel(classes, factors)
     return classes
 
