@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .problem import Centred
 from .shards import Facts, conclude
 
 
 class Extent(NamedTuple):
-    """What is known of a design that is not here."""
+    """What is known of a design that is not here, its size that of all outputs together."""
 
     shape: tuple[int, int]
     size: int
@@ -45,7 +46,7 @@ def count(X, y, weights, quadratic):
     return Count(X.shape[0], size, float(total), np.asarray(X.T @ (weights / total)), values, masses)
 
 
-class ShardedProblem:
+class ShardedProblem(Centred):
     """Loss and penalty over shards of rows that only workers see; stands in for a ``Problem``.
 
     Parameters
@@ -67,42 +68,17 @@ class ShardedProblem:
         self.loss, self.penalty, self.fit_intercept = loss, penalty, fit_intercept
         rows, size = (sum(getattr(c, name) for c in counts) for name in ("rows", "size"))
         n_features = len(counts[0].means)
-        self.design = Extent((rows, n_features), size, size < rows * n_features)
+        outputs = loss.n_outputs
+        self.design = Extent((outputs * rows, outputs * n_features), outputs * size, size < rows * n_features)
         shares = np.array([c.weight for c in counts])
         shares /= shares.sum()
         self.offset = centre(counts) if fit_intercept else np.zeros(n_features)
-        self._y = np.concatenate([c.y for c in counts])
-        self._weights = np.concatenate([share * c.y_weights for share, c in zip(shares, counts, strict=True)])
+        self.y = np.concatenate([c.y for c in counts])
+        self.weights = np.concatenate([share * c.y_weights for share, c in zip(shares, counts, strict=True)])
         self.facts = [
             Facts(share, c.rows / rows, *constants)
             for share, c, constants in zip(shares.tolist(), counts, each("constants"), strict=True)
         ]
-
-    @property
-    def pass_size(self):
-        """Stored entries touched in one pass: a product with the data and one with its transpose."""
-        return 2 * max(1, self.design.size)
-
-    @property
-    def scale(self):
-        """What the tolerance is relative to; a constant target has scale 0 and counts as 1."""
-        return self.loss.scale(self._y, self._weights, self.fit_intercept) or 1.0
-
-    def start(self, coef=None, intercept=0.0):
-        """Coefficients and intercept to begin with, in the centred design."""
-        if coef is not None:
-            w = np.array(coef, dtype=np.float64)
-            return w, float(intercept + self.offset @ w) if self.fit_intercept else 0.0
-        w = np.zeros(self.design.shape[1])
-        return w, self.loss.best_intercept(self._y, self._weights) if self.fit_intercept else 0.0
-
-    def canonical(self, w):
-        """The coefficients, as they are with one output."""
-        return w
-
-    def intercept(self, w, b):
-        """Intercept for the data as they were given."""
-        return b - float(self.offset @ w) if self.fit_intercept else 0.0
 
     def objective(self, w, b):
         """Value at ``(w, b)``."""

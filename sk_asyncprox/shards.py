@@ -3,6 +3,9 @@
 Only vectors as long as the coefficients and a few numbers leave a shard. A certificate needs the loss of
 every shard at one point, the correlations ``X' theta`` of its dual point, and the dual objective along
 the factors by which that point may still be scaled once the correlations of all shards are known.
+
+With a free intercept the dual point of a classifier is to have ``sum(weights * theta) = 0`` for every output.
+So the rows of each class form a group, which is given a factor of its own (``balance.py``).
 """
 
 import itertools
@@ -10,8 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .balance import balance_of
+from .block_diagonal import Copies
 from .certificate import Certificate
-from .losses import LogisticLoss, SquaredLoss
+from .design import Design
+from .losses import LogisticLoss, MultinomialLoss, SquaredLoss
 
 FACTORS = np.concatenate([[0.0, 0.02, 0.1, 0.3, 0.55], 1.0 - 0.25 ** np.arange(1, 11), [1.0]])
 """Factors at which a shard computes its dual objective. It is concave, so chords bound it from below; they
@@ -39,6 +45,7 @@ class ShardGradient(NamedTuple):
 
     w: np.ndarray
     b: float
+    """One per output where there are several."""
 
 
 class Look(NamedTuple):
@@ -49,10 +56,11 @@ class Look(NamedTuple):
     """Mean loss."""
 
     correlations: np.ndarray
-    """``X' (weights * theta)`` of every group of rows, shape (groups, p)."""
+    """``X' (weights * theta)`` of every group of rows, shape (groups, p), or (groups, K p) with K outputs."""
 
     mass: np.ndarray
-    """``sum(weights * |theta|)`` of every group; for the squared loss, with signs."""
+    """Squared loss: ``sum(weights * theta)``. Else the probability that the rows of every group give to every
+    group, shape (groups, groups), the diagonal without meaning."""
 
     dual: np.ndarray
     """Squared loss: weighted means of ``y``, ``y theta`` and ``theta^2``. Else the dual objective of every
@@ -74,53 +82,81 @@ class RowShard:
     """
 
     def __init__(self, design, y, weights, loss, fit_intercept):
-        self.design, self.y, self.weights = design, y, weights
+        self.features, self.y, self.weights = design, y, weights
+        self.design = Copies(design, loss.n_outputs) if loss.n_outputs > 1 else design
         self.loss, self.fit_intercept = loss, fit_intercept
 
     def constants(self):
         """Smoothness and drift of :class:`Facts`."""
-        return constants_of(self.design, self.weights)
+        design, weights = self.features, self.weights
+        return design.smoothness(weights), float(np.linalg.norm(design.tmul(weights)))
+
+    def _by_output(self, u):
+        return u.reshape(self.loss.n_outputs, -1)
+
+    def _margins(self, w, b):
+        return (self._by_output(self.design.mul(w)) + np.reshape(b, (-1, 1))).ravel()
+
+    def _value(self, z):
+        return float((self._by_output(self.loss.value(self.y, z)) @ self.weights).sum())
 
     def value(self, w, b):
         """Mean loss at ``(w, b)``."""
-        return float(self.weights @ self.loss.value(self.y, self.design.mul(w) + b))
+        return self._value(self._margins(w, b))
 
     def gradient(self, w, b):
         """Gradient of the mean loss at ``(w, b)``."""
-        n = len(self.weights)
-        z = (self.design.mul(w).reshape(-1, n) + np.reshape(b, (-1, 1))).ravel()
-        slope = self.loss.gradient(self.y, z).reshape(-1, n)
+        slope = self._by_output(self.loss.gradient(self.y, self._margins(w, b)))
         slope *= self.weights
         sums = slope.sum(axis=1)
         return ShardGradient(self.design.tmul(slope.ravel()), sums if np.ndim(b) else float(sums[0]))
 
     def look(self, w, b):
         """Share of a certificate at ``(w, b)``."""
-        z, y, weights = self.design.mul(w) + b, self.y, self.weights
+        z, y, weights = self._margins(w, b), self.y, self.weights
         theta = -self.loss.gradient(y, z)
-        pull, value = weights * theta, float(weights @ self.loss.value(y, z))
+        pull = weights * self._by_output(theta)
         if self.loss.quadratic:
-            groups, mass = [slice(None)], np.array([pull.sum()])
-            correlations = self.design.tmul(pull)[None]
-            dual = np.array([weights @ y, pull @ y, pull @ theta])
+            mass, correlations = np.array([pull.sum()]), self.design.tmul(pull.ravel())[None]
+            dual = np.array([weights @ y, pull[0] @ y, pull[0] @ theta])
         else:
-            groups = [y > 0, y <= 0] if self.fit_intercept else [np.ones(len(y), dtype=bool)]
-            correlations = np.array([self.design.tmul(np.where(rows, pull, 0.0)) for rows in groups])
-            mass = np.array([np.abs(pull[rows]).sum() for rows in groups])
-            curve = [weights * self.loss.dual_value(y, factor * theta) for factor in FACTORS]
-            dual = np.array([[at[rows].sum() for at in curve] for rows in groups])
-        gradient = ShardGradient(-correlations.sum(axis=0), -float(pull.sum()))
-        return Look(gradient, value, correlations, mass, dual)
+            groups = self._groups()
+            correlations = np.array([self._correlations(pull, rows) for rows in groups])
+            mass = _given(np.array([pull[:, rows].sum(axis=1) for rows in groups]))
+            curve = [self._by_output(self.loss.dual_value(y, f * theta)).sum(axis=0) for f in FACTORS]
+            dual = np.array([[weights[rows] @ at[rows] for at in curve] for rows in groups])
+        sums = pull.sum(axis=1)
+        gradient = ShardGradient(-correlations.sum(axis=0), -sums if np.ndim(b) else -float(sums[0]))
+        return Look(gradient, self._value(z), correlations, mass, dual)
+
+    def _groups(self):
+        """Rows of a classifier that are scaled alike, as masks."""
+        if not self.fit_intercept:
+            return [np.ones(len(self.y), dtype=bool)]
+        if self.loss.n_outputs == 1:
+            return [self.y > 0, self.y <= 0]
+        return [self.y == k for k in range(self.loss.n_outputs)]
+
+    def _correlations(self, pull, rows):
+        """``X' pull`` of some rows."""
+        if len(pull) == 1 or rows.all():
+            return self.design.tmul(np.where(rows, pull, 0.0).ravel())
+        # Each row is in one of many groups: all their products together read it once.
+        some = Design(self.features.X[rows], self.features.centre)
+        return Copies(some, len(pull)).tmul(pull[:, rows].ravel())
 
 
-def constants_of(design, weights):
-    """Smoothness and drift of :class:`Facts`."""
-    return design.smoothness(weights), float(np.linalg.norm(design.tmul(weights)))
+def _given(sums):
+    """``mass`` of a :class:`Look` from the sums of ``weights * theta``, shape (groups, outputs)."""
+    if len(sums) == sums.shape[1]:
+        return np.maximum(-sums, 0.0)
+    # One output stands for two classes, and one group gives to nobody.
+    return np.abs(sums[:, :1]) * (1.0 - np.eye(len(sums)))
 
 
 def divisible(loss):
     """Whether certificates of the loss can be made of shares."""
-    return type(loss) in (SquaredLoss, LogisticLoss)
+    return type(loss) in (SquaredLoss, LogisticLoss, MultinomialLoss)
 
 
 def cut_rows(problem, n_shards):
@@ -130,10 +166,9 @@ def cut_rows(problem, n_shards):
     for a, b in itertools.pairwise(np.linspace(0, n, n_shards + 1).astype(int)):
         weights = problem.sample_weights[a:b]
         share = float(weights.sum())
-        rows = problem.design.rows(a, b), problem.y[a:b], weights / share
+        rows = problem.features.rows(a, b), problem.y[a:b], weights / share
         shards.append(RowShard(*rows, problem.loss, problem.fit_intercept))
-        constants = constants_of(problem.features.rows(a, b), rows[2])
-        facts.append(Facts(share, (b - a) / n, *constants))
+        facts.append(Facts(share, (b - a) / n, *shards[-1].constants()))
     return shards, facts
 
 
@@ -144,6 +179,7 @@ def conclude(problem, w, b, looks, facts):
     ----------
     problem : object with ``loss``, ``penalty`` and ``fit_intercept``
     w, b : ndarray of shape (p,), float
+        With K outputs, shapes (K p,) and (K,).
     looks : list of Look
     facts : list of Facts
 
@@ -179,9 +215,7 @@ def _quadratic_bound(problem, groups, mass, dual):
 
 
 def _bound(problem, groups, mass, dual):
-    penalty, balance = problem.penalty, np.ones(len(mass))
-    if len(mass) == 2 and mass.max() > 0:
-        balance = np.where(mass > mass.min(), mass.min() / np.maximum(mass, np.finfo(float).tiny), 1.0)
+    penalty, balance = problem.penalty, balance_of(mass)
     c = balance @ groups
     if penalty.is_zero:
         return 0.0, c, -np.inf

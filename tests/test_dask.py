@@ -20,13 +20,15 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
+from sk_asyncprox.balance import balance_of
 from sk_asyncprox.design import Design
 from sk_asyncprox.executors import Dask, Simulated, Trace
 from sk_asyncprox.executors.plan import WorkersLost
-from sk_asyncprox.losses import LogisticLoss, SquaredLoss
+from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.shards import RowShard, conclude, cut_rows
+from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers.placement import Placement
 
 distributed = pytest.importorskip("distributed")
@@ -47,6 +49,7 @@ def make(seed=0):
 
 X, Y, WEIGHTS = make()
 LABELS = np.where(np.median(Y) < Y, "yes", "no")
+THREE = np.array(["low", "middle", "top"])[np.searchsorted(np.quantile(Y, [0.3, 0.8]), Y)]
 MODELS = [
     Lasso(alpha=0.05, tol=1e-10),
     ElasticNet(alpha=0.5, positive=True, tol=1e-11),
@@ -95,17 +98,27 @@ def same(model, reference, atol=2e-5):
 # -- shares of certificates ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("loss", [SquaredLoss(), LogisticLoss()], ids=["squared", "logistic"])
+LOSSES = [SquaredLoss(), LogisticLoss(), MultinomialLoss(3)]
+
+
+def problem_of(loss, penalty, intercept):
+    y = Y if loss.quadratic else np.where(LABELS == "yes", 1.0, -1.0)
+    if loss.n_outputs > 1:
+        y = np.unique(THREE, return_inverse=True)[1]
+    return Problem(X, y, loss, penalty, WEIGHTS, intercept, rows=True)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=["squared", "logistic", "multinomial"])
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("penalty", [(0.02, 0.0), (0.01, 0.02), (0.0, 0.05), (0.0, 0.0)])
 @pytest.mark.parametrize("n_shards", [1, 5])
 def test_certificates_of_shares_are_those_of_the_whole(loss, intercept, penalty, n_shards):
-    y = Y if loss.quadratic else np.where(LABELS == "yes", 1.0, -1.0)
-    problem = Problem(X, y, loss, ElasticNetPenalty(*penalty), WEIGHTS, intercept, rows=True)
+    problem = problem_of(loss, ElasticNetPenalty(*penalty), intercept)
     shards, facts = cut_rows(problem, n_shards)
     rng = np.random.default_rng(1)
-    for w in (np.zeros(P), 0.3 * rng.standard_normal(P)):
-        _, b = problem.settle(problem.design.mul(w), 0.0)
+    size = problem.design.shape[1]
+    for w in (np.zeros(size), 0.3 * rng.standard_normal(size)):
+        _, b = problem.settle(problem.design.mul(w), 0.0 * problem.start()[1])
         whole = problem.certify(w, b)
         looks = [pickle.loads(pickle.dumps(shard)).look(w, b) for shard in shards]
         found = conclude(problem, w, b, looks, facts)
@@ -119,6 +132,35 @@ def test_certificates_of_shares_are_those_of_the_whole(loss, intercept, penalty,
         assert_allclose(
             gradient, sum(f.share * k.gradient.w for f, k in zip(facts, looks, strict=True)), atol=1e-12
         )
+
+
+@pytest.mark.parametrize("loss", LOSSES[1:], ids=["logistic", "multinomial"])
+def test_certificates_of_shares_with_any_intercept(loss):
+    problem = problem_of(loss, ElasticNetPenalty(0.0, 0.05), True)
+    best = solve(problem, Options(tol=1e-12)).certificate
+    shards, facts = cut_rows(problem, 3)
+    rng, gaps = np.random.default_rng(0), []
+    for size in (1.0, 1e-2, 1e-4):
+        w, b = (v + size * rng.standard_normal(np.shape(v)) for v in best[:2])
+        found = conclude(problem, w, b, [shard.look(w, b) for shard in shards], facts)
+        # Feasible with a free intercept: a bound, as near as the square of the distance.
+        assert found.dual <= best.objective + 1e-12
+        gaps.append(found.objective - found.dual)
+    assert gaps[1] < 1e-2 * gaps[0]
+    assert gaps[2] < 1e-3 * gaps[1]
+
+
+def test_balanced_classes_give_what_they_receive():
+    # 0 gives 0.2 to 1, which gives 0.1 to 2, which gives 0.4 to 0: factors like 1/0.2, 1/0.1 and 1/0.4.
+    chain = np.array([[9.0, 0.2, 0.0], [0.0, 9.0, 0.1], [0.4, 0.0, 9.0]])
+    assert_allclose(balance_of(chain), [0.5, 1.0, 0.25], rtol=1e-15)
+    given = np.random.default_rng(0).exponential(size=(6, 6)) ** 8
+    factors, away = balance_of(given / given.sum()), given - np.diag(np.diag(given))
+    assert_allclose(factors @ away, factors * away.sum(axis=1), rtol=1e-12)
+    assert factors.max() == 1.0
+    # A class that gives nothing away is alone; where nobody does, anything goes.
+    assert_allclose(balance_of(np.array([[0, 0.2, 0.1], [0.1, 0, 0.1], [0, 0, 0]])), [0, 0, 1], atol=1e-200)
+    assert np.isfinite(balance_of(np.zeros((4, 4)))).all()
 
 
 def test_the_squared_certificate_moves_the_intercept():
@@ -310,26 +352,54 @@ def test_coefficients_are_those_of_scikit_learn(client, nothing_kept, ours, thei
     with warnings.catch_warnings():
         # Before scikit-learn 1.8, l1_ratio wanted a penalty beside it.
         warnings.simplefilter("ignore")
-        theirs = theirs.set_params(tol=1e-14).fit(X, y)
+        theirs = theirs.set_params(tol=1e-14).fit(X[:, :8], y)
     fitted = clone(ours).set_params(tol=1e-12, max_iter=10**5)
-    fitted.fit(da.from_array(X, chunks=(N // 2, -1)), da.from_array(y, chunks=N // 2))
+    fitted.fit(da.from_array(X[:, :8], chunks=(N // 2, -1)), da.from_array(y, chunks=N // 2))
     assert fitted.history_.executor == "Dask"
     scale = np.abs(theirs.coef_).max()
     assert_allclose(fitted.coef_, theirs.coef_, rtol=0, atol=1e-9 * scale)
     assert_allclose(fitted.intercept_, theirs.intercept_, rtol=1e-9)
 
 
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+def test_three_classes(client, nothing_kept, nothing_left, l1_ratio):
+    # Sorted, so that neither half has all the labels.
+    order = np.argsort(THREE, kind="stable")
+    data, y, weights = X[order, :5], THREE[order], WEIGHTS[order]
+    dX = da.from_array(data, chunks=(N // 2, -1))
+    if l1_ratio == 0.0:
+        atol, how = 1e-6, {"C": 0.0005, "class_weight": {"low": 2.0, "top": 0.5}}
+        model = LogisticRegression(tol=1e-12, **how)
+        reference = linear_model.LogisticRegression(solver="newton-cholesky", tol=1e-14, **how)
+    else:
+        atol, model = 1e-4, LogisticRegression(C=0.002, l1_ratio=0.5, class_weight="balanced", tol=1e-11)
+        reference = clone(model).set_params(tol=1e-13)
+    fitted = model.fit(dX, da.from_array(y, chunks=N // 2), weights)
+    reference.fit(data, y, weights)
+    assert fitted.history_.executor == "Dask"
+    assert_array_equal(fitted.classes_, ["low", "middle", "top"])
+    scale = np.abs(reference.coef_).max()
+    assert_allclose(fitted.coef_, reference.coef_, rtol=0, atol=atol * scale)
+    assert_allclose(fitted.intercept_, reference.intercept_, rtol=0, atol=10 * atol * scale)
+    for method in ("predict", "predict_proba", "decision_function"):
+        ours, theirs = getattr(fitted, method)(dX), getattr(fitted, method)(data)
+        assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+        assert ours.chunks == ((N // 2, N // 2), (3,))[: ours.ndim]
+        assert_array_equal(ours.compute(), theirs)
+
+
 def test_sparse_chunks_of_unknown_length(client, nothing_kept):
+    few = X[:, :10]
     model = Lasso(alpha=0.05, tol=1e-10)
-    blocks = da.from_array(X, chunks=(600, -1)).map_blocks(sp.csr_matrix)
+    blocks = da.from_array(few, chunks=(600, -1)).map_blocks(sp.csr_matrix)
     fitted = model.fit(blocks, Y)
-    same(fitted, clone(model).set_params(tol=1e-13).fit(X, Y))
-    dense = da.from_array(X, chunks=(600, -1))
+    same(fitted, clone(model).set_params(tol=1e-13).fit(few, Y))
+    dense = da.from_array(few, chunks=(600, -1))
     keep = da.from_array(np.arange(N) % 3 > 0, chunks=600)
     half, y = dense[keep], da.from_array(Y, chunks=600)[keep]
     assert np.isnan(half.chunks[0]).all()
     rows = np.arange(N) % 3 > 0
-    reference = clone(model).set_params(tol=1e-13).fit(X[rows], Y[rows])
+    reference = clone(model).set_params(tol=1e-13).fit(few[rows], Y[rows])
     same(clone(model).fit(half, y), reference)
     model.set_params(tol=1e-8)
     same(clone(model).fit(half, Y[rows]), reference)
@@ -356,13 +426,14 @@ def test_float32_no_penalty_and_warm_start(client):
     assert model.coef_.dtype == np.float32
     first = model.n_updates_
     assert model.fit(single, Y).n_updates_ < first / 2
+    few = X[:, :8]
     with pytest.warns(UserWarning, match="With alpha=0"):
-        free = Lasso(alpha=0.0, tol=1e-6).fit(da.from_array(X, chunks=(400, -1)), Y)
+        free = Lasso(alpha=0.0, tol=1e-6).fit(da.from_array(few, chunks=(400, -1)), Y)
     assert free.dual_gap_ == np.inf
-    assert_allclose(free.coef_, np.linalg.lstsq(X - X.mean(0), Y - Y.mean(), rcond=None)[0], atol=1e-4)
+    assert_allclose(free.coef_, np.linalg.lstsq(few - few.mean(0), Y - Y.mean(), rcond=None)[0], atol=1e-4)
 
 
-def test_what_collections_refuse(client, nothing_kept):
+def test_what_collections_refuse(client, nothing_kept, monkeypatch):
     dX, dy = da.from_array(X, chunks=(400, -1)), da.from_array(Y, chunks=400)
     with pytest.raises(ValueError, match="executor='threads' cannot work there"):
         Lasso(executor="threads").fit(dX, dy)
@@ -383,8 +454,16 @@ def test_what_collections_refuse(client, nothing_kept):
         Lasso().fit(dX, dy, sample_weight=-Y)
     with pytest.raises(ValueError, match="at least one must be positive"):
         Lasso().fit(dX, dy, sample_weight=np.zeros(N))
-    with pytest.raises(ValueError, match=r"needs samples of 2 classes in the data.*contains 1"):
+    for y in (da.stack([dy, dy], axis=1), np.ones((N, 2))):
+        with monkeypatch.context() as patch:
+            # No worker has to be asked, nor logs an error.
+            patch.delattr(distributed.Client, "compute")
+            with pytest.raises(ValueError, match="several targets are not offered on dask collections"):
+                Lasso().fit(dX, y)
+    with pytest.raises(ValueError, match=r"needs samples of 2 classes in the data.*only one class: 0\.0"):
         LogisticRegression().fit(dX, da.zeros(N, chunks=400))
+    with pytest.raises(ValueError, match=r"all those of \['middle'\] have weight zero"):
+        LogisticRegression().fit(dX, da.from_array(THREE, chunks=400), THREE != "middle")
     with pytest.raises(ValueError, match="ExactStep cannot be served by solver 'piag'"):
         Lasso(step_size="exact").fit(dX, dy)
 

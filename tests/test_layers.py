@@ -13,6 +13,7 @@ PACKAGE = ROOT.name
 # A folder stands for all its modules; the longest entry that fits a module counts.
 RANKS = {
     "losses": 0,
+    "balance": 0,
     "certificate": 0,
     "penalties": 0,
     "step_sizes": 0,

@@ -1,6 +1,7 @@
 """Dask collections as shards: built where their chunks lie, never brought home."""
 
 import weakref
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,7 +27,7 @@ class Rows:
     def __init__(self, client):
         self.client, self._made = client, []
 
-    def assemble(self, X, y, sample_weight, n_shards):
+    def assemble(self, X, y, sample_weight, n_shards, labelled=False):
         """Build the shards where their chunks lie.
 
         Parameters
@@ -38,6 +39,8 @@ class Rows:
         sample_weight : like `y`, or None
         n_shards : int
             Shards at most; neighbouring chunks are joined where there are more of them.
+        labelled : bool
+            Whether `y` are labels, to be counted and replaced next.
 
         Raises
         ------
@@ -56,7 +59,7 @@ class Rows:
             elif column is not None:
                 columns.append(_aligned(name, column, X, len(blocks)))
         groups = np.array_split(np.arange(len(blocks)), min(n_shards, len(blocks)))
-        build = delayed(assemble, pure=False)
+        build = delayed(partial(assemble, labelled), pure=False)
         raw = [build(*([column[i] for i in group] for column in columns)) for group in groups]
         self._raw = self._settle(self._keep(self.client.compute(raw)))
 
@@ -103,12 +106,13 @@ class Rows:
         return classes, np.bincount(codes, np.concatenate([mass for _, mass in found]))
 
     def relabel(self, classes, factors):
-        """Replace two labels by -1 and +1, and multiply the weights by the classes' factors."""
+        """Replace two labels by -1 and +1, more by their places, and multiply the weights by the classes'
+        factors."""
         self._raw = self._settle(self._submit(_relabel, self._raw, classes, factors))
 
-    def count(self, quadratic):
-        """Numbers of every shard."""
-        self.counts = self._gather(self._submit(_count, self._raw, quadratic))
+    def count(self, loss):
+        """Numbers of every shard; returns the sum of the sample weights."""
+        self.counts = self._gather(self._submit(_count, self._raw, loss))
         return sum(c.weight for c in self.counts)
 
     def problem(self, loss, penalty, fit_intercept):
@@ -177,8 +181,9 @@ def _cut(name, column, lengths):
 # -- on the workers --------------------------------------------------------------------------------
 
 
-def assemble(blocks, ys, weights=None):
-    """One shard's rows, validated: ``(X, y, weights)``, those of weight zero left out."""
+def assemble(labelled, blocks, ys, weights=None):
+    """One shard's rows, validated: ``(X, y, weights)``, those of weight zero left out unless their labels
+    count."""
     blocks = [getattr(block, "to_numpy", lambda block=block: block)() for block in blocks]
     X = sp.vstack(blocks, format="csr") if sp.issparse(blocks[0]) else np.concatenate(blocks)
     y = np.concatenate([column_or_1d(np.asarray(y)) for y in ys])
@@ -192,6 +197,10 @@ def assemble(blocks, ys, weights=None):
         raise ValueError("Negative values in data passed to `sample_weight`.")
     if y.dtype.kind in "fc":
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
+    return (X, y, s) if labelled else _used(X, y, s)
+
+
+def _used(X, y, s):
     used = s > 0
     return (X, y, s) if used.all() else (X[used], y[used], s[used])
 
@@ -201,7 +210,7 @@ def _length(block):
 
 
 def _rows_of(shard):
-    return shard.design.shape[0] if isinstance(shard, RowShard) else len(shard[1])
+    return len(shard.weights) if isinstance(shard, RowShard) else len(shard[1])
 
 
 def _census(raw):
@@ -213,14 +222,12 @@ def _relabel(raw, classes, factors):
     X, y, s = raw
     codes = np.searchsorted(classes, y)
     s = s * np.asarray(factors)[codes]
-    used = s > 0
-    y = np.where(codes == 1, 1.0, -1.0)
-    return (X, y, s) if used.all() else (X[used], y[used], s[used])
+    return _used(X, 2.0 * codes - 1.0 if len(classes) == 2 else codes, s)
 
 
-def _count(raw, quadratic):
+def _count(raw, loss):
     X, y, s = raw
-    return count(X, np.asarray(y, dtype=np.float64), s, quadratic)
+    return count(X, np.asarray(y, dtype=loss.target_type), s, loss.quadratic)
 
 
 def _shard(raw, means, loss, fit_intercept):
@@ -228,7 +235,7 @@ def _shard(raw, means, loss, fit_intercept):
     design, _ = design_of(X, s, rows=True)
     if means is not None:
         design = Design(design.X, means) if design.is_sparse else Design(design.X - means)
-    return RowShard(design, np.asarray(y, dtype=np.float64), s / s.sum(), loss, fit_intercept)
+    return RowShard(design, np.asarray(y, dtype=loss.target_type), s / s.sum(), loss, fit_intercept)
 
 
 def _call(shard, name, *args):

@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from ..executors import Dask
 from ..executors.chunks import Rows, blocks_of, is_collection
-from ..losses import LogisticLoss, SquaredLoss
+from ..losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from ..solve import SHARDS_PER_WORKER
 
 
@@ -33,21 +33,32 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
         ``classes`` is None for a regressor.
     """
     model._check_n_jobs()
+    _check_one_target(y)
     executor, client = _executor(model)
     validate_data(model, _like(X), skip_check_array=True)
     plan = executor.plan(model.n_jobs)
     n_shards = SHARDS_PER_WORKER * plan.n_workers if model.n_blocks == "auto" else model.n_blocks
     rows = Rows(client)
     try:
-        rows.assemble(X, y, sample_weight, n_shards)
+        rows.assemble(X, y, sample_weight, n_shards, labelled=is_classifier(model))
         classes = _classes(model, rows) if is_classifier(model) else None
-        loss = SquaredLoss() if classes is None else LogisticLoss()
-        problem = rows.problem(loss, penalty(rows.count(loss.quadratic)), model.fit_intercept)
+        loss = _loss(classes)
+        problem = rows.problem(loss, penalty(rows.count(loss)), model.fit_intercept)
         options = model._options()._replace(solver="piag", executor=executor)
         return *model._run([problem], options, begin), classes
     except BaseException:
         rows.cancel()
         raise
+
+
+def _check_one_target(y):
+    """Said here, where it is known: a worker could not tell before its task."""
+    shape = np.shape(y) if getattr(y, "shape", None) is None else y.shape
+    if len(shape) > 2 or (len(shape) == 2 and shape[1] > 1):
+        raise ValueError(
+            "y must be one column: several targets are not offered on dask collections. Fit one column at a "
+            "time, or X and y in memory."
+        )
 
 
 def _executor(model):
@@ -66,21 +77,35 @@ def _executor(model):
 
 
 def _classes(model, rows):
-    """The two labels; the rows get -1 and +1 in their place, and the class weights."""
+    """The labels; the rows get in their place what the loss wants, and the class weights."""
     classes, mass = rows.census()
-    check_classification_targets(classes)
-    if len(classes) != 2:
+    # Each of many labels a few times: seen once each, they would look like numbers to be predicted.
+    check_classification_targets(np.repeat(classes, 3))
+    if len(classes) < 2:
         raise ValueError(
             f"LogisticRegression on a dask collection needs samples of 2 classes in the data, but the data "
-            f"contains {len(classes)}: {classes[:5]}."
+            f"contains only one class: {classes[0]}"
         )
-    factors = np.ones(2)
+    factors = np.ones(len(classes))
     if model.class_weight == "balanced":
-        factors = mass.sum() / (2.0 * mass)
+        factors = np.divide(mass.sum(), len(classes) * mass, out=np.zeros(len(classes)), where=mass > 0)
     elif model.class_weight is not None:
         factors = compute_class_weight(model.class_weight, classes=classes, y=classes)
+    empty = classes[mass * factors == 0.0]
+    if 0 < len(empty) < len(classes):
+        # Its intercept would go to minus infinity, and no bound made of shares would follow.
+        raise ValueError(
+            f"On a dask collection every class needs samples of positive weight; all those of {empty[:5]} "
+            "have weight zero: leave them out."
+        )
     rows.relabel(classes, factors)
     return classes
+
+
+def _loss(classes):
+    if classes is None:
+        return SquaredLoss()
+    return LogisticLoss() if len(classes) == 2 else MultinomialLoss(len(classes))
 
 
 def dtype_of(X):
@@ -169,7 +194,8 @@ class DecidesOnCollections(PredictsCollections):
 
         Returns
         -------
-        ndarray or dask array of shape (n_samples,)
-            Signed distances to the separating hyperplane, times the norm of `coef_`.
+        ndarray or dask array of shape (n_samples,) or (n_samples, n_classes)
+            Two classes: signed distances to the separating hyperplane, times the norm of `coef_`. More: one
+            margin per class, the largest that of the predicted one.
         """
         return super().decision_function(X)

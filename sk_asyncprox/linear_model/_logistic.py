@@ -148,7 +148,7 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
         begin = time.perf_counter()
         if is_collection(X):
             *found, classes = fit_rows(self, X, y, sample_weight, self._penalty, begin)
-            vars(self).update(self._fitted(dtype_of(X), classes, len(found[0]), *found))
+            vars(self).update(self._fitted(dtype_of(X), classes, X.shape[1], *found))
             return self._stored()
         X, y = validate_data(self, X, y, accept_sparse=FORMATS, dtype=[np.float64, np.float32])
         check_classification_targets(y)
