@@ -1,6 +1,5 @@
 """Joins solver, executor, history and stop rule; names become classes here."""
 
-import contextlib
 import threading
 import warnings
 from collections import deque
@@ -119,11 +118,7 @@ def solve(problem, options, start=None, before=None, watch=None):
 
     listener = Listener(problem, solver, rule, history, options, watch, begin)
 
-    alone = solver.n_workers == 1 and problem.design.is_sparse
-    with (
-        contextlib.nullcontext() if alone else one_blas_thread(),
-        np.errstate(over="ignore", invalid="ignore"),
-    ):
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         try:
             unfinished = executor.run(solver, listener)
         except WorkersLost as lost:
