@@ -7,7 +7,7 @@ Regimes: ``idle`` (two workers, nothing else), ``busy`` (a foreign process pinne
 workers; one 5 times slower). Designs: *lock-step* (equal shares, everybody waits for everybody),
 *dynamic* (small shares for whoever is free), *rule* (what the library does) and *asynchronous* (plain
 block steps, certificates beside them, nobody waits). Lasso on random sparse data of six million entries
-at lambda_max / 100, to a relative gap of 1e-6 (1e-4 in simulations). Writes ``regimes_REGIME.csv`` and
+at lambda_max / 1000, to a relative gap of 1e-6 (1e-4 in simulations). Writes ``regimes_REGIME.csv`` and
 ``regimes_REGIME.png``.
 """
 
@@ -28,7 +28,7 @@ from sk_asyncprox import Lasso
 from sk_asyncprox.executors import Machine
 from sk_asyncprox.solvers import products, sharing
 
-ROWS, COLUMNS, DIVISOR = 60_000, 60_000, 100
+ROWS, COLUMNS, DIVISOR = 60_000, 60_000, 1000
 TARGETS = {"threads": 1e-6, "executor": 1e-4}
 WAKE, START = 1e-4, 0.02
 """Measured: seconds of a hand-over, and of starting threads."""

@@ -22,7 +22,7 @@ PIECES = 2
 """Pieces per worker."""
 
 FIRST_TRIAL, LATEST_TRIAL = 8, 256
-HAND_OVER = 1.15
+HAND_OVER = 1.05
 """What sharing costs beyond the products themselves: it has to be faster by that much."""
 
 MEMORY = 0.3
