@@ -32,7 +32,7 @@ def test_a_change_of_the_machine_is_noticed():
 
 
 def test_sharing_has_to_be_faster_by_its_cost():
-    assert products(Sharing(2), {"split": 0.95, "dynamic": 0.95, "alone": 1.0}, 50)[-1] == "alone"
+    assert products(Sharing(2), {"split": 0.97, "dynamic": 0.97, "alone": 1.0}, 50)[-1] == "alone"
     assert products(Sharing(2), {"split": 0.8, "dynamic": 0.9, "alone": 1.0}, 50)[-1] == "split"
 
 
