@@ -158,7 +158,7 @@ def draw(runs, path, title):
         axis.grid(alpha=0.3)
         ends = sorted(run[0] for (where, _), run in runs.items() if where == panel)
         axis.set_xlim(0, 1.6 * ends[-2])
-        axis.legend(frameon=False, fontsize=8, loc="lower left")
+        axis.legend(frameon=False, fontsize=8)
     if len(panels) > 1:
         figure.suptitle(title)
     axes[0][0].set_ylabel("relative gap")
