@@ -74,7 +74,8 @@ class ShardedProblem(Centred):
         shares /= shares.sum()
         self.offset = centre(counts) if fit_intercept else np.zeros(n_features)
         self.y = np.concatenate([c.y for c in counts])
-        self.weights = np.concatenate([share * c.y_weights for share, c in zip(shares, counts, strict=True)])
+        weights = [share * c.y_weights for share, c in zip(shares, counts, strict=True)]
+        self.sample_weights = self.weights = np.concatenate(weights)
         self.facts = [
             Facts(share, c.rows / rows, *constants)
             for share, c, constants in zip(shares.tolist(), counts, each("constants"), strict=True)

@@ -154,9 +154,15 @@ def _given(sums):
     return np.abs(sums[:, :1]) * (1.0 - np.eye(len(sums)))
 
 
-def divisible(loss):
-    """Whether certificates of the loss can be made of shares."""
-    return type(loss) in (SquaredLoss, LogisticLoss, MultinomialLoss)
+def divisible(problem):
+    """Whether certificates of the problem can be made of shares. With a free intercept the dual points are
+    balanced by a factor per class, which would be zero beside a class without weight."""
+    loss = problem.loss
+    if type(loss) not in (SquaredLoss, LogisticLoss, MultinomialLoss):
+        return False
+    if loss.quadratic or not problem.fit_intercept:
+        return True
+    return len(np.unique(problem.y[problem.sample_weights > 0])) == max(2, loss.n_outputs)
 
 
 def cut_rows(problem, n_shards):

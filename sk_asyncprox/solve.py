@@ -151,7 +151,7 @@ def _build(problem, options, plan, start, before):
         "max_delay": plan.max_delay,
     }
     if options.solver == "piag" and plan.scattered:
-        settings |= {"by_shards": divisible(problem.loss), "movable": True}
+        settings |= {"by_shards": divisible(problem), "movable": True}
         if options.n_blocks == "auto":
             settings["n_blocks"] = SHARDS_PER_WORKER * plan.n_workers
     if options.solver == "bcd":

@@ -16,8 +16,11 @@ from sk_asyncprox import LogisticRegression
 from sk_asyncprox.block_diagonal import BlockDiagonal, Copies
 from sk_asyncprox.design import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace
-from sk_asyncprox.losses import MultinomialLoss
+from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.losses.curvature import FLOOR_OF_BLOCKS, SoftmaxCurvature
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.problem import Problem
+from sk_asyncprox.shards import divisible
 
 K, N = 4, 7
 seeds = st.integers(0, 2**32 - 1)
@@ -309,3 +312,13 @@ def test_nearly_separable_classes_take_tens_of_passes(l1_ratio):
     """Hundreds to thousands when a Gram matrix was kept though the curvatures had changed by a hundredth."""
     model = LogisticRegression(C=1e4, l1_ratio=l1_ratio, tol=1e-6).fit(*load_iris(return_X_y=True))
     assert model.n_iter_[0] <= 80
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_a_class_without_weight_keeps_certificates_whole(fit_intercept):
+    X, y = np.random.default_rng(0).standard_normal((30, 2)), np.arange(30) % 3
+    for labels, loss in ((y, MultinomialLoss(3)), (2.0 * (y > 0) - 1.0, LogisticLoss())):
+        for missing in (None, 0):
+            weights = np.where(y == missing, 0.0, 1.0)
+            problem = Problem(X, labels, loss, ElasticNetPenalty(0.0, 0.1), weights, fit_intercept, rows=True)
+            assert divisible(problem) == (missing is None or not fit_intercept)
