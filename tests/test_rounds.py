@@ -150,7 +150,8 @@ def test_a_spoilt_step_is_taken_again(shared, monkeypatch):
     X = sp.hstack([half, half + 1e-3 * sp.random(300, 30, 0.2, random_state=2)], format="csc")
     y = half @ rng.standard_normal(30)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.LATE", 0.0)
-    updates = Lasso(1e-4, fit_intercept=False, n_jobs=2, tol=1e-6).fit(X, y).history_.updates
+    model = Lasso(1e-4, fit_intercept=False, n_jobs=2, tol=1e-6, max_iter=20_000)
+    updates = model.fit(X, y).history_.updates
     descent = updates[updates["phase"] == "descent"]
     spoilt = (descent["delay"] > 0) & (descent["step"] < SPOILT)
     assert spoilt.any()
