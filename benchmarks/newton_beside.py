@@ -55,8 +55,7 @@ class Beside(InTurn):
             key, point = ("support", self._version, 0), task.payload.point
             read = Read(key, support, w[w != 0], point, self._penalty, True, self._products)
             newton = timed(self._part, task._replace(kind="newton", payload=read))
-            step, _ = self.write_exactly(support, newton, RISE_OF_NEWTON)
-            self._damp(step)
+            self.write_exactly(support, newton, RISE_OF_NEWTON)
             self.touched += newton.touched
         super()._write_block(task, direction)
 

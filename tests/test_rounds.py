@@ -28,8 +28,8 @@ from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import RoundsBCD, covariance
 from sk_asyncprox.solvers.blocks import ColumnPart
 from sk_asyncprox.solvers.covariance import GramMatrix
-from sk_asyncprox.solvers.damping import next_damping
 from sk_asyncprox.solvers.rounds import SPOILT
+from sk_asyncprox.solvers.secant import KEPT, least_curvature
 from sk_asyncprox.solvers.shares import gram
 from sk_asyncprox.solvers.working_set import wanted_columns
 from sk_asyncprox.step_sizes import ExactStep
@@ -347,24 +347,37 @@ def statuses_along(Cs, X, y, loss, max_iter):
     return [s.status for s in solutions_along(problem, penalties, Options(tol=1e-4, max_iter=max_iter))]
 
 
-def test_a_change_of_the_damping_is_a_change_of_the_curvature():
+def test_a_change_of_the_least_curvature_is_a_change_of_the_curvature():
     p = np.full((3, 5), 1e-6)
     p[0] = 1.0 - 2e-6
     weights = np.full(5, 0.2)
-    models = [SoftmaxCurvature(p, weights, damping) for damping in (0.0, 1e-7, 1e-7 * (1 + 1e-6))]
+    some = np.array([0.0, 0.0, 0.0, 3e-6, 0.0])
+    models = [SoftmaxCurvature(p, weights, least) for least in (None, some, some * (1 + 1e-6))]
     assert not models[1].is_near(models[0], 1e-4)
     assert models[2].is_near(models[1], 1e-4)
 
 
-def test_damping_grows_and_shrinks_until_full_steps_just_pass():
-    damping = next_damping(0.0, 0.3)
-    assert damping == 1e-5
-    assert_allclose(next_damping(damping, 0.3), 1e-4)
-    assert next_damping(0.5, 0.9) == 1.0
-    damping, full_steps = 1.0, 0
-    while damping:
-        damping, full_steps = next_damping(damping, 1.0), full_steps + 1
-    assert full_steps == 18
+@pytest.mark.parametrize("loss", [LogisticLoss(), MultinomialLoss(3)])
+def test_after_a_shortened_step_the_model_agrees_with_the_loss_at_its_ends(loss):
+    rng, K = np.random.default_rng(0), loss.n_outputs
+    y = rng.integers(0, 2, 7)
+    problem = Problem(
+        rng.standard_normal((7, 2)), 2.0 * y - 1.0 if K == 1 else y, loss, ElasticNetPenalty(0.1)
+    )
+    z, v = 3.0 * rng.standard_normal((2, 7 * K))
+    v.reshape(K, 7)[:, 2] = 0.0
+    before, after = loss.gradient(problem.y, z), loss.gradient(problem.y, z + v)
+    assert least_curvature(problem, z, before, v, 1.0, None) is None
+    least = least_curvature(problem, z, before, v, 0.4, None)
+    met = ((after - before) * v).reshape(K, 7).sum(axis=0)
+    assert_allclose(least * (v * v).reshape(K, 7).sum(axis=0), met, atol=1e-12)
+    assert least[2] == 0.0
+    assert (least >= 0.0).all()
+    assert_allclose(least_curvature(problem, z, before, v, 1.0, least), KEPT * least)
+    assert_allclose(least_curvature(problem, z, before, v, 0.4, 10.0 * least), 3.0 * least)
+    model = loss.model(problem.y, z, before, problem.weights, least)
+    own = model.diagonal.reshape(K, 7).max(axis=0) / problem.weights[:7]
+    assert (own >= least).all()
 
 
 def test_float32_is_in_the_same_class():

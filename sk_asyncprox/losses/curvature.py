@@ -90,14 +90,14 @@ class DiagonalCurvature:
 
 
 class SoftmaxCurvature:
-    """Model of K outputs with ``M_i = weights_i (a (diag(p_i) - p_i p_i') + e I)`` for sample ``i``.
+    """Model of K outputs with ``M_i = weights_i (diag(p_i) - p_i p_i' + e_i I)`` for sample ``i``.
 
     Parameters
     ----------
     probabilities : ndarray of shape (K, n)
     weights : ndarray of shape (n,)
-    damping : float
-        Share of the majorant ``I / 2``, in [0, 1].
+    least : ndarray of shape (n,), optional
+        Curvature of every sample, at least: ``e_i`` is what the largest entry of the diagonal lacks.
 
     Attributes
     ----------
@@ -105,22 +105,24 @@ class SoftmaxCurvature:
         Metric of block steps: the diagonal of ``M``, with a floor.
     """
 
-    def __init__(self, probabilities, weights, damping=0.0):
+    def __init__(self, probabilities, weights, least=None):
         self.p, self.weights, self.n_samples = probabilities, weights, len(weights)
-        self.a, self.e = 1.0 - damping, 0.5 * damping + FLOOR
-        own = self.a * probabilities * (1.0 - probabilities) + self.e
+        own = probabilities * (1.0 - probabilities)
+        self.e = np.full(len(weights), FLOOR)
+        if least is not None:
+            self.e += np.maximum(0.0, least - own.max(axis=0))
+        own += self.e
         self.diagonal = (weights * (own + FLOOR_OF_BLOCKS)).ravel()
         weighted = weights * probabilities
         own = np.diag(weighted.sum(axis=1)) - weighted @ probabilities.T
         # All intercepts moving together change nothing; they are held where they are.
-        self._own = self.a * own + self.e * weights.sum() * np.eye(len(own)) + 1.0
+        self._own = own + (weights @ self.e) * np.eye(len(own)) + 1.0
 
     def times(self, v):
         """Product ``M v``."""
         V = v.reshape(self.p.shape)
         out = self.p * V
         out -= self.p * out.sum(axis=0)
-        out *= self.a
         out += self.e * V
         out *= self.weights
         return out.ravel()
@@ -128,7 +130,7 @@ class SoftmaxCurvature:
     def rows(self, a, b):
         """The model of the samples ``a:b``, in which no intercept follows."""
         part = copy(self)
-        part.p, part.weights, part.n_samples = self.p[:, a:b], self.weights[a:b], b - a
+        part.p, part.weights, part.e, part.n_samples = self.p[:, a:b], self.weights[a:b], self.e[a:b], b - a
         part.diagonal = self.diagonal.reshape(self.p.shape)[:, a:b].ravel()
         return part
 
@@ -147,14 +149,14 @@ class SoftmaxCurvature:
 
     def inverse_size(self, gradient, weights):
         """``g' M^-1 g`` of the weighted gradient ``g``, by the formula of Sherman and Morrison."""
-        g, d = gradient.reshape(self.p.shape), self.a * self.p + self.e
+        g, d = gradient.reshape(self.p.shape), self.p + self.e
         rest = self.e / d
-        outer = (g * rest).sum(axis=0) ** 2 / (self.a * (self.p * rest).sum(axis=0)) if self.a else 0.0
+        outer = (g * rest).sum(axis=0) ** 2 / (self.p * rest).sum(axis=0)
         return self.weights @ ((g * g / d).sum(axis=0) + outer)
 
     def is_near(self, other, tolerance):
         """As :meth:`DiagonalCurvature.is_near`; what the metric of block steps adds would hide changes."""
-        own, known = (model.a * model.p * (1.0 - model.p) + model.e for model in (self, other))
+        own, known = (model.p * (1.0 - model.p) + model.e for model in (self, other))
         return bool((np.abs(own - known) <= tolerance * known).all())
 
     def add_gram(self, columns, rows, fresh, Q, sums):
@@ -162,15 +164,13 @@ class SoftmaxCurvature:
         p, root = self.p[:, rows], np.sqrt(self.weights[rows])
         ends = np.cumsum([len(block) for block in columns])
         wanted = np.arange(ends[-1]) if fresh is None else fresh
-        joint = np.concatenate(
-            [block * (np.sqrt(self.a) * q * root) for block, q in zip(columns, p, strict=True)]
-        )
+        joint = np.concatenate([block * (q * root) for block, q in zip(columns, p, strict=True)])
         Q -= (joint if fresh is None else joint[fresh]) @ joint.T
         if sums is not None:
-            sums -= joint @ (np.sqrt(self.a) * p * root).T
+            sums -= joint @ (p * root).T
         for k, (block, q, end) in enumerate(zip(columns, p, ends, strict=True)):
             a, (low, high) = end - len(block), np.searchsorted(wanted, [end - len(block), end])
-            own = root * np.sqrt(self.a * q + self.e)
+            own = root * np.sqrt(q + self.e[rows])
             block *= own
             Q[low:high, a:end] += block[wanted[low:high] - a] @ block.T
             if sums is not None:

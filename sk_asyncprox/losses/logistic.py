@@ -39,12 +39,10 @@ class LogisticLoss:
         size = np.maximum(np.abs(z), 1e-6)
         return np.tanh(0.5 * size) / (2.0 * size)
 
-    def model(self, y, z, gradient, weights, damping):
-        """Second-order model of the weighted loss; ``damping`` is the share of the majorant in it."""
+    def model(self, y, z, gradient, weights, least):
+        """Second-order model of the weighted loss, where no sample has less curvature than ``least``."""
         curvature = self.second_derivative(gradient)
-        if damping:
-            curvature += damping * (self.majorant(z) - curvature)
-        return DiagonalCurvature(weights * np.maximum(curvature, FLOOR))
+        return DiagonalCurvature(weights * np.maximum(curvature, FLOOR if least is None else FLOOR + least))
 
     def dual_value(self, y, theta):
         """Binary entropy of ``u = y theta`` in [0, 1]."""

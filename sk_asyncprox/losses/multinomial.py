@@ -72,10 +72,10 @@ class MultinomialLoss:
         """
         return np.full_like(z, 0.5)
 
-    def model(self, y, z, gradient, weights, damping):
-        """Second-order model of the weighted loss; ``damping`` is the share of the majorant in it."""
+    def model(self, y, z, gradient, weights, least):
+        """Second-order model of the weighted loss, where no sample has less curvature than ``least``."""
         p = self._at(y, gradient)
-        return SoftmaxCurvature(p, weights[: p.shape[1]], damping)
+        return SoftmaxCurvature(p, weights[: p.shape[1]], least)
 
     def intercept_move(self, y, gradient, slope, weights):
         """Newton step of the intercepts with mean zero, shortened to a range of at most one."""

@@ -40,8 +40,8 @@ class SquaredLoss:
         """Curvature of a quadratic that touches the loss at ``z`` and lies above it everywhere."""
         return np.ones_like(z)
 
-    def model(self, y, z, gradient, weights, damping):
-        """Second-order model of the weighted loss; ``damping`` is the share of the majorant in it."""
+    def model(self, y, z, gradient, weights, least):
+        """Second-order model of the weighted loss, where no sample has less curvature than ``least``."""
         return DiagonalCurvature(weights)
 
     def dual_value(self, y, theta):

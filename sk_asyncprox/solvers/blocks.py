@@ -43,8 +43,8 @@ class Point(NamedTuple):
     gradient: np.ndarray
     """Loss gradient there, shape (n,)."""
 
-    damping: float = 0.0
-    """Share of the majorant in the metric's curvature, for losses that are not quadratic."""
+    least: np.ndarray | None = None
+    """Curvature of every sample, at least, in models of losses that are not quadratic; shape (n,)."""
 
 
 class Read(NamedTuple):
@@ -165,7 +165,7 @@ class ColumnPart:
         if not self.local:
             return self._bound
         problem = self.problem
-        return problem.loss.model(problem.y, point.z, point.gradient, problem.weights, point.damping)
+        return problem.loss.model(problem.y, point.z, point.gradient, problem.weights, point.least)
 
 
 def correlations(part, task):

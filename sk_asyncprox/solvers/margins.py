@@ -33,9 +33,9 @@ class SharedMargins:
         """What every task needs: the columns."""
         return self._part
 
-    def point(self, damping=0.0):
+    def point(self, least=None):
         """What a task reads of the margins."""
-        return Point(self.z, self.gradient, damping)
+        return Point(self.z, self.gradient, least)
 
     def write_exactly(self, index, direction, rise_allowed=None):
         """Write the exact share of a full step, or all of it where that is nearly as good

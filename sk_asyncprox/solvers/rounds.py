@@ -16,9 +16,9 @@ from ..step_sizes import Setting
 from .base import Certified
 from .blocks import Read, describe
 from .covariance import GramMatrix
-from .damping import next_damping
 from .phases import Phase
 from .products import SharingSolver
+from .secant import least_curvature
 from .shares import work
 from .trail import Trail
 from .working_set import wanted_columns
@@ -107,7 +107,7 @@ class RoundsBCD(SharingSolver):
 
     def _aim_afresh(self):
         self.lower_bound, self._gap, self._slow = -np.inf, np.inf, False
-        self._penalty, self._damping = self.problem.penalty.with_l1(np.inf), 0.0
+        self._penalty, self._least = self.problem.penalty.with_l1(np.inf), None
         self._products = FEWEST_PRODUCTS
 
     # -- the script --------------------------------------------------------------------------------
@@ -193,8 +193,16 @@ class RoundsBCD(SharingSolver):
         index = self._blocks[number]
         effort = LATE_SWEEPS if self._late else SWEEPS
         alone = len(self._blocks) == 1
-        key, point = ("blocks", self._generation, number), self.point(self._damping)
+        key, point = ("blocks", self._generation, number), self.point(self._least)
         return Read(key, index, self.w[index], point, self._penalty, alone, effort)
+
+    def write_exactly(self, index, direction, rise_allowed=None):
+        """As :meth:`SharedMargins.write_exactly`; what a shortened step has met is in the next models."""
+        z, gradient = self.z, self.gradient
+        step, slope = super().write_exactly(index, direction, rise_allowed)
+        if not self.problem.loss.quadratic:
+            self._least = least_curvature(self.problem, z, gradient, direction.v, step, self._least)
+        return step, slope
 
     # -- block steps and Newton steps --------------------------------------------------------------
 
@@ -212,18 +220,13 @@ class RoundsBCD(SharingSolver):
         known = None if correlations is None else correlations[support]
         read = Read(
             ("support", self._version, 0), support, self.w[support],
-            self.point(self._damping), self._penalty, True, self._products, known,
+            self.point(self._least), self._penalty, True, self._products, known,
         )  # fmt: skip
         if self._shared(support):
             direction = yield from self._shared_newton(read)
         else:
             [direction] = yield Phase("newton", 1, lambda _: read)
-        step, _ = self._write(stamp, "newton", support, direction, RISE_OF_NEWTON)
-        self._damp(step)
-
-    def _damp(self, step):
-        if not self.problem.loss.quadratic:
-            self._damping = next_damping(self._damping, step)
+        self._write(stamp, "newton", support, direction, RISE_OF_NEWTON)
 
     # -- the Gram matrix ---------------------------------------------------------------------------
 
@@ -235,12 +238,11 @@ class RoundsBCD(SharingSolver):
         return full and k <= (WIDEST_GRAM_ONCE if once else min(WIDEST_GRAM, max(256, 2 * n)))
 
     def _solve_on_gram(self, certificate):
-        stamp, index, point = self._tracker.stamp(), self._active, self.point(self._damping)
+        stamp, index, point = self._tracker.stamp(), self._active, self.point(self._least)
         gram, key = self._gram, ("blocks", self._generation, 0)
         yield from gram.renew(key, index, self._part.model(point))
         self.touched, gram.touched = self.touched + gram.touched, 0
         read = Read(key, index, self.w[index], point, self._penalty, True)
         payload = read, gram.Q, gram.model, certificate.correlations[index]
         [direction] = yield Phase("model", 1, lambda _: payload)
-        step, _ = self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
-        self._damp(step)
+        self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
