@@ -143,12 +143,14 @@ def test_a_newton_step_lowers_the_model(seed, positive, centred, l1):
     pull -= pull.mean()
     w = rng.standard_normal(k) * 10.0 ** rng.uniform(-8, 1, k)
     w = np.abs(w) if positive else w
+    w[rng.random(k) < 0.2] = 0.0
     penalty = ElasticNetPenalty(l1, 0.01, positive)
     (move, v), _ = in_place(newton_step(w, pull, DiagonalCurvature(omega), penalty, centred, 40), Design(X))
     change, ridge = penalty.difference(w, w + move)
     v = v - np.average(v, weights=omega) if centred else v
     assert change - pull @ v + 0.5 * (ridge + omega @ v**2) <= 1e-12
     assert not positive or (w + move >= 0).all()
+    assert not penalty.has_zeros or (move[w == 0.0] == 0.0).all()
 
 
 @pytest.mark.parametrize("order", ["csc", "csr"])

@@ -137,11 +137,15 @@ class ColumnPart:
         rows or the run ``rows``; the family's older versions are let go."""
         block = self._blocks.get(key)
         if block is None:
-            for old in [k for k in list(self._blocks) if k[0] == key[0] and k[1] != key[1]]:
-                self._blocks.pop(old, None)
+            self.let_go(key[0], key[1])
             design = self.problem.design if rows is None else self._run(rows)
             block = self._blocks[key] = Block(design, index)
         return block
+
+    def let_go(self, family, version=None):
+        """Keep no columns of the family, but those of the version."""
+        for old in [k for k in list(self._blocks) if k[0] == family and k[1] != version]:
+            self._blocks.pop(old, None)
 
     def _run(self, rows):
         """Design of a run of rows, cut once: from it columns are cut as fast as they are from all rows."""

@@ -28,7 +28,7 @@ def newton_step(w, pull, model, penalty, centred, most_products, correlations=No
     Parameters
     ----------
     w : ndarray of shape (k,)
-        Coefficients of the support; none is zero if the penalty makes zeros.
+        Coefficients; those that are zero stay so if the penalty makes zeros.
     pull : ndarray of shape (n,)
         Minus the weighted loss gradient.
     model : DiagonalCurvature or SoftmaxCurvature
@@ -57,10 +57,11 @@ def newton_step(w, pull, model, penalty, centred, most_products, correlations=No
     sign = np.sign(w)
     if correlations is None:
         correlations = yield "tmul", pull
-    slope = correlations - penalty.l1 * sign - penalty.l2 * w
+    free = sign != 0.0 if penalty.has_zeros else np.ones(len(w), bool)
+    slope = np.where(free, correlations - penalty.l1 * sign - penalty.l2 * w, 0.0)
     diagonal = (yield "column_squares", model.diagonal) + penalty.l2
     x, v = yield from _conjugate_gradient(
-        slope, diagonal, model, centred, len(pull), penalty.l2, most_products
+        slope, free, diagonal, model, centred, len(pull), penalty.l2, most_products
     )
     times = model.centred_times if centred else model.times
     flips = np.sign(w + x) != sign
@@ -97,7 +98,7 @@ def along_ray(w, x, fall, bend, penalty):
     Parameters
     ----------
     w, x : ndarray of shape (k,)
-        No entry of ``w`` is zero.
+        Where ``w`` is zero, ``x`` is.
     fall, bend : float
         Minus the slope of the objective at ``t = 0``, and its curvature.
     penalty : ElasticNetPenalty
@@ -123,9 +124,9 @@ def along_ray(w, x, fall, bend, penalty):
     return Ray(kinks[k], move)
 
 
-def _conjugate_gradient(target, diagonal, model, centred, n, l2, most_products):
-    """Roughly solve ``(X' M X + l2) x = target``, with the curvature ``M`` of the model; a generator.
-    Returns ``x`` and ``X x``."""
+def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_products):
+    """Roughly solve ``(X' M X + l2) x = target`` in the free coefficients, with the curvature ``M`` of the
+    model; a generator. Returns ``x`` and ``X x``."""
     inverse = 1.0 / np.maximum(diagonal, np.finfo(float).tiny)
     x, v, residual = np.zeros_like(target), np.zeros(n), target.copy()
     scaled = inverse * residual
@@ -135,7 +136,7 @@ def _conjugate_gradient(target, diagonal, model, centred, n, l2, most_products):
         if size <= goal:
             break
         along, image = yield "curve", model, direction, centred
-        image = image + l2 * direction
+        image = np.where(free, image + l2 * direction, 0.0)
         bend = direction @ image
         if bend <= 1e-14 * (direction @ (diagonal * direction)):
             break

@@ -68,7 +68,7 @@ class SharingSolver(PhasedSolver):
         of the system, where shares of columns would take two."""
         part, point = self._part, read.point
         model, pull = part.model(point), -self.problem.weights * point.gradient
-        rows = RowShares(self._runs, model, self.problem.loss.n_outputs, read.key[1])
+        rows = RowShares(self._runs, model, self.problem.loss.n_outputs, read.key)
         touched, answer = 0, None
         steps = newton_step(read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations)
         while True:

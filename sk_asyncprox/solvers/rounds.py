@@ -44,6 +44,10 @@ SETTLED = 1e-3
 """Products of a Newton step: at most the first number, and twice as many after every round that has not
 halved a relative gap below SETTLED: the support is found, and the system too ill-conditioned."""
 
+NEARLY_ALL = 0.9
+"""Share of the active columns' entries from which on a Newton step on the support uses all of them: products
+with the others cost less than copying the support."""
+
 SPOILT = 0.8
 """Share of a delayed full step below which the step is taken again."""
 
@@ -196,6 +200,16 @@ class RoundsBCD(SharingSolver):
         key, point = ("blocks", self._generation, number), self.point(self._least)
         return Read(key, index, self.w[index], point, self._penalty, alone, effort)
 
+    def _columns_of_newton(self):
+        """The support, or all active columns where they have few entries more: they are there already."""
+        active, sizes = self._active, self._sizes
+        support = active[self.w[active] != 0] if self._penalty.has_zeros else active
+        if len(self._blocks) == 1 and sizes[support].sum() >= NEARLY_ALL * sizes[active].sum():
+            return ("blocks", self._generation, 0), active
+        if not np.array_equal(support, self._support):
+            self._support, self._version = support, self._version + 1
+        return ("support", self._version, 0), support
+
     def write_exactly(self, index, direction, rise_allowed=None):
         """As :meth:`SharedMargins.write_exactly`; what a shortened step has met is in the next models."""
         z, gradient = self.z, self.gradient
@@ -213,15 +227,10 @@ class RoundsBCD(SharingSolver):
             self._phase.again(task.block)
 
     def _newton(self, correlations):
-        stamp, w = self._tracker.stamp(), self.w[self._active]
-        support = self._active[w != 0] if self._penalty.has_zeros else self._active
-        if not np.array_equal(support, self._support):
-            self._support, self._version = support, self._version + 1
+        stamp, (key, support) = self._tracker.stamp(), self._columns_of_newton()
         known = None if correlations is None else correlations[support]
-        read = Read(
-            ("support", self._version, 0), support, self.w[support],
-            self.point(self._least), self._penalty, True, self._products, known,
-        )  # fmt: skip
+        point, penalty = self.point(self._least), self._penalty
+        read = Read(key, support, self.w[support], point, penalty, True, self._products, known)
         if self._shared(support):
             direction = yield from self._shared_newton(read)
         else:

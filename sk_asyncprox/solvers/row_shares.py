@@ -13,8 +13,8 @@ class RowShares:
         Second-order model of the loss.
     n_outputs : int
         Margins of a sample.
-    version : int
-        Of the support, under which the workers keep their rows of its columns.
+    key : tuple
+        Name of the columns, under which the workers keep their rows of them.
 
     Attributes
     ----------
@@ -23,9 +23,9 @@ class RowShares:
         ``X' M e`` for the column ``e`` of every intercept: what centring takes that no run of rows knows.
     """
 
-    def __init__(self, runs, model, n_outputs, version):
+    def __init__(self, runs, model, n_outputs, key):
         self.sums = None
-        self.pieces = [(("rows of support", version, i), run, model.rows(*run)) for i, run in enumerate(runs)]
+        self.pieces = [(("rows", key[:2], i), run, model.rows(*run)) for i, run in enumerate(runs)]
         self._model, self._n_outputs = model, n_outputs
 
     def join(self, operation, vectors, answers):

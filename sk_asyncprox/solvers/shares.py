@@ -34,6 +34,8 @@ def conclude(part, task):
 def newton(part, task):
     """Work of the kind ``"newton"``: a Newton step on the support of the columns, done by one worker."""
     read = task.payload
+    if read.key[0] != "support":
+        part.let_go("support")
     block, model = part.block(read.key, read.index), part.model(read.point)
     pull = -part.problem.weights * read.point.gradient
     steps = newton_step(read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations)
