@@ -1054,3 +1054,25 @@ def test_a_fit_leaves_nothing_of_the_data_behind(model, monkeypatch):
         assert [problem() for problem in problems] == [None]
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_fit_draws_no_number_of_the_users(form):
+    X, y, _, _ = small()
+    before = np.random.get_state()[2]  # noqa: NPY002
+    ElasticNet(ALPHA, n_blocks=2).fit(FORMATS[form](X), y)
+    assert np.random.get_state()[2] == before  # noqa: NPY002
+
+
+def test_parameters_are_validated_where_a_subclass_has_other_defaults():
+    class Wrong(Lasso):
+        def __init__(self, alpha=-1.0, tol=1e-3):
+            super().__init__(alpha, tol=tol)
+
+    X, y, _, _ = small()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="'alpha' parameter of Wrong"):
+            Wrong().fit(X, y)
+    with pytest.raises(ValueError, match="'tol' parameter of Wrong"):
+        Wrong(1.0, tol="small").fit(X, y)
+    assert Wrong(1.0).fit(X, y).history_.stopped == "converged"
