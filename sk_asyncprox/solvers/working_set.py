@@ -85,11 +85,13 @@ def wanted_columns(penalty, w, correlations, active, n_samples):
     """
     support = w != 0
     score = penalty.pull(correlations - penalty.l2 * w)
-    violators = np.count_nonzero(score[~support] > penalty.l1)
-    size = np.count_nonzero(support)
-    k = min(max(min(FIRST_COLUMNS, n_samples), 2 * size), max(FEWEST_COLUMNS, size + violators), len(w))
     score[support] = np.inf
-    chosen = np.sort(np.argpartition(-score, k - 1)[:k]) if k < len(w) else np.arange(len(w))
+    size, wanted = np.count_nonzero(support), np.count_nonzero(score > penalty.l1)
+    k = min(max(min(FIRST_COLUMNS, n_samples), 2 * size), max(FEWEST_COLUMNS, wanted), len(w))
+    if k == wanted:
+        chosen = np.flatnonzero(score > penalty.l1)
+    else:
+        chosen = np.sort(np.argpartition(-score, k - 1)[:k])
     kept = len(chosen) <= len(active) <= KEPT * len(chosen)
     return active if kept and among(chosen, active)[0].all() else chosen
 
