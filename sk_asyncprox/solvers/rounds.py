@@ -21,7 +21,7 @@ from .phases import Phase
 from .products import SharingSolver
 from .shares import work
 from .trail import Trail
-from .working_set import wanted_columns
+from .working_set import first_columns, wanted_columns
 
 LOWERED = 0.3
 """Factor of the l1 part from round to round."""
@@ -177,7 +177,8 @@ class RoundsBCD(SharingSolver):
         else:
             l1 = min(before, float(wanted.pull(c).max(initial=0.0)))
             self._penalty = wanted.with_l1(max(wanted.l1, LOWERED * l1))
-            active = wanted_columns(self._penalty, self.w, c, active, len(self.z))
+            first = first_columns(len(self.z), p, full)
+            active = wanted_columns(self._penalty, self.w, c, active, first)
         late = self._gap < LATE
         same = active is self._active or np.array_equal(active, self._active)
         if self._generation and late == self._late and same:
