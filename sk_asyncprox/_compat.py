@@ -1,7 +1,7 @@
 """The one door to scikit-learn's private helpers, its compiled kernels, joblib and the BLAS limits."""
 
-import contextlib
 import inspect
+import sys
 import threading
 import warnings
 
@@ -12,7 +12,7 @@ from sklearn.base import _fit_context
 from sklearn.linear_model import _cd_fast, enet_path
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel, SparseCoefMixin
 from sklearn.metrics import make_scorer
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_parameter_constraints
 from sklearn.utils.fixes import parse_version
 from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
 from sklearn.utils.validation import _check_method_params, _check_sample_weight
@@ -33,10 +33,12 @@ __all__ = [
     "_routing_enabled",
     "block_cd",
     "fast_calls",
-    "granted_parallel",
+    "granted_workers",
     "joblib_dask_client",
     "one_blas_thread",
     "routing_owner",
+    "thread_parallel",
+    "validate_parameter_constraints",
     "with_labels",
 ]
 
@@ -45,6 +47,19 @@ _VERSION = parse_version(sklearn.__version__)
 # Screening inside the kernel trusts the dual gap, which a dummy y makes meaningless: switch it off
 # where the version has it.
 _NO_SCREENING = {"do_screening": False} if parse_version("1.8") <= _VERSION else {}
+
+_ANY_TARGET = np.ones(1)
+
+
+class _NoDraws(np.random.RandomState):
+    """For the seed that the kernel asks for and, in cyclic order, does not use; else it is drawn from numpy's
+    global generator, which is the user's."""
+
+    def randint(self, low, high):
+        return low
+
+
+_NO_DRAWS = _NoDraws(0)
 
 
 def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=None, positive=False):
@@ -78,26 +93,37 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
     w : ndarray of shape (k,)
         The new coefficients.
     """
-    if Q is None:
-        args, form = (X, target), {"precompute": False, "sample_weight": weights}
-    else:
-        # The kernel's own gap test would need |y|; any non-zero y serves, as tol=-1 never stops it.
-        args, form = (np.zeros((1, len(q)), order="F"), np.ones(1)), {"precompute": Q, "Xy": q}
+    if Q is not None:
+        return _gram_cd(w, l1, l2, sweeps, Q, q, positive)
     total = l1 + l2
-    with _quiet():
+    with _KERNEL_WARNINGS:
         _, coefs, _ = enet_path(
-            *args,
-            alphas=[total / args[0].shape[0]],
+            X,
+            target,
+            precompute=False,
+            sample_weight=weights,
+            alphas=[total / X.shape[0]],
             l1_ratio=l1 / total if total > 0 else 1.0,
             coef_init=w.copy(),
             check_input=False,
             max_iter=sweeps,
             tol=-1.0,
+            random_state=_NO_DRAWS,
             positive=positive,
-            **form,
             **_NO_SCREENING,
         )
     return coefs[:, 0]
+
+
+def _gram_cd(w, l1, l2, sweeps, Q, q, positive):
+    """The Gram form. On a small matrix the sweeps take less time than ``enet_path`` around them."""
+    w = w.copy()
+    with _KERNEL_WARNINGS:
+        # The kernel's own gap test would need |y|; any non-zero y serves, as tol=-1 never stops it.
+        _cd_fast.enet_coordinate_descent_gram(
+            w, l1, l2, Q, q, _ANY_TARGET, sweeps, -1.0, _NO_DRAWS, False, positive, *_NO_SCREENING.values()
+        )
+    return w
 
 
 def routing_owner(estimator):
@@ -136,13 +162,19 @@ except ImportError:  # before scikit-learn 1.9
 
 
 class _KernelWarnings(threading.local):
-    """The kernel module's ``warnings``, silent in threads that ask for it.
+    """The kernel module's ``warnings``, silent within a ``with`` of the same thread.
 
     A few sweeps never "converge", so the kernel warns at each call. ``warnings.filters`` belongs to the
     process: a change is seen by other threads, undone by theirs, and shipped to scikit-learn's workers.
     """
 
     quiet = False
+
+    def __enter__(self):
+        self.quiet = True
+
+    def __exit__(self, *error):
+        self.quiet = False
 
     def __getattr__(self, name):
         return getattr(warnings, name)
@@ -155,25 +187,24 @@ class _KernelWarnings(threading.local):
 _KERNEL_WARNINGS = _cd_fast.warnings = _KernelWarnings()
 
 
-@contextlib.contextmanager
-def _quiet():
-    _KERNEL_WARNINGS.quiet = True
-    try:
-        yield
-    finally:
-        _KERNEL_WARNINGS.quiet = False
+def granted_workers(n_jobs):
+    """Number of workers that :func:`thread_parallel` will really run."""
+    backend, around = joblib.parallel.get_active_backend(require="sharedmem")
+    wanted = around if n_jobs is None else n_jobs
+    return backend.effective_n_jobs(backend.default_n_jobs if wanted is None else int(wanted))
 
 
-def granted_parallel(n_jobs, return_as="list"):
-    """Thread-sharing ``joblib.Parallel`` and the number of workers it will really run."""
-    parallel = joblib.Parallel(
+def thread_parallel(n_jobs, return_as="list"):
+    """``joblib.Parallel`` whose workers share memory."""
+    return joblib.Parallel(
         n_jobs=n_jobs, require="sharedmem", pre_dispatch="all", batch_size=1, return_as=return_as
     )
-    return parallel, parallel._effective_n_jobs()
 
 
 def joblib_dask_client():
     """Client of the surrounding ``joblib.parallel_config(backend="dask")``, or None."""
+    if "joblib._dask" not in sys.modules:
+        return None
     backend, _ = joblib.parallel.get_active_backend()
     return backend.client if type(backend).__module__ == "joblib._dask" else None
 
@@ -186,14 +217,16 @@ class _BlasLimit:
 
     def __init__(self):
         self._lock, self._users = threading.Lock(), 0
-        self._controller = self._limiter = None
+        self._libraries, self._before = None, []
 
     def __enter__(self):
         with self._lock:
             if self._users == 0:
-                if self._controller is None:
-                    self._controller = ThreadpoolController()
-                self._limiter = self._controller.limit(limits=1, user_api="blas")
+                if self._libraries is None:
+                    self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+                self._before = [library.num_threads for library in self._libraries]
+                for library in self._libraries:
+                    library.set_num_threads(1)
             self._users += 1
 
     def __exit__(self, *exc):
@@ -203,12 +236,12 @@ class _BlasLimit:
                 # threadpoolctl 3.8 heeds only the thread that set the limit, which need not be the
                 # last one out, and remembers it until told.
                 self._release()
-                self._limiter.restore_original_limits()
+                for library, number in zip(self._libraries, self._before, strict=True):
+                    library.set_num_threads(number)
                 self._release()
-                self._limiter = None
 
     def _release(self):
-        for library in self._controller.lib_controllers:
+        for library in self._libraries:
             if hasattr(library, "clear_controlling_thread"):
                 library.clear_controlling_thread(force=True)
 

@@ -55,9 +55,12 @@ class Design:
 
     def mul(self, w):
         """Product ``(X - 1 centre') w``; columns of few non-zeros are not read for nothing."""
-        moved = np.flatnonzero(w)
-        if len(moved) * COPY_COST < len(w) and not (self.is_sparse and self.X.format == "csr"):
-            return self.columns(moved).mul(w[moved]) if len(moved) else np.zeros(self.shape[0])
+        n_moved = np.count_nonzero(w)
+        if n_moved == 0:
+            return np.zeros(self.shape[0])
+        if n_moved * COPY_COST < len(w) and not (self.is_sparse and self.X.format == "csr"):
+            moved = w.nonzero()[0]
+            return self.columns(moved).mul(w[moved])
         out = self.X @ w
         if self.centre is not None:
             out -= self.centre @ w

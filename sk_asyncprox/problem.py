@@ -6,12 +6,19 @@ The design's columns are centred when there is an intercept, so that ``b`` and `
 """
 
 from copy import copy
+from functools import cached_property
 
 import numpy as np
 
 from .block_diagonal import Copies
 from .certificate import Certificate
 from .design import design_of
+
+SETTLED = 1e-7
+"""Newton step of the intercept, relative to the intercept or to 1, that is the last: what it leaves is of the
+order of its square."""
+
+TINY = np.finfo(float).tiny
 
 
 class Centred:
@@ -26,7 +33,7 @@ class Centred:
         """Stored entries touched in one pass: a product with the data and one with its transpose."""
         return 2 * max(1, self.design.size)
 
-    @property
+    @cached_property
     def scale(self):
         """What the tolerance is relative to; a constant target has scale 0 and counts as 1."""
         return self.loss.scale(self.y, self.weights, self.fit_intercept) or 1.0
@@ -105,13 +112,16 @@ class Problem(Centred):
         self, X, y, loss, penalty, sample_weight=None, fit_intercept=True, rows=False, overwrite=False
     ):
         self.loss, self.penalty, self.fit_intercept = loss, penalty, fit_intercept
-        weights = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, np.float64)
         self.y = np.asarray(y, dtype=loss.target_type)
-        used = weights > 0
-        if not used.all():
-            X, self.y, weights, overwrite = X[used], self.y[used], weights[used], True
-        self.sample_weights = self.weights = weights / weights.sum()
-        self.uniform = bool(np.all(weights == weights[0]))
+        if sample_weight is None:
+            weights, self.uniform = np.full(len(self.y), 1.0 / len(self.y)), True
+        else:
+            weights = np.asarray(sample_weight, dtype=np.float64)
+            used = weights > 0
+            if not used.all():
+                X, self.y, weights, overwrite = X[used], self.y[used], weights[used], True
+            weights, self.uniform = weights / weights.sum(), bool(np.all(weights == weights[0]))
+        self.sample_weights = self.weights = weights
         self.features, self.offset = design_of(
             X, self.weights, rows=rows, centred=fit_intercept, overwrite=overwrite
         )
@@ -135,6 +145,7 @@ class Problem(Centred):
     def _with_target(self, y):
         other = copy(self)
         other.y = y
+        vars(other).pop("scale", None)
         return other
 
     def _reached(self, w):
@@ -159,15 +170,16 @@ class Problem(Centred):
         return float(self.weights @ self.loss.value(self.y, z)) + float(self.penalty.value(w))
 
     def settle(self, z, b, max_steps=20):
-        """Best intercept for the margins ``z`` by Newton's method, and the margins it gives."""
-        if not self.fit_intercept:
-            return z, b
-        for _ in range(max_steps):
-            move = self.intercept_move(self.loss.gradient(self.y, z))
+        """Best intercept for the margins ``z`` by Newton's method, the margins it gives and the loss gradient
+        there."""
+        gradient = self.loss.gradient(self.y, z)
+        for _ in range(max_steps if self.fit_intercept else 0):
+            move = self.intercept_move(gradient)
             z, b = z + self.spread(move), b + move
-            if np.abs(move).max() <= 1e-14 * max(1.0, np.abs(b).max()):
+            gradient = self.loss.gradient(self.y, z)
+            if self.loss.quadratic or np.dot(move, move) <= SETTLED**2 * max(1.0, np.dot(b, b)):
                 break
-        return z, b
+        return z, b, gradient
 
     def intercept_move(self, gradient):
         """Newton step of the intercept where the loss has the given gradient.
@@ -179,9 +191,10 @@ class Problem(Centred):
         slope = self.intercept_slope(gradient)
         if self.loss.n_outputs > 1:
             return self.loss.intercept_move(self.y, gradient, slope, self.sample_weights)
+        if self.loss.quadratic:
+            return -slope / self.loss.curvature
         curvature = self.weights @ self.loss.second_derivative(gradient)
-        floor = 0.0 if self.loss.quadratic else abs(slope)
-        return -slope / max(curvature, floor, np.finfo(float).tiny)
+        return -slope / max(curvature, abs(slope), TINY)
 
     def certify(self, w, b, z=None):
         """Objective, a feasible dual point and the gap at ``w``.
@@ -209,8 +222,7 @@ class Problem(Centred):
         """First part of a certificate: margins and intercept settled, the loss gradient there and the
         unscaled dual point."""
         z = self.design.mul(w) + self.spread(b) if z is None else z
-        z, b = self.settle(z, b)
-        gradient = self.loss.gradient(self.y, z)
+        z, b, gradient = self.settle(z, b)
         return z, b, gradient, self.dual_theta(gradient)
 
     def dual_theta(self, gradient):
@@ -227,8 +239,11 @@ class Problem(Centred):
         if self.penalty.is_zero:
             return -np.inf
         t = self.loss.dual_scale(self.y, theta, self.weights, self.penalty.dual_limit(c))
-        values = [
-            float(self.weights @ self.loss.dual_value(self.y, s * theta) - self.penalty.conjugate(s * c))
-            for s in ((t, 1.0) if self.penalty.l2 > 0 else (t,))
-        ]
-        return max(values)
+        scales = (t, 1.0) if self.penalty.l2 > 0 and t != 1.0 else (t,)
+        return max(self._dual_at(s, theta, c) for s in scales)
+
+    def _dual_at(self, s, theta, c):
+        """Dual objective at ``s theta``; at zero nothing is lost, and nothing is known but that."""
+        if s == 0.0:
+            return 0.0
+        return float(self.weights @ self.loss.dual_value(self.y, s * theta) - self.penalty.conjugate(s * c))

@@ -124,6 +124,9 @@ def solve(problem, options, start=None, before=None, watch=None):
         except WorkersLost as lost:
             lost.solution = _last_certified(problem, solver, rule, history)
             raise
+        finally:
+            if hasattr(solver, "rest"):
+                solver.rest()
         listener.heed()
         history.close(problem, unfinished)
         return _finish(problem, solver, rule, history)

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Lasso
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sk_asyncprox._compat import block_cd, fast_calls, granted_parallel, one_blas_thread
+from sk_asyncprox._compat import block_cd, fast_calls, granted_workers, one_blas_thread, thread_parallel
 
 SWEEPS = 3000
 
@@ -294,11 +294,22 @@ def test_fast_calls_are_for_this_thread_only():
     assert not sklearn.get_config()["skip_parameter_validation"]
 
 
-def test_granted_parallel():
-    assert granted_parallel(None)[1] == granted_parallel(1)[1] == 1
-    parallel, granted = granted_parallel(3)
-    assert granted == 3
-    names = parallel(joblib.delayed(threading.get_native_id)() for _ in range(3))
+@pytest.mark.parametrize(
+    "around", [{}, {"backend": "threading", "n_jobs": 2}, {"backend": "loky", "n_jobs": 2}, {"n_jobs": 2}]
+)
+def test_granted_workers(around):
+    """As many as joblib itself will run, nested or not."""
+
+    def same():
+        for n_jobs in (None, 1, 3, -1):
+            assert granted_workers(n_jobs) == thread_parallel(n_jobs)._effective_n_jobs()
+        return granted_workers(None)
+
+    with joblib.parallel_config(**around):
+        assert same() == (2 if around.get("backend") == "threading" else 1)
+        assert len(thread_parallel(2)(joblib.delayed(same)() for _ in range(2))) == 2
+
+
+def test_thread_parallel():
+    names = thread_parallel(3)(joblib.delayed(threading.get_native_id)() for _ in range(3))
     assert len(names) == 3
-    with joblib.parallel_config("threading", n_jobs=2):
-        assert granted_parallel(None)[1] == 2

@@ -118,7 +118,7 @@ def test_certificates_of_shares_are_those_of_the_whole(loss, intercept, penalty,
     rng = np.random.default_rng(1)
     size = problem.design.shape[1]
     for w in (np.zeros(size), 0.3 * rng.standard_normal(size)):
-        _, b = problem.settle(problem.design.mul(w), 0.0 * problem.start()[1])
+        _, b, _ = problem.settle(problem.design.mul(w), 0.0 * problem.start()[1])
         whole = problem.certify(w, b)
         looks = [pickle.loads(pickle.dumps(shard)).look(w, b) for shard in shards]
         found = conclude(problem, w, b, looks, facts)

@@ -1,10 +1,12 @@
 """The estimators agree with scikit-learn and keep its conventions, whatever solver and executor."""
 
 import copy
+import gc
 import itertools
 import pickle
 import threading
 import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -27,6 +29,7 @@ from sklearn.utils.fixes import parse_version
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace
+from sk_asyncprox.problem import Problem
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep
 
 # A gap of this share of the scale proves the coefficients to about 5e-6 on the small problem.
@@ -1031,3 +1034,45 @@ def test_a_tiny_tolerance_that_was_met_is_not_warned_about():
     model = ElasticNet(ALPHA, tol=1e-13, n_blocks=4, max_iter=int(np.ceil(met))).fit(X, y)
     assert model.history_.stopped == "converged"
     assert model.dual_gap_ <= 1e-13 * y.var()
+
+
+@pytest.mark.parametrize("model", [Lasso(ALPHA), Lasso(ALPHA, solver="piag"), LogisticRegression()])
+def test_a_fit_leaves_nothing_of_the_data_behind(model, monkeypatch):
+    """Not even until the next garbage collection: the copy of the data may be large."""
+    X, y, _, _ = small()
+    problems, init = [], Problem.__init__
+
+    def seen(self, *args, **kwargs):
+        problems.append(weakref.ref(self))
+        init(self, *args, **kwargs)
+
+    monkeypatch.setattr(Problem, "__init__", seen)
+    gc.collect()
+    gc.disable()
+    try:
+        clone(model).fit(X, y if isinstance(model, Lasso) else y > 0)
+        assert [problem() for problem in problems] == [None]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_fit_draws_no_number_of_the_users(form):
+    X, y, _, _ = small()
+    before = np.random.get_state()[2]  # noqa: NPY002
+    ElasticNet(ALPHA, n_blocks=2).fit(FORMATS[form](X), y)
+    assert np.random.get_state()[2] == before  # noqa: NPY002
+
+
+def test_parameters_are_validated_where_a_subclass_has_other_defaults():
+    class Wrong(Lasso):
+        def __init__(self, alpha=-1.0, tol=1e-3):
+            super().__init__(alpha, tol=tol)
+
+    X, y, _, _ = small()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="'alpha' parameter of Wrong"):
+            Wrong().fit(X, y)
+    with pytest.raises(ValueError, match="'tol' parameter of Wrong"):
+        Wrong(1.0, tol="small").fit(X, y)
+    assert Wrong(1.0).fit(X, y).history_.stopped == "converged"

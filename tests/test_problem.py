@@ -213,6 +213,28 @@ def test_weights_may_have_any_scale():
         )
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_settled_intercept(seed):
+    """No intercept is better, and the gradient is that of the margins."""
+    case = drawn(seed)
+    problem = case.problem(fit_intercept=True)
+    w = np.random.default_rng(seed).standard_normal(case.X.shape[1])
+    z, b, gradient = problem.settle(problem.design.mul(w) + 3.0, 3.0)
+    np.testing.assert_allclose(z, problem.design.mul(w) + b, rtol=1e-10, atol=1e-10)
+    np.testing.assert_array_equal(gradient, problem.loss.gradient(problem.y, z))
+    assert abs(problem.intercept_slope(gradient)) <= 1e-12 * (1.0 + np.abs(problem.y).max())
+
+
+def test_scale_belongs_to_the_target():
+    targets = Problem(
+        np.eye(3), np.arange(6.0).reshape(3, 2) ** 2, LOSSES["squared"](), ElasticNetPenalty(1.0)
+    )
+    one, other = targets.targets()
+    before = one.scale
+    assert (one.scale, other.scale) == (before, np.var([1.0, 9.0, 25.0]))
+    assert one._with_target(other.y).scale == other.scale
+
+
 def test_scale_of_a_constant_target():
     problem = Problem(np.eye(3), np.full(3, 2.0), LOSSES["squared"](), ElasticNetPenalty(1.0))
     assert problem.scale == 1.0

@@ -31,7 +31,7 @@ from sk_asyncprox.solvers.covariance import GramMatrix
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.secant import KEPT, least_curvature
 from sk_asyncprox.solvers.shares import gram
-from sk_asyncprox.solvers.working_set import wanted_columns
+from sk_asyncprox.solvers.working_set import first_columns, wanted_columns
 from sk_asyncprox.step_sizes import ExactStep
 
 
@@ -302,24 +302,26 @@ class _Task:
         self.payload = payload
 
 
-@given(seed=st.integers(0, 2**32 - 1), positive=st.booleans(), n=st.integers(5, 300))
-def test_the_working_set_holds_the_support_and_at_most_doubles(seed, positive, n):
+@given(seed=st.integers(0, 2**32 - 1), positive=st.booleans(), n=st.integers(5, 1000), full=st.booleans())
+def test_the_working_set_holds_the_support_and_at_most_doubles(seed, positive, n, full):
     rng = np.random.default_rng(seed)
     p = int(rng.integers(5, 800))
     w = rng.standard_normal(p) * (rng.random(p) < rng.random() * 0.3)
     w = np.abs(w) if positive else w
     c, penalty = rng.standard_normal(p), ElasticNetPenalty(rng.uniform(0.1, 2), 0.1, positive)
     support = np.flatnonzero(w)
-    active = wanted_columns(penalty, w, c, np.empty(0, int), n)
+    first = first_columns(n, p, full)
+    active = wanted_columns(penalty, w, c, np.empty(0, int), first)
     assert np.isin(support, active).all()
-    assert 1 <= len(active) <= max(200, 2 * len(support), 10)
+    assert 1 <= len(active) <= max(first, 2 * len(support), 10)
+    assert first <= max(10, 3 * np.sqrt(p)) if full and p <= n else first == min(200, n)
     assert (np.diff(active) > 0).all()
     outside = np.setdiff1d(np.arange(p), active)
     score = penalty.pull(c - 0.1 * w)
     new = np.setdiff1d(active, support)
     if len(outside) and len(new):
         assert score[outside].max() <= score[new].min() + 1e-12
-    assert_array_equal(wanted_columns(penalty, w, c, active, n), active)
+    assert_array_equal(wanted_columns(penalty, w, c, active, first), active)
 
 
 @pytest.mark.parametrize(("seed", "half"), [(3, 1), (0, 0), (2, 0), (19, 1), (13, 1)])

@@ -230,7 +230,7 @@ def solution(problem):
     constant = problem.design.smoothness(problem.weights * problem.loss.curvature) + 1e-3
     v, t, last = w, 1.0, np.inf
     for _ in range(5000):
-        z, b = problem.settle(problem.design.mul(v) + b, b)
+        z, b, _ = problem.settle(problem.design.mul(v) + b, b)
         gradient = problem.design.tmul(problem.weights * problem.loss.gradient(problem.y, z))
         new = problem.penalty.prox(v - gradient / constant, 1 / constant)
         value = problem.objective(new, b)

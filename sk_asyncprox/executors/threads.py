@@ -9,7 +9,7 @@ import numpy as np
 from joblib import delayed
 from sklearn.base import BaseEstimator
 
-from .._compat import fast_calls, granted_parallel
+from .._compat import fast_calls, granted_workers, thread_parallel
 from .plan import Plan
 
 HEED_EVERY = 0.02
@@ -25,7 +25,7 @@ class Threads(BaseEstimator):
 
     def plan(self, n_jobs):
         """Facts of the run."""
-        return Plan(n_workers=granted_parallel(n_jobs)[1])
+        return Plan(n_workers=granted_workers(n_jobs))
 
     def run(self, solver, on_events):
         """Drive the solver until ``on_events(events, now)`` says stop.
@@ -43,7 +43,7 @@ class Threads(BaseEstimator):
         if _run_alone(solver, on_events, begin, limit):
             return []
         crew = _Crew(solver, on_events, begin)
-        parallel, _ = granted_parallel(solver.n_workers, "generator")
+        parallel = thread_parallel(solver.n_workers, "generator")
         with _DeferredInterrupt(crew.stop):
             try:
                 running = parallel(delayed(crew.loop)(worker) for worker in range(solver.n_workers))

@@ -2,7 +2,8 @@
 
 import time
 import warnings
-from functools import partial
+from functools import cache, partial
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from .._compat import CallbackSupportMixin, HasMethods, Interval, StrOptions
+from .._compat import CallbackSupportMixin, HasMethods, Interval, StrOptions, validate_parameter_constraints
 from ..executors.plan import WorkersLost
 from ..problem import Problem
 from ..solve import Options, solve
@@ -37,6 +38,19 @@ def _stacked(before, n_targets, found):
     nothing = np.zeros_like(w), 0.0 * intercept, 1
     ws, intercepts, passes = zip(*before, found, *[nothing] * (n_targets - len(before) - 1), strict=True)
     return np.array(ws), np.array(intercepts), list(passes)
+
+
+@cache
+def _valid_defaults(cls):
+    """Parameters of an estimator, with their defaults where these are valid, else with what no value is."""
+    parameters, found = signature(cls).parameters, {}
+    for name in cls._get_param_names():
+        found[name] = parameters[name].default
+        try:
+            validate_parameter_constraints(cls._parameter_constraints, {name: found[name]}, cls.__name__)
+        except ValueError:
+            found[name] = object()
+    return found
 
 
 class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
@@ -116,6 +130,13 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         if lost is not None:
             raise lost
         return self
+
+    def _validate_params(self):
+        """Validate the parameters, as scikit-learn does: all but those that were left at their defaults,
+        as most are."""
+        defaults = _valid_defaults(type(self)).items()
+        changed = {name: getattr(self, name) for name, value in defaults if getattr(self, name) is not value}
+        validate_parameter_constraints(self._parameter_constraints, changed, type(self).__name__)
 
     def _check_n_jobs(self):
         if self.n_jobs == 0:

@@ -79,6 +79,11 @@ class PhasedSolver(SharedMargins):
         self._tracker, self._clock, self._last = DelayTracker(), 0, None
         self._phase, self._events, self._script = None, [], self._run()
 
+    def rest(self):
+        """At the end of a run: let the script go. It holds the solver, which would hold the data until
+        Python looks for such circles."""
+        self._phase = self._script = None
+
     @property
     def n_updates(self):
         """Writes so far."""

@@ -1,5 +1,7 @@
 """Products that the workers share: how a script of phases multiplies with many columns."""
 
+from functools import cached_property
+
 import numpy as np
 
 from .blocks import ColumnPart, describe
@@ -29,10 +31,21 @@ class SharingSolver(PhasedSolver):
         super().__init__(problem, start, Sharing(n_workers))
         self.n_workers, self._ways, self._looked = n_workers, {}, False
         self._part = ColumnPart(problem, 1.0, True, None)
-        self._sizes = problem.design.column_sizes()
-        n_pieces = PIECES * n_workers if n_workers > 1 else 1
-        self._runs = problem.design.cut_rows(n_pieces)
-        self._everything = partition(np.arange(len(self._sizes)), self._sizes, n_pieces)
+
+    @cached_property
+    def _sizes(self):
+        """Stored entries of the columns."""
+        return self.problem.design.column_sizes()
+
+    @cached_property
+    def _runs(self):
+        """Pieces of the rows."""
+        return self.problem.design.cut_rows(PIECES * self.n_workers)
+
+    @cached_property
+    def _everything(self):
+        """Pieces of the columns."""
+        return partition(np.arange(len(self._sizes)), self._sizes, PIECES * self.n_workers)
 
     def product(self, ways, kind, pieces, common, again=True):
         """A product whose pieces the workers share, in one of the `ways` (a :class:`Sharing`): the answers,
@@ -95,8 +108,10 @@ class SharingSolver(PhasedSolver):
 
     def _shared(self, index):
         """Whether work on the columns is worth sharing."""
+        if self.n_workers == 1:
+            return False
         octave = self._octave(index)
-        return self.n_workers > 1 and octave >= SMALL_SHARE and not self._ways_for(octave).prefers_alone()
+        return octave >= SMALL_SHARE and not self._alone(octave)
 
     def _octave(self, index):
         """Stored entries of the columns, rounded down to a power of two."""
@@ -104,10 +119,18 @@ class SharingSolver(PhasedSolver):
 
     def _ways_for(self, what):
         """Ways to share products of one kind or size: what is best for large ones is not for small ones."""
-        return self._ways.setdefault(what, Sharing(self.n_workers))
+        if what not in self._ways:
+            self._ways[what] = Sharing(self.n_workers)
+        return self._ways[what]
+
+    def _alone(self, what):
+        """Whether one worker had better make such products."""
+        return self.n_workers == 1 or self._ways_for(what).prefers_alone()
 
     def _cut(self, index):
         """The columns ``index``, cut into the workers' blocks where that pays; who is slow gets none, as
         the others would wait for it."""
+        if not self._shared(index):
+            return [index]
         quick = sum(not self.sharing.is_slow(worker) for worker in range(self.n_workers))
-        return partition(index, self._sizes, quick if self._shared(index) else 1)
+        return partition(index, self._sizes, quick)

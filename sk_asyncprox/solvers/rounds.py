@@ -21,7 +21,7 @@ from .products import SharingSolver
 from .secant import least_curvature
 from .shares import work
 from .trail import Trail
-from .working_set import wanted_columns
+from .working_set import first_columns, wanted_columns
 
 LOWERED = 0.3
 """Factor of the l1 part from round to round."""
@@ -156,10 +156,10 @@ class RoundsBCD(SharingSolver):
     def _look(self):
         problem = self.problem
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
-        few = np.count_nonzero(self.w) * COPY_COST < len(self.w)
-        self.certifies_afresh = few or problem.design.size <= TINY
+        tiny = problem.design.size <= TINY
+        self.certifies_afresh = tiny or np.count_nonzero(self.w) * COPY_COST < len(self.w)
         start = self.w.copy(), self.b, None if self.certifies_afresh else self.z
-        if self._ways_for("look").prefers_alone():
+        if self._alone("look"):
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:
             [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
@@ -173,19 +173,19 @@ class RoundsBCD(SharingSolver):
         """Lower the l1 part, and choose the working set and its blocks."""
         problem = self.problem
         wanted, c = problem.penalty, certificate.correlations
-        l1 = min(self._penalty.l1, float(wanted.pull(c).max(initial=0.0)))
         full, p = problem.design.is_full(), len(self.w)
-        at_once = wanted.l1 == 0.0 or (full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM)
-        lowered = 0.0 if at_once else LOWERED
-        before = self._penalty.l1
-        self._penalty = wanted.with_l1(max(wanted.l1, lowered * l1))
-        active = self._active
-        if not at_once:
-            active = wanted_columns(self._penalty, self.w, c, active, len(self.z))
-        elif not self._generation:
-            active = np.arange(p)
+        before, active = self._penalty.l1, self._active
+        if wanted.l1 == 0.0 or (full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM):
+            self._penalty = wanted
+            active = active if self._generation else np.arange(p)
+        else:
+            l1 = min(before, float(wanted.pull(c).max(initial=0.0)))
+            self._penalty = wanted.with_l1(max(wanted.l1, LOWERED * l1))
+            first = first_columns(len(self.z), p, full)
+            active = wanted_columns(self._penalty, self.w, c, active, first)
         late = self._gap < LATE
-        if self._generation and late == self._late and np.array_equal(active, self._active):
+        same = active is self._active or np.array_equal(active, self._active)
+        if self._generation and late == self._late and same:
             if self._slow and self._penalty.l1 == before:
                 self._gram.refine()
             return

@@ -61,6 +61,8 @@ def _mul(part, read, move):
     design, index = part.problem.design, read.index
     if design.is_sparse:
         return part.block(read.key, index).design.mul(move)
+    if len(index) == design.shape[1]:
+        return design.mul(move)
     whole = np.zeros(design.shape[1])
     whole[index] = move
     return design.mul(whole)

@@ -3,6 +3,10 @@
 import numpy as np
 
 FIRST_COLUMNS, FEWEST_COLUMNS = 200, 10
+FIRST_ON_GRAM = 3.0
+"""Columns of a first Gram matrix, per root of all columns: it then costs about as much as the certificate
+that has chosen them. Most of them will turn out to be superfluous."""
+
 KEPT = 1.2
 SHARE_OF_SLOPES = 0.01
 LONGEST_WAIT = 20.0
@@ -65,7 +69,15 @@ def among(index, active):
     return active[at] == index, at
 
 
-def wanted_columns(penalty, w, correlations, active, n_samples):
+def first_columns(n, p, full):
+    """Size of a first working set of ``p`` columns of ``n`` samples, in full or sparse data."""
+    if full and p <= n:
+        return max(FEWEST_COLUMNS, int(FIRST_ON_GRAM * p**0.5))
+    # More coefficients than samples are seldom non-zero.
+    return min(FIRST_COLUMNS, n)
+
+
+def wanted_columns(penalty, w, correlations, active, first):
     """Working set of the next round: the support and the worst violators, at most doubling.
 
     Parameters
@@ -76,8 +88,8 @@ def wanted_columns(penalty, w, correlations, active, n_samples):
         Coefficients now, and minus the gradient of the smooth part there.
     active : ndarray of int
         The present working set; kept while it holds all that is wanted and is not much larger.
-    n_samples : int
-        More coefficients than samples are seldom non-zero.
+    first : int
+        Size allowed whatever the support.
 
     Returns
     -------
@@ -85,11 +97,13 @@ def wanted_columns(penalty, w, correlations, active, n_samples):
     """
     support = w != 0
     score = penalty.pull(correlations - penalty.l2 * w)
-    violators = np.count_nonzero(score[~support] > penalty.l1)
-    size = np.count_nonzero(support)
-    k = min(max(min(FIRST_COLUMNS, n_samples), 2 * size), max(FEWEST_COLUMNS, size + violators), len(w))
     score[support] = np.inf
-    chosen = np.sort(np.argpartition(-score, k - 1)[:k]) if k < len(w) else np.arange(len(w))
+    size, wanted = np.count_nonzero(support), np.count_nonzero(score > penalty.l1)
+    k = min(max(first, 2 * size), max(FEWEST_COLUMNS, wanted), len(w))
+    if k == wanted:
+        chosen = np.flatnonzero(score > penalty.l1)
+    else:
+        chosen = np.sort(np.argpartition(-score, k - 1)[:k])
     kept = len(chosen) <= len(active) <= KEPT * len(chosen)
     return active if kept and among(chosen, active)[0].all() else chosen
 
