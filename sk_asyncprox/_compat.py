@@ -50,16 +50,8 @@ _NO_SCREENING = {"do_screening": False} if parse_version("1.8") <= _VERSION else
 
 _ANY_TARGET = np.ones(1)
 
-
-class _NoDraws(np.random.RandomState):
-    """For the seed that the kernel asks for and, in cyclic order, does not use; else it is drawn from numpy's
-    global generator, which is the user's."""
-
-    def randint(self, low, high):
-        return low
-
-
-_NO_DRAWS = _NoDraws(0)
+# In cyclic order the kernel makes no use of it; the global generator, its default, is the user's.
+_RANDOM_STATE = np.random.RandomState(0)
 
 
 def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=None, positive=False):
@@ -93,37 +85,27 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
     w : ndarray of shape (k,)
         The new coefficients.
     """
-    if Q is not None:
-        return _gram_cd(w, l1, l2, sweeps, Q, q, positive)
+    if Q is None:
+        args, form = (X, target), {"precompute": False, "sample_weight": weights}
+    else:
+        # The kernel's own gap test would need |y|; any non-zero y serves, as tol=-1 never stops it.
+        args, form = (np.zeros((1, len(q)), order="F"), _ANY_TARGET), {"precompute": Q, "Xy": q}
     total = l1 + l2
     with _KERNEL_WARNINGS:
         _, coefs, _ = enet_path(
-            X,
-            target,
-            precompute=False,
-            sample_weight=weights,
-            alphas=[total / X.shape[0]],
+            *args,
+            alphas=[total / args[0].shape[0]],
             l1_ratio=l1 / total if total > 0 else 1.0,
             coef_init=w.copy(),
             check_input=False,
             max_iter=sweeps,
             tol=-1.0,
-            random_state=_NO_DRAWS,
+            random_state=_RANDOM_STATE,
             positive=positive,
+            **form,
             **_NO_SCREENING,
         )
     return coefs[:, 0]
-
-
-def _gram_cd(w, l1, l2, sweeps, Q, q, positive):
-    """The Gram form. On a small matrix the sweeps take less time than ``enet_path`` around them."""
-    w = w.copy()
-    with _KERNEL_WARNINGS:
-        # The kernel's own gap test would need |y|; any non-zero y serves, as tol=-1 never stops it.
-        _cd_fast.enet_coordinate_descent_gram(
-            w, l1, l2, Q, q, _ANY_TARGET, sweeps, -1.0, _NO_DRAWS, False, positive, *_NO_SCREENING.values()
-        )
-    return w
 
 
 def routing_owner(estimator):

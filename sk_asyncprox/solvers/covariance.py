@@ -72,7 +72,7 @@ class GramMatrix:
 
     def _rows(self, key, index, fresh, model):
         n, at = model.n_samples, np.arange(len(index)) if fresh is None else fresh
-        cuts = np.linspace(0, n, self._n_shares + 1).astype(int)
+        cuts = [n * i // self._n_shares for i in range(self._n_shares + 1)]
         dtype = self._dtype if n * len(index) * len(at) >= LARGE else "float64"
 
         def payload(i):

@@ -30,7 +30,7 @@ SHARE_OF_GAP = 0.1
 """The model is solved until its gap is this share of what it was."""
 
 
-def solve_on_gram(Q, q, w, penalty, square):
+def solve_on_gram(Q, q, w, penalty, square, roughly=False):
     """Lower the model's gap to a share of what it is at ``w``.
 
     Parameters
@@ -42,6 +42,9 @@ def solve_on_gram(Q, q, w, penalty, square):
     penalty : ElasticNetPenalty
     square : float
         ``|t|^2``.
+    roughly : bool
+        Whether sweeps suffice where they have reached that share, without the Newton steps that would
+        make the solution exact.
 
     Returns
     -------
@@ -60,6 +63,8 @@ def solve_on_gram(Q, q, w, penalty, square):
         gap = gap_on_gram(Q, q, w, penalty, square)
         if goal < gap < FAST_DESCENT * before:
             continue
+        if roughly and gap <= goal:
+            break
         w = newton_on_gram(Q, q, w, penalty)
         gap = gap_on_gram(Q, q, w, penalty, square)
         if gap <= goal:

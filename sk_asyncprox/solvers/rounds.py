@@ -252,6 +252,8 @@ class RoundsBCD(SharingSolver):
         yield from gram.renew(key, index, self._part.model(point))
         self.touched, gram.touched = self.touched + gram.touched, 0
         read = Read(key, index, self.w[index], point, self._penalty, True)
-        payload = read, gram.Q, gram.model, certificate.correlations[index]
+        # Nothing but the next start depends on the solution of a penalty that will be lowered.
+        roughly = self._penalty.l1 > self.problem.penalty.l1
+        payload = read, gram.Q, gram.model, certificate.correlations[index], roughly
         [direction] = yield Phase("model", 1, lambda _: payload)
         self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
