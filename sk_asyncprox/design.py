@@ -17,7 +17,7 @@ DENSE_ABOVE = 0.3
 NEAR = 0.5
 """Total variation (times two) of weights for which scales are kept."""
 
-PIECE = 250_000
+PIECE = 1_000_000
 """Stored entries that are squared at a time."""
 
 ENTRIES_OF_SAMPLE = 10_000
@@ -55,8 +55,9 @@ class Design:
 
     def mul(self, w):
         """Product ``(X - 1 centre') w``; columns of few non-zeros are not read for nothing."""
-        moved = np.flatnonzero(w)
-        if len(moved) * COPY_COST < len(w) and not (self.is_sparse and self.X.format == "csr"):
+        few = np.count_nonzero(w) * COPY_COST < len(w)
+        if few and not (self.is_sparse and self.X.format == "csr"):
+            moved = np.flatnonzero(w)
             return self.columns(moved).mul(w[moved]) if len(moved) else np.zeros(self.shape[0])
         out = self.X @ w
         if self.centre is not None:
