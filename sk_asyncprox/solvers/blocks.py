@@ -68,6 +68,9 @@ class Read(NamedTuple):
     correlations: np.ndarray | None = None
     """Minus the gradient of the smooth part there, shape (k,), where it is known."""
 
+    beside: tuple | None = None
+    """What a step of all columns is joined with where nothing makes zeros (``subspace.Beside``)."""
+
 
 class Piece:
     """Columns of one block that belong to one output, and for dense ones their Gram matrix."""
@@ -201,11 +204,13 @@ def _solve(part, piece, read, pull, omega):
     return _solve_on_gram(part, piece, read, w, pull[piece.rows], omega)
 
 
-def describe(part, read, new, v, pull, model, touched):
-    """The full step to ``new``, which changes the margins by ``v``, with what the write needs to know."""
-    shift = 0.0
-    if part.follows:
-        shift = model.shift(v)
+def describe(part, read, new, v, pull, model, touched, shift=None):
+    """The full step to ``new``, which changes the margins by ``v``, with what the write needs to know; the
+    intercept follows by ``shift``, or as the model says."""
+    if not part.follows:
+        shift = 0.0
+    else:
+        shift = model.shift(v) if shift is None else shift
         v = v + part.problem.spread(shift)
     change, ridge = read.penalty.difference(read.w, new)
     slope = pull @ v - change

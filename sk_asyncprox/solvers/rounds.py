@@ -16,9 +16,8 @@ from ..step_sizes import Setting
 from .base import Certified
 from .blocks import Read, describe
 from .covariance import GramMatrix
-from .damping import next_damping
+from .joining import RISE_OF_NEWTON, JoiningSolver
 from .phases import Phase
-from .products import SharingSolver
 from .shares import work
 from .trail import Trail
 from .working_set import wanted_columns
@@ -47,13 +46,13 @@ halved a relative gap below SETTLED: the support is found, and the system too il
 SPOILT = 0.8
 """Share of a delayed full step below which the step is taken again."""
 
-RISE_OF_DESCENT, RISE_OF_NEWTON = 0.25, 0.9
-"""Slopes at the full step, relative to the first, up to which it is written instead of the exact one."""
+RISE_OF_DESCENT = 0.25
+"""Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
 
 WIDEST_GRAM, WIDEST_GRAM_ONCE = 2500, 128
 
 
-class RoundsBCD(SharingSolver):
+class RoundsBCD(JoiningSolver):
     """Async-BCD with exact steps and Newton steps, in rounds, as a state machine of ask, work and tell.
 
     Parameters
@@ -107,8 +106,8 @@ class RoundsBCD(SharingSolver):
 
     def _aim_afresh(self):
         self.lower_bound, self._gap, self._slow = -np.inf, np.inf, False
-        self._penalty, self._damping = self.problem.penalty.with_l1(np.inf), 0.0
-        self._products = FEWEST_PRODUCTS
+        self._penalty, self._products = self.problem.penalty.with_l1(np.inf), FEWEST_PRODUCTS
+        self._join_afresh()
 
     # -- the script --------------------------------------------------------------------------------
 
@@ -121,12 +120,11 @@ class RoundsBCD(SharingSolver):
             self._aim(certificate)
             if self._on_gram():
                 yield from self._solve_on_gram(certificate)
+            elif self._penalty.has_zeros:
+                yield Phase("direction", len(self._blocks), self._read, self._write_block)
+                yield from self._newton()
             else:
-                known = certificate.correlations
-                if self._penalty.has_zeros:
-                    yield Phase("direction", len(self._blocks), self._read, self._write_block)
-                    known = None
-                yield from self._newton(known)
+                yield from self._join(certificate)
 
     def _certify(self):
         if self._known is not None:
@@ -169,6 +167,8 @@ class RoundsBCD(SharingSolver):
         """Lower the l1 part, and choose the working set and its blocks."""
         problem = self.problem
         wanted, c = problem.penalty, certificate.correlations
+        if self._generation and not (self._penalty.has_zeros or self._slow):
+            return
         l1 = min(self._penalty.l1, float(wanted.pull(c).max(initial=0.0)))
         full, p = problem.design.is_full(), len(self.w)
         at_once = wanted.l1 == 0.0 or (full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM)
@@ -204,15 +204,13 @@ class RoundsBCD(SharingSolver):
             # What was written since the read has spoilt the step: once more, from the point of now.
             self._phase.again(task.block)
 
-    def _newton(self, correlations):
-        stamp, w = self._tracker.stamp(), self.w[self._active]
-        support = self._active[w != 0] if self._penalty.has_zeros else self._active
+    def _newton(self):
+        stamp, support = self._tracker.stamp(), self._active[self.w[self._active] != 0]
         if not np.array_equal(support, self._support):
             self._support, self._version = support, self._version + 1
-        known = None if correlations is None else correlations[support]
         read = Read(
             ("support", self._version, 0), support, self.w[support],
-            self.point(self._damping), self._penalty, True, self._products, known,
+            self.point(self._damping), self._penalty, True, self._products,
         )  # fmt: skip
         if self._shared(support):
             direction = yield from self._shared_newton(read)
@@ -221,26 +219,28 @@ class RoundsBCD(SharingSolver):
         step, _ = self._write(stamp, "newton", support, direction, RISE_OF_NEWTON)
         self._damp(step)
 
-    def _damp(self, step):
-        if not self.problem.loss.quadratic:
-            self._damping = next_damping(self._damping, step)
-
     # -- the Gram matrix ---------------------------------------------------------------------------
 
     def _on_gram(self):
         n, k = self.problem.design.shape[0], len(self._active)
-        full = self.problem.design.is_full(self._active)
         # A matrix of all columns that serves for one Newton step costs more than the step's products.
-        once = not (self._penalty.has_zeros or self.problem.loss.quadratic)
-        return full and k <= (WIDEST_GRAM_ONCE if once else min(WIDEST_GRAM, max(256, 2 * n)))
+        widest = WIDEST_GRAM_ONCE if self._once() else min(WIDEST_GRAM, max(256, 2 * n))
+        return k <= widest and self.problem.design.is_full(self._active)
+
+    def _once(self):
+        """Whether a Gram matrix serves for one step: nothing makes zeros, and the curvature changes."""
+        return not (self._penalty.has_zeros or self.problem.loss.quadratic)
 
     def _solve_on_gram(self, certificate):
         stamp, index, point = self._tracker.stamp(), self._active, self.point(self._damping)
         gram, key = self._gram, ("blocks", self._generation, 0)
         yield from gram.renew(key, index, self._part.model(point))
         self.touched, gram.touched = self.touched + gram.touched, 0
-        read = Read(key, index, self.w[index], point, self._penalty, True)
+        beside = self._beside(certificate.w) if self._once() else None
+        read = Read(key, index, self.w[index], point, self._penalty, True, beside=beside)
         payload = read, gram.Q, gram.model, certificate.correlations[index]
         [direction] = yield Phase("model", 1, lambda _: payload)
         step, _ = self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        if beside is not None:
+            self._remember(direction)
         self._damp(step)
