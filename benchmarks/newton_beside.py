@@ -19,7 +19,7 @@ from growth import make
 from paths import load
 
 from sk_asyncprox import ElasticNet, LogisticRegression, solve
-from sk_asyncprox.solvers.blocks import Read
+from sk_asyncprox.solvers.reads import Read
 from sk_asyncprox.solvers.rounds import RISE_OF_NEWTON, RoundsBCD
 from sk_asyncprox.solvers.shares import work
 
@@ -43,7 +43,7 @@ class InTurn(RoundsBCD):
 class Beside(InTurn):
     """Rounds whose Newton step does not know of their block steps."""
 
-    def _newton(self, correlations):
+    def _newton(self):
         yield from ()
 
     def _write_block(self, task, direction):

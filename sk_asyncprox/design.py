@@ -17,7 +17,7 @@ DENSE_ABOVE = 0.3
 NEAR = 0.5
 """Total variation (times two) of weights for which scales are kept."""
 
-PIECE = 250_000
+PIECE = 1_000_000
 """Stored entries that are squared at a time."""
 
 ENTRIES_OF_SAMPLE = 10_000

@@ -26,7 +26,7 @@ class ElasticNetPenalty:
 
     def value(self, w):
         """Penalty of the coefficients ``w`` (the constraint is not checked)."""
-        return self.l1 * np.abs(w).sum() + 0.5 * self.l2 * (w @ w)
+        return (self.l1 * np.abs(w).sum() if self.l1 else 0.0) + 0.5 * self.l2 * (w @ w)
 
     def with_l1(self, l1):
         """The same penalty with another weight of its l1 term."""
@@ -44,8 +44,10 @@ class ElasticNetPenalty:
         Entry by entry: the difference of the two norms would lose small steps to rounding.
         """
         move = new - w
-        linear = self.l1 * (np.abs(new) - np.abs(w)).sum(axis=-1) + self.l2 * (move @ w)
-        return linear, self.l2 * (move * move).sum(axis=-1)
+        linear = self.l2 * (move @ w)
+        if self.l1:
+            linear = linear + self.l1 * (np.abs(new) - np.abs(w)).sum(axis=-1)
+        return linear, self.l2 * np.einsum("...i,...i", move, move)
 
     def prox(self, x, step):
         """``argmin_w  step * penalty(w) + |w - x|^2 / 2``, coordinate by coordinate."""
@@ -72,7 +74,7 @@ class ElasticNetPenalty:
         """Conjugate at ``c``; with ``l2 = 0`` the caller has made ``c`` feasible."""
         if self.l2 == 0.0:
             return 0.0
-        excess = np.maximum(self.pull(c) - self.l1, 0.0)
+        excess = np.maximum(self.pull(c) - self.l1, 0.0) if self.has_zeros else c
         return (excess @ excess) / (2.0 * self.l2)
 
     def violation(self, w, c):

@@ -156,7 +156,7 @@ class Problem(Centred):
 
     def spread(self, b):
         """A change of the intercept, as a change of the margins."""
-        return b if self.loss.n_outputs == 1 else np.repeat(b, len(self.y))
+        return np.repeat(b, len(self.y)) if np.ndim(b) else b
 
     def intercept_slope(self, gradient):
         """Slope in the intercept where the loss has the given gradient."""
@@ -218,6 +218,12 @@ class Problem(Centred):
         z, b, _, theta = self.dual_point(w, b, z)
         return self.conclude(w, b, z, theta, self.design.tmul(self.weights * theta))
 
+    def recertify(self, certificate):
+        """The same certificate, its objective from the coefficients alone. A dual point is feasible however
+        the margins were rounded that it was found from, so the bound stays."""
+        z, b, _ = self.settle(self.design.mul(certificate.w) + self.spread(certificate.b), certificate.b)
+        return certificate._replace(b=b, objective=self.objective(certificate.w, b, z))
+
     def dual_point(self, w, b, z=None):
         """First part of a certificate: margins and intercept settled, the loss gradient there and the
         unscaled dual point."""
@@ -238,9 +244,15 @@ class Problem(Centred):
     def _dual(self, theta, c):
         if self.penalty.is_zero:
             return -np.inf
+        return max(self._dual_at(s, theta, c) for s in self._scalings(theta, c))
+
+    def _scalings(self, theta, c):
+        """Factors of a dual point worth trying: into the penalty's dual set, and where the l2 part allows
+        it none. Without an l1 part the set is a point."""
+        if self.penalty.l2 > 0.0 and not self.penalty.has_zeros:
+            return (1.0,)
         t = self.loss.dual_scale(self.y, theta, self.weights, self.penalty.dual_limit(c))
-        scales = (t, 1.0) if self.penalty.l2 > 0 and t != 1.0 else (t,)
-        return max(self._dual_at(s, theta, c) for s in scales)
+        return (t, 1.0) if self.penalty.l2 > 0.0 and t != 1.0 else (t,)
 
     def _dual_at(self, s, theta, c):
         """Dual objective at ``s theta``; at zero nothing is lost, and nothing is known but that."""

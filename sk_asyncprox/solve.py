@@ -257,6 +257,8 @@ def _report(event, passes, now):
 def _finish(problem, solver, rule, history):
     if rule.best is not None and getattr(solver, "certifies_afresh", False):
         certificate = rule.best
+    elif rule.best is not None and isinstance(solver, RoundsBCD):
+        certificate = problem.recertify(rule.best)
     else:
         last = solver.snapshot() if rule.best is None else Snapshot(rule.best.w, rule.best.b)
         certificate = problem.certify(last.w, last.b)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 from scipy.optimize import minimize_scalar
+from scipy.special import expit
 
 from sk_asyncprox.losses import LOSSES
 
@@ -193,3 +195,13 @@ def test_large_margins(name, size, y):
     if name == "logistic":
         np.testing.assert_allclose(answers[0], np.maximum(-y * z, 0), rtol=1e-15, atol=1e-300)
         np.testing.assert_allclose(gradient, np.where(y * z < 0, -y, 0), rtol=1e-15, atol=1e-300)
+
+
+def test_the_logistic_loss_is_precise_at_any_margin():
+    loss, z = LOSSES["logistic"](), np.array([-1e4, -700.0, -40.0, -1e-9, 0.0, 1e-9, 40.0, 690.0])
+    y = np.ones(len(z))
+    with np.errstate(all="raise", under="ignore"):
+        assert_allclose(loss.gradient(y, z), -expit(-z), rtol=1e-14)
+        assert_allclose(loss.value(y, z), np.logaddexp(0.0, -z), rtol=1e-14)
+        entropies = loss.dual_value(np.ones(3), np.array([0.0, 0.5, 1.0]))
+    assert_allclose(entropies, [0.0, np.log(2.0), 0.0])

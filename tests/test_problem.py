@@ -369,3 +369,14 @@ def test_agrees_with_scikit_learn(seed):
     assert proof.gap <= 1e-9 * problem.scale
     assert reference(case)[2] == pytest.approx(proof.objective, rel=1e-9)
     assert problem.intercept(w, proof.b) == pytest.approx(model.intercept_, abs=1e-8)
+
+
+def test_a_certificate_with_its_objective_from_the_coefficients_alone():
+    rng = np.random.default_rng(4)
+    X, y = rng.standard_normal((50, 8)), np.where(rng.random(50) < 0.4, 1.0, -1.0)
+    problem = Problem(X, y, LOSSES["logistic"](), ElasticNetPenalty(0.0, 0.1))
+    w = rng.standard_normal(8)
+    exact = problem.certify(w, 0.0)
+    again = problem.recertify(exact._replace(objective=exact.objective + 1.0))
+    assert again.objective == pytest.approx(exact.objective)
+    assert again.dual == exact.dual

@@ -336,7 +336,7 @@ def test_a_sparse_model_of_nearly_separable_classes_takes_tens_of_passes(seed, h
 
 @pytest.mark.parametrize("C", [1.0, 1e-2], ids=["a long step", "a longer step"])
 def test_a_sparse_model_of_nearly_separable_many_classes_ends(C):
-    """Never ended when a Gram matrix was kept though the damping of its model had changed."""
+    """Never ended when a Gram matrix was kept though the curvature of its model had changed."""
     X, y = make_classification(n_samples=100, n_classes=3, n_informative=3, random_state=0)
     rows = list(StratifiedKFold(5).split(X, y))[1][0]
     statuses = statuses_along([C, 1e4], X[rows], y[rows], MultinomialLoss(3), max_iter=200)

@@ -14,9 +14,10 @@ import numpy as np
 from ..delays import DelayTracker
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Task, Update
-from .blocks import ColumnPart, Read, work
+from .blocks import ColumnPart, work
 from .layout import Layout
 from .margins import SharedMargins
+from .reads import Read
 from .working_set import Gate
 
 

@@ -13,14 +13,11 @@ After inexact sweeps the predicted slope ``s`` at the read is only sure to be ``
 the exact step has ``|v|^2 / h``; the factor ``min(1, h s / |v|^2)`` restores that.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from .._compat import block_cd
 from ..block_diagonal import BlockDiagonal
 from ..losses.curvature import DiagonalCurvature
-from ..penalties import ElasticNetPenalty
 from .base import certify
 from .line import Direction, clipped_ratio
 
@@ -32,41 +29,6 @@ and would undo what the other blocks have done."""
 
 REBUILD_ABOVE = 0.1
 """Relative change of the curvature weights beyond which a block's Gram matrix is computed anew."""
-
-
-class Point(NamedTuple):
-    """What a task reads of the margins. The arrays are replaced by writes, never changed."""
-
-    z: np.ndarray
-    """Margins, shape (n,)."""
-
-    gradient: np.ndarray
-    """Loss gradient there, shape (n,)."""
-
-    least: np.ndarray | None = None
-    """Curvature of every sample, at least, in models of losses that are not quadratic; shape (n,)."""
-
-
-class Read(NamedTuple):
-    """What a step on the columns ``index`` starts from."""
-
-    key: tuple
-    """Name under which a part keeps the columns."""
-
-    index: np.ndarray
-    w: np.ndarray
-    """Coefficients of the columns, shape (k,)."""
-
-    point: Point
-    penalty: ElasticNetPenalty
-    alone: bool
-    """Whether no other block is active."""
-
-    effort: int | None = None
-    """Sweeps on columns, or products of a Newton step, at most; None where block steps are all there is."""
-
-    correlations: np.ndarray | None = None
-    """Minus the gradient of the smooth part there, shape (k,), where it is known."""
 
 
 class Piece:
@@ -205,11 +167,13 @@ def _solve(part, piece, read, pull, omega):
     return _solve_on_gram(part, piece, read, w, pull[piece.rows], omega)
 
 
-def describe(part, read, new, v, pull, model, touched):
-    """The full step to ``new``, which changes the margins by ``v``, with what the write needs to know."""
-    shift = 0.0
-    if part.follows:
-        shift = model.shift(v)
+def describe(part, read, new, v, pull, model, touched, shift=None):
+    """The full step to ``new``, which changes the margins by ``v``, with what the write needs to know; the
+    intercept follows by ``shift``, or as the model says."""
+    if not part.follows:
+        shift = 0.0
+    else:
+        shift = model.shift(v) if shift is None else shift
         v = v + part.problem.spread(shift)
     change, ridge = read.penalty.difference(read.w, new)
     slope = pull @ v - change

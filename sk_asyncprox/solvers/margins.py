@@ -3,8 +3,8 @@
 import numpy as np
 
 from .base import Snapshot
-from .blocks import Point
 from .line import exact_step, full_step
+from .reads import Point
 
 
 class SharedMargins:

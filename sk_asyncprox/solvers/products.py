@@ -4,11 +4,11 @@ from functools import cached_property
 
 import numpy as np
 
-from .blocks import ColumnPart, describe
-from .newton import newton_step
+from .blocks import ColumnPart
 from .phases import Phase, PhasedSolver
 from .row_shares import RowShares
 from .sharing import PIECES, Sharing
+from .subspace import described, joint_step
 from .working_set import partition
 
 SMALL_SHARE = 1_000_000
@@ -83,13 +83,12 @@ class SharingSolver(PhasedSolver):
         model, pull = part.model(point), -self.problem.weights * point.gradient
         rows = RowShares(self._runs, model, self.problem.loss.n_outputs, read.key)
         touched, answer = 0, None
-        steps = newton_step(read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations)
+        steps = joint_step(part, read, pull, model)
         while True:
             try:
                 operation, *vectors = steps.send(answer)
             except StopIteration as stop:
-                move, v = stop.value
-                return describe(part, read, read.w + move, v, pull, model, touched)
+                return described(part, read, stop.value, pull, model, touched)
             if operation == "curve" and part.follows and rows.sums is None:
                 rows.sums = []
                 for column in model.intercepts():

@@ -14,11 +14,11 @@ import numpy as np
 from ..design import COPY_COST
 from ..step_sizes import Setting
 from .base import Certified
-from .blocks import Read, describe
+from .blocks import describe
 from .covariance import GramMatrix
+from .joining import RISE_OF_NEWTON, JoiningSolver
 from .phases import Phase
-from .products import SharingSolver
-from .secant import least_curvature
+from .reads import Read
 from .shares import work
 from .trail import Trail
 from .working_set import first_columns, wanted_columns
@@ -51,13 +51,13 @@ with the others cost less than copying the support."""
 SPOILT = 0.8
 """Share of a delayed full step below which the step is taken again."""
 
-RISE_OF_DESCENT, RISE_OF_NEWTON = 0.25, 0.9
-"""Slopes at the full step, relative to the first, up to which it is written instead of the exact one."""
+RISE_OF_DESCENT = 0.25
+"""Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
 
 WIDEST_GRAM, WIDEST_GRAM_ONCE = 2500, 128
 
 
-class RoundsBCD(SharingSolver):
+class RoundsBCD(JoiningSolver):
     """Async-BCD with exact steps and Newton steps, in rounds, as a state machine of ask, work and tell.
 
     Parameters
@@ -111,10 +111,8 @@ class RoundsBCD(SharingSolver):
 
     def _aim_afresh(self):
         self.lower_bound, self._gap, self._slow = -np.inf, np.inf, False
-        self._penalty, self._least = self.problem.penalty.with_l1(np.inf), None
-        self._products = FEWEST_PRODUCTS
-
-    # -- the script --------------------------------------------------------------------------------
+        self._penalty, self._products = self.problem.penalty.with_l1(np.inf), FEWEST_PRODUCTS
+        self._join_afresh()
 
     def _run(self):
         while True:
@@ -125,12 +123,11 @@ class RoundsBCD(SharingSolver):
             self._aim(certificate)
             if self._on_gram():
                 yield from self._solve_on_gram(certificate)
+            elif self._penalty.has_zeros:
+                yield Phase("direction", len(self._blocks), self._read, self._write_block)
+                yield from self._newton()
             else:
-                known = certificate.correlations
-                if self._penalty.has_zeros:
-                    yield Phase("direction", len(self._blocks), self._read, self._write_block)
-                    known = None
-                yield from self._newton(known)
+                yield from self._join(certificate)
 
     def _certify(self):
         if self._known is not None:
@@ -173,6 +170,8 @@ class RoundsBCD(SharingSolver):
         """Lower the l1 part, and choose the working set and its blocks."""
         problem = self.problem
         wanted, c = problem.penalty, certificate.correlations
+        if self._generation and not (self._penalty.has_zeros or self._slow):
+            return
         full, p = problem.design.is_full(), len(self.w)
         before, active = self._penalty.l1, self._active
         if wanted.l1 == 0.0 or (full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM):
@@ -203,22 +202,12 @@ class RoundsBCD(SharingSolver):
     def _columns_of_newton(self):
         """The support, or all active columns where they have few entries more: they are there already."""
         active, sizes = self._active, self._sizes
-        support = active[self.w[active] != 0] if self._penalty.has_zeros else active
+        support = active[self.w[active] != 0]
         if len(self._blocks) == 1 and sizes[support].sum() >= NEARLY_ALL * sizes[active].sum():
             return ("blocks", self._generation, 0), active
         if not np.array_equal(support, self._support):
             self._support, self._version = support, self._version + 1
         return ("support", self._version, 0), support
-
-    def write_exactly(self, index, direction, rise_allowed=None):
-        """As :meth:`SharedMargins.write_exactly`; what a shortened step has met is in the next models."""
-        z, gradient = self.z, self.gradient
-        step, slope = super().write_exactly(index, direction, rise_allowed)
-        if not self.problem.loss.quadratic:
-            self._least = least_curvature(self.problem, z, gradient, direction.v, step, self._least)
-        return step, slope
-
-    # -- block steps and Newton steps --------------------------------------------------------------
 
     def _write_block(self, task, direction):
         step, delay = self._write(task.stamp, "descent", task.payload.index, direction, RISE_OF_DESCENT)
@@ -226,34 +215,37 @@ class RoundsBCD(SharingSolver):
             # What was written since the read has spoilt the step: once more, from the point of now.
             self._phase.again(task.block)
 
-    def _newton(self, correlations):
+    def _newton(self):
         stamp, (key, support) = self._tracker.stamp(), self._columns_of_newton()
-        known = None if correlations is None else correlations[support]
         point, penalty = self.point(self._least), self._penalty
-        read = Read(key, support, self.w[support], point, penalty, True, self._products, known)
+        read = Read(key, support, self.w[support], point, penalty, True, self._products)
         if self._shared(support):
             direction = yield from self._shared_newton(read)
         else:
             [direction] = yield Phase("newton", 1, lambda _: read)
         self._write(stamp, "newton", support, direction, RISE_OF_NEWTON)
 
-    # -- the Gram matrix ---------------------------------------------------------------------------
-
     def _on_gram(self):
         n, k = self.problem.design.shape[0], len(self._active)
-        full = self.problem.design.is_full(self._active)
         # A matrix of all columns that serves for one Newton step costs more than the step's products.
-        once = not (self._penalty.has_zeros or self.problem.loss.quadratic)
-        return full and k <= (WIDEST_GRAM_ONCE if once else min(WIDEST_GRAM, max(256, 2 * n)))
+        widest = WIDEST_GRAM_ONCE if self._once() else min(WIDEST_GRAM, max(256, 2 * n))
+        return k <= widest and self.problem.design.is_full(self._active)
+
+    def _once(self):
+        """Whether a Gram matrix serves for one step: nothing makes zeros, and the curvature changes."""
+        return not (self._penalty.has_zeros or self.problem.loss.quadratic)
 
     def _solve_on_gram(self, certificate):
         stamp, index, point = self._tracker.stamp(), self._active, self.point(self._least)
         gram, key = self._gram, ("blocks", self._generation, 0)
         yield from gram.renew(key, index, self._part.model(point))
         self.touched, gram.touched = self.touched + gram.touched, 0
-        read = Read(key, index, self.w[index], point, self._penalty, True)
+        beside = self._beside(certificate.w) if self._once() else None
+        read = Read(key, index, self.w[index], point, self._penalty, True, beside=beside)
         # Nothing but the next start depends on the solution of a penalty that will be lowered.
         roughly = self._penalty.l1 > self.problem.penalty.l1
         payload = read, gram.Q, gram.model, certificate.correlations[index], roughly
         [direction] = yield Phase("model", 1, lambda _: payload)
         self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        if beside is not None:
+            self._remember(direction)

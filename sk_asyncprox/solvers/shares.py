@@ -4,9 +4,10 @@ import numpy as np
 
 from .blocks import describe, direction
 from .gram import solve_on_gram
-from .newton import COST, in_place, newton_step
+from .newton import COST, in_place
 from .newton import product as multiplied
 from .row_shares import split_rows
+from .subspace import described, join, joint_step, lands
 
 FEWEST_ROWS, ENTRIES_AT_ONCE = 256, 500_000
 """Rows of a Gram matrix are added in pieces that stay in the cache."""
@@ -38,9 +39,8 @@ def newton(part, task):
         part.let_go("support")
     block, model = part.block(read.key, read.index), part.model(read.point)
     pull = -part.problem.weights * read.point.gradient
-    steps = newton_step(read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations)
-    (move, v), touched = in_place(steps, block.design)
-    return describe(part, read, read.w + move, v, pull, model, touched)
+    step, touched = in_place(joint_step(part, read, pull, model), block.design)
+    return described(part, read, step, pull, model, touched)
 
 
 def model(part, task):
@@ -51,9 +51,12 @@ def model(part, task):
     square = read.w @ (Q @ read.w + 2.0 * correlations) + curvature.inverse_size(gradient, weights)
     q = Q @ read.w + correlations
     new, calls = solve_on_gram(Q, q, read.w, read.penalty, square, roughly)
-    v = _mul(part, read, new - read.w)
+    move = new - read.w
+    v, pull = _mul(part, read, move), -weights * gradient
     touched = len(weights) * len(new) + calls * Q.size
-    return describe(part, read, new, v, -weights * gradient, curvature, touched)
+    if read.beside is None or lands(part, read, move, v, pull, curvature):
+        return describe(part, read, new, v, pull, curvature, touched)
+    return described(part, read, join(part, read, move, v, curvature), pull, curvature, touched)
 
 
 def _mul(part, read, move):

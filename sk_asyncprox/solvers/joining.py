@@ -1,0 +1,94 @@
+"""When steps of all coefficients are joined with those before them, and what these were."""
+
+from .phases import Phase
+from .products import SharingSolver
+from .reads import Read
+from .secant import least_curvature
+from .subspace import Beside
+
+MOVES = 6
+"""Last moves that a direction is joined with."""
+
+CALLS, PER_SAMPLE, PER_COEFFICIENT, DENSE = 200_000, 60, 5, 0.3
+"""What joining costs, in stored entries of a sparse matrix that a product reads meanwhile; and how many of
+these a dense one's are worth."""
+
+LAST, TENTH = 10, 0.1
+"""Steps over which the gap has to fall to a tenth."""
+
+RISE_OF_NEWTON = 0.9
+"""Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
+
+EVERYTHING = slice(None)
+
+
+def joining_pays(problem):
+    """Whether joining the gradient costs less than the products that a Newton step takes more."""
+    design = problem.design
+    n, p = design.shape
+    entries = design.size if design.is_sparse else DENSE * design.size
+    return problem.loss.n_outputs == 1 and entries >= CALLS + PER_SAMPLE * n + PER_COEFFICIENT * p
+
+
+class Pace:
+    """Whether joined gradients are quick: where a system is ill-conditioned, they forget too soon what
+    conjugate gradients on one model would know."""
+
+    def __init__(self):
+        self._gaps, self.is_quick = [], True
+
+    def add(self, gap):
+        """Take the gap before a step into account."""
+        self._gaps.append(gap)
+        slow = len(self._gaps) > LAST and gap > TENTH * self._gaps[-1 - LAST]
+        self.is_quick = self.is_quick and not slow
+
+
+class JoiningSolver(SharingSolver):
+    """Steps of all coefficients at once, for a penalty that makes no zeros.
+
+    Subclasses set the attributes ``_active``, ``_penalty``, ``_products`` and ``_gap``.
+    """
+
+    def __init__(self, problem, start, n_workers):
+        super().__init__(problem, start, n_workers)
+        self._moves = Beside()
+
+    def _join_afresh(self):
+        self._least, self._pace = None, Pace()
+
+    def write_exactly(self, index, direction, rise_allowed=None):
+        """As :meth:`SharedMargins.write_exactly`; what a shortened step has met is in the next models."""
+        z, gradient = self.z, self.gradient
+        step, slope = super().write_exactly(index, direction, rise_allowed)
+        if not self.problem.loss.quadratic:
+            self._least = least_curvature(self.problem, z, gradient, direction.v, step, self._least)
+        return step, slope
+
+    def _join(self, certificate):
+        """A step of all coefficients, joined with those before it."""
+        stamp = self._tracker.stamp()
+        self._pace.add(self._gap)
+        products = 0 if self._pace.is_quick and joining_pays(self.problem) else self._products
+        read = Read(
+            ("support", -1, 0), self._active, certificate.w, self.point(self._least), self._penalty,
+            True, products, certificate.correlations, self._beside(certificate.w),
+        )  # fmt: skip
+        if self._shared(EVERYTHING):
+            direction = yield from self._shared_newton(read)
+        else:
+            [direction] = yield Phase("newton", 1, lambda _: read)
+        self._write(stamp, "newton", EVERYTHING, direction, RISE_OF_NEWTON)
+        if read.beside is not None:
+            self._remember(direction)
+
+    def _beside(self, w):
+        """What a step is joined with: the coefficients themselves, and the last moves. Not so for several
+        outputs, whose moves are large to keep and help little."""
+        if self.problem.loss.n_outputs > 1:
+            return None
+        return self._moves.led_by(w, self.z - self.problem.spread(self.b))
+
+    def _remember(self, direction):
+        image = direction.v - self.problem.spread(direction.shift)
+        self._moves = self._moves.newest(MOVES - 1).led_by(direction.move, image)

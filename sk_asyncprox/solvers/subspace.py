@@ -1,0 +1,201 @@
+"""Steps where the penalty makes no zeros: the best point of a small subspace.
+
+Once the images ``X d`` of some moves ``d`` are known, the objective on all their combinations costs no
+product. So a direction is joined with the last moves and with the coefficients themselves, and the objective
+is minimised over all of them by Newton's method. With the scaled gradient for the direction these are
+conjugate gradients (on a quadratic exactly), which have a certificate at every iteration and need not begin
+anew as the curvature changes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg.blas import daxpy
+from scipy.linalg.lapack import dposv, dpotrs
+
+from .blocks import describe
+from .newton import newton_step
+from .reads import Point
+
+STEPS, ENOUGH = 4, 0.01
+"""Newton steps in the subspace, at most, and the share of the first one's fall below which none follows."""
+
+TRIALS, TOO_FAR = 4, 0.5
+"""Lengths of such a step, at most, and the rise at its end, relative to the fall at its beginning, beyond
+which it is shortened."""
+
+NEAR = 0.1
+"""Slope at the end of a step, relative to the one at its beginning, where it has landed."""
+
+NEARLY_ALIKE = 1e-8
+"""Added to the diagonal of the subspace's matrix, relative to it: moves may point the same way."""
+
+CANCELLED = 100.0
+"""Sizes of the terms, relative to their sum's, beyond which a combination is not trusted: its image would be
+rounding, and the margins no longer those of the coefficients."""
+
+
+class Beside(NamedTuple):
+    """Moves of all coefficients that a direction is joined with."""
+
+    moves: tuple = ()
+    """Arrays of shape (p,), the newest first."""
+
+    images: tuple = ()
+    """Products of the design with them, shape (n,)."""
+
+    dots: np.ndarray = np.empty((0, 0))
+    """Their products with one another."""
+
+    def led_by(self, move, image):
+        """The same with another move before them."""
+        k = len(self.moves)
+        dots = np.empty((k + 1, k + 1))
+        dots[1:, 1:] = self.dots
+        dots[0, 0] = move @ move
+        dots[0, 1:] = dots[1:, 0] = [move @ old for old in self.moves]
+        return Beside((move, *self.moves), (image, *self.images), dots)
+
+    def newest(self, most):
+        """The newest of them."""
+        return Beside(self.moves[:most], self.images[:most], self.dots[:most, :most])
+
+
+def joint_step(part, read, pull, model):
+    """A Newton step, where nothing makes zeros joined with what is beside it; a generator of products as in
+    :func:`~sk_asyncprox.solvers.newton.newton_step`.
+
+    Parameters
+    ----------
+    part : ColumnPart
+    read : Read
+        ``effort`` is the most products of the Newton step; with 0 (then of all columns, with correlations)
+        there is the scaled gradient in its place.
+    pull : ndarray of shape (n,)
+        Minus the weighted loss gradient.
+    model : DiagonalCurvature or SoftmaxCurvature
+        Second-order model of the loss.
+
+    Returns
+    -------
+    move : ndarray of shape (p,)
+    v : ndarray of shape (n,)
+        Change of the margins, without the intercept's.
+    shift : float, ndarray or None
+        Change of the intercept; None where it is to follow.
+    """
+    if read.effort:
+        move, v = yield from newton_step(
+            read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations
+        )
+        if read.beside is None or lands(part, read, move, v, pull, model):
+            return move, v, None
+    else:
+        move = scaled_gradient(part.problem, read, model)
+        v = yield "mul", move
+    return join(part, read, move, v, model)
+
+
+def described(part, read, step, pull, model, touched):
+    """The step's :class:`~sk_asyncprox.solvers.line.Direction`. Its move is the one whose image is known:
+    what rounding leaves of a small one between the coefficients before and after is another."""
+    move, v, shift = step
+    return describe(part, read, read.w + move, v, pull, model, touched, shift)._replace(move=move)
+
+
+def lands(part, read, move, v, pull, model):
+    """Whether a step ends near the lowest point of its line: then nothing is to be gained beside it."""
+    problem, l2 = part.problem, read.penalty.l2
+    if part.follows:
+        v = v + problem.spread(model.shift(v))
+    fall = pull @ v - l2 * (read.w @ move)
+    gradient = problem.loss.gradient(problem.y, read.point.z + v)
+    left = -(problem.weights * gradient) @ v - l2 * ((read.w + move) @ move)
+    return abs(left) <= NEAR * fall
+
+
+def scaled_gradient(problem, read, model):
+    """Minus the gradient, every entry divided by its curvature, the losses' being taken as all alike."""
+    slope = read.correlations - read.penalty.l2 * read.w
+    curvatures = model.diagonal.reshape(problem.loss.n_outputs, -1).sum(axis=1)
+    squares = problem.design.column_squares(problem.weights).reshape(len(curvatures), -1)
+    return slope / (curvatures[:, None] * squares + read.penalty.l2).ravel()
+
+
+def join(part, read, move, v, model):
+    """The best combination of a move and what is beside it, the first of which are the coefficients: move,
+    image, and change of the intercept; the move itself where the combination would be rounding."""
+    basis = read.beside.led_by(move, v)
+    a, shift = Subspace(part, basis, read.penalty.l2).minimise(read.point, model)
+    joined, image = a[0] * move, a[0] * v
+    for size, old, its_image in zip(a[1:], read.beside.moves, read.beside.images, strict=True):
+        daxpy(old, joined, a=size)
+        daxpy(its_image, image, a=size)
+    terms = np.abs(a) @ np.sqrt(basis.dots.diagonal())
+    if not terms <= CANCELLED * np.sqrt(joined @ joined):
+        return move, v, None
+    return joined, image, shift
+
+
+class Subspace:
+    """The objective at ``w + a_1 d_1 + ... + a_k d_k``, as a function of ``a``.
+
+    Parameters
+    ----------
+    part : ColumnPart
+    basis : Beside
+        The moves ``d_i``; the second one is ``w``.
+    l2 : float
+    """
+
+    def __init__(self, part, basis, l2):
+        self._part, self._images = part, np.array(basis.images)
+        self._ridge = l2 * basis.dots
+        self._pull = self._ridge[1]
+
+    def minimise(self, point, model):
+        """Newton's method from ``a = 0``, where the margins are at ``point``: ``a``, and the intercept's
+        change."""
+        part, first = self._part, None
+        a, shift = np.zeros(len(self._images)), 0.0
+        left = self._left(a, point.gradient)
+        for _ in range(STEPS):
+            solve = self._solver(model)
+            step = solve(left)
+            first = left @ step if first is None else first
+            a, along, point, left = self._walk(a, step, left @ step, point, model)
+            shift = shift + along
+            if part.problem.loss.quadratic or left @ solve(left) <= ENOUGH * first:
+                break
+            model = part.model(point)
+        return a, shift
+
+    def _left(self, a, gradient):
+        """Minus the slope of the objective in ``a``."""
+        return -(self._images @ (self._part.problem.weights * gradient)) - self._pull - self._ridge @ a
+
+    def _solver(self, model):
+        """What solves systems with the matrix of the second derivatives."""
+        times = model.centred_times if self._part.follows else model.times
+        H = self._images @ np.array([times(image) for image in self._images]).T + self._ridge
+        size = np.sqrt(np.maximum(H.diagonal(), np.finfo(float).tiny))
+        H /= np.outer(size, size)
+        H.flat[:: len(size) + 1] = 1.0 + NEARLY_ALIKE
+        factor, _, failed = dposv(H, size)
+        return lambda left: 0.0 * left if failed else dpotrs(factor, left / size)[0] / size
+
+    def _walk(self, a, step, fall, point, model):
+        """Take the step, shortened where the objective has risen steeply at its end: the new ``a``, the
+        intercept's change, the new point and what is left of the slope there."""
+        part, problem = self._part, self._part.problem
+        for _ in range(TRIALS):
+            v = step @ self._images
+            shift = model.shift(v) if part.follows else 0.0
+            z = point.z + v + problem.spread(shift)
+            gradient = problem.loss.gradient(problem.y, z)
+            left = self._left(a + step, gradient)
+            rise = -(left @ step)
+            if rise <= TOO_FAR * fall:
+                break
+            step, fall = step * (fall / (fall + rise)), fall * (fall / (fall + rise))
+        return a + step, shift, Point(z, gradient, point.least), left
