@@ -39,6 +39,9 @@ bench: .venv-bench/.ready
 regimes: .venv/.extra-plot
 	OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/regimes.py idle busy crowded equal unequal --out doc/images
 	OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/scaling.py --out doc/images
+	OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/scaling_costs.py --compare --out doc/images/scaling_costs.csv
+	OPENBLAS_NUM_THREADS=1 .venv/bin/python benchmarks/scaling_policies.py --costs doc/images/scaling_costs.csv \
+	    --out doc/images
 
 lint: .venv-lint/.ruff
 	.venv-lint/bin/ruff check

@@ -1,13 +1,14 @@
-"""How far workers carry: two of them predicted and measured, then up to 256 simulated.
+"""How far workers carry the default fit: two of them predicted and measured, then up to 256 simulated.
 
-Usage: scaling.py [--out FOLDER] [--repeats N] [--most N]
+Usage: scaling.py [--out FOLDER] [--repeats N] [--most N] [--streams S]
 
 Measures what sharing costs on this machine (``streams``: how many workers the memory feeds, from
 products by two threads at once; ``wake``: seconds until a sleeping thread goes on), predicts a fit with
 two workers in lock-step on the simulated machine, measures it, and prints the error. Then the virtual
-seconds to a gap of 1e-4 with more workers: on machines whose memory grows with the workers, on one with
-this machine's memory, and with one worker 5 times slower. Lasso as in ``regimes.py``. Writes
-``scaling.csv`` and ``scaling.png``.
+seconds to a gap of 1e-4 with more workers: on machines whose memory grows with the workers, the same without
+lock (tells and asks take no time), and with this machine's memory; all equal, and one 5 times slower. With
+``--streams`` nothing is measured but the tasks. Lasso as in ``regimes.py``, at lambda_max / 100. Writes
+``scaling.csv`` and ``scaling.png``. Plain block steps and PIAG: ``scaling_policies.py``.
 """
 
 import argparse
@@ -18,9 +19,11 @@ from pathlib import Path
 
 import numpy as np
 from growth import make
-from regimes import COLUMNS, DIVISOR, ROWS, START, fit
+from regimes import COLUMNS, ROWS, START, WAKE, fit
 
 from sk_asyncprox.executors import Machine
+
+DIVISOR = 100
 
 
 def measure_streams(X, repeats=15):
@@ -84,24 +87,30 @@ def main():
     parser.add_argument("--out", type=Path, default=Path())
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--most", type=int, default=256)
+    parser.add_argument("--streams", type=float)
     args = parser.parse_args()
     X, y, _ = make(ROWS, COLUMNS)
     data = X, y, np.abs(X.T @ y).max() / len(y) / DIVISOR
-    streams, wake = min(2.0, measure_streams(X)), measure_wake()
-    print(f"memory feeds {streams:.2f} workers, a sleeping thread needs {1e6 * wake:.0f} us")
-    one, two, predicted = predict(data, streams, wake, args.repeats)
-    print(
-        f"one worker {one:.3f} s, two {two:.3f} s, predicted {predicted:.3f} s ({predicted / two - 1:+.0%})"
-    )
+    streams, wake = args.streams, WAKE
+    if streams is None:
+        streams, wake = min(2.0, measure_streams(X)), measure_wake()
+        print(f"memory feeds {streams:.2f} workers, a sleeping thread needs {1e6 * wake:.0f} us")
+        one, two, predicted = predict(data, streams, wake, args.repeats)
+        print(f"one worker {one:.3f} s, two {two:.3f} s, predicted {predicted:.3f} s", end=" ")
+        print(f"({predicted / two - 1:+.0%})")
     counts = [n for n in (1, 2, 4, 8, 16, 32, 64, 128, 256) if n <= args.most]
     rows = []
-    for memory, fed in (("grows", np.inf), ("this machine's", streams)):
+    for memory, fed, lock in (
+        ("grows", np.inf, None),
+        ("grows, no lock", np.inf, 0.0),
+        ("this machine's", streams, None),
+    ):
         for slow in (False, True):
             for design in ("lock-step", "rule"):
                 for n in counts:
                     speeds = np.ones(n)
                     speeds[-1] = 0.2 if slow and n > 1 else 1.0
-                    machine = Machine(speeds, streams=fed, wake=wake, start=START)
+                    machine = Machine(speeds, streams=fed, lock=lock, wake=wake, start=START)
                     seconds = fit(data, design, 1e-4, executor=machine)[0]
                     rows.append((memory, "one slow" if slow else "equal", design, n, round(seconds, 3)))
                     print(*rows[-1], sep="\t", flush=True)

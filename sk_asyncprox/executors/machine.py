@@ -8,6 +8,7 @@ worker that was asleep wakes late.
 """
 
 import time
+from heapq import heappop, heappush
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -69,12 +70,17 @@ class Machine(BaseEstimator):
 
 
 class _Run:
-    """State of one run: what is left of every task, who sleeps, when the lock is free."""
+    """State of one run: who is at work and until when, who sleeps, when the lock is free.
+
+    The memory slows all who are at work alike. So ends are kept by a second clock, ``done``: the seconds of
+    work that somebody of speed 1 would have done by now. It runs slower when many are at work, and no end
+    on it ever moves, whoever begins or ends meanwhile.
+    """
 
     def __init__(self, machine, speeds, solver, on_events):
         self.machine, self.speeds, self.solver, self.on_events = machine, speeds, solver, on_events
-        self.now, self.lock_free, self.locked = 0.0, 0.0, 0.0
-        self.held, self.left, self.soon = {}, {}, []
+        self.now, self.done, self.lock_free, self.locked = 0.0, 0.0, 0.0, 0.0
+        self.held, self.ends, self.soon = {}, [], []
         self.asleep = [0]
 
     def go(self):
@@ -82,39 +88,40 @@ class _Run:
         joining = getattr(self.solver, "head_start", 0.0) + self.machine.start
         self._ask_all(0)
         while self.held:
-            when, worker, seconds = self._next()
+            when, begins = self._next()
             if late and joining < when:
                 self._pass(joining)
                 self.asleep, late = self.asleep + late, []
                 self._ask_all(None)
                 continue
             self._pass(when)
-            if seconds is not None:
-                self.soon.remove((when, worker, seconds))
-                self.left[worker] = seconds
-            elif self._tell(worker):
+            if begins:
+                _, worker, seconds = heappop(self.soon)
+                heappush(self.ends, (self.done + seconds / self.speeds[worker], worker))
+            elif self._tell():
                 return [task for task, _ in self.held.values()]
         raise RuntimeError("The solver has nothing to do and nothing is in flight.")
 
     def _next(self):
-        """The next task to end or to begin: time, worker, and the seconds of one that begins."""
-        pace = self._pace()
-        ends = [(self.now + left / (pace * self.speeds[i]), i, None) for i, left in self.left.items()]
-        return min(ends + self.soon, key=lambda event: event[:2])
+        """When the next task ends or begins, and whether it begins; of two at once the lower worker's."""
+        begin = self.soon[0][:2] if self.soon else (np.inf, 0)
+        if not self.ends:
+            return begin[0], True
+        done, worker = self.ends[0]
+        end = self.now + max(0.0, done - self.done) / self._pace(), worker
+        return min(begin, end)[0], begin < end
 
     def _pace(self):
         """Share of its speed that the memory leaves to every worker at work."""
-        return min(1.0, self.machine.streams / max(1, len(self.left)))
+        return min(1.0, self.machine.streams / max(1, len(self.ends)))
 
     def _pass(self, when):
-        pace = self._pace() * (when - self.now)
-        for worker in self.left:
-            self.left[worker] -= pace * self.speeds[worker]
+        self.done += self._pace() * (when - self.now)
         self.now = when
 
-    def _tell(self, worker):
-        """Tell and ask, for the worker and for those that sleep; return whether the run has ended."""
-        del self.left[worker]
+    def _tell(self):
+        """Tell and ask, for who has ended and for those that sleep; return whether the run has ended."""
+        self.done, worker = heappop(self.ends)
         turn = max(self.now, self.lock_free)
         begin = time.thread_time()
         self.solver.now = turn
@@ -128,21 +135,21 @@ class _Run:
 
     def _ask_all(self, awake):
         """Ask for all without a task; the tasks begin when the lock is free again."""
-        given = []
+        given, begin = [], time.thread_time()
+        # Timed together: most sleepers get nothing, and a look at the clock costs more than their ask.
         for worker in list(self.asleep):
-            begin = time.thread_time()
             task = self.solver.ask(worker)
-            self.locked += time.thread_time() - begin
             if task is not None:
                 self.asleep.remove(worker)
-                given.append((worker, *self._do(worker, task)))
+                given.append((worker, task))
+        self.locked += time.thread_time() - begin
         self.lock_free = max(self.now, self.lock_free)
         self.lock_free += self.locked if self.machine.lock is None else self.machine.lock
         self.locked = 0.0
-        for worker, arrival, seconds in given:
-            self.held[worker] = arrival
+        for worker, task in given:
+            self.held[worker], seconds = self._do(worker, task)
             wake = 0.0 if worker == awake else self.machine.wake
-            self.soon.append((self.lock_free + wake, worker, seconds))
+            heappush(self.soon, (self.lock_free + wake, worker, seconds))
 
     def _do(self, worker, task):
         begin = time.thread_time()
