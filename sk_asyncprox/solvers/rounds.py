@@ -195,9 +195,8 @@ class RoundsBCD(JoiningSolver):
     def _read(self, number):
         index = self._blocks[number]
         effort = LATE_SWEEPS if self._late else SWEEPS
-        alone = len(self._blocks) == 1
         key, point = ("blocks", self._generation, number), self.point(self._least)
-        return Read(key, index, self.w[index], point, self._penalty, alone, effort)
+        return Read(key, index, self.w[index], point, self._penalty, len(self._blocks) == 1, effort)
 
     def _columns_of_newton(self):
         """The support, or all active columns where they have few entries more: they are there already."""
@@ -232,7 +231,7 @@ class RoundsBCD(JoiningSolver):
         return k <= widest and self.problem.design.is_full(self._active)
 
     def _once(self):
-        """Whether a Gram matrix serves for one step: nothing makes zeros, and the curvature changes."""
+        """Whether a Gram matrix serves for one step only: no zeros are made, and the curvature changes."""
         return not (self._penalty.has_zeros or self.problem.loss.quadratic)
 
     def _solve_on_gram(self, certificate):
