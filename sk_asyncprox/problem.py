@@ -247,10 +247,10 @@ class Problem(Centred):
         return max(self._dual_at(s, theta, c) for s in self._scalings(theta, c))
 
     def _scalings(self, theta, c):
-        """Factors of a dual point worth trying: into the penalty's dual set, and where the l2 part allows
-        it none. Without an l1 part the set is a point."""
+        """Factors of a dual point worth trying: into the penalty's dual set, which without an l1 part is
+        zero, and where the l2 part allows it none."""
         if self.penalty.l2 > 0.0 and not self.penalty.has_zeros:
-            return (1.0,)
+            return 0.0, 1.0
         t = self.loss.dual_scale(self.y, theta, self.weights, self.penalty.dual_limit(c))
         return (t, 1.0) if self.penalty.l2 > 0.0 and t != 1.0 else (t,)
 
