@@ -29,7 +29,7 @@ from sk_asyncprox.solvers import RoundsBCD, covariance
 from sk_asyncprox.solvers.blocks import ColumnPart
 from sk_asyncprox.solvers.covariance import GramMatrix
 from sk_asyncprox.solvers.rounds import SPOILT
-from sk_asyncprox.solvers.secant import KEPT, least_curvature
+from sk_asyncprox.solvers.secant import FIRST, KEPT, Caution
 from sk_asyncprox.solvers.shares import gram
 from sk_asyncprox.solvers.working_set import first_columns, wanted_columns
 from sk_asyncprox.step_sizes import ExactStep
@@ -326,11 +326,13 @@ def test_the_working_set_holds_the_support_and_at_most_doubles(seed, positive, n
 
 @pytest.mark.parametrize(("seed", "half"), [(3, 1), (0, 0), (2, 0), (19, 1), (13, 1)])
 @pytest.mark.parametrize("Cs", [[1e4], [1e-4, 1.0, 1e4]], ids=["alone", "on a path"])
-def test_a_sparse_model_of_nearly_separable_classes_takes_tens_of_passes(seed, half, Cs):
-    """Hundreds when a tenth of the majorant, or none of it, was in the model after a shortened step."""
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_a_model_of_nearly_separable_classes_takes_tens_of_passes(seed, half, Cs, l1_ratio):
+    """Hundreds when a tenth of the majorant, or none of it, was in the model after a shortened step; and
+    without an l1 part when a step taken instead of one that went too far told nothing."""
     X, y = make_classification(n_samples=200, n_informative=2, n_features=20, random_state=seed)
     rows = list(StratifiedKFold(2).split(X, y))[half][0]
-    statuses = statuses_along(Cs, X[rows], 2.0 * y[rows] - 1.0, LogisticLoss(), max_iter=80)
+    statuses = statuses_along(Cs, X[rows], 2.0 * y[rows] - 1.0, LogisticLoss(), 80, l1_ratio)
     assert set(statuses) == {"converged"}
 
 
@@ -343,8 +345,9 @@ def test_a_sparse_model_of_nearly_separable_many_classes_ends(C):
     assert set(statuses) == {"converged"}
 
 
-def statuses_along(Cs, X, y, loss, max_iter):
-    penalties = [ElasticNetPenalty(1.0 / (C * len(y))) for C in Cs]
+def statuses_along(Cs, X, y, loss, max_iter, l1_ratio=1.0):
+    strengths = [1.0 / (C * len(y)) for C in Cs]
+    penalties = [ElasticNetPenalty(l1_ratio * a, (1.0 - l1_ratio) * a) for a in strengths]
     problem = Problem(X, y, loss, penalties[0], None, True)
     return [s.status for s in solutions_along(problem, penalties, Options(tol=1e-4, max_iter=max_iter))]
 
@@ -369,17 +372,38 @@ def test_after_a_shortened_step_the_model_agrees_with_the_loss_at_its_ends(loss)
     z, v = 3.0 * rng.standard_normal((2, 7 * K))
     v.reshape(K, 7)[:, 2] = 0.0
     before, after = loss.gradient(problem.y, z), loss.gradient(problem.y, z + v)
-    assert least_curvature(problem, z, before, v, 1.0, None) is None
-    least = least_curvature(problem, z, before, v, 0.4, None)
+    assert Caution().after(problem, z, before, v, 1.0) == Caution()
+    assert Caution().floor(loss, z) is None
+    once = Caution().after(problem, z, before, v, 0.4)
     met = ((after - before) * v).reshape(K, 7).sum(axis=0)
-    assert_allclose(least * (v * v).reshape(K, 7).sum(axis=0), met, atol=1e-12)
-    assert least[2] == 0.0
-    assert (least >= 0.0).all()
-    assert_allclose(least_curvature(problem, z, before, v, 1.0, least), KEPT * least)
-    assert_allclose(least_curvature(problem, z, before, v, 0.4, 10.0 * least), 3.0 * least)
+    assert_allclose(once.secants * (v * v).reshape(K, 7).sum(axis=0), met, atol=1e-12)
+    assert once.secants[2] == 0.0
+    assert (once.secants >= 0.0).all()
+    assert once.share == FIRST
+    assert_allclose(once.after(problem, z, before, v, 1.0).secants, KEPT * once.secants)
+    assert_allclose(
+        Caution(10.0 * once.secants).after(problem, z, before, v, 0.4).secants, 3.0 * once.secants
+    )
+    least = once.floor(loss, z)
+    assert_allclose(least, np.maximum(once.secants, FIRST * loss.majorant(z)[:7]))
     model = loss.model(problem.y, z, before, problem.weights, least)
     own = model.diagonal.reshape(K, 7).max(axis=0) / problem.weights[:7]
     assert (own >= least).all()
+
+
+def test_the_share_of_the_majorant_grows_and_shrinks_until_full_steps_just_pass():
+    problem = Problem(np.eye(3), np.array([1.0, -1.0, 1.0]), LogisticLoss(), ElasticNetPenalty(0.1))
+    z, v = np.zeros(3), np.ones(3)
+    gradient = problem.loss.gradient(problem.y, z)
+    caution = Caution()
+    for share in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1.0):
+        caution = caution.after(problem, z, gradient, v, 0.9)
+        assert caution.share == pytest.approx(share)
+    full_steps = 0
+    while caution.share:
+        caution, full_steps = caution.after(problem, z, gradient, v, 1.0), full_steps + 1
+    assert full_steps == 17
+    assert caution.secants.max() < 1e-8
 
 
 def test_float32_is_in_the_same_class():

@@ -57,7 +57,7 @@ def test_joined_gradients_of_a_quadratic_are_conjugate_gradients():
     part, w, beside = ColumnPart(problem, 1.0, True, None), np.zeros(7), Beside()
     for _ in range(7):
         read, pull = read_at(problem, w, beside)
-        (move, v, _), _ = in_place(joint_step(part, read, pull, part.model(read.point)), problem.design)
+        (move, v, *_), _ = in_place(joint_step(part, read, pull, part.model(read.point)), problem.design)
         beside, w = beside.newest(1).led_by(move, v), w + move
     X = problem.design.X.toarray()
     H = X.T @ (problem.weights[:, None] * X) + problem.penalty.l2 * np.eye(7)
@@ -87,7 +87,7 @@ def test_a_combination_that_would_be_rounding_is_not_taken(apart, trusted):
     # The best direction is the difference of two moves, which may be nearly alike.
     old = w + apart * slope / np.linalg.norm(slope)
     read, _ = read_at(problem, w, Beside().led_by(old, problem.design.mul(old)))
-    joined, v, shift = join(part, read, move, problem.design.mul(move), part.model(read.point))
+    joined, v, shift, _ = join(part, read, move, problem.design.mul(move), part.model(read.point))
     assert (shift is not None) == trusted
     assert (joined is not move) == trusted
     assert_allclose(v, problem.design.mul(joined), atol=1e-12)

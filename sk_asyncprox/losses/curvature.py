@@ -97,7 +97,7 @@ class SoftmaxCurvature:
     probabilities : ndarray of shape (K, n)
     weights : ndarray of shape (n,)
     least : ndarray of shape (n,), optional
-        Curvature of every sample, at least: ``e_i`` is what the largest entry of the diagonal lacks.
+        Curvature of every sample in every direction, at least: ``e_i``.
 
     Attributes
     ----------
@@ -108,9 +108,7 @@ class SoftmaxCurvature:
     def __init__(self, probabilities, weights, least=None):
         self.p, self.weights, self.n_samples = probabilities, weights, len(weights)
         own = probabilities * (1.0 - probabilities)
-        self.e = np.full(len(weights), FLOOR)
-        if least is not None:
-            self.e += np.maximum(0.0, least - own.max(axis=0))
+        self.e = np.full(len(weights), FLOOR) if least is None else FLOOR + least
         own += self.e
         self.diagonal = (weights * (own + FLOOR_OF_BLOCKS)).ravel()
         weighted = weights * probabilities

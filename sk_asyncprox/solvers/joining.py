@@ -3,7 +3,7 @@
 from .phases import Phase
 from .products import SharingSolver
 from .reads import Read
-from .secant import least_curvature
+from .secant import Caution
 from .subspace import Beside
 
 MOVES = 6
@@ -55,14 +55,18 @@ class JoiningSolver(SharingSolver):
         self._moves = Beside()
 
     def _join_afresh(self):
-        self._least, self._pace = None, Pace()
+        self._caution, self._pace = Caution(), Pace()
+        self._least = None
 
     def write_exactly(self, index, direction, rise_allowed=None):
-        """As :meth:`SharedMargins.write_exactly`; what a shortened step has met is in the next models."""
+        """As :meth:`SharedMargins.write_exactly`; what a shortened step has met, or one that this one was
+        taken instead of, is in the next models."""
         z, gradient = self.z, self.gradient
         step, slope = super().write_exactly(index, direction, rise_allowed)
         if not self.problem.loss.quadratic:
-            self._least = least_curvature(self.problem, z, gradient, direction.v, step, self._least)
+            v, share = (direction.v, step) if direction.instead is None else (direction.instead, 0.0)
+            self._caution = self._caution.after(self.problem, z, gradient, v, share)
+            self._least = self._caution.floor(self.problem.loss, self.z)
         return step, slope
 
     def _join(self, certificate):

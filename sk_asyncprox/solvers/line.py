@@ -43,6 +43,9 @@ class Direction(NamedTuple):
     touched: int
     """Stored entries touched to compute it."""
 
+    instead: np.ndarray | None = None
+    """Change of the margins by a step that this one is taken instead of."""
+
 
 def clipped_ratio(slope, size):
     """``slope / size`` clipped to [0, 1]; for ``size = 0``: 1 if the slope is positive, else 0."""

@@ -3,43 +3,70 @@
 Where classes are nearly separable, most curvatures at a point are a thousandth of those that a full step
 meets, and its model trusts in them: the step is cut to next to nothing. The secant between the two ends of
 the full step shows what it met, sample by sample; a model with no less curvature would not have gone too
-far. Samples that the step left where they were keep the curvature of the point.
+far. Samples that the step left where they were keep the curvature of the point; should the next steps go
+too far along them, a share of the majorant that grows geometrically catches all.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 KEPT = 0.3
-"""Share of what is known that the next step is made with."""
+"""Share of the secants that is left after a step."""
+
+FIRST, MORE, LEAST = 1e-5, 10.0, 1e-8
+"""Share of the majorant after a shortened step, its growth after another, and the least that counts."""
 
 STILL = 1e-12
 """Squared change of a sample's margins up to which it says nothing."""
 
 
-def least_curvature(problem, z, gradient, v, step, known):
-    """Curvature of every sample, at least, in the models of the next steps.
+class Caution(NamedTuple):
+    """What shortened steps have taught.
 
-    Parameters
+    Attributes
     ----------
-    problem : Problem
-    z, gradient : ndarray of shape (K n,)
-        Margins of the ``K`` outputs before the step, and loss gradient there.
-    v : ndarray of shape (K n,)
-        Change of the margins by the full step.
-    step : float
-        Share of it that was written.
-    known : ndarray of shape (n,) or None
-        From the steps before.
-
-    Returns
-    -------
-    ndarray of shape (n,) or None
-        After a shortened step ``<v, loss'(z + v) - loss'(z)> / |v|^2`` of every sample, where that is more
-        than the share kept of what was known.
+    secants : ndarray of shape (n,) or None
+        Curvature of every sample between the ends of a step.
+    share : float
+        Of the majorant.
     """
-    kept = None if known is None else KEPT * known
-    if step == 1.0:
-        return kept
-    change = (problem.loss.gradient(problem.y, z + v) - gradient) * v
-    change, size = (a.reshape(problem.loss.n_outputs, -1).sum(axis=0) for a in (change, v * v))
-    secant = np.where(size > STILL, change / np.maximum(size, STILL), 0.0)
-    return secant if kept is None else np.maximum(kept, secant)
+
+    secants: np.ndarray | None = None
+    share: float = 0.0
+
+    def after(self, problem, z, gradient, v, step):
+        """The same after a step: more when it was shortened, less when it was full.
+
+        Parameters
+        ----------
+        problem : Problem
+        z, gradient : ndarray of shape (K n,)
+            Margins of the ``K`` outputs before the step, and loss gradient there.
+        v : ndarray of shape (K n,)
+            Change of the margins by the full step.
+        step : float
+            Share of it that was written.
+
+        Returns
+        -------
+        Caution
+            With ``<v, loss'(z + v) - loss'(z)> / |v|^2`` of every sample after a shortened step, where that
+            is more than what is kept.
+        """
+        kept = None if self.secants is None else KEPT * self.secants
+        if step == 1.0:
+            return Caution(kept, KEPT * self.share if self.share > LEAST else 0.0)
+        change = (problem.loss.gradient(problem.y, z + v) - gradient) * v
+        change, size = (a.reshape(problem.loss.n_outputs, -1).sum(axis=0) for a in (change, v * v))
+        secants = np.where(size > STILL, change / np.maximum(size, STILL), 0.0)
+        share = min(1.0, max(FIRST, MORE * self.share))
+        return Caution(secants if kept is None else np.maximum(kept, secants), share)
+
+    def floor(self, loss, z):
+        """Curvature of every sample, at least, in models at the margins ``z``; None where none is known."""
+        if self.secants is None:
+            return None
+        if not self.share:
+            return self.secants
+        return np.maximum(self.secants, self.share * loss.majorant(z[: len(self.secants)]))

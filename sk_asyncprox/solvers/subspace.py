@@ -34,6 +34,9 @@ CANCELLED = 100.0
 """Sizes of the terms, relative to their sum's, beyond which a combination is not trusted: its image would be
 rounding, and the margins no longer those of the coefficients."""
 
+LITTLE = 0.3
+"""Share of a Newton step in a combination below which its model has trusted in too little curvature."""
+
 
 class Beside(NamedTuple):
     """Moves of all coefficients that a direction is joined with."""
@@ -83,13 +86,15 @@ def joint_step(part, read, pull, model):
         Change of the margins, without the intercept's.
     shift : float, ndarray or None
         Change of the intercept; None where it is to follow.
+    instead : ndarray of shape (n,) or None
+        Change of the margins by the Newton step that this step is taken instead of.
     """
     if read.effort:
         move, v = yield from newton_step(
             read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations
         )
         if read.beside is None or lands(part, read, move, v, pull, model):
-            return move, v, None
+            return move, v, None, None
     else:
         move = scaled_gradient(part.problem, read, model)
         v = yield "mul", move
@@ -99,8 +104,9 @@ def joint_step(part, read, pull, model):
 def described(part, read, step, pull, model, touched):
     """The step's :class:`~sk_asyncprox.solvers.line.Direction`. Its move is the one whose image is known:
     what rounding leaves of a small one between the coefficients before and after is another."""
-    move, v, shift = step
-    return describe(part, read, read.w + move, v, pull, model, touched, shift)._replace(move=move)
+    move, v, shift, instead = step
+    direction = describe(part, read, read.w + move, v, pull, model, touched, shift)
+    return direction._replace(move=move, instead=instead)
 
 
 def lands(part, read, move, v, pull, model):
@@ -123,8 +129,8 @@ def scaled_gradient(problem, read, model):
 
 
 def join(part, read, move, v, model):
-    """The best combination of a move and what is beside it, the first of which are the coefficients: move,
-    image, and change of the intercept; the move itself where the combination would be rounding."""
+    """The best combination of a move and what is beside it, the first of which are the coefficients, as from
+    :func:`joint_step`; the move itself where the combination would be rounding."""
     basis = read.beside.led_by(move, v)
     a, shift = Subspace(part, basis, read.penalty.l2).minimise(read.point, model)
     joined, image = a[0] * move, a[0] * v
@@ -133,8 +139,10 @@ def join(part, read, move, v, model):
         daxpy(its_image, image, a=size)
     terms = np.abs(a) @ np.sqrt(basis.dots.diagonal())
     if not terms <= CANCELLED * np.sqrt(joined @ joined):
-        return move, v, None
-    return joined, image, shift
+        return move, v, None, None
+    if read.effort == 0 or a[0] >= LITTLE:
+        return joined, image, shift, None
+    return joined, image, shift, v + part.problem.spread(model.shift(v)) if part.follows else v
 
 
 class Subspace:
