@@ -245,9 +245,9 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False):
     if not centred:
         return Design(np.asarray(X, dtype=np.float64, order=order)), np.zeros(X.shape[1])
     dense = np.asarray(X, dtype=np.float64, order=order)
-    if not (overwrite and dense.flags.writeable) and np.may_share_memory(dense, X):
-        dense = dense.copy(order=order)
     means = weights @ dense
+    if not (overwrite and dense.flags.writeable) and np.may_share_memory(dense, X):
+        return Design(np.subtract(dense, means, order=order)), means
     dense -= means
     return Design(dense), means
 
