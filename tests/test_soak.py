@@ -63,8 +63,7 @@ def load():
 
 def test_no_fit_under_load_stalls(load, monkeypatch):
     """500 fits by two threads from the first task on: none takes three times its problem's median, in
-    passes, which a stall of the algorithm would show, nor ten times in seconds, which a sleeping thread
-    would; the load alone moves the seconds by two to three times."""
+    passes, which a stall of the algorithm would show, nor in seconds, which a sleeping thread would."""
     for name in ("rounds.SMALL", "rounds.SMALL_FULL", "products.SMALL_SHARE"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.{name}", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.RoundsBCD.head_start", 0.0)
@@ -90,4 +89,4 @@ def test_no_fit_under_load_stalls(load, monkeypatch):
         print(f"problem {seed}: passes {np.median(passes):.0f} (most {np.max(passes)}), seconds ", end="")
         print(f"{np.median(seconds):.3f} (most {np.max(seconds):.3f})", flush=True)
         assert np.max(passes) <= 3 * np.median(passes)
-        assert np.max(seconds) <= 10 * np.median(seconds) + 1.0
+        assert np.max(seconds) <= 3 * np.median(seconds)
