@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from growth import make
 from regimes import COLUMNS, ROWS, START, WAKE, fit
+from scaling_machine import seconds_together
 
 from sk_asyncprox.executors import Machine
 
@@ -35,17 +36,8 @@ def measure_streams(X, repeats=15):
         for _ in range(repeats):
             part @ ones
 
-    begin = time.perf_counter()
-    for part in parts:
-        multiply(part)
-    alone = time.perf_counter() - begin
-    threads = [threading.Thread(target=multiply, args=(part,)) for part in parts]
-    begin = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return alone / (time.perf_counter() - begin)
+    alone = sum(seconds_together(multiply, [part]) for part in parts)
+    return alone / seconds_together(multiply, parts)
 
 
 def measure_wake(repeats=300):

@@ -14,12 +14,24 @@ itself.
 """
 
 import argparse
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
-from scaling_machine import COUNTS, FORMS, SHAPES, Watch, build, machine, make, read, size_of, task_of, write
+from scaling_machine import (
+    COUNTS,
+    FORMS,
+    SHAPES,
+    Watch,
+    build,
+    machine,
+    make,
+    read,
+    seconds_together,
+    size_of,
+    task_of,
+    write,
+)  # fmt: skip
 
 from sk_asyncprox._compat import fast_calls
 from sk_asyncprox.executors import Machine, Threads
@@ -87,17 +99,8 @@ def measure_streams(problem, form, repeats=60):
 
     for task in tasks:
         do(task, 1)
-    seconds = []
-    for crew in ([(task,) for task in tasks], [tasks]):
-        for together in crew:
-            threads = [threading.Thread(target=do, args=(task,)) for task in together]
-            begin = time.perf_counter()
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            seconds.append(time.perf_counter() - begin)
-    return min(2.0, (seconds[0] + seconds[1]) / seconds[2])
+    alone = sum(seconds_together(do, [task]) for task in tasks)
+    return min(2.0, alone / seconds_together(do, tasks))
 
 
 def measure_all(tasks, repeats):

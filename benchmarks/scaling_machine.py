@@ -6,6 +6,8 @@ the costs, ``scaling_policies.py`` draws the curves.
 """
 
 import csv
+import threading
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +68,17 @@ def make(method, entries=ENTRIES, shape=None, seed=0):
         X.tocsr() if rows else X, y, SquaredLoss(), ElasticNetPenalty(alpha), None, False, rows=rows
     )
     return Task(problem, optimum, 0.5 * (y @ y) / n)
+
+
+def seconds_together(work, arguments):
+    """Seconds of the calls of ``work``, one thread for each argument."""
+    threads = [threading.Thread(target=work, args=(argument,)) for argument in arguments]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - begin
 
 
 def task_of(tasks, form):

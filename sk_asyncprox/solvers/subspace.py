@@ -109,11 +109,14 @@ def described(part, read, step, pull, model, touched):
     return direction._replace(move=move, instead=instead)
 
 
+def followed(part, v, model):
+    """The margins' change after the intercept has followed, if there is one."""
+    return v + part.problem.spread(model.shift(v)) if part.follows else v
+
+
 def lands(part, read, move, v, pull, model):
     """Whether a step ends near the lowest point of its line: then nothing is to be gained beside it."""
-    problem, l2 = part.problem, read.penalty.l2
-    if part.follows:
-        v = v + problem.spread(model.shift(v))
+    problem, l2, v = part.problem, read.penalty.l2, followed(part, v, model)
     fall = pull @ v - l2 * (read.w @ move)
     gradient = problem.loss.gradient(problem.y, read.point.z + v)
     left = -(problem.weights * gradient) @ v - l2 * ((read.w + move) @ move)
@@ -121,11 +124,11 @@ def lands(part, read, move, v, pull, model):
 
 
 def scaled_gradient(problem, read, model):
-    """Minus the gradient, every entry divided by its curvature, the losses' being taken as all alike."""
+    """Minus the gradient, every entry divided by its curvature, the losses' being taken as all alike; of
+    one output."""
     slope = read.correlations - read.penalty.l2 * read.w
-    curvatures = model.diagonal.reshape(problem.loss.n_outputs, -1).sum(axis=1)
-    squares = problem.design.column_squares(problem.weights).reshape(len(curvatures), -1)
-    return slope / (curvatures[:, None] * squares + read.penalty.l2).ravel()
+    squares = problem.design.column_squares(problem.weights)
+    return slope / (model.diagonal.sum() * squares + read.penalty.l2)
 
 
 def join(part, read, move, v, model):
@@ -142,7 +145,7 @@ def join(part, read, move, v, model):
         return move, v, None, None
     if read.effort == 0 or a[0] >= LITTLE:
         return joined, image, shift, None
-    return joined, image, shift, v + part.problem.spread(model.shift(v)) if part.follows else v
+    return joined, image, shift, followed(part, v, model)
 
 
 class Subspace:
@@ -196,14 +199,14 @@ class Subspace:
         """Take the step, shortened where the objective has risen steeply at its end: the new ``a``, the
         intercept's change, the new point and what is left of the slope there."""
         part, problem = self._part, self._part.problem
-        for _ in range(TRIALS):
+        for trial in range(TRIALS):
             v = step @ self._images
             shift = model.shift(v) if part.follows else 0.0
             z = point.z + v + problem.spread(shift)
             gradient = problem.loss.gradient(problem.y, z)
             left = self._left(a + step, gradient)
             rise = -(left @ step)
-            if rise <= TOO_FAR * fall:
+            if rise <= TOO_FAR * fall or trial == TRIALS - 1:
                 break
             step, fall = step * (fall / (fall + rise)), fall * (fall / (fall + rise))
         return a + step, shift, Point(z, gradient, point.least), left
