@@ -84,7 +84,7 @@ class History:
     Notes
     -----
     ``asked`` and ``told`` are positions in the one order of asks and tells; they are what a replay
-    needs.
+    needs. Neighbours among the results, with no position between them, were told together.
     """
 
     def __init__(self, record="updates"):

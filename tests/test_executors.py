@@ -8,11 +8,12 @@ import pytest
 import scipy.sparse as sp
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace
+from sk_asyncprox.executors.plan import Plan
 from sk_asyncprox.history import History
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, FixedStep
 
@@ -157,6 +158,58 @@ def test_a_threaded_run_is_replayed_from_its_history(solver, step_size, n_jobs, 
     assert_allclose(live.coef_, again.coef_, atol=1e-10)
     assert_allclose(live.history_.iterates["objective"], again.history_.iterates["objective"], rtol=1e-10)
     assert live.n_updates_ == again.n_updates_
+
+
+class Batches(BaseEstimator):
+    """An executor that tells some results at once, in any order, and lets some workers wait."""
+
+    def __init__(self, n_workers=5, seed=0):
+        self.n_workers, self.seed = n_workers, seed
+
+    def plan(self, n_jobs):
+        return Plan(n_workers=self.n_workers)
+
+    def run(self, solver, on_events):
+        rng, held, now = np.random.default_rng(self.seed), {}, 0.0
+        while True:
+            for worker in rng.permutation(solver.n_workers).tolist():
+                task = None if worker in held or (held and rng.random() < 0.3) else solver.ask(worker)
+                if task is not None:
+                    held[worker] = task
+            told = rng.permutation(list(held))[: rng.integers(1, len(held) + 1)].tolist()
+            tasks = [held.pop(worker) for worker in told]
+            arrivals = [(task, solver.work(solver.part(task), task)) for task in tasks]
+            solver.now = now = now + 1.0
+            if on_events(solver.tell(arrivals), now):
+                return list(held.values())
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"solver": "piag", "step_size": "adaptive1", "n_blocks": 8},
+        {"solver": "piag", "step_size": "adaptive2"},
+        {"step_size": "adaptive2", "n_blocks": 8},
+        {"step_size": "adaptive1", "metric": "lipschitz", "working_set": False},
+        {"working_set": False},
+        {},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:.*max_iter was reached:sklearn.exceptions.ConvergenceWarning")
+def test_what_was_told_at_once_is_told_at_once_again(settings, seed):
+    X, y = data(n=300, p=80)
+    model = Lasso(alpha=0.02, tol=1e-6, max_iter=60, **settings)
+    live = clone(model).set_params(executor=Batches(seed=seed)).fit(X, y)
+    again = clone(model).set_params(executor=Simulated(Trace.from_history(live.history_))).fit(X, y)
+    one, two = live.history_, again.history_
+    for table in ("arrivals", "updates", "certificates", "shares"):
+        assert_array_equal(getattr(one, table), getattr(two, table), err_msg=table)
+    assert sorted(one.unfinished.tolist()) == sorted(two.unfinished.tolist())
+    assert_array_equal(live.coef_, again.coef_)
+    assert one.stopped == two.stopped
+    assert len(np.unique(one.certificates["told"])) > 1
 
 
 def test_an_unrecorded_run_cannot_be_replayed():

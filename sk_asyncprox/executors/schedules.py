@@ -124,7 +124,7 @@ class Recorded:
     """Asks and tells of a recorded run, in their order."""
 
     def __init__(self, history):
-        self.asks, self.tells, self.times = {}, defaultdict(list), {}
+        self.asks, self.tells, self.times = {}, {}, {}
         self.n_rows = len(history.updates)
         when = dict(zip(history.updates["update"], history.updates["time"], strict=True))
         for row in history.arrivals:
@@ -139,14 +139,23 @@ class Recorded:
 
     def _add(self, worker, asked, told, time):
         self.asks[int(asked)] = int(worker)
-        self.tells[int(told)].append(int(worker))
+        self.tells[int(told)] = int(worker)
         self.times[int(told)] = float(time)
 
     def __iter__(self):
-        asks = []
+        asks, told = [], []
         for position in sorted({*self.asks, *self.tells}):
+            if told and (position in self.asks or position > told[-1] + 1):
+                yield self._together(asks, told)
+                asks, told = [], []
             if position in self.asks:
                 asks.append(self.asks[position])
             else:
-                yield self.times[position], asks, self.tells[position]
-                asks = []
+                told.append(position)
+        if told:
+            yield self._together(asks, told)
+
+    def _together(self, asks, told):
+        # A result that waited for others to make an update with it has the time of the update.
+        now = min(self.times[position] for position in told)
+        return now, asks, [self.tells[position] for position in told]

@@ -41,7 +41,8 @@ class Task(NamedTuple):
     worker: int
     stamp: Stamp
     asked: int
-    """Position of the ask in the order of asks and tells."""
+    """Position in the order of asks and tells. A tell takes one, and then one for each of its arrivals: so
+    neighbours were told together."""
 
     block: int
     """Block or shard; -1 when the task is about all of the data."""

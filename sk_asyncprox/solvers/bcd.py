@@ -138,6 +138,7 @@ class AsyncBCD(SharedMargins):
 
     def tell(self, arrivals):
         """Write every arrival in turn."""
+        self._clock += 1
         events, self._pending = self._pending, []
         for task, result in arrivals:
             self._clock += 1

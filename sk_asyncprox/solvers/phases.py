@@ -107,6 +107,7 @@ class PhasedSolver(SharedMargins):
 
     def tell(self, arrivals):
         """Take results; when the phase is complete, go on with the script."""
+        self._clock += 1
         for task, result in arrivals:
             self._clock += 1
             self._last = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)

@@ -17,7 +17,7 @@ import numpy as np
 from ..delays import DelayTracker, Stamp
 from ..shards import conclude, cut_rows
 from ..step_sizes import Setting
-from .base import Arrival, Certified, Snapshot, Task, Update
+from .base import Arrival, Certified, Shared, Snapshot, Task, Update
 from .placement import Placement
 
 REFRESH_EVERY = 100
@@ -188,6 +188,7 @@ class PIAG:
         self._clock += 1
         events = []
         for task, result in arrivals:
+            self._clock += 1
             if task.kind == "certificate":
                 self.touched += self.problem.pass_size
                 events.append(self._digest(result, task.stamp.update, task.worker, task.asked))
@@ -196,7 +197,7 @@ class PIAG:
             if task.kind == "look":
                 events += self._collect(task, result)
                 result = result.gradient
-            self._renew(task, result)
+            events += self._renew(task, result)
         if self._fresh and self._missing == 0:
             events.append(self._step(tuple(self._fresh)))
             self._fresh = []
@@ -225,15 +226,17 @@ class PIAG:
         self.touched += int(self.problem.pass_size * fact.effort)
         self._since += fact.effort
         self._due = self._due or self._since >= self._wait
+        arrival = Arrival(task.worker, shard, task.stamp.update, task.asked, self._clock)
         if old is not None and task.stamp < self._stamps[shard]:
             # Another worker has taken the shard over and was faster.
-            return
+            return [Shared("late", arrival)]
         self._missing -= old is None
         self._aggregate += fact.share * (gradient.w if old is None else gradient.w - old.w)
         change = gradient.b if old is None else gradient.b - old.b
         self._aggregate_b = self._aggregate_b + fact.share * change
         self._gradients[shard], self._stamps[shard] = gradient, task.stamp
-        self._fresh.append(Arrival(task.worker, shard, task.stamp.update, task.asked, self._clock))
+        self._fresh.append(arrival)
+        return []
 
     def _step(self, arrivals):
         delay, window = self._tracker.measure(*self._stamps)
