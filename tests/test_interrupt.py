@@ -22,6 +22,8 @@ from threadpoolctl import threadpool_info
 from sk_asyncprox import ElasticNet
 from sk_asyncprox.step_sizes import Adaptive1
 
+# Jobs in a shell's background ignore it, and so do the processes that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 solver, n_jobs, source, *moments = sys.argv[1:]
 faulthandler.dump_traceback_later(100, exit=True)
 rng = np.random.default_rng(0)
