@@ -19,7 +19,6 @@ from ..solvers.base import Snapshot
 from ..step_sizes import STEP_SIZES, StepSize
 
 DOCUMENTATION = "https://sk-asyncprox.readthedocs.io/en/stable"
-FORMATS = ["csc", "csr"]
 
 
 class _ExecutorObject(HasMethods):
@@ -84,8 +83,6 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         one entry or row per target.
         """
         self._check_n_jobs()
-        if sample_weight is not None and not sample_weight.any():
-            raise ValueError("All sample weights are zero; at least one must be positive.")
         rows, overwrite = self.solver == "piag", not getattr(self, "copy_X", True)
         problem = Problem(X, y, loss, penalty, sample_weight, self.fit_intercept, rows, overwrite)
         return self._run(problem.targets(), self._options(), begin, watcher)
@@ -163,6 +160,8 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
     def _start(self, problem, target, n_targets):
         coef = getattr(self, "coef_", None) if self.warm_start else None
         if coef is None or np.size(coef) != n_targets * problem.design.shape[1]:
+            return None
+        if not (np.isfinite(coef).all() and np.isfinite(self.intercept_).all()):
             return None
         coef = np.reshape(coef, (n_targets, -1))[target]
         coef = np.maximum(coef, 0.0) if problem.penalty.positive else coef

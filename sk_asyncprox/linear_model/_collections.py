@@ -5,7 +5,6 @@ import functools
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -13,6 +12,7 @@ from ..executors import Dask
 from ..executors.chunks import Rows, blocks_of, is_collection
 from ..losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from ..solve import SHARDS_PER_WORKER
+from ._checks import class_factors
 
 
 def fit_rows(model, X, y, sample_weight, penalty, begin):
@@ -86,11 +86,7 @@ def _classes(model, rows):
             f"LogisticRegression on a dask collection needs samples of 2 classes in the data, but the data "
             f"contains only one class: {classes[0]}"
         )
-    factors = np.ones(len(classes))
-    if model.class_weight == "balanced":
-        factors = np.divide(mass.sum(), len(classes) * mass, out=np.zeros(len(classes)), where=mass > 0)
-    elif model.class_weight is not None:
-        factors = compute_class_weight(model.class_weight, classes=classes, y=classes)
+    factors = class_factors(model.class_weight, classes, mass)
     empty = classes[mass * factors == 0.0]
     if 0 < len(empty) < len(classes):
         # Its intercept would go to minus infinity, and no bound made of shares would follow.

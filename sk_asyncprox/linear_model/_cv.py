@@ -10,13 +10,11 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import validate_data
 
 from .._compat import (
     Interval,
     LinearModel,
     StrOptions,
-    _check_sample_weight,
     _fit_context,
     _raise_for_params,
     _routing_enabled,
@@ -25,8 +23,9 @@ from .._compat import (
 from ..executors import Threads
 from ..losses import SquaredLoss
 from ..problem import Problem
-from ._base import FORMATS, AsyncLinearModel
+from ._base import AsyncLinearModel
 from ._callbacks import FoldsWatcher
+from ._checks import check_numbers, checked_data, checked_weights, scaled
 from ._docs import documented
 from ._path import alpha_grid, check_alphas, enet_penalties, solutions_along, warn_unless_converged
 from ._regression import ElasticNet
@@ -113,6 +112,8 @@ def squared_errors(X, y, weights, paths, fit_intercept, train, test, options):
     problem = fold_problem(X, y, SquaredLoss(), weights, train, fit_intercept, options)
     X_test, y_test, errors, messages = X[test], y[test], [], []
     weights_test = None if weights is None else weights[test]
+    if weights is not None and not weights_test.any():
+        raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
     for penalties in paths:
         errors.append([])
         for solution in solutions_along(problem, penalties, options):
@@ -134,7 +135,7 @@ class ElasticNetCV(CrossValidated, RegressorMixin, LinearModel, AsyncLinearModel
     l1_ratio : float or list of float, default=0.5
         Share of the l1 part, in [0, 1], or several to choose from.
     eps : float, default=1e-3
-        The smallest alpha of an automatic grid, relative to the largest.
+        The smallest alpha of an automatic grid, relative to the largest, in (0, 1).
     alphas : int or array-like, default=100
         The alphas to choose from, or the number of an automatic grid for each `l1_ratio`.
     tol : float, default=1e-4
@@ -182,7 +183,7 @@ class ElasticNetCV(CrossValidated, RegressorMixin, LinearModel, AsyncLinearModel
     _parameter_constraints = {
         **CV_CONSTRAINTS,
         "l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like"],
-        "eps": [Interval(Real, 0, None, closed="neither")],
+        "eps": [Interval(Real, 0, 1, closed="neither")],
         "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "copy_X": ["boolean"],
         "positive": ["boolean"],
@@ -259,19 +260,18 @@ class ElasticNetCV(CrossValidated, RegressorMixin, LinearModel, AsyncLinearModel
         _raise_for_params(params, self, "fit")
         begin = time.perf_counter()
         self._check_n_jobs()
-        X, y = validate_data(
-            self, X, y, accept_sparse=FORMATS, dtype=[np.float64, np.float32], y_numeric=True
-        )
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        ratios = np.atleast_1d(self.l1_ratio)
-        grids = self._grids(X, y, sample_weight, ratios)
+        X, y = checked_data(self, X, y, y_numeric=True)
+        sample_weight = checked_weights(sample_weight, X)
+        weights, _ = scaled(sample_weight)
+        ratios = self.l1_ratio if np.iterable(self.l1_ratio) else [float(self.l1_ratio)]
+        ratios = check_numbers(ratios, "l1_ratio", high=1.0, boundaries="both")
+        grids = self._grids(X, y, weights, ratios)
         split = {}
         if _routing_enabled():
             split = process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
         folds = self._folds(X, y, split)
         watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + 1)
-        errors = self._errors(X, y, sample_weight, ratios, grids, folds, watcher)
+        errors = self._errors(X, y, weights, ratios, grids, folds, watcher)
         self.mse_path_ = np.squeeze(np.moveaxis(errors, 0, -1))
         best_ratio, best = np.unravel_index(np.argmin(errors.mean(axis=0)), grids.shape)
         self._choose(float(ratios[best_ratio]), float(grids[best_ratio, best]))
@@ -337,7 +337,7 @@ class LassoCV(ElasticNetCV):
     Parameters
     ----------
     eps : float, default=1e-3
-        The smallest alpha of an automatic grid, relative to the largest.
+        The smallest alpha of an automatic grid, relative to the largest, in (0, 1).
     alphas : int or array-like, default=100
         The alphas to choose from, or the number of an automatic grid.
     tol : float, default=1e-4

@@ -46,7 +46,7 @@ RECORD = """record : {None, "updates", "iterates"}, default="updates"
 
 PATH = """
 eps : float, default=1e-3
-    The smallest alpha of an automatic grid, relative to the largest.
+    The smallest alpha of an automatic grid, relative to the largest, in (0, 1).
 alphas : int or array-like, default=100
     The alphas, or the number of an automatic grid; it begins at the smallest with a zero model.
 Xy : array-like of shape (n_features,), default=None

@@ -6,26 +6,22 @@ from numbers import Real
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
-from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from .._compat import (
     Interval,
     LinearClassifierMixin,
     SparseCoefMixin,
     StrOptions,
-    _check_sample_weight,
     _fit_context,
 )
 from ..losses import LogisticLoss, MultinomialLoss
 from ..penalties import ElasticNetPenalty
-from ._base import FORMATS, AsyncLinearModel
+from ._base import AsyncLinearModel
 from ._callbacks import watch
+from ._checks import checked_data, checked_weights, class_factors, scaled, strength_of
 from ._collections import DecidesOnCollections, blockwise, dtype_of, fit_rows, is_collection
 from ._docs import documented
-
-TINY = np.finfo(float).tiny
 
 
 @documented
@@ -150,11 +146,11 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
             *found, classes = fit_rows(self, X, y, sample_weight, self._penalty, begin)
             vars(self).update(self._fitted(dtype_of(X), classes, X.shape[1], *found))
             return self._stored()
-        X, y = validate_data(self, X, y, accept_sparse=FORMATS, dtype=[np.float64, np.float32])
+        X, y = checked_data(self, X, y)
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
-        weights = self._weights(sample_weight, X, y, classes, codes)
-        penalty = self._penalty(X.shape[0] if weights is None else max(weights.sum(), TINY))
+        weights, exponent = self._weights(checked_weights(sample_weight, X), classes, codes)
+        penalty = self._penalty(len(y) if weights is None else weights.sum(), exponent)
         loss, target = self._task(classes, codes)
         fitted = partial(self._fitted, X.dtype, classes, X.shape[1])
         watcher = watch(self, X, y, sample_weight, fitted)
@@ -164,9 +160,9 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
             watcher.end()
         return self._stored()
 
-    def _penalty(self, total):
-        """Penalty for sample weights of the given sum."""
-        strength = 1.0 / (self.C * total)
+    def _penalty(self, total, exponent=0):
+        """Penalty for sample weights whose sum is ``total 2^exponent``."""
+        strength = strength_of(self.C, total, exponent)
         return ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength)
 
     def _fitted(self, dtype, classes, n_features, w, intercept, n_iter):
@@ -184,23 +180,20 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
             return MultinomialLoss(len(classes)), codes
         return LogisticLoss(), 2.0 * codes - 1.0
 
-    def _weights(self, sample_weight, X, y, classes, codes):
+    def _weights(self, sample_weight, classes, codes):
+        """Sample weights times those of the classes, as from :func:`~._checks.scaled`."""
         if len(classes) < 2:
             raise ValueError(
                 "LogisticRegression needs samples of 2 classes in the data, but the data contains "
                 f"only one class: {classes[0]}"
             )
-        if sample_weight is None and self.class_weight is None:
-            return None
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if self.class_weight is not None:
-            factors = self.class_weight
-            if factors == "balanced":  # older scikit-learns count samples without their weights
-                mass = np.bincount(codes, weights)
-                share = np.divide(mass.sum(), len(classes) * mass, out=np.zeros(len(classes)), where=mass > 0)
-                factors = dict(zip(classes, share, strict=True))
-            weights = weights * compute_class_weight(factors, classes=classes, y=y)[codes]
-        return weights
+        weights, exponent = scaled(sample_weight)
+        if self.class_weight is None:
+            return weights, exponent
+        weights = np.ones(len(codes)) if weights is None else weights
+        mass = np.bincount(codes, weights)
+        weights, more = scaled(weights * class_factors(self.class_weight, classes, mass)[codes])
+        return weights, exponent + more
 
     @blockwise
     def predict_proba(self, X):

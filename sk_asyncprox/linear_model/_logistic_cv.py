@@ -2,22 +2,19 @@
 
 import time
 from functools import partial
-from numbers import Integral, Real
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.utils import check_scalar
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from .._compat import (
     Interval,
     StrOptions,
     _check_method_params,
-    _check_sample_weight,
     _fit_context,
     _raise_for_params,
     _routing_enabled,
@@ -25,11 +22,11 @@ from .._compat import (
     with_labels,
 )
 from ..penalties import ElasticNetPenalty
-from ._base import FORMATS
 from ._callbacks import FoldsWatcher
+from ._checks import check_numbers, checked_data, checked_weights, strength_of
 from ._cv import CV_CONSTRAINTS, CrossValidated, fold_problem
 from ._docs import documented
-from ._logistic import TINY, LogisticRegression
+from ._logistic import LogisticRegression
 from ._path import solutions_along, warn_unless_converged
 
 
@@ -46,7 +43,9 @@ class FoldPaths(NamedTuple):
     messages: list
 
 
-def scored_paths(X, labels, task, weights, Cs, l1_ratios, scored, fit_intercept, train, test, options):
+def scored_paths(
+    X, labels, task, weights, Cs, l1_ratios, strength, scored, fit_intercept, train, test, options
+):
     """Paths of a fold's training rows, and their scores on its test rows.
 
     Parameters
@@ -56,6 +55,8 @@ def scored_paths(X, labels, task, weights, Cs, l1_ratios, scored, fit_intercept,
     task : tuple (loss, targets)
     weights : ndarray of shape (n,) or None
     Cs, l1_ratios : ndarray
+    strength : callable
+        ``(C, total)``, the latter the sum of the weights, to the weight of the penalty.
     scored : callable
         ``(coef, intercept, C, X, labels, test)`` to the score.
     fit_intercept : bool
@@ -68,11 +69,11 @@ def scored_paths(X, labels, task, weights, Cs, l1_ratios, scored, fit_intercept,
     """
     loss, targets = task
     problem = fold_problem(X, targets, loss, weights, train, fit_intercept, options)
-    total = len(train) if weights is None else max(weights[train].sum(), TINY)
+    total = len(train) if weights is None else weights[train].sum()
     X_test, y_test, found = X[test], labels[test], []
     order = np.argsort(Cs, kind="stable")
     for ratio in l1_ratios:
-        strengths = 1.0 / (Cs[order] * total)
+        strengths = [strength(C, total) for C in Cs[order]]
         penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s) for s in strengths]
         path = [None] * len(Cs)
         solutions = solutions_along(problem, penalties, options)
@@ -93,7 +94,11 @@ def score_of(scorer, params, classes, X, coef, intercept, C, X_test, y_test, tes
     """Score of a model with the given coefficients; ``params`` are those of all rows ``X``."""
     model = LogisticRegression(C=C)
     model.classes_, model.coef_, model.intercept_ = classes, coef, intercept
-    return scorer(model, X_test, y_test, **_check_method_params(X, params, indices=test))
+    score = scorer(model, X_test, y_test, **_check_method_params(X, params, indices=test))
+    value = np.asarray(score)
+    if value.size != 1 or value.dtype.kind not in "biuf":
+        raise ValueError(f"scoring must return a number, got {score!r} ({type(score)}) instead.")
+    return value.item()
 
 
 @documented
@@ -245,19 +250,19 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         _raise_for_params(params, self, "fit")
         begin = time.perf_counter()
         self._check_n_jobs()
-        X, y = validate_data(self, X, y, accept_sparse=FORMATS, dtype=[np.float64, np.float32])
+        X, y = checked_data(self, X, y)
         check_classification_targets(y)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        sample_weight = checked_weights(sample_weight, X)
         classes, codes = np.unique(y, return_inverse=True)
-        weights = self._weights(sample_weight, X, y, classes, codes)
+        weights, exponent = self._weights(sample_weight, classes, codes)
         Cs, ratios = self._grid()
         split, score = self._routed(sample_weight, params)
         folds = self._folds(X, y, split)
         scorer = with_labels(self._scorer(), classes)
         job = partial(
             scored_paths, X.tocsr() if sp.issparse(X) else X, y, self._task(classes, codes), weights, Cs,
-            ratios, partial(score_of, scorer, score, classes, X), self.fit_intercept,
+            ratios, partial(strength_of, exponent=exponent), partial(score_of, scorer, score, classes, X),
+            self.fit_intercept,
         )  # fmt: skip
         watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + self.refit)
         found = self._run_folds(job, folds, watcher)
@@ -273,7 +278,7 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
             np.array(column) for column in list(zip(*found, strict=True))[:3]
         )
         if self.refit:
-            self._refit(X, y, weights, watcher)
+            self._refit(X, y, sample_weight, watcher)
         else:
             self._average(X.dtype)
         self.fit_time_ = time.perf_counter() - begin
@@ -285,15 +290,14 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         if isinstance(self.Cs, Integral):
             Cs = np.logspace(-4, 4, self.Cs)
         else:
-            Cs = np.asarray(self.Cs, dtype=np.float64)
-            for index, C in enumerate(Cs):
-                check_scalar(C, f"Cs[{index}]", Real, min_val=0.0, include_boundaries="neither")
-        ratios = np.asarray(self.l1_ratios, dtype=np.float64)
-        if ratios.ndim != 1 or len(ratios) == 0 or not np.all((ratios >= 0.0) & (ratios <= 1.0)):
+            Cs = check_numbers(self.Cs, "Cs", boundaries="neither", finite=False)
+        try:
+            ratios = check_numbers(self.l1_ratios, "l1_ratios", high=1.0, boundaries="both")
+        except (TypeError, ValueError) as wrong:
             raise ValueError(
                 "l1_ratios must be an array-like of numbers between 0 and 1; got "
                 f"(l1_ratios={self.l1_ratios!r})"
-            )
+            ) from wrong
         return Cs, ratios
 
     def _routed(self, sample_weight, params):
@@ -303,7 +307,7 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
             return routed.splitter.split, routed.scorer.score
         return {}, {} if sample_weight is None else {"sample_weight": sample_weight}
 
-    def _refit(self, X, y, weights, watcher):
+    def _refit(self, X, y, sample_weight, watcher):
         mean = self.scores_.sum(axis=0)
         ratio, best = np.unravel_index(np.argmax(mean.T), mean.T.shape)[::-1]
         self.C_, self.l1_ratio_ = float(self.Cs_[best]), float(self.l1_ratios_[ratio])
@@ -312,10 +316,9 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         chosen = {
             "C": self.C_,
             "l1_ratio": self.l1_ratio_,
-            "class_weight": None,
             "verbose": max(0, int(self.verbose) - 1),
         }
-        model = self._refitted(model, watcher, X, y, weights, **chosen)
+        model = self._refitted(model, watcher, X, y, sample_weight, **chosen)
         self._take_over(model, "coef_", "intercept_")
 
     def _average(self, dtype):

@@ -1,23 +1,31 @@
 """Solutions for many penalties, each found from the one before: lasso_path and enet_path."""
 
 import warnings
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 
-from .._compat import _check_sample_weight
+from .._compat import validate_parameter_constraints
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
 from ..problem import Problem
 from ..solve import solve
 from ..solvers.base import Snapshot
-from ._base import FORMATS
+from ._checks import FLOATS, FORMATS, check_number, check_numbers, checked_weights, in_floats, scaled
 from ._docs import documented
 from ._regression import ElasticNet
 
 RESOLUTION = np.finfo(np.float64).resolution
+
+CONSTRAINTS = {
+    "y": ["array-like", "sparse matrix"],
+    "alphas": [Integral, "array-like"],
+    "Xy": ["array-like", None],
+    "coef_init": ["array-like", None],
+}
+"""Of the paths' own parameters; the others are an estimator's."""
 
 
 def solutions_along(problem, penalties, options, start=None):
@@ -113,11 +121,7 @@ def alpha_grid(
 
 def check_alphas(alphas):
     """Given alphas, checked, in decreasing order."""
-    if len(alphas) == 0:
-        raise ValueError("alphas is empty; give at least one, or their number.")
-    for index, alpha in enumerate(alphas):
-        check_scalar(alpha, f"alphas[{index}]", Real, min_val=0.0)
-    return np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
+    return np.sort(check_numbers(alphas, "alphas"))[::-1]
 
 
 @documented
@@ -211,13 +215,14 @@ def enet_path(
         max_time=max_time,
     )  # fmt: skip
     model._validate_params()
+    _validate_own("enet_path", y, alphas, Xy, coef_init)
     model._check_n_jobs()
     X, y, sample_weight = _checked(X, y, sample_weight, check_input)
     column = y.ndim == 2
-    y = y.ravel()
+    y, Xy = y.ravel(), _checked_Xy(Xy, X)
     if isinstance(alphas, Integral):
         check_scalar(alphas, "alphas", Integral, min_val=1)
-        check_scalar(eps, "eps", Real, min_val=0.0, include_boundaries="neither")
+        check_number(eps, "eps", high=1.0, boundaries="neither")
         alphas = alpha_grid(
             X, y, l1_ratio=l1_ratio, eps=eps, n_alphas=alphas, sample_weight=sample_weight,
             fit_intercept=False, positive=positive, Xy=Xy,
@@ -239,16 +244,31 @@ def enet_path(
     return (*found, n_iters) if return_n_iter else found
 
 
+def _validate_own(name, *values):
+    """Validate the parameters that no estimator has, in the function of that name."""
+    validate_parameter_constraints(CONSTRAINTS, dict(zip(CONSTRAINTS, values, strict=True)), name)
+
+
 def _start(problem, coef):
-    coef, p = np.ravel(coef), problem.design.shape[1]
+    coef = check_array(coef, dtype=np.float64, ensure_2d=False, input_name="coef_init").ravel()
+    p = problem.design.shape[1]
     if len(coef) != p:
         raise ValueError(f"coef_init has {len(coef)} entries, but X has {p} features.")
-    return Snapshot(*problem.start(coef))
+    return Snapshot(*problem.start(np.maximum(coef, 0.0) if problem.penalty.positive else coef))
+
+
+def _checked_Xy(Xy, X):
+    if Xy is None:
+        return None
+    Xy, p = check_array(Xy, dtype=np.float64, ensure_2d=False, input_name="Xy"), X.shape[1]
+    if Xy.shape not in ((p,), (p, 1)):
+        raise ValueError(f"Xy has shape {Xy.shape}, but X has {p} features.")
+    return Xy.ravel()
 
 
 def _checked(X, y, sample_weight, check_input):
     if check_input:
-        X = check_array(X, accept_sparse=FORMATS, dtype=[np.float64, np.float32])
+        X = check_array(X, accept_sparse=FORMATS, dtype=FLOATS)
         y = check_array(y, dtype=np.float64, ensure_2d=False)
         check_consistent_length(X, y)
     if y.ndim > 1 and y.shape[1] > 1:
@@ -256,11 +276,8 @@ def _checked(X, y, sample_weight, check_input):
             f"y has {y.shape[1]} columns, but a path is of one target (the mixed-norm penalty that "
             "scikit-learn's path puts on several together is not offered): call once per column."
         )
-    if sample_weight is not None:
-        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not sample_weight.any():
-            raise ValueError("All sample weights are zero; at least one must be positive.")
-    return X, y, sample_weight
+    weights, _ = scaled(checked_weights(sample_weight, X))
+    return in_floats(X), y, weights
 
 
 @documented
@@ -321,6 +338,7 @@ def lasso_path(
     [[0.   0.   0.47]
      [0.22 0.44 0.24]]
     """
+    _validate_own("lasso_path", y, alphas, Xy, coef_init)
     return enet_path(
         X, y, l1_ratio=1.0, eps=eps, alphas=alphas, Xy=Xy, copy_X=copy_X, coef_init=coef_init,
         verbose=verbose, return_n_iter=return_n_iter, positive=positive, **params,

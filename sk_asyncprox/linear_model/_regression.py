@@ -8,13 +8,14 @@ from numbers import Real
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from .._compat import Interval, LinearModel, StrOptions, _check_sample_weight, _fit_context
+from .._compat import Interval, LinearModel, StrOptions, _fit_context
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
-from ._base import FORMATS, AsyncLinearModel
+from ._base import AsyncLinearModel
 from ._callbacks import watch
+from ._checks import checked_data, checked_weights, scaled
 from ._collections import PredictsCollections, dtype_of, fit_rows, is_collection
 from ._docs import documented
 
@@ -152,20 +153,12 @@ class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearMo
             *found, _ = fit_rows(self, X, y, sample_weight, lambda _: penalty, begin)
             vars(self).update(self._fitted(dtype_of(X), False, *found))
             return self._stored()
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=FORMATS,
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=True,
-        )
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        X, y = checked_data(self, X, y, multi_output=True, y_numeric=True)
+        sample_weight = checked_weights(sample_weight, X)
+        weights, _ = scaled(sample_weight)
         fitted = partial(self._fitted, X.dtype, y.ndim > 1)
         watcher = watch(self, X, y, sample_weight, fitted)
-        found = self._solve(X, y, SquaredLoss(), penalty, sample_weight, begin, watcher)
+        found = self._solve(X, y, SquaredLoss(), penalty, weights, begin, watcher)
         vars(self).update(fitted(*found))
         if watcher is not None:
             watcher.end()

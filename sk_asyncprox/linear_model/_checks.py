@@ -1,0 +1,109 @@
+"""Checks of what the user hands over, where scikit-learn's own have gaps; and weights of any scale."""
+
+import math
+from numbers import Real
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import check_scalar, compute_class_weight
+from sklearn.utils.validation import validate_data
+
+from .._compat import _check_sample_weight
+
+FORMATS, FLOATS = ["csc", "csr"], [np.float64, np.float32]
+
+TINY = np.finfo(float).tiny
+
+
+def checked_data(estimator, X, y, y_numeric=False, **checks):
+    """Data for a fit, ``X`` in float64 or float32."""
+    if sp.issparse(y):
+        raise TypeError(
+            "Sparse data was passed for y, but dense data is required. Use '.toarray()' to convert to a "
+            "dense numpy array."
+        )
+    checks = {"accept_sparse": FORMATS, "dtype": FLOATS, "y_numeric": y_numeric} | checks
+    X, y = validate_data(estimator, X, y, **checks)
+    return in_floats(X), y.astype(np.float64, copy=False) if y_numeric else y
+
+
+def in_floats(X):
+    """The same matrix in float64, if it is not in float32 (sparse frames are left in types of their own)."""
+    return X if X.dtype in FLOATS else X.astype(np.float64)
+
+
+def check_number(value, name, *, low=0.0, high=None, boundaries="left", finite=True):
+    """Check a number, which is not NaN; errors name it.
+
+    Parameters
+    ----------
+    value : object
+    name : str
+    low, high : float
+        ``high=None`` for no limit.
+    boundaries : {"left", "both", "neither"}
+        Which of the two are allowed; ``"left"`` and ``"neither"`` without an upper limit.
+    finite : bool
+        Whether infinity is refused.
+    """
+    check_scalar(value, name, Real, min_val=low, max_val=high, include_boundaries=boundaries)
+    if math.isnan(value) or (finite and math.isinf(value)):
+        raise ValueError(f"{name} == {value}, must be {'a number' if math.isnan(value) else 'finite'}.")
+
+
+def check_numbers(values, name, **limits):
+    """Numbers of a list, not empty, each as :func:`check_number` has it; an array of shape (n,)."""
+    if not np.iterable(values) or isinstance(values, str | dict | set):
+        raise ValueError(f"{name} must be a list of numbers, got {values!r}.")
+    values = list(values)
+    if not values:
+        raise ValueError(f"{name} is empty; give at least one.")
+    for index, value in enumerate(values):
+        check_number(value, f"{name}[{index}]", **limits)
+    return np.array(values, dtype=np.float64)
+
+
+def checked_weights(sample_weight, X):
+    """Sample weights, one per row, non-negative and finite; None for none."""
+    if sample_weight is None:
+        return None
+    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+
+
+def scaled(weights):
+    """Weights over a power of two, so that the largest is from 1/2 to 1, and its exponent: as they are given
+    their sum may be no finite number. None, for weights that are all one, stays."""
+    if weights is None:
+        return None, 0
+    largest = weights.max(initial=0.0)
+    if largest == 0.0:
+        raise ValueError("All sample weights are zero; at least one must be positive.")
+    exponent = math.frexp(largest)[1]
+    return np.ldexp(weights, -exponent), exponent
+
+
+def class_factors(class_weight, classes, mass):
+    """Factors of the classes' weights.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+    classes : ndarray of shape (n_classes,)
+    mass : ndarray of shape (n_classes,)
+        Sum of the sample weights of each.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+    """
+    if class_weight == "balanced":  # older scikit-learns count samples without their weights
+        return np.divide(mass.sum(), len(classes) * mass, out=np.zeros(len(classes)), where=mass > 0)
+    for label, factor in (class_weight or {}).items():
+        check_number(factor, f"class_weight[{label!r}]")
+    return compute_class_weight(class_weight, classes=classes, y=classes)
+
+
+def strength_of(C, total, exponent=0):
+    """Weight of the penalty, ``1 / (C total 2^exponent)``, the largest number where that is beyond it."""
+    mantissa, own = math.frexp(1.0 / max(C * float(total), TINY))
+    return math.ldexp(mantissa, min(own - exponent, 1023))
