@@ -1,6 +1,7 @@
 """The one door to scikit-learn's private helpers, its compiled kernels, joblib and the BLAS limits."""
 
 import inspect
+import os
 import sys
 import threading
 import warnings
@@ -37,6 +38,7 @@ __all__ = [
     "joblib_dask_client",
     "one_blas_thread",
     "routing_owner",
+    "surely",
     "thread_parallel",
     "validate_parameter_constraints",
     "with_labels",
@@ -49,6 +51,9 @@ _VERSION = parse_version(sklearn.__version__)
 _NO_SCREENING = {"do_screening": False} if parse_version("1.8") <= _VERSION else {}
 
 _ANY_TARGET = np.ones(1)
+
+MOST_TRIES = 1000
+"""Signals that are waited out before a step is given up."""
 
 # In cyclic order the kernel makes no use of it; the global generator, its default, is the user's.
 _RANDOM_STATE = np.random.RandomState(0)
@@ -91,7 +96,8 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
         # The kernel's own gap test would need |y|; any non-zero y serves, as tol=-1 never stops it.
         args, form = (np.zeros((1, len(q)), order="F"), _ANY_TARGET), {"precompute": Q, "Xy": q}
     total = l1 + l2
-    with _KERNEL_WARNINGS:
+    _KERNEL_WARNINGS.quiet = True
+    try:
         _, coefs, _ = enet_path(
             *args,
             alphas=[total / args[0].shape[0]],
@@ -105,6 +111,8 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
             **form,
             **_NO_SCREENING,
         )
+    finally:
+        _KERNEL_WARNINGS.quiet = False
     return coefs[:, 0]
 
 
@@ -144,19 +152,13 @@ except ImportError:  # before scikit-learn 1.9
 
 
 class _KernelWarnings(threading.local):
-    """The kernel module's ``warnings``, silent within a ``with`` of the same thread.
+    """The kernel module's ``warnings``, silent in the threads that have said so.
 
     A few sweeps never "converge", so the kernel warns at each call. ``warnings.filters`` belongs to the
     process: a change is seen by other threads, undone by theirs, and shipped to scikit-learn's workers.
     """
 
     quiet = False
-
-    def __enter__(self):
-        self.quiet = True
-
-    def __exit__(self, *error):
-        self.quiet = False
 
     def __getattr__(self, name):
         return getattr(warnings, name)
@@ -191,46 +193,90 @@ def joblib_dask_client():
     return backend.client if type(backend).__module__ == "joblib._dask" else None
 
 
+def surely(step):
+    """Take a step that may be taken twice, whatever signals raise in its middle; that is raised after it."""
+    raised = None
+    for _ in range(MOST_TRIES):
+        try:
+            step()
+            break
+        except BaseException as error:
+            raised = error
+    if raised is not None:
+        raise raised
+
+
 class _BlasLimit:
     """Limits BLAS to one thread while any fit is running; the last one out restores it.
 
-    The limit belongs to the process, so nested or concurrent fits share one instance.
+    The limit belongs to the process, so nested and concurrent fits share one instance. Signals may raise
+    between any two steps: each can be taken again, and what was there before is forgotten last of all.
     """
 
     def __init__(self):
-        self._lock, self._users = threading.Lock(), 0
-        self._libraries, self._before = None, []
+        # A signal's handler may fit in the thread that holds the lock.
+        self._lock, self._users = threading.RLock(), set()
+        self._libraries, self._before = None, None
+        if hasattr(os, "register_at_fork"):
+            # No other thread is in here, or holds threadpoolctl's lock, while a process forks.
+            os.register_at_fork(
+                before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._forked
+            )
 
-    def __enter__(self):
+    def add(self, user):
         with self._lock:
-            if self._users == 0:
-                if self._libraries is None:
-                    self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+            if user in self._users:
+                return
+            self._users.add(user)
+            if self._libraries is None:
+                self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+            if self._before is None:
                 self._before = [library.num_threads for library in self._libraries]
+            if len(self._users) == 1:
                 for library in self._libraries:
                     library.set_num_threads(1)
-            self._users += 1
 
-    def __exit__(self, *exc):
+    def remove(self, user):
         with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                # threadpoolctl 3.8 heeds only the thread that set the limit, which need not be the
-                # last one out, and remembers it until told.
-                self._release()
-                for library, number in zip(self._libraries, self._before, strict=True):
-                    library.set_num_threads(number)
-                self._release()
+            self._users.discard(user)
+            if not self._users and self._before is not None:
+                self._restore()
+
+    def _restore(self):
+        # threadpoolctl 3.8 heeds only the thread that set the limit, which need not be the last one out,
+        # and remembers it until told.
+        self._release()
+        for library, number in zip(self._libraries, self._before, strict=True):
+            library.set_num_threads(number)
+        self._release()
+        self._before = None
 
     def _release(self):
         for library in self._libraries:
             if hasattr(library, "clear_controlling_thread"):
                 library.clear_controlling_thread(force=True)
 
+    def _forked(self):
+        """In a forked process no fit is running."""
+        self._users.clear()
+        if self._before is not None:
+            self._restore()
+        self._lock.release()
+
 
 _BLAS_LIMIT = _BlasLimit()
 
 
-def one_blas_thread():
-    """Context in which BLAS runs one thread per call."""
-    return _BLAS_LIMIT
+class one_blas_thread:
+    """Context in which BLAS runs one thread per call. Entered twice in a row, its first exit counts, and the
+    second is there for when a signal raises before the first has begun."""
+
+    def __enter__(self):
+        try:
+            _BLAS_LIMIT.add(self)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *error):
+        surely(lambda: _BLAS_LIMIT.remove(self))

@@ -118,7 +118,8 @@ def solve(problem, options, start=None, before=None, watch=None):
 
     listener = Listener(problem, solver, rule, history, options, watch, begin)
 
-    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+    limit = one_blas_thread()
+    with limit, limit, np.errstate(over="ignore", invalid="ignore"):
         try:
             unfinished = executor.run(solver, listener)
         except WorkersLost as lost:

@@ -1,5 +1,9 @@
 """The door to scikit-learn: the coordinate-descent kernel, its warnings, and the BLAS limit."""
 
+import contextlib
+import os
+import signal
+import sys
 import threading
 import warnings
 
@@ -8,11 +12,15 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn
+import threadpoolctl
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Lasso
 from threadpoolctl import threadpool_info, threadpool_limits
 
+import sk_asyncprox
+from sk_asyncprox import _compat
 from sk_asyncprox._compat import block_cd, fast_calls, granted_workers, one_blas_thread, thread_parallel
+from sk_asyncprox.solve import solve
 
 SWEEPS = 3000
 
@@ -279,6 +287,126 @@ def test_one_blas_thread_concurrent():
         in_threads(*[task] * 4)
         assert set(blas_threads()) == {2}
         assert seen == {1}
+
+
+class Interrupted(BaseException):
+    """What the handler of a signal raises."""
+
+
+def interrupted(action, moment, files):
+    """Do the action, and raise at a moment where Python runs the handlers of signals: when a function begins,
+    or a call of a compiled one ends. Return how many such moments there were in the files."""
+    seen = 0
+
+    def raise_then(frame, event, _):
+        nonlocal seen
+        if event in ("call", "c_return") and frame.f_code.co_filename in files:
+            seen += 1
+            if seen == moment:
+                sys.setprofile(None)
+                raise Interrupted
+
+    sys.setprofile(raise_then)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return seen
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_the_limit_is_restored_whenever_a_signal_raises():
+    X, y = np.random.default_rng(0).standard_normal((2, 40, 1))
+    files = {_compat.__file__, sys.modules[solve.__module__].__file__, threadpoolctl.__file__}
+
+    def fit():
+        sk_asyncprox.Lasso(alpha=0.01).fit(X, y[:, 0])
+
+    fit()
+    moments = interrupted(fit, 0, files)
+    assert moments > 50
+    for moment in range(1, moments + 1):
+        with pytest.raises(Interrupted):
+            interrupted(fit, moment, files)
+        assert set(blas_threads()) == {2}, moment
+    in_threads(fit)
+    assert set(blas_threads()) == {2}
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+@pytest.mark.parametrize("every", [1, 2])
+def test_signals_while_the_limit_is_set_and_restored(monkeypatch, every):
+    """Each library in turn is interrupted, again and again."""
+    with one_blas_thread():
+        pass
+    calls = 0
+
+    def wrap(plain):
+        def set_num_threads(n):
+            nonlocal calls
+            plain(n)
+            calls += 1
+            if calls % every == 0 and calls < 20:
+                raise Interrupted
+
+        return set_num_threads
+
+    for library in _compat._BLAS_LIMIT._libraries:
+        monkeypatch.setattr(library, "set_num_threads", wrap(library.set_num_threads))
+    for _ in range(10):
+        with contextlib.suppress(Interrupted), one_blas_thread():
+            pass
+    assert calls > 20
+    assert set(blas_threads()) == {2}
+
+
+def in_child(action):
+    """Fork, do the action in the child, which is killed if it hangs; return whether it went well there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads at a fork
+        pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(20)
+            action()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.usefixtures("two_blas_threads")
+def test_a_process_forked_during_a_fit_has_the_limits_of_before():
+    X, y = np.random.default_rng(0).standard_normal((2, 40, 1))
+
+    def fit():
+        assert set(blas_threads()) == {2}
+        sk_asyncprox.Lasso(alpha=0.01).fit(X, y[:, 0])
+        assert set(blas_threads()) == {2}
+
+    with one_blas_thread():
+        assert in_child(fit)
+        assert set(blas_threads()) == {1}
+    over = threading.Event()
+
+    def others():
+        while not over.is_set():
+            with one_blas_thread():
+                pass
+
+    threads = [threading.Thread(target=others) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert all(in_child(fit) for _ in range(8))
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert set(blas_threads()) == {2}
 
 
 def test_fast_calls_are_for_this_thread_only():
