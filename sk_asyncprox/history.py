@@ -36,8 +36,8 @@ ITERATES = np.dtype([("update", "i8"), ("time", "f8"), ("passes", "f8"), ("objec
 MOST_ITERATES = 256
 
 FACTS = (
-    "record", "n_workers", "n_blocks", "largest_step", "n_over_bound", "solver", "executor", "step_size",
-    "stopped", "working_set", "inline",
+    "record", "n_workers", "n_granted", "n_blocks", "largest_step", "n_over_bound", "solver", "executor",
+    "step_size", "stopped", "working_set", "inline",
 )  # fmt: skip
 """Scalars of a history, as they are saved."""
 
@@ -70,6 +70,9 @@ class History:
         (``record="iterates"``).
     n_workers, n_blocks : int
         Workers that ran, and blocks or shards at the start.
+    n_granted : int
+        Workers that ``n_jobs`` asked for (or the trace has) and the executor could give. Where the problem is
+        too small for them, or has fewer blocks, ``n_workers`` are fewer; ``repr`` and ``verbose`` say so.
     largest_step : float
         ``gamma' = h / L``, the bound of the step-size principle; 1 for the exact step.
     solver, executor, step_size : str
@@ -89,7 +92,7 @@ class History:
 
     def __init__(self, record="updates"):
         self.record = record
-        self.n_workers = self.n_blocks = 0
+        self.n_workers = self.n_granted = self.n_blocks = 0
         self.largest_step, self.n_over_bound = 1.0, 0
         self.solver = self.executor = self.step_size = self.stopped = ""
         self.working_set = self.inline = False
@@ -246,9 +249,16 @@ class History:
         first = arrivals[["worker", "block", "stamp"]].first()
         return frame.join(first, on="update").join(arrivals.size().rename("n_arrivals"), on="update")
 
+    def who(self):
+        """Who has worked, in words."""
+        if self.n_workers < self.n_granted:
+            few = f"{self.n_workers} of {self.n_granted} workers"
+            return f"{few} (the problem or n_blocks is too small for more)"
+        return f"{self.n_workers} worker(s)"
+
     def __repr__(self):
         return (
             f"<History of {self.solver} with {self.step_size} on {self.executor}: "
-            f"{self.n_workers} worker(s), {len(self._updates)} updates, "
+            f"{self.who()}, {len(self._updates)} updates, "
             f"{len(self._certificates)} certificates>"
         )

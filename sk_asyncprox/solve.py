@@ -3,6 +3,7 @@
 import threading
 import warnings
 from collections import deque
+from functools import cache
 from time import perf_counter
 from typing import NamedTuple
 
@@ -116,6 +117,8 @@ def solve(problem, options, start=None, before=None, watch=None):
     solver = _build(problem, options, plan, start, before)
     history = _describe(options, executor, plan, solver)
 
+    if options.verbose and solver.n_workers < plan.n_workers and before is None:
+        print(history.who())
     listener = Listener(problem, solver, rule, history, options, watch, begin)
 
     limit = one_blas_thread()
@@ -152,7 +155,7 @@ def _build(problem, options, plan, start, before):
         "n_blocks": options.n_blocks,
         "start": start,
         "inline": plan.inline,
-        "max_delay": plan.max_delay,
+        "max_delay": _largest_delay(options, plan),
     }
     if options.solver == "piag" and plan.scattered:
         settings |= {"by_shards": divisible(problem), "movable": True}
@@ -171,6 +174,15 @@ def _build(problem, options, plan, start, before):
     return SOLVERS[options.solver](problem, policy, **settings)
 
 
+def _largest_delay(options, plan):
+    """What finds the largest delay of a run with so many blocks, where its schedule is known."""
+    if plan.largest_delay is None:
+        return None
+    # A write that moves nothing takes half the work of others.
+    most = 2 * (options.max_iter + 1)
+    return cache(lambda n_blocks: plan.largest_delay(most * n_blocks, options.solver, n_blocks))
+
+
 def _in_rounds(problem, options, plan, policy):
     """Whether the run goes in rounds with Newton steps: where nothing asks for plain block steps."""
     free = options.solver == "bcd" and policy.exact and options.metric == "gram"
@@ -185,6 +197,7 @@ def _describe(options, executor, plan, solver):
     history.solver, history.step_size = options.solver, repr(solver.step_size)
     history.executor = type(executor).__name__
     history.n_workers, history.n_blocks = solver.n_workers, solver.n_blocks
+    history.n_granted = plan.n_workers
     history.largest_step = solver.step_unit
     history.working_set = getattr(solver, "working_set", False)
     history.inline = plan.inline

@@ -1,5 +1,6 @@
 """Traces, the simulator and the threads; histories and their replay."""
 
+import warnings
 from itertools import islice
 from pathlib import Path
 
@@ -235,6 +236,54 @@ def test_fixed_step_takes_the_bound_from_the_trace():
     model.fit(X, y)
     assert_allclose(model.history_.updates["step"], 0.99 / (trace.max_delay + 1))
     assert model.history_.n_over_bound == 0
+
+
+SCHEDULES = {
+    "round robin": (Trace.constant(4), None),
+    "service times": (Trace.from_service_times([1.0] * 3 + [4.0]), None),
+    "equal service times": (Trace.from_service_times(1.0, 4, "deterministic"), None),
+    "log": (Trace.from_delays([0, 3, 1, 2, 2]), "bcd"),
+    "table": (Trace.from_delays(Trace.from_service_times([1.0, 2.0, 5.0]).delays(60, "piag")), "piag"),
+}
+
+
+@pytest.mark.parametrize("n_blocks", ["auto", 4, 12])
+@pytest.mark.parametrize("solver", ["bcd", "piag"])
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_fixed_step_is_made_for_the_largest_delay_of_every_trace(name, solver, n_blocks):
+    X, y = data()
+    trace, only = SCHEDULES[name]
+    if only not in (None, solver):
+        pytest.skip("a log of the other solver")
+    model = Lasso(alpha=0.1, solver=solver, n_blocks=n_blocks, max_iter=20, tol=0.0)
+    model.set_params(step_size=FixedStep(rule="principle"), executor=Simulated(trace)).fit(X, y)
+    history = model.history_
+    largest = trace.largest_delay(42 * history.n_blocks, solver, history.n_blocks)
+    assert_allclose(history.updates["step"], history.largest_step / (largest + 1))
+    assert history.updates["delay"].max() <= largest
+    assert history.n_over_bound == 0
+
+
+@pytest.mark.parametrize("solver", ["bcd", "piag"])
+def test_the_fixed_step_is_made_for_the_largest_delay_of_a_recorded_run(solver):
+    X, y = data()
+    settings = {"alpha": 0.1, "solver": solver, "n_blocks": 8, "tol": 1e-3}
+    past = Lasso(n_jobs=2, step_size="adaptive1", **settings).fit(X, y).history_
+    again = Lasso(step_size="fixed", executor=Simulated(Trace.from_history(past)), **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        steps = again.fit(X, y).history_.updates["step"]
+    assert_allclose(steps, past.largest_step / (past.updates["delay"].max() + 0.5))
+
+
+@pytest.mark.parametrize("n_shards", [2, 4, 7])
+def test_largest_delay_counts_what_piag_measures(n_shards):
+    X, y = data()
+    trace = Trace.from_service_times([1.0, 1.5, 2.0, 6.0])
+    model = Lasso(alpha=0.1, solver="piag", n_blocks=n_shards, executor=Simulated(trace)).fit(X, y)
+    delays = model.history_.updates["delay"]
+    assert trace.largest_delay(len(delays), "piag", n_shards) == delays.max()
 
 
 def test_history_columns_and_frame():

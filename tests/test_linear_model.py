@@ -946,8 +946,33 @@ def test_verbose_prints_certificates(solver, run, capsys):
     assert capsys.readouterr().out == ""
     model = LogisticRegression(verbose=1, **options).fit(X, labels)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(model.history_.certificates) > 0
+    overruled = model.history_.n_workers < model.history_.n_granted
+    assert len(lines) - overruled == len(model.history_.certificates) > 0
+    lines = lines[overruled:]
     assert all("gap" in line and "passes" in line for line in lines)
+
+
+def test_a_small_problem_says_that_it_has_overruled_n_jobs(capsys):
+    X, _, labels, _ = small()
+    model = LogisticRegression(n_jobs=2, verbose=1).fit(X, labels)
+    history = model.history_
+    assert (history.n_workers, history.n_granted) == (1, 2)
+    assert "1 of 2 workers (the problem or n_blocks is too small" in repr(history)
+    said, *lines = capsys.readouterr().out.splitlines()
+    assert said.startswith("1 of 2 workers")
+    assert all(line.startswith("passes") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"n_jobs": 2, "n_blocks": 4}, {"n_jobs": 1}, {"solver": "piag", "n_jobs": 2}]
+)
+def test_nothing_is_said_where_n_jobs_is_heeded(settings, capsys):
+    X, _, labels, _ = small()
+    model = LogisticRegression(C=0.01, tol=1e-2, verbose=1, **settings).fit(X, labels)
+    history = model.history_
+    assert history.n_workers == history.n_granted == settings["n_jobs"]
+    assert f"{history.n_workers} worker(s)" in repr(history)
+    assert capsys.readouterr().out.startswith("passes")
 
 
 @pytest.mark.parametrize("solver", ["bcd", "piag"])

@@ -1,5 +1,6 @@
 """Proved bounds: exact small cases, random delays, measured delays, and real runs of the solvers."""
 
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import scale
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.delays import DelayTracker
@@ -123,6 +126,25 @@ def test_naive_step_diverges_on_a_parabola(period):
         assert x[period] == pytest.approx(factor)
         assert (abs(x[-1]) > 10) == grows
         assert grows or abs(x[-1]) < 0.1
+
+
+@pytest.mark.parametrize("metric", ["lipschitz", "gram"])
+@pytest.mark.parametrize(("n_workers", "ends"), [(4, "converged"), (6, "diverged")])
+def test_naive_step_diverges_on_real_data_where_workers_run_in_lockstep(metric, n_workers, ends):
+    """The first principal component of six sizes of the same cells carries a share s of their variance: the
+    error along it grows about where ``s (1 + ... + 1/T) > 2``."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X = scale(X[:, [0, 2, 3, 20, 22, 23]])
+    variances = np.linalg.eigvalsh(X.T @ X)
+    reach = 0.99 * variances[-1] / variances.sum() * np.sum(1 / np.arange(1, n_workers + 1))
+    assert (reach > 2.1) == (ends == "diverged")
+    trace = Trace.from_service_times(1.0, n_workers, "deterministic")
+    model = Lasso(alpha=0.01, metric=metric, executor=Simulated(trace))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        history = model.set_params(step_size=NaiveStep()).fit(X, y).history_
+    assert history.stopped == ends
+    assert model.set_params(step_size=Adaptive1()).fit(X, y).history_.stopped == "converged"
 
 
 # -- step-size integrals ---------------------------------------------------------------------------

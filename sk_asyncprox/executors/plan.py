@@ -1,5 +1,6 @@
 """What an executor tells of a run before the solver is built."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -18,8 +19,8 @@ class Plan(NamedTuple):
     working_set: bool | None = None
     """Meaning of ``working_set="auto"``; None leaves it to the problem."""
 
-    max_delay: int | None = None
-    """Largest delay, where it is known in advance."""
+    largest_delay: Callable[[int, str, int], int] | None = None
+    """``(n_updates, solver, n_blocks)`` to the largest delay, where the schedule is known in advance."""
 
     scattered: bool = False
     """Whether the workers share no memory and may come, go and be slow: then no worker is given all of the

@@ -35,7 +35,7 @@ class Simulated(BaseEstimator):
             solver=trace.solver,
             inline=past is None or past.inline,
             working_set=False if past is None else past.working_set,
-            max_delay=trace.max_delay,
+            largest_delay=trace.largest_delay,
         )
 
     def run(self, solver, on_events):

@@ -5,11 +5,15 @@ random service times and yesterday's threaded run are one kind of object: an ord
 """
 
 import os
+from collections import deque
 from itertools import islice, pairwise
 
 import numpy as np
 
 from .schedules import DISTRIBUTIONS, SHAPES, Ages, Delays, Recorded, ServiceTimes
+
+MOST_LOOKED_AT = 200_000
+"""Updates of a schedule that are looked at for its largest delay."""
 
 
 class Trace:
@@ -22,7 +26,8 @@ class Trace:
     solver : {"bcd", "piag"} or None
         The solver the schedule is meant for; None for both.
     max_delay : int or None
-        Largest delay, when the schedule tells it in advance.
+        Largest delay of a log, of a recorded run, or of Async-BCD in a steady round robin; None for random
+        service times. :meth:`largest_delay` tells it of every trace.
     recorded : History or None
         The run this trace replays.
     """
@@ -153,13 +158,43 @@ class Trace:
         ndarray of int, shape (n_updates,) for Async-BCD or (n_updates, n_workers) for PIAG
             For PIAG the ages of the gradient table with one shard per worker.
         """
+        solver, m = self._solver(solver), self.n_workers
+        if self.recorded is not None:
+            return _recorded_delays(self.recorded, m)[:n_updates]
+        rows = _write_delays(self.events()) if solver == "bcd" else _table_ages(self.events(), m, m)
+        return np.array(list(islice(rows, n_updates)), dtype=np.int64)
+
+    def largest_delay(self, n_updates, solver=None, n_blocks=None):
+        """Largest delay of the first updates.
+
+        Parameters
+        ----------
+        n_updates : int
+            Number of updates that are looked at; of more than 200,000 the first.
+        solver : {"bcd", "piag"}, optional
+            Needed when the schedule fits both.
+        n_blocks : int, optional
+            For PIAG the number of shards, which their workers serve in turn; by default one per worker.
+
+        Returns
+        -------
+        int
+        """
+        solver, n_blocks = self._solver(solver), self.n_workers if n_blocks is None else n_blocks
+        logged = solver == "bcd" or (isinstance(self._events, Ages) and n_blocks == self.n_workers)
+        if self.recorded is not None or (logged and self.max_delay is not None):
+            return self.max_delay
+        if solver == "bcd":
+            delays = _write_delays(self.events())
+        else:
+            delays = map(max, _table_ages(self.events(), self.n_workers, n_blocks))
+        return max(islice(delays, min(n_updates, MOST_LOOKED_AT)))
+
+    def _solver(self, solver):
         solver = self.solver or solver
         if solver not in ("bcd", "piag"):
             raise ValueError("This schedule fits both solvers: say solver='bcd' or solver='piag'.")
-        if self.recorded is not None:
-            return _recorded_delays(self.recorded, self.n_workers)[:n_updates]
-        rows = _write_delays(self.events()) if solver == "bcd" else _table_ages(self.events(), self.n_workers)
-        return np.array(list(islice(rows, n_updates)), dtype=np.int64)
+        return solver
 
     def to_csv(self, path, n_updates=None, solver=None):
         """Write the delays of the first updates as a CSV file that :meth:`from_delays` reads.
@@ -187,16 +222,20 @@ def _write_delays(events):
             k += 1
 
 
-def _table_ages(events, n_workers):
-    # While the table fills, a worker that has told is given nothing more.
+def _table_ages(events, n_workers, n_shards):
+    # Every worker serves its shards in turn; while the table fills, none a second time.
+    turns = [deque(range(worker, n_shards, n_workers)) for worker in range(n_workers)]
     reads, stamps, k = {}, {}, 0
     for _, asks, tells in events:
-        full = len(stamps) == n_workers
-        reads.update({worker: k for worker in asks if full or worker not in stamps})
-        arrived = [worker for worker in tells if worker in reads]
-        stamps.update({worker: reads.pop(worker) for worker in arrived})
-        if arrived and len(stamps) == n_workers:
-            yield [k - stamps[worker] for worker in range(n_workers)]
+        for worker in asks:
+            turn = turns[worker]
+            if turn and (len(stamps) == n_shards or turn[0] not in stamps):
+                reads[worker] = turn[0], k
+                turn.rotate(-1)
+        arrived = [reads.pop(worker) for worker in tells if worker in reads]
+        stamps.update(arrived)
+        if arrived and len(stamps) == n_shards:
+            yield [k - stamps[shard] for shard in range(n_shards)]
             k += 1
 
 

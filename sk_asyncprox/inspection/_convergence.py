@@ -48,10 +48,19 @@ class ConvergenceDisplay:
 
     Examples
     --------
-    ::
-
-        model = Lasso(alpha=0.1, record="iterates").fit(X, y)
-        ConvergenceDisplay.from_estimator(model, x="passes")
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> from sk_asyncprox.inspection import ConvergenceDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))  # the last one is slow
+    >>> models = {
+    ...     policy: Lasso(alpha=0.1, step_size=policy, executor=four, record="iterates").fit(X, y)
+    ...     for policy in ("exact", "adaptive1")
+    ... }
+    >>> display = ConvergenceDisplay.from_estimator(models, x="passes")
+    >>> bool(display.error["exact"][-1] < 1e-3)
+    True
     """
 
     def __init__(self, x, objective, optimum, scale=1.0, x_label=X_LABELS["updates"]):

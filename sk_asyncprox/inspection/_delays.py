@@ -37,10 +37,16 @@ class DelayDisplay:
 
     Examples
     --------
-    ::
-
-        model = Lasso(alpha=0.1, n_jobs=4).fit(X, y)
-        DelayDisplay.from_estimator(model, kind="workers")
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> from sk_asyncprox.inspection import DelayDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))  # the last one is slow
+    >>> model = Lasso(alpha=0.1, executor=four).fit(X, y)
+    >>> display = DelayDisplay.from_estimator(model, kind="workers")
+    >>> print(display.delays["run"][:12])
+    [0 0 2 1 1 1 1 7 0 3 3 2]
     """
 
     def __init__(self, delays, worker_delays):

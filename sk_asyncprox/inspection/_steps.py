@@ -65,10 +65,16 @@ class StepSizeDisplay:
 
     Examples
     --------
-    ::
-
-        model = Lasso(alpha=0.1, solver="piag", n_jobs=4).fit(X, y)
-        StepSizeDisplay.from_estimator(model)
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> from sk_asyncprox.inspection import StepSizeDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))  # the last one is slow
+    >>> model = Lasso(alpha=0.1, step_size="adaptive1", executor=four).fit(X, y)
+    >>> display = StepSizeDisplay.from_estimator(model)
+    >>> print((display.steps["run"] / model.history_.largest_step)[:6].round(2))
+    [0.9  0.9  0.   0.9  0.09 0.82]
     """
 
     def __init__(self, steps, delays, largest_step, policies):

@@ -46,10 +46,16 @@ class TimelineDisplay:
 
     Examples
     --------
-    ::
-
-        model = Lasso(alpha=0.1, n_jobs=4).fit(X, y)
-        TimelineDisplay.from_estimator(model, start=100, stop=150)
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> from sk_asyncprox.inspection import TimelineDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))  # the last one is slow
+    >>> model = Lasso(alpha=0.1, executor=four).fit(X, y)
+    >>> display = TimelineDisplay.from_estimator(model, start=100, stop=150)
+    >>> display.rows
+    ['worker 0', 'worker 1', 'worker 2', 'worker 3']
     """
 
     def __init__(self, tasks, update_times, rows, inline_certificates, clock="seconds"):

@@ -43,8 +43,8 @@ class AsyncBCD(SharedMargins):
         First iterate.
     inline : bool
         Whether certificates are computed inside ``tell`` instead of as tasks.
-    max_delay : int or None
-        Largest delay, where it is known in advance.
+    max_delay : int, callable or None
+        Largest delay, where it is known in advance, or what finds it for a number of blocks.
     """
 
     work = staticmethod(work)
