@@ -157,8 +157,8 @@ def _build(problem, options, plan, start, before):
         "inline": plan.inline,
         "max_delay": _largest_delay(options, plan),
     }
-    if options.solver == "piag" and plan.scattered:
-        settings |= {"by_shards": divisible(problem), "movable": True}
+    if options.solver == "piag" and plan.most_workers is not None:
+        settings |= {"by_shards": divisible(problem), "most_workers": plan.most_workers}
         if options.n_blocks == "auto":
             settings["n_blocks"] = SHARDS_PER_WORKER * plan.n_workers
     if options.solver == "bcd":

@@ -1,19 +1,19 @@
 """Dask collections as shards: built where their chunks lie, never brought home."""
 
+import asyncio
+import contextlib
 import weakref
 from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from ..design import Design, design_of
 from ..sharded import ShardedProblem, centre, count
 from ..shards import RowShard
-from .crew import Lying, slots_of
+from .blocks import piece, rows_of
+from .crew import GONE, Lying, RollCall, next_batch, release
 from .plan import WorkersLost
-
-DTYPES = [np.float64, np.float32]
 
 
 class Rows:
@@ -22,23 +22,26 @@ class Rows:
     Parameters
     ----------
     client : distributed.Client
+
+    Attributes
+    ----------
+    dtype : dtype
+        float32 where all of `X` is, else float64.
     """
 
     def __init__(self, client):
-        self.client, self._made = client, []
+        self.client, self._made, self._roll = client, [], RollCall(client)
 
-    def assemble(self, X, y, sample_weight, n_shards, labelled=False):
-        """Build the shards where their chunks lie.
+    def read(self, X, y, sample_weight, labelled=False):
+        """Compute the chunks and validate them, each for itself; workers may come meanwhile.
 
         Parameters
         ----------
-        X : dask array of shape (n, p), with dense or scipy sparse chunks, or dask dataframe
+        X : dask array of shape (n, p), or dask dataframe
             Chunks of rows, of any and of unknown length.
         y : dask collection or array-like of shape (n,)
             Cut like `X`; when both know the lengths of their chunks, it is cut anew where needed.
         sample_weight : like `y`, or None
-        n_shards : int
-            Shards at most; neighbouring chunks are joined where there are more of them.
         labelled : bool
             Whether `y` are labels, to be counted and replaced next.
 
@@ -49,55 +52,76 @@ class Rows:
         """
         from dask import delayed
 
-        blocks = blocks_of(X)
-        lengths = None
-        columns = [blocks]
-        for name, column in (("y", y), ("sample_weight", sample_weight)):
-            if column is not None and not is_collection(column):
-                lengths = self._lengths(X, blocks) if lengths is None else lengths
-                columns.append(_cut(name, column, lengths))
-            elif column is not None:
-                columns.append(_aligned(name, column, X, len(blocks)))
-        groups = np.array_split(np.arange(len(blocks)), min(n_shards, len(blocks)))
-        build = delayed(partial(assemble, labelled), pure=False)
-        raw = [build(*([column[i] for i in group] for column in columns)) for group in groups]
-        self._raw = self._settle(self._keep(self.client.compute(raw)))
+        self._say_so()
+        self._labelled = labelled
+        build = delayed(piece, pure=False)
+        rows = rows_of(X, {"y": y, "sample_weight": sample_weight}, self._compute)
+        self._pieces = self._keep(self.client.compute([build(*row) for row in rows]))
+        self._wait(self._pieces)
 
-    def _lengths(self, X, blocks):
-        if hasattr(X, "chunks") and not np.isnan(X.chunks[0]).any():
-            return list(X.chunks[0])
-        from dask import delayed
-
-        return self._gather(self._keep(self.client.compute([delayed(_length)(block) for block in blocks])))
+    def join(self, n_shards):
+        """Join the pieces to shards, so many at most: those that lie on one worker to the same shards."""
+        places = self._places(self._pieces)
+        order = sorted(range(len(places)), key=lambda i: str(places[i]))
+        groups = np.array_split(order, min(n_shards, len(order)))
+        raw = self._submit(partial(join, self._labelled), [[self._pieces[i] for i in g] for g in groups])
+        self._pieces, self._raw = None, self._settle(raw)
 
     def _settle(self, futures):
         """Wait for shards; those without rows are left out."""
         sizes = self._gather(self._submit(_rows_of, futures))
-        kept = [f for f, size in zip(futures, sizes, strict=True) if size]
+        kept = [f for f, (size, _) in zip(futures, sizes, strict=True) if size]
         if not kept:
             raise ValueError("X has no rows, or all sample weights are zero; at least one must be positive.")
+        self.dtype = np.result_type(*(dtype for size, dtype in sizes if size))
         return kept
 
-    def _submit(self, function, futures, *args):
-        return self._keep([self.client.submit(function, f, *args, pure=False) for f in futures])
+    def _submit(self, function, parts, *args):
+        return self._keep([self.client.submit(function, part, *args, pure=False) for part in parts])
 
     def _keep(self, futures):
         self._made += [weakref.ref(future) for future in futures]
         return futures
 
+    def _compute(self, tasks):
+        return self._gather(self._keep(self.client.compute(tasks)))
+
+    def _wait(self, futures):
+        """Until all have their results, or one has failed, or there is nobody left to do them."""
+        from distributed import as_completed
+
+        arrived, missing = as_completed(futures, loop=self.client.loop), len(futures)
+        while missing:
+            batch = next_batch(arrived)
+            missing -= len(batch)
+            for future in batch:
+                if future.status == "error":
+                    future.result()
+                if future.status in GONE:
+                    raise WorkersLost("The Dask cluster has lost the data, or cannot be reached any more.")
+            if not batch:
+                self._roll.slots()
+
     def _gather(self, futures):
         from distributed import CancelledError
 
+        self._wait(futures)
         try:
             return self.client.gather(futures)
         except (CancelledError, OSError) as error:
             raise WorkersLost(f"The Dask cluster has lost the data or cannot be reached: {error}") from error
 
-    def cancel(self):
-        """Let everything go: a failed task's error holds the frames that hold the futures."""
-        made = [future for future in (ref() for ref in self._made) if future is not None]
-        if made and self.client.status == "running":
-            self.client.cancel(made, force=True)
+    def _say_so(self):
+        """Until the scheduler is told what has been released: what is submitted next may make the same keys
+        in another way, and must not overtake that."""
+        if self.client.status == "running":
+            with contextlib.suppress(TimeoutError):
+                self.client.sync(asyncio.sleep, 0, callback_timeout=1)
+
+    def release(self):
+        """Let everything go, also where a failed task's error holds the frames that hold the futures."""
+        release(future for future in (ref() for ref in self._made) if future is not None)
+        self._say_so()
 
     def census(self):
         """Labels, sorted, and the sum of the sample weights of each."""
@@ -119,6 +143,7 @@ class Rows:
         """The problem over the shards, centred where they lie; what they were made of is let go."""
         means = centre(self.counts) if fit_intercept else None
         shards = self._submit(_shard, self._raw, means, loss, fit_intercept)
+        self._wait(shards)
         places = self._places(shards)
         self._raw = None
 
@@ -126,7 +151,7 @@ class Rows:
             return self._gather(self._submit(_call, shards, name, *args))
 
         lying = [Lying(f, place) for f, place in zip(shards, places, strict=True)]
-        slots, turn, homes = slots_of(self.client), {}, []
+        slots, turn, homes = self._roll.slots(), {}, []
         for place in places:
             mine = [i for i, address in enumerate(slots) if address == place] or [0]
             turn[place] = turn.get(place, -1) + 1
@@ -134,69 +159,21 @@ class Rows:
         return ShardedProblem(lying, each, self.counts, np.array(homes), loss, penalty, fit_intercept)
 
     def _places(self, futures):
-        self._gather(self._submit(_rows_of, futures))
         where = self.client.who_has(futures)
         return [next(iter(where.get(f.key, ())), None) for f in futures]
-
-
-def is_collection(X):
-    """Whether ``X`` is a dask collection; imports nothing."""
-    return hasattr(X, "__dask_graph__")
-
-
-def blocks_of(X):
-    """Blocks of rows, each with all the columns, as delayed objects."""
-    if getattr(X, "ndim", 0) != 2:
-        raise ValueError(f"X must be a dask array or dataframe of two dimensions, not {X!r}.")
-    if hasattr(X, "rechunk"):
-        X = X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
-        return X.to_delayed().ravel().tolist()
-    return list(X.to_delayed())
-
-
-def _aligned(name, column, X, n_blocks):
-    """Blocks of a collection that goes with ``X``."""
-    if hasattr(column, "rechunk") and hasattr(X, "rechunk"):
-        ours, theirs = X.chunks[0], column.chunks[0]
-        if ours != theirs and not (np.isnan(ours).any() or np.isnan(theirs).any()):
-            if sum(ours) != sum(theirs):
-                raise ValueError(f"X has {sum(ours)} rows, and {name} has {sum(theirs)}.")
-            column = column.rechunk({0: ours})
-    if getattr(column, "ndim", 1) == 2 and hasattr(column, "rechunk"):
-        column = column.rechunk({1: -1})
-    blocks = list(np.ravel(column.to_delayed()))
-    if len(blocks) != n_blocks:
-        raise ValueError(f"X has {n_blocks} chunks of rows, and {name} has {len(blocks)}: cut them alike.")
-    return blocks
-
-
-def _cut(name, column, lengths):
-    """Pieces of an array in memory."""
-    column = np.full(sum(lengths), column) if np.ndim(column) == 0 else np.asarray(column)
-    if len(column) != sum(lengths):
-        raise ValueError(f"X has {sum(lengths)} rows, and {name} has {len(column)}.")
-    return np.split(column, np.cumsum(lengths)[:-1])
 
 
 # -- on the workers --------------------------------------------------------------------------------
 
 
-def assemble(labelled, blocks, ys, weights=None):
-    """One shard's rows, validated: ``(X, y, weights)``, those of weight zero left out unless their labels
-    count."""
-    blocks = [getattr(block, "to_numpy", lambda block=block: block)() for block in blocks]
-    X = sp.vstack(blocks, format="csr") if sp.issparse(blocks[0]) else np.concatenate(blocks)
-    y = np.concatenate([column_or_1d(np.asarray(y)) for y in ys])
-    s = np.ones(len(y)) if weights is None else np.concatenate([np.ravel(w) for w in weights])
-    check_consistent_length(X, y, s)
-    if len(y) == 0:
-        return X, y, s
-    X = check_array(X, accept_sparse="csr", dtype=DTYPES, input_name="X")
-    s = check_array(s, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
-    if s.min() < 0:
-        raise ValueError("Negative values in data passed to `sample_weight`.")
-    if y.dtype.kind in "fc":
-        y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
+def join(labelled, pieces):
+    """Rows of several pieces; those of weight zero are left out unless their labels count."""
+    Xs, ys, weights = zip(*pieces, strict=True)
+    if len(Xs) == 1:
+        X = Xs[0]
+    else:
+        X = sp.vstack(Xs, format="csr") if any(map(sp.issparse, Xs)) else np.concatenate(Xs)
+    y, s = np.concatenate(ys), np.concatenate(weights)
     return (X, y, s) if labelled else _used(X, y, s)
 
 
@@ -205,12 +182,8 @@ def _used(X, y, s):
     return (X, y, s) if used.all() else (X[used], y[used], s[used])
 
 
-def _length(block):
-    return block.shape[0]
-
-
-def _rows_of(shard):
-    return len(shard.weights) if isinstance(shard, RowShard) else len(shard[1])
+def _rows_of(raw):
+    return len(raw[1]), raw[0].dtype
 
 
 def _census(raw):

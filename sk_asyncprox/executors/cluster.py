@@ -1,5 +1,6 @@
 """Workers of a Dask cluster."""
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from .crew import Crew, wait_for_slots
@@ -74,14 +75,15 @@ class Dask(BaseEstimator):
             ) from None
 
     def plan(self, n_jobs):
-        """Facts of the run: one worker per thread of the cluster, at most ``n_jobs``."""
+        """Facts of the run: one worker per thread of the cluster, at most ``n_jobs``; more may come."""
         client = self.connect()
         if client is None:
             return Plan(n_workers=1)
         slots = len(wait_for_slots(client))
-        if n_jobs is not None and n_jobs < 0:
+        if n_jobs is not None and n_jobs < -1:
             n_jobs = max(1, slots + 1 + n_jobs)
-        return Plan(n_workers=slots if n_jobs is None else min(slots, n_jobs), scattered=True)
+        most = np.inf if n_jobs in (None, -1) else n_jobs
+        return Plan(n_workers=min(slots, most), most_workers=most)
 
     def run(self, solver, on_events):
         """Drive the solver until ``on_events(events, now)`` says stop.

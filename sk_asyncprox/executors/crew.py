@@ -32,23 +32,54 @@ class Lying(NamedTuple):
     """Worker that holds it."""
 
 
-def slots_of(client):
-    """Addresses of the workers, one for each of their threads; neighbours are different workers."""
-    if client.status != "running":
-        raise WorkersLost(f"The Dask scheduler cannot be reached (the client is {client.status}).")
-    threads = client.nthreads()
-    rounds = range(max(threads.values(), default=0))
-    return [address for turn in rounds for address in sorted(threads) if threads[address] > turn]
+class RollCall:
+    """Who is there, and since when nobody has been.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    """
+
+    def __init__(self, client):
+        self._client, self._manned = client, time.monotonic()
+
+    def slots(self):
+        """Addresses of the workers, one for each of their threads; neighbours are different workers."""
+        if self._client.status != "running":
+            raise WorkersLost(f"The Dask scheduler cannot be reached (the client is {self._client.status}).")
+        try:
+            threads = self._client.nthreads()
+        except OSError as error:
+            raise WorkersLost(f"The Dask scheduler cannot be reached any more: {error}") from error
+        now = time.monotonic()
+        if threads:
+            self._manned = now
+        elif now - self._manned > PATIENCE:
+            raise WorkersLost(NOBODY)
+        rounds = range(max(threads.values(), default=0))
+        return [address for turn in rounds for address in sorted(threads) if threads[address] > turn]
 
 
 def wait_for_slots(client):
     """The same, once there is a worker."""
-    deadline = time.monotonic() + PATIENCE
-    while not (slots := slots_of(client)):
-        if time.monotonic() > deadline:
-            raise WorkersLost(NOBODY)
-        time.sleep(LOOK_ROUND)
+    roll, call = RollCall(client), None
+    try:
+        while not (slots := roll.slots()):
+            # Where nothing is to be done, an adaptive cluster starts no worker.
+            call = call or client.submit(keep, None, pure=False)
+            time.sleep(LOOK_ROUND)
+    finally:
+        if call is not None:
+            call.release()
     return slots
+
+
+def next_batch(arrived):
+    """What has come to an ``as_completed``; nothing when nothing has for a while."""
+    with arrived.thread_condition:
+        if not arrived.has_ready():
+            arrived.thread_condition.wait(LOOK_ROUND)
+    return arrived.next_batch(block=False)
 
 
 def do(work, part, task, payload):
@@ -89,22 +120,21 @@ class Crew:
 
         self.client, self.solver, self.on_events = client, solver, on_events
         slots = wait_for_slots(client)
-        grows = getattr(solver, "grows", False) and solver.n_workers >= len(slots)
-        self._slots, self._most = slots[: None if grows else solver.n_workers], np.inf
-        if not grows:
-            self._most = len(self._slots)
         # Only solvers whose workers may come and go take several tasks of one of them in any order.
-        self._deep = getattr(solver, "grows", False)
+        most = getattr(solver, "most_workers", None)
+        self._deep, self._most = most is not None, most or solver.n_workers
+        self._slots = [address for number, address in enumerate(slots) if number < self._most]
         self.held, self._copies = {}, {}
         self._queues, self._paces = defaultdict(list), defaultdict(Pace)
         self._arrived = as_completed(loop=client.loop, with_results=True, raise_errors=False)
-        self._begin = self._seen = self._alive = time.perf_counter()
+        self._roll, self._begin = RollCall(client), time.perf_counter()
+        self._seen = self._begin
 
     def drive(self):
         """Submit, wait, tell, until the stop."""
         while True:
             self._hand_out()
-            batch = self._wait()
+            batch = next_batch(self._arrived)
             arrivals = [pair for pair in map(self._unpack, batch) if pair is not None]
             now = time.perf_counter()
             self.solver.now = now - self._begin
@@ -113,14 +143,6 @@ class Crew:
                 return
             if not batch or now - self._seen > LOOK_ROUND:
                 self._look_round()
-
-    def _wait(self):
-        """What has arrived; nothing when nothing has for a while."""
-        arrived = self._arrived
-        with arrived.thread_condition:
-            if not arrived.has_ready():
-                arrived.thread_condition.wait(LOOK_ROUND)
-        return arrived.next_batch(block=False)
 
     def _unpack(self, answer):
         """Task and result; None where the task was dropped or lost."""
@@ -145,15 +167,8 @@ class Crew:
 
     def _look_round(self):
         """Give the slots of workers that have gone to new ones; tell the solver what is lost."""
-        try:
-            present = slots_of(self.client)
-        except OSError as error:
-            raise WorkersLost(f"The Dask scheduler cannot be reached any more: {error}") from error
+        present = self._roll.slots()
         self._seen = time.perf_counter()
-        if present:
-            self._alive = self._seen
-        elif self._seen - self._alive > PATIENCE:
-            raise WorkersLost(NOBODY)
         for number, address in enumerate(self._slots):
             if address in present:
                 present.remove(address)
@@ -218,8 +233,7 @@ class Crew:
 
     def _drop(self, future):
         self.solver.drop(self._forget(future))
-        if self.client.status == "running":
-            self.client.cancel([future], force=True)
+        future.release()
 
     def _forget(self, future):
         task = self.held.pop(future).task
@@ -227,11 +241,23 @@ class Crew:
         return task
 
     def disband(self):
-        """Cancel what is in flight and let go of what was shipped."""
+        """Let go of what is in flight and of what was shipped, also where an error holds on to it."""
         self._arrived.clear()
+        release(self.held)
+        for _, places in self._copies.values():
+            release(places.values())
         self._copies.clear()
-        if self.held and self.client.status == "running":
-            self.client.cancel(list(self.held), force=True)
+
+
+def release(futures):
+    """Give up one's own interest in what was submitted.
+
+    To cancel by force would do more: it goes from key to key up to what others asked for, and in a scheduler
+    that finds a key there which nobody wants it ends the client's stream, with all the data that it has
+    persisted.
+    """
+    for future in futures:
+        future.release()
 
 
 def _size(payload):

@@ -22,9 +22,9 @@ class Plan(NamedTuple):
     largest_delay: Callable[[int, str, int], int] | None = None
     """``(n_updates, solver, n_blocks)`` to the largest delay, where the schedule is known in advance."""
 
-    scattered: bool = False
-    """Whether the workers share no memory and may come, go and be slow: then no worker is given all of the
-    data where shards will do."""
+    most_workers: float | None = None
+    """Where the workers share no memory and may come, go and be slow: how many there may be at a time. Then
+    no worker is given all of the data where shards will do."""
 
 
 class WorkersLost(RuntimeError):

@@ -24,8 +24,10 @@ from ..executors import Threads
 from ..losses import SquaredLoss
 from ..problem import Problem
 from ._base import AsyncLinearModel
+from ._blockwise import PredictsCollections
 from ._callbacks import FoldsWatcher
 from ._checks import check_numbers, checked_data, checked_weights, scaled
+from ._collections import refuse_collections
 from ._docs import documented
 from ._path import alpha_grid, check_alphas, enet_penalties, solutions_along, warn_unless_converged
 from ._regression import ElasticNet
@@ -125,7 +127,7 @@ def squared_errors(X, y, weights, paths, fit_intercept, train, test, options):
 
 
 @documented
-class ElasticNetCV(CrossValidated, RegressorMixin, LinearModel, AsyncLinearModel):
+class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearModel, AsyncLinearModel):
     """Elastic net whose penalty is chosen by cross-validation along paths of solutions.
 
     Minimises the objective of :class:`ElasticNet`.
@@ -258,6 +260,7 @@ class ElasticNetCV(CrossValidated, RegressorMixin, LinearModel, AsyncLinearModel
         self
         """
         _raise_for_params(params, self, "fit")
+        refuse_collections(type(self).__name__, X)
         begin = time.perf_counter()
         self._check_n_jobs()
         X, y = checked_data(self, X, y, y_numeric=True)

@@ -18,9 +18,10 @@ from .._compat import (
 from ..losses import LogisticLoss, MultinomialLoss
 from ..penalties import ElasticNetPenalty
 from ._base import AsyncLinearModel
+from ._blockwise import DecidesOnCollections, blockwise
 from ._callbacks import watch
 from ._checks import checked_data, checked_weights, class_factors, scaled, strength_of
-from ._collections import DecidesOnCollections, blockwise, dtype_of, fit_rows, is_collection
+from ._collections import fit_rows, is_collection
 from ._docs import documented
 
 
@@ -143,8 +144,8 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
         """
         begin = time.perf_counter()
         if is_collection(X):
-            *found, classes = fit_rows(self, X, y, sample_weight, self._penalty, begin)
-            vars(self).update(self._fitted(dtype_of(X), classes, X.shape[1], *found))
+            *found, dtype, classes = fit_rows(self, X, y, sample_weight, self._penalty, begin)
+            vars(self).update(self._fitted(dtype, classes, X.shape[1], *found))
             return self._stored()
         X, y = checked_data(self, X, y)
         check_classification_targets(y)

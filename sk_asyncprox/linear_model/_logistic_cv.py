@@ -24,6 +24,7 @@ from .._compat import (
 from ..penalties import ElasticNetPenalty
 from ._callbacks import FoldsWatcher
 from ._checks import check_numbers, checked_data, checked_weights, strength_of
+from ._collections import is_collection, refuse_collections
 from ._cv import CV_CONSTRAINTS, CrossValidated, fold_problem
 from ._docs import documented
 from ._logistic import LogisticRegression
@@ -248,6 +249,7 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         self
         """
         _raise_for_params(params, self, "fit")
+        refuse_collections(type(self).__name__, X)
         begin = time.perf_counter()
         self._check_n_jobs()
         X, y = checked_data(self, X, y)
@@ -355,6 +357,8 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         float
         """
         _raise_for_params(score_params, self, "score")
+        if is_collection(X) and self.scoring in (None, "accuracy"):
+            return super().score(X, y, sample_weight)
         if sample_weight is not None:
             score_params["sample_weight"] = sample_weight
         if _routing_enabled():

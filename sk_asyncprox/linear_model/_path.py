@@ -14,6 +14,7 @@ from ..problem import Problem
 from ..solve import solve
 from ..solvers.base import Snapshot
 from ._checks import FLOATS, FORMATS, check_number, check_numbers, checked_weights, in_floats, scaled
+from ._collections import refuse_collections
 from ._docs import documented
 from ._regression import ElasticNet
 
@@ -208,6 +209,7 @@ def enet_path(
     >>> coefs.shape
     (5, 3)
     """
+    refuse_collections("A path", X)
     model = ElasticNet(
         l1_ratio=l1_ratio, fit_intercept=False, copy_X=copy_X, positive=positive, tol=tol, max_iter=max_iter,
         random_state=random_state, selection=selection, solver=solver, step_size=step_size, n_jobs=n_jobs,

@@ -14,9 +14,10 @@ from .._compat import Interval, LinearModel, StrOptions, _fit_context
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
 from ._base import AsyncLinearModel
+from ._blockwise import PredictsCollections
 from ._callbacks import watch
 from ._checks import checked_data, checked_weights, scaled
-from ._collections import PredictsCollections, dtype_of, fit_rows, is_collection
+from ._collections import fit_rows, is_collection
 from ._docs import documented
 
 
@@ -150,8 +151,8 @@ class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearMo
         l1 = self.alpha * self.l1_ratio
         penalty = ElasticNetPenalty(l1, self.alpha - l1, self.positive)
         if is_collection(X):
-            *found, _ = fit_rows(self, X, y, sample_weight, lambda _: penalty, begin)
-            vars(self).update(self._fitted(dtype_of(X), False, *found))
+            *found, dtype, _ = fit_rows(self, X, y, sample_weight, lambda _: penalty, begin)
+            vars(self).update(self._fitted(dtype, False, *found))
             return self._stored()
         X, y = checked_data(self, X, y, multi_output=True, y_numeric=True)
         sample_weight = checked_weights(sample_weight, X)

@@ -16,10 +16,10 @@ A **solver** is a plain state machine. It holds no lock, thread, clock or client
 ``drop(task)``
     A task will never be told (its worker is gone); its block is free again.
 
-Two more attributes may be there. ``head_start``: seconds for which the first worker may work alone, since
+Three more attributes may be there. ``head_start``: seconds for which the first worker may work alone, since
 starting threads costs tens of milliseconds, which a short run never gains back. ``certifies_afresh``:
 whether the last certificate was computed from the coefficients alone, and so is as good as one made after
-the run.
+the run. ``most_workers``: where workers may come and go, how many there may be at a time.
 
 ``ask``, ``tell`` and ``drop`` are exclusive: an executor never runs two of them at once. Tasks come in
 kinds, and only the solver knows them; so phases of an algorithm (block steps, certificates) live in one

@@ -72,8 +72,8 @@ class PIAG:
     problem : Problem or ShardedProblem
     by_shards : bool
         Whether certificates are made of shares.
-    movable : bool
-        Whether shards may move to other workers, and workers come and go.
+    most_workers : int, inf or None
+        Where shards may move to other workers, and workers come and go: how many there may be at a time.
     """
 
     work = staticmethod(work)
@@ -89,7 +89,7 @@ class PIAG:
         inline=False,
         max_delay=None,
         by_shards=False,
-        movable=False,
+        most_workers=None,
     ):
         self.problem, self.step_size, self.inline = problem, step_size, inline
         if hasattr(problem, "shards"):
@@ -100,8 +100,9 @@ class PIAG:
             self._shards, self._facts = cut_rows(problem, n_shards)
             homes = np.arange(n_shards)
         self.n_blocks = n_shards = len(self._shards)
+        self.most_workers, movable = most_workers, most_workers is not None
         self.n_workers = n_workers if inline or movable else min(n_workers, n_shards)
-        self._placement, self.grows = Placement(homes % self.n_workers, movable), movable
+        self._placement = Placement(homes % self.n_workers, movable)
         # Looks are made from the coefficients alone.
         self._by_shards = self.certifies_afresh = by_shards
         self._round = None
@@ -150,7 +151,7 @@ class PIAG:
 
     def ask(self, worker):
         """Hand out a certificate when one is due, else the worker's next shard."""
-        if worker >= self.n_workers and not self.grows:
+        if worker >= self.n_workers and self.most_workers is None:
             return None
         now = self._tracker.stamp()
         if not self.inline and self._due and not self._certifying:

@@ -1,0 +1,168 @@
+"""Dask collections as blocks of rows, and what may lie in a block."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+DTYPES = [np.float64, np.float32]
+
+
+def is_collection(X):
+    """Whether ``X`` is a dask collection, or an xarray over one; imports nothing."""
+    # Containers of xarray have a graph, or None, whatever they hold; to build a dataframe's takes long.
+    return hasattr(X, "__dask_graph__") and (hasattr(X, "to_delayed") or X.__dask_graph__() is not None)
+
+
+def bare(X):
+    """The dask array that an xarray holds; anything else as it is."""
+    return getattr(X, "data", X) if is_collection(X) and not hasattr(X, "to_delayed") else X
+
+
+def is_frame(X):
+    """Whether a dask collection is a dataframe or a column of one."""
+    return hasattr(X, "divisions")
+
+
+def like(X):
+    """Something in memory with the columns of a dask array or dataframe."""
+    return X._meta if is_frame(X) else np.empty((0, X.shape[1]), dtype=X.dtype)
+
+
+def blocks_of(X):
+    """Blocks of rows, each with all the columns, as delayed objects."""
+    ndim = getattr(X, "ndim", 0)
+    if not isinstance(ndim, int) or ndim != 2 or not hasattr(X, "to_delayed"):
+        raise ValueError(f"X must be a dask array or dataframe of two dimensions, not {X!r}.")
+    return _delayed(X if is_frame(X) or X.numblocks[1] == 1 else X.rechunk({1: -1}))
+
+
+def _delayed(collection):
+    if not is_frame(collection):
+        return collection.to_delayed().ravel().tolist()
+    if hasattr(collection, "optimize"):
+        # Fused, files would be joined by how many columns are read: those of y otherwise than those of X.
+        collection = collection.optimize(fuse=False)
+    return list(collection.to_delayed(optimize_graph=False))
+
+
+def rows_of(X, columns, measure):
+    """Blocks of ``X``, each with what goes with its rows.
+
+    Parameters
+    ----------
+    X : dask array or dataframe of two dimensions
+    columns : dict
+        Name -> dask collection or array-like, one entry per row of `X`; None is left out.
+    measure : callable
+        Delayed objects -> what they compute to; called where the lengths of the blocks have to be known.
+
+    Returns
+    -------
+    list of tuples
+    """
+    from dask import delayed
+
+    blocks = blocks_of(X)
+    lengths, found = None, [blocks]
+    for name, values in columns.items():
+        if is_collection(values):
+            found.append(_aligned(name, bare(values), X, len(blocks)))
+        elif values is not None:
+            if lengths is None:
+                known = not is_frame(X) and not np.isnan(X.chunks[0]).any()
+                lengths = X.chunks[0] if known else measure([delayed(_length)(block) for block in blocks])
+            found.append(_cut(name, values, lengths))
+    return list(zip(*found, strict=True))
+
+
+def _aligned(name, column, X, n_blocks):
+    """Blocks of a collection that goes with ``X``."""
+    if not is_frame(column):
+        if not is_frame(X):
+            ours, theirs = X.chunks[0], column.chunks[0]
+            if ours != theirs and not (np.isnan(ours).any() or np.isnan(theirs).any()):
+                if sum(ours) != sum(theirs):
+                    raise ValueError(f"X has {sum(ours)} rows, and {name} has {sum(theirs)}.")
+                column = column.rechunk({0: ours})
+        if column.ndim == 2:
+            column = column.rechunk({1: -1})
+    blocks = _delayed(column)
+    if len(blocks) != n_blocks:
+        raise ValueError(
+            f"X has {n_blocks} chunks of rows, and {name} has {len(blocks)}: cut them alike. (Arrays whose "
+            "lengths are known, by compute_chunk_sizes(), are cut alike here.)"
+        )
+    return blocks
+
+
+def _cut(name, values, lengths):
+    """Pieces of an array in memory."""
+    values = np.full(sum(lengths), values) if np.ndim(values) == 0 else column(values, name)
+    if len(values) != sum(lengths):
+        raise ValueError(f"X has {sum(lengths)} rows, and {name} has {len(values)}.")
+    return np.split(values, np.cumsum(lengths)[:-1])
+
+
+# -- where the blocks lie --------------------------------------------------------------------------
+
+
+def _length(block):
+    return block.shape[0]
+
+
+def matrix(block):
+    """A block of X as ndarray or CSR matrix, float64 or float32."""
+    block = _plain(block)
+    try:
+        X = check_array(block, accept_sparse="csr", dtype=DTYPES, ensure_min_samples=0, input_name="X")
+    except (TypeError, ValueError) as error:
+        said = str(error).startswith("Input X contains")
+        raise (error if said or not hasattr(block, "columns") else _explained(block, error)) from None
+    return X if X.dtype in DTYPES else X.astype(np.float64)
+
+
+def column(block, name):
+    """A block of targets, labels or weights as an array of one dimension."""
+    if hasattr(block, "isna") and np.any(block.isna()):
+        raise ValueError(f"Input {name} contains NaN.")
+    block = _plain(block)
+    block = column_or_1d(block.toarray() if sp.issparse(block) else block)
+    if block.dtype.kind in "fcO":
+        check_array(block, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name=name)
+    return block
+
+
+def piece(X, y, weights=None):
+    """Rows of a block, validated: ``(X, y, weights)``."""
+    X, y = matrix(X), column(y, "y")
+    weights = np.ones(len(y)) if weights is None else column(weights, "sample_weight").astype(np.float64)
+    check_consistent_length(X, y, weights)
+    if weights.min(initial=0.0) < 0:
+        raise ValueError("Negative values in data passed to `sample_weight`.")
+    return X, y, weights
+
+
+def _plain(block):
+    """The same as numpy, scipy or pandas have it: what is masked as NaN, chunks of pydata's sparse as scipy's
+    matrices, single columns of those and fill values that are not zero as full arrays."""
+    if isinstance(block, np.ma.MaskedArray):
+        return block.filled() if not np.ma.is_masked(block) else block.astype(float).filled(np.nan)
+    block = block.to_coo() if hasattr(block, "to_coo") else block
+    if hasattr(block, "to_scipy_sparse"):
+        full = block.ndim != 2 or block.fill_value != 0
+        return block.todense() if full else block.to_scipy_sparse()
+    return block
+
+
+def _explained(frame, error):
+    """An error that names the columns that are no numbers."""
+    missing = [name for name, gone in frame.isna().any().items() if gone]
+    if missing:
+        return ValueError(f"Input X contains NaN, in columns {missing[:5]}.")
+    odd = []
+    for name, kind in frame.dtypes.items():
+        try:
+            check_array(frame[[name]], dtype=DTYPES, accept_sparse=True)
+        except (TypeError, ValueError):
+            odd.append(f"{name!r} ({kind})")
+    return ValueError(f"X must be numbers, which these columns are not: {', '.join(odd[:5])}. ({error})")

@@ -1,0 +1,168 @@
+"""Predictions and scores of dask collections, block by block."""
+
+import copy
+import functools
+import warnings
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import check_consistent_length
+
+from ..executors.blocks import bare, blocks_of, column, is_collection, is_frame, like, matrix, rows_of
+
+
+def blockwise(method):
+    """Method of ``X`` that answers a dask collection with a dask array (decorator)."""
+
+    @functools.wraps(method)
+    def answer(self, X):
+        if not is_collection(X):
+            return method(self, X)
+        return _over_blocks(self, method.__name__, X)
+
+    return answer
+
+
+def _over_blocks(model, name, X):
+    import dask.array as da
+    from dask import delayed
+
+    X, light = bare(X), delayed(_light(model), pure=False)
+    probe = _probe(X)
+    answer = np.asarray(getattr(model, name)(probe))
+    blocks = blocks_of(X)
+    lengths = [np.nan] * len(blocks) if is_frame(X) else X.chunks[0]
+    pieces = [
+        da.from_delayed(
+            delayed(_answer)(light, name, block, probe), (length, *answer.shape[1:]), meta=answer[:0]
+        )
+        for block, length in zip(blocks, lengths, strict=True)
+    ]
+    return da.concatenate(pieces, allow_unknown_chunksizes=True)
+
+
+def _light(model):
+    """A copy that takes neither client nor history along."""
+    light = copy.copy(model)
+    light.executor, light.history_ = "threads", None
+    return light
+
+
+def _probe(X):
+    """One row like those of ``X``."""
+    sample = like(X)
+    kinds = list(sample.dtypes) if is_frame(X) else [sample.dtype]
+    single = all(kind == np.float32 for kind in kinds)
+    zeros = np.zeros((1, X.shape[1]), dtype=np.float32 if single else np.float64)
+    return type(sample)(zeros, columns=sample.columns) if is_frame(X) else zeros
+
+
+def _answer(model, name, block, probe):
+    """What a method says to a block, or to one without rows."""
+    if block.shape[0] == 0:
+        return np.asarray(getattr(model, name)(probe))[:0]
+    return np.asarray(getattr(model, name)(block if hasattr(block, "columns") else matrix(block)))
+
+
+# -- scores ----------------------------------------------------------------------------------------
+
+
+def score_rows(model, X, y, sample_weight):
+    """Accuracy or R2 of a dask collection, from sums over its blocks."""
+    from dask import compute, delayed
+
+    X = bare(X)
+    light, probe = delayed(_light(model), pure=False), _probe(X)
+    rows = rows_of(X, {"y": y, "sample_weight": sample_weight}, lambda tasks: compute(*tasks))
+    n, weights, *sums = np.array(compute(*[delayed(_sums, pure=False)(light, probe, *row) for row in rows])).T
+    total = weights.sum()
+    if total <= 0:
+        raise ValueError("X has no rows, or all sample weights are zero; at least one must be positive.")
+    if is_classifier(model):
+        return float(sums[0].sum() / total)
+    if n.sum() < 2:
+        warnings.warn(
+            "R^2 score is not well-defined with less than two samples.", UndefinedMetricWarning, stacklevel=3
+        )
+        return float("nan")
+    means, spreads, errors = sums
+    spread = float(spreads.sum() + weights @ (means - weights @ means / total) ** 2)
+    return 1.0 - float(errors.sum()) / spread if spread > 0 else float(errors.sum() == 0)
+
+
+def _sums(model, probe, block, y, weights=None):
+    """Rows and weight of a block, and what its score is made of: hits, or the mean of the targets, the sum of
+    squares about it, and that of the errors."""
+    answers, y = _answer(model, "predict", block, probe), column(y, "y")
+    s = np.ones(len(y)) if weights is None else column(weights, "sample_weight").astype(np.float64)
+    check_consistent_length(answers, y, s)
+    total = s.sum()
+    if is_classifier(model):
+        return len(y), total, s @ (answers == y)
+    y = y.astype(np.float64)
+    mean = s @ y / total if total > 0 else 0.0
+    return len(y), total, mean, s @ (y - mean) ** 2, s @ (y - answers) ** 2
+
+
+class PredictsCollections:
+    """Predictions of dask collections are dask arrays."""
+
+    @blockwise
+    def predict(self, X):
+        """Predict.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray or dask array of shape (n_samples,)
+            Targets or labels; a dask array when `X` is a dask array or dataframe.
+        """
+        return super().predict(X)
+
+    def score(self, X, y, sample_weight=None):
+        """Accuracy of a classifier, coefficient of determination of a regressor.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
+            Data.
+        y : array-like or dask collection of shape (n_samples,)
+            True labels or targets.
+        sample_weight : array-like or dask collection of shape (n_samples,), default=None
+            Sample weights.
+
+        Returns
+        -------
+        float
+            Share of the labels that are predicted, or ``R^2``; of a collection computed where it lies.
+        """
+        several = not is_classifier(self) and np.ndim(self.coef_) > 1
+        if several or not is_collection(X):
+            return super().score(X, y, sample_weight)
+        return score_rows(self, X, y, sample_weight)
+
+
+class DecidesOnCollections(PredictsCollections):
+    """The same for classifiers."""
+
+    @blockwise
+    def decision_function(self, X):
+        """Margins of the samples.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray or dask array of shape (n_samples,) or (n_samples, n_classes)
+            Two classes: signed distances to the separating hyperplane, times the norm of `coef_`. More: one
+            margin per class, the largest that of the predicted one.
+        """
+        return super().decision_function(X)
