@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
-from sk_asyncprox.executors import Simulated, Threads, Trace
+from sk_asyncprox.executors import Machine, Simulated, Threads, Trace
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep, NaiveStep
 
