@@ -510,6 +510,17 @@ def test_a_task_that_raises(client, nothing_kept, nothing_left, monkeypatch):
         Lasso(solver="piag", executor=Dask(client)).fit(X, Y)
 
 
+def test_a_failed_fit_of_a_collection_leaves_the_estimator_as_it_was(client, nothing_kept):
+    rows, fewer = da.from_array(X, chunks=(300, -1)), da.from_array(X[:, :7], chunks=(300, -1))
+    model = LogisticRegression(C=0.01)
+    for _ in range(2):
+        before = vars(model).copy()
+        with pytest.raises(ValueError, match="only one class"):
+            model.fit(fewer, da.ones(N, chunks=300))
+        assert vars(model) == before
+        model.fit(rows, da.from_array(LABELS, chunks=300))
+
+
 class Steered(Dask):
     """Runs until ``steer(events)`` says stop, in the calling thread."""
 

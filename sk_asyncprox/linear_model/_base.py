@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from functools import cache, partial
+from functools import cache, partial, wraps
 from inspect import signature
 from numbers import Integral, Real
 
@@ -11,7 +11,14 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from .._compat import CallbackSupportMixin, HasMethods, Interval, StrOptions, validate_parameter_constraints
+from .._compat import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    _fit_context,
+    validate_parameter_constraints,
+)
 from ..executors.plan import WorkersLost
 from ..problem import Problem
 from ..solve import Options, solve
@@ -37,6 +44,28 @@ def _stacked(before, n_targets, found):
     nothing = np.zeros_like(w), 0.0 * intercept, 1
     ws, intercepts, passes = zip(*before, found, *[nothing] * (n_targets - len(before) - 1), strict=True)
     return np.array(ws), np.array(intercepts), list(passes)
+
+
+def whole(fit):
+    """Method ``fit`` that validates the parameters and, where it raises, leaves the estimator as it was
+    (decorator)."""
+    validated = _fit_context(prefer_skip_nested_validation=True)(fit)
+
+    @wraps(fit)
+    def fit_or_leave(self, *args, **kwargs):
+        before = vars(self).copy()
+        try:
+            validated(self, *args, **kwargs)
+        except BaseException:
+            # One assignment and no call, at which a signal could raise once more.
+            self.__dict__ = before
+            raise
+        lost = vars(self).pop("_lost", None)
+        if lost is not None:
+            raise lost
+        return self
+
+    return fit_or_leave
 
 
 @cache
@@ -100,7 +129,7 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
             except WorkersLost as lost:
                 if lost.solution is None or len(targets) > 1:
                     raise
-                # The last certified iterate is stored first, and the error raised after that.
+                # The last certified iterate is stored first; `whole` raises the error after that.
                 self._lost, solution = lost, lost.solution
             w, b = problem.canonical(solution.certificate.w), solution.certificate.b
             solutions.append(solution)
@@ -120,13 +149,6 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         else:
             self.dual_gap_, self.objective_, self.n_updates_ = map(np.array, numbers)
             self.history_ = list(histories)
-
-    def _stored(self):
-        """End of a fit, once its results are stored."""
-        lost = vars(self).pop("_lost", None)
-        if lost is not None:
-            raise lost
-        return self
 
     def _validate_params(self):
         """Validate the parameters, as scikit-learn does: all but those that were left at their defaults,

@@ -15,7 +15,6 @@ from .._compat import (
     Interval,
     LinearModel,
     StrOptions,
-    _fit_context,
     _raise_for_params,
     _routing_enabled,
     routing_owner,
@@ -23,7 +22,7 @@ from .._compat import (
 from ..executors import Threads
 from ..losses import SquaredLoss
 from ..problem import Problem
-from ._base import AsyncLinearModel
+from ._base import AsyncLinearModel, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import FoldsWatcher
 from ._checks import check_numbers, checked_data, checked_weights, scaled
@@ -37,6 +36,9 @@ CV_CONSTRAINTS = {
     "cv": ["cv_object"],
     "verbose": ["verbose"],
 }
+
+OF_THE_RUN = ("dual_gap_", "objective_", "n_updates_", "history_")
+"""What is known of the last fit, where there is one."""
 
 
 class CrossValidated:
@@ -81,7 +83,7 @@ class CrossValidated:
             return estimator.fit(X, y, sample_weight=sample_weight)
 
     def _take_over(self, model, *names):
-        for name in (*names, "dual_gap_", "objective_", "n_updates_", "history_"):
+        for name in (*names, *OF_THE_RUN):
             setattr(self, name, getattr(model, name))
 
 
@@ -239,7 +241,7 @@ class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearMo
         self.record = record
         self.max_time = max_time
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @whole
     def fit(self, X, y, sample_weight=None, **params):
         """Choose the penalty by cross-validation, and fit the model with it on all of the data.
 

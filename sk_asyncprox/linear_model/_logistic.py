@@ -13,11 +13,10 @@ from .._compat import (
     LinearClassifierMixin,
     SparseCoefMixin,
     StrOptions,
-    _fit_context,
 )
 from ..losses import LogisticLoss, MultinomialLoss
 from ..penalties import ElasticNetPenalty
-from ._base import AsyncLinearModel
+from ._base import AsyncLinearModel, whole
 from ._blockwise import DecidesOnCollections, blockwise
 from ._callbacks import watch
 from ._checks import checked_data, checked_weights, class_factors, scaled, strength_of
@@ -125,7 +124,7 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
         self.record = record
         self.max_time = max_time
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @whole
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -146,7 +145,7 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
         if is_collection(X):
             *found, dtype, classes = fit_rows(self, X, y, sample_weight, self._penalty, begin)
             vars(self).update(self._fitted(dtype, classes, X.shape[1], *found))
-            return self._stored()
+            return self
         X, y = checked_data(self, X, y)
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
@@ -159,7 +158,7 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
         vars(self).update(fitted(*found))
         if watcher is not None:
             watcher.end()
-        return self._stored()
+        return self
 
     def _penalty(self, total, exponent=0):
         """Penalty for sample weights whose sum is ``total 2^exponent``."""

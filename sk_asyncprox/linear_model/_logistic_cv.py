@@ -15,17 +15,17 @@ from .._compat import (
     Interval,
     StrOptions,
     _check_method_params,
-    _fit_context,
     _raise_for_params,
     _routing_enabled,
     routing_owner,
     with_labels,
 )
 from ..penalties import ElasticNetPenalty
+from ._base import whole
 from ._callbacks import FoldsWatcher
 from ._checks import check_numbers, checked_data, checked_weights, strength_of
 from ._collections import is_collection, refuse_collections
-from ._cv import CV_CONSTRAINTS, CrossValidated, fold_problem
+from ._cv import CV_CONSTRAINTS, OF_THE_RUN, CrossValidated, fold_problem
 from ._docs import documented
 from ._logistic import LogisticRegression
 from ._path import solutions_along, warn_unless_converged
@@ -228,7 +228,7 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         self.record = record
         self.max_time = max_time
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @whole
     def fit(self, X, y, sample_weight=None, **params):
         """Choose the penalty by cross-validation, and fit the model with it on all of the data.
 
@@ -324,6 +324,8 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         self._take_over(model, "coef_", "intercept_")
 
     def _average(self, dtype):
+        for name in OF_THE_RUN:
+            vars(self).pop(name, None)
         n_folds, n_ratios, n_cs = self.scores_.shape
         by_C = self.scores_.swapaxes(1, 2).reshape(n_folds, -1)
         best, ratio = np.unravel_index(np.argmax(by_C, axis=1), (n_cs, n_ratios))

@@ -10,10 +10,10 @@ import scipy.sparse as sp
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._compat import Interval, LinearModel, StrOptions, _fit_context
+from .._compat import Interval, LinearModel, StrOptions
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
-from ._base import AsyncLinearModel
+from ._base import AsyncLinearModel, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import watch
 from ._checks import checked_data, checked_weights, scaled
@@ -123,7 +123,7 @@ class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearMo
         self.record = record
         self.max_time = max_time
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @whole
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -153,7 +153,7 @@ class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearMo
         if is_collection(X):
             *found, dtype, _ = fit_rows(self, X, y, sample_weight, lambda _: penalty, begin)
             vars(self).update(self._fitted(dtype, False, *found))
-            return self._stored()
+            return self
         X, y = checked_data(self, X, y, multi_output=True, y_numeric=True)
         sample_weight = checked_weights(sample_weight, X)
         weights, _ = scaled(sample_weight)
@@ -163,7 +163,7 @@ class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearMo
         vars(self).update(fitted(*found))
         if watcher is not None:
             watcher.end()
-        return self._stored()
+        return self
 
     def _fitted(self, dtype, in_row, w, intercept, n_iter):
         """Attributes of the fitted estimator; ``in_row``: whether there is an array of intercepts."""
