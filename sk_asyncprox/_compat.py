@@ -34,6 +34,7 @@ __all__ = [
     "_routing_enabled",
     "block_cd",
     "fast_calls",
+    "gram_cd",
     "granted_workers",
     "joblib_dask_client",
     "one_blas_thread",
@@ -49,6 +50,7 @@ _VERSION = parse_version(sklearn.__version__)
 # Screening inside the kernel trusts the dual gap, which a dummy y makes meaningless: switch it off
 # where the version has it.
 _NO_SCREENING = {"do_screening": False} if parse_version("1.8") <= _VERSION else {}
+_SCREENING = (True,) if parse_version("1.8") <= _VERSION else ()
 
 _ANY_TARGET = np.ones(1)
 
@@ -114,6 +116,42 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
     finally:
         _KERNEL_WARNINGS.quiet = False
     return coefs[:, 0]
+
+
+def gram_cd(w, penalty, sweeps, Q, q, square, goal):
+    """Sweeps in Gram form, as those of :func:`block_cd`, until the duality gap is at most ``goal``.
+
+    The kernel is called without what prepares its arguments, which takes longer than small problems do.
+
+    Parameters
+    ----------
+    w : ndarray of shape (k,)
+        Start; left as it is.
+    penalty : ElasticNetPenalty
+    sweeps : int
+        At most.
+    Q, q : ndarray of shape (k, k) and (k,)
+        Gram matrix and linear term, in C order.
+    square : float
+        Twice the objective at zero, positive; the gap is meant with it.
+    goal : float
+
+    Returns
+    -------
+    w : ndarray of shape (k,)
+    gap : float
+    n_sweeps : int
+    """
+    new, norm = w.copy(), np.array([square**0.5])
+    _KERNEL_WARNINGS.quiet = True
+    try:
+        _, gap, _, n_sweeps = _cd_fast.enet_coordinate_descent_gram(
+            new, penalty.l1, penalty.l2, Q, q, norm, sweeps, goal / square, _RANDOM_STATE, False,
+            penalty.positive, *_SCREENING,
+        )  # fmt: skip
+    finally:
+        _KERNEL_WARNINGS.quiet = False
+    return new, gap, n_sweeps
 
 
 def routing_owner(estimator):

@@ -171,6 +171,13 @@ class Design:
         return margin * max(0.0, value)
 
 
+def rows_of(X, index):
+    """Rows ``index`` of an array or CSR matrix; of an array a view, where they follow one another."""
+    if len(index) and index[-1] - index[0] == len(index) - 1 and (np.diff(index) == 1).all():
+        return X[index[0] : index[-1] + 1]
+    return X[index]
+
+
 def _transpose(X):
     """Transpose that shares the entries; scipy's own copies those of a slice that is small."""
     if not sp.issparse(X):

@@ -11,65 +11,15 @@ from functools import cached_property
 import numpy as np
 
 from .block_diagonal import Copies
+from .centred import Centred
 from .certificate import Certificate
-from .design import design_of
+from .data import Data
 
 SETTLED = 1e-7
 """Newton step of the intercept, relative to the intercept or to 1, that is the last: what it leaves is of the
 order of its square."""
 
 TINY = np.finfo(float).tiny
-
-
-class Centred:
-    """What problems have in common wherever their rows lie: ways between the data and the centred design.
-
-    Subclasses have the attributes ``loss``, ``penalty``, ``fit_intercept``, ``design`` and ``offset``, and
-    ``y`` and ``weights``: targets for the loss of constant models.
-    """
-
-    @property
-    def pass_size(self):
-        """Stored entries touched in one pass: a product with the data and one with its transpose."""
-        return 2 * max(1, self.design.size)
-
-    @cached_property
-    def scale(self):
-        """What the tolerance is relative to; a constant target has scale 0 and counts as 1."""
-        return self.loss.scale(self.y, self.weights, self.fit_intercept) or 1.0
-
-    def start(self, coef=None, intercept=0.0):
-        """Coefficients and intercept to begin with, in the centred design."""
-        if coef is not None:
-            w = self._reached(np.array(coef, dtype=np.float64).ravel())
-            return w, intercept + self._offsets(w) if self.fit_intercept else 0.0 * self._offsets(w)
-        w = np.zeros(self.design.shape[1])
-        b = self.loss.best_intercept(self.y, self.weights)
-        return w, b if self.fit_intercept else 0.0 * b
-
-    def _reached(self, w):
-        """The coefficients, without those that no step would ever touch."""
-        return w
-
-    def _offsets(self, w):
-        """What the column means add to the intercept."""
-        if self.loss.n_outputs == 1:
-            return float(self.offset @ w)
-        return w.reshape(-1, len(self.offset)) @ self.offset
-
-    def intercept(self, w, b):
-        """Intercept for the data as they were given; several have mean zero, which changes no loss."""
-        if not self.fit_intercept:
-            return b
-        b = b - self._offsets(w)
-        return b - b.mean() if self.loss.n_outputs > 1 else b
-
-    def canonical(self, w):
-        """Coefficients with the same losses, of least norm over the outputs where nothing is penalised."""
-        if self.loss.n_outputs == 1 or not self.penalty.is_zero:
-            return w
-        W = w.reshape(self.loss.n_outputs, -1)
-        return (W - W.mean(axis=0)).ravel()
 
 
 class Problem(Centred):
@@ -112,23 +62,83 @@ class Problem(Centred):
         self, X, y, loss, penalty, sample_weight=None, fit_intercept=True, rows=False, overwrite=False
     ):
         self.loss, self.penalty, self.fit_intercept = loss, penalty, fit_intercept
-        self.y = np.asarray(y, dtype=loss.target_type)
+        self.y, self.uniform, used = np.asarray(y, dtype=loss.target_type), True, None
         if sample_weight is None:
-            weights, self.uniform = np.full(len(self.y), 1.0 / len(self.y)), True
+            weights = np.full(len(self.y), 1.0 / len(self.y))
         else:
             weights = np.asarray(sample_weight, dtype=np.float64)
             used = weights > 0
             if not used.all():
                 X, self.y, weights, overwrite = X[used], self.y[used], weights[used], True
             weights, self.uniform = weights / weights.sum(), bool(np.all(weights == weights[0]))
-        self.sample_weights = self.weights = weights
-        self.features, self.offset = design_of(
-            X, self.weights, rows=rows, centred=fit_intercept, overwrite=overwrite
-        )
-        self.design = self.features
-        if loss.n_outputs > 1:
-            self.design = Copies(self.features, loss.n_outputs)
-            self.weights = np.tile(self.weights, loss.n_outputs)
+        self.sample_weights, self._whole, self._rest = weights, None, None
+        self._used = np.ones(len(self.y), bool) if used is None else used
+        self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
+        self._data = Data(X, weights, self.uniform, fit_intercept, rows, overwrite)
+
+    @property
+    def shape(self):
+        """Samples and features, of the data."""
+        return self._data.shape
+
+    @property
+    def is_dense(self):
+        """Whether the data are stored dense."""
+        return self._data.is_dense
+
+    @property
+    def knows_moments(self):
+        """Whether second moments are there already, its own or those of the data it is a fold of."""
+        return "moments" in vars(self) or (self._rest is not None and "moments" in vars(self._whole))
+
+    @property
+    def features(self):
+        return self._data.design()[0]
+
+    @property
+    def offset(self):
+        known = vars(self).get("quadratic")
+        return known.means if known is not None and not self._data.is_made else self._data.design()[1]
+
+    @cached_property
+    def design(self):
+        return Copies(self.features, self.loss.n_outputs) if self.loss.n_outputs > 1 else self.features
+
+    @cached_property
+    def quadratic(self):
+        """The squared loss by its second moments."""
+        return self.moments.quadratic(self.fit_intercept)
+
+    @cached_property
+    def moments(self):
+        """Second moments of the rows: those of all, less those of the others, where the problem is a fold."""
+        if self._rest is not None:
+            whole = self._whole.moments
+            left = whole.less(self._whole._data.moments(self._whole.y, whole[:2], self._rest))
+            if left is not None:
+                return left
+        return self._data.moments(self.y)
+
+    def fold(self, index):
+        """The problem on the rows ``index`` of the data as they were given, with weights and intercept of
+        their own."""
+        other, index = copy(self), np.arange(len(self._used))[index]
+        index = (np.cumsum(self._used) - 1)[index[self._used[index]]]
+        if len(index) == 0:
+            raise ValueError("All sample weights of a training fold are zero; at least one must be positive.")
+        for name in ("scale", "design", "moments", "quadratic"):
+            vars(other).pop(name, None)
+        weights = self.sample_weights[index]
+        other.y, other.sample_weights = self.y[index], weights / weights.sum()
+        other.weights = np.tile(other.sample_weights, self.loss.n_outputs)
+        other.uniform = self.uniform or bool(np.all(weights == weights[0]))
+        other._data = self._data.some(index, other.sample_weights, other.uniform)
+        others = np.ones(len(self.y), bool)
+        others[index] = False
+        rest = np.flatnonzero(others)
+        # Rows that are there twice are not what the others leave.
+        other._whole, other._rest = self, rest if len(rest) + len(index) == len(others) else None
+        return other
 
     def with_penalty(self, penalty):
         """The same problem, data shared, with another penalty."""
@@ -145,7 +155,8 @@ class Problem(Centred):
     def _with_target(self, y):
         other = copy(self)
         other.y = y
-        vars(other).pop("scale", None)
+        for name in ("scale", "moments", "quadratic"):
+            vars(other).pop(name, None)
         return other
 
     def _reached(self, w):

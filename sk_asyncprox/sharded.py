@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .problem import Centred
+from .centred import Centred
 from .shards import Facts, conclude
 
 

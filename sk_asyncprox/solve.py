@@ -142,7 +142,7 @@ def _build(problem, options, plan, start, before):
         raise ValueError(
             f"The trace is a schedule for solver {plan.solver!r} and does not fit solver {options.solver!r}."
         )
-    rounds = _in_rounds(problem, options, plan, policy)
+    rounds = in_rounds(problem.penalty, options, plan, policy)
     if before is not None:
         if rounds and hasattr(before.solver, "resume"):
             before.solver.resume(problem)
@@ -183,10 +183,10 @@ def _largest_delay(options, plan):
     return cache(lambda n_blocks: plan.largest_delay(most * n_blocks, options.solver, n_blocks))
 
 
-def _in_rounds(problem, options, plan, policy):
+def in_rounds(penalty, options, plan, policy):
     """Whether the run goes in rounds with Newton steps: where nothing asks for plain block steps."""
     free = options.solver == "bcd" and policy.exact and options.metric == "gram"
-    free &= options.n_blocks == "auto" and not plan.inline and not problem.penalty.is_zero
+    free &= options.n_blocks == "auto" and not plan.inline and not penalty.is_zero
     if options.working_set == "auto":
         return free and plan.working_set is not False
     return free and options.working_set

@@ -19,6 +19,8 @@ from .._compat import (
     _routing_enabled,
     routing_owner,
 )
+from ..along import moments_pay, solutions_along
+from ..design import rows_of
 from ..executors import Threads
 from ..losses import SquaredLoss
 from ..problem import Problem
@@ -28,8 +30,11 @@ from ._callbacks import FoldsWatcher
 from ._checks import check_numbers, checked_data, checked_weights, scaled
 from ._collections import refuse_collections
 from ._docs import documented
-from ._path import alpha_grid, check_alphas, enet_penalties, solutions_along, warn_unless_converged
+from ._path import alpha_grid, batched, check_alphas, enet_penalties, warn_unless_converged
 from ._regression import ElasticNet
+
+TOGETHER = 64
+"""Solutions of a path whose predictions are one product."""
 
 CV_CONSTRAINTS = {
     **{k: v for k, v in AsyncLinearModel._parameter_constraints.items() if k != "warm_start"},
@@ -62,7 +67,7 @@ class CrossValidated:
             prefer="threads",
             return_as="generator" if watcher.is_watched else "list",
         )
-        options = self._options()._replace(record=None, verbose=max(0, int(self.verbose) - 1))
+        options = self._fold_options()
         results = []
         if parallel._effective_n_jobs() == 1 or len(folds) == 1:
             found = (job(train=train, test=test, options=options) for train, test in folds)
@@ -73,6 +78,9 @@ class CrossValidated:
             results.append(result)
             watcher.fold()
         return results
+
+    def _fold_options(self):
+        return self._options()._replace(record=None, verbose=max(0, int(self.verbose) - 1))
 
     def _refitted(self, estimator, watcher, X, y, sample_weight, **chosen):
         """Estimator of the plain class, fitted on all of the data with the chosen parameters."""
@@ -87,24 +95,16 @@ class CrossValidated:
             setattr(self, name, getattr(model, name))
 
 
-def fold_problem(X, y, loss, weights, train, fit_intercept, options):
-    """Problem of a fold's training rows; its penalty is still to be given."""
-    if weights is not None:
-        weights = weights[train]
-        if not weights.any():
-            raise ValueError("All sample weights of a training fold are zero; at least one must be positive.")
-    return Problem(X[train], y[train], loss, None, weights, fit_intercept, rows=options.solver == "piag")
-
-
-def squared_errors(X, y, weights, paths, fit_intercept, train, test, options):
+def squared_errors(whole, X, y, weights, paths, train, test, options):
     """Mean squared errors on a fold's test rows, along the paths of its training rows; and messages.
 
     Parameters
     ----------
+    whole : Problem
+        Of all rows.
     X, y : {ndarray, csr_matrix} of shape (n, p), ndarray of shape (n,)
     weights : ndarray of shape (n,) or None
     paths : list of lists of ElasticNetPenalty
-    fit_intercept : bool
     train, test : ndarray of int
     options : Options
 
@@ -113,18 +113,19 @@ def squared_errors(X, y, weights, paths, fit_intercept, train, test, options):
     errors : list of lists of float
     messages : list of str
     """
-    problem = fold_problem(X, y, SquaredLoss(), weights, train, fit_intercept, options)
-    X_test, y_test, errors, messages = X[test], y[test], [], []
-    weights_test = None if weights is None else weights[test]
-    if weights is not None and not weights_test.any():
+    problem, X, y = whole.fold(train), rows_of(X, test), y[test]
+    weights = np.ones(len(y)) if weights is None else weights[test]
+    if not weights.any():
         raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
+    weights, errors, messages = weights / weights.sum(), [], []
     for penalties in paths:
         errors.append([])
-        for solution in solutions_along(problem, penalties, options):
-            w, b = solution.certificate.w, solution.certificate.b
-            residual = X_test @ w + problem.intercept(w, b) - y_test
-            errors[-1].append(np.average(residual**2, weights=weights_test))
-            messages.append(solution.message)
+        for some in batched(solutions_along(problem, penalties, options), TOGETHER):
+            w, b = (np.array([getattr(s.certificate, name) for s in some]) for name in "wb")
+            residuals = np.asarray(w @ X.T)
+            residuals += (b - w @ problem.offset)[:, None] - y
+            errors[-1].extend(np.einsum("ij,ij,j->i", residuals, residuals, weights))
+            messages.extend(solution.message for solution in some)
     return errors, messages
 
 
@@ -308,7 +309,10 @@ class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearMo
             enet_penalties(alphas, ratio, self.positive) for ratio, alphas in zip(ratios, grids, strict=True)
         ]
         rows = X.tocsr() if sp.issparse(X) else X
-        job = partial(squared_errors, rows, y, weights, paths, self.fit_intercept)
+        whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, self.solver == "piag")
+        if moments_pay(whole, paths[0][0], self._fold_options(), grids.size * len(folds)):
+            _ = whole.moments  # of which every fold's are what its test rows leave
+        job = partial(squared_errors, whole, rows, y, weights, paths)
         results = self._run_folds(job, folds, watcher)
         names = [
             f"fold {k}, l1_ratio={ratio:.3g}, alpha={alpha:.3g}"

@@ -20,15 +20,17 @@ from .._compat import (
     routing_owner,
     with_labels,
 )
+from ..along import solutions_along
 from ..penalties import ElasticNetPenalty
+from ..problem import Problem
 from ._base import whole
 from ._callbacks import FoldsWatcher
 from ._checks import check_numbers, checked_data, checked_weights, strength_of
 from ._collections import is_collection, refuse_collections
-from ._cv import CV_CONSTRAINTS, OF_THE_RUN, CrossValidated, fold_problem
+from ._cv import CV_CONSTRAINTS, OF_THE_RUN, CrossValidated
 from ._docs import documented
 from ._logistic import LogisticRegression
-from ._path import solutions_along, warn_unless_converged
+from ._path import warn_unless_converged
 
 
 class FoldPaths(NamedTuple):
@@ -44,23 +46,21 @@ class FoldPaths(NamedTuple):
     messages: list
 
 
-def scored_paths(
-    X, labels, task, weights, Cs, l1_ratios, strength, scored, fit_intercept, train, test, options
-):
+def scored_paths(whole, X, labels, weights, Cs, l1_ratios, strength, scored, train, test, options):
     """Paths of a fold's training rows, and their scores on its test rows.
 
     Parameters
     ----------
+    whole : Problem
+        Of all rows.
     X : {ndarray, csr_matrix} of shape (n, p)
     labels : ndarray of shape (n,)
-    task : tuple (loss, targets)
     weights : ndarray of shape (n,) or None
     Cs, l1_ratios : ndarray
     strength : callable
         ``(C, total)``, the latter the sum of the weights, to the weight of the penalty.
     scored : callable
         ``(coef, intercept, C, X, labels, test)`` to the score.
-    fit_intercept : bool
     train, test : ndarray of int
     options : Options
 
@@ -68,8 +68,7 @@ def scored_paths(
     -------
     FoldPaths
     """
-    loss, targets = task
-    problem = fold_problem(X, targets, loss, weights, train, fit_intercept, options)
+    problem = whole.fold(train)
     total = len(train) if weights is None else weights[train].sum()
     X_test, y_test, found = X[test], labels[test], []
     order = np.argsort(Cs, kind="stable")
@@ -83,7 +82,7 @@ def scored_paths(
             w = problem.with_penalty(penalty).canonical(w)
             coef, intercept = w.reshape(-1, X.shape[1]), np.atleast_1d(problem.intercept(w, b))
             score = scored(coef, intercept, Cs[i], X_test, y_test, test)
-            coef = np.column_stack([coef, intercept]) if fit_intercept else coef
+            coef = np.column_stack([coef, intercept]) if whole.fit_intercept else coef
             path[i] = coef, score, solution.n_iter, solution.message
         found.append([list(column) for column in zip(*path, strict=True)])
     coefs, scores, n_iter, messages = zip(*found, strict=True)
@@ -261,11 +260,13 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         split, score = self._routed(sample_weight, params)
         folds = self._folds(X, y, split)
         scorer = with_labels(self._scorer(), classes)
-        job = partial(
-            scored_paths, X.tocsr() if sp.issparse(X) else X, y, self._task(classes, codes), weights, Cs,
-            ratios, partial(strength_of, exponent=exponent), partial(score_of, scorer, score, classes, X),
-            self.fit_intercept,
-        )  # fmt: skip
+        rows, (loss, targets) = X.tocsr() if sp.issparse(X) else X, self._task(classes, codes)
+        whole = Problem(rows, targets, loss, None, weights, self.fit_intercept, self.solver == "piag")
+        strength, scored = (
+            partial(strength_of, exponent=exponent),
+            partial(score_of, scorer, score, classes, X),
+        )
+        job = partial(scored_paths, whole, rows, y, weights, Cs, ratios, strength, scored)
         watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + self.refit)
         found = self._run_folds(job, folds, watcher)
         names = [

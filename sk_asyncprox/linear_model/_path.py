@@ -1,6 +1,7 @@
 """Solutions for many penalties, each found from the one before: lasso_path and enet_path."""
 
 import warnings
+from itertools import islice
 from numbers import Integral
 
 import numpy as np
@@ -8,10 +9,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 
 from .._compat import validate_parameter_constraints
+from ..along import solutions_along
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
 from ..problem import Problem
-from ..solve import solve
 from ..solvers.base import Snapshot
 from ._checks import FLOATS, FORMATS, check_number, check_numbers, checked_weights, in_floats, scaled
 from ._collections import refuse_collections
@@ -29,32 +30,11 @@ CONSTRAINTS = {
 """Of the paths' own parameters; the others are an estimator's."""
 
 
-def solutions_along(problem, penalties, options, start=None):
-    """Solve the problem for one penalty after the other; a generator.
-
-    The data are prepared once. Every run begins where the one before has ended: in rounds with its iterate
-    and certificate, its working set with the columns it has cut, and its Gram matrix; other solvers begin
-    with its iterate.
-
-    Parameters
-    ----------
-    problem : Problem
-        Its own penalty does not count.
-    penalties : iterable of ElasticNetPenalty
-        The strongest first, as solutions then grow.
-    options : Options
-    start : Snapshot or None
-        First iterate, in the centred design.
-
-    Yields
-    ------
-    Solution
-        Under each penalty; what it holds of the solver is good until the next one is asked for.
-    """
-    solution = None
-    for penalty in penalties:
-        solution = solve(problem.with_penalty(penalty), options, start, solution)
-        yield solution
+def batched(items, n):
+    """The items in lists of ``n``, the last one shorter."""
+    items = iter(items)
+    while batch := list(islice(items, n)):
+        yield batch
 
 
 def enet_penalties(alphas, l1_ratio, positive=False):

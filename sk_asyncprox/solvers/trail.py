@@ -23,17 +23,23 @@ class Trail:
     def step(self, penalty):
         """Columns that move from the last solution to the expected one, and their new coefficients;
         nothing where it is not known. Coefficients of zero stay, none changes its sign."""
-        nowhere = np.empty(0, int), np.empty(0)
+        new = self.expected(penalty)
+        if new is None:
+            return np.empty(0, int), np.empty(0)
+        index = np.flatnonzero(new != self._points[-1][1])
+        return index, new[index]
+
+    def expected(self, penalty):
+        """The expected solution; None where it is not known."""
         if len(self._points) < 2:
-            return nowhere
+            return None
         (before, w_before), (last, w) = self._points
         if last == before or not 0.0 < (_strength(penalty) - last) / (last - before) <= FARTHEST:
-            return nowhere
+            return None
         length = (_strength(penalty) - last) / (last - before)
         new = w + length * (w - w_before)
         new[new * w <= 0.0] = 0.0
-        index = np.flatnonzero(new != w)
-        return index, new[index]
+        return new
 
 
 def _strength(penalty):

@@ -1,0 +1,88 @@
+"""Solutions for many penalties on the same data, each found from the one before."""
+
+import numpy as np
+
+from ._compat import one_blas_thread
+from .executors import Threads
+from .history import History
+from .solve import Solution, in_rounds, resolve_executor, resolve_step_size, solve
+from .solvers.base import Snapshot
+from .solvers.walk import Known, Walk
+
+PENALTIES_PER_COLUMN = 2
+"""Columns per penalty up to which second moments cost less than the looks at the data that they save."""
+
+FINEST = 1e-10
+"""Tolerance below which gaps are made from the data alone."""
+
+
+def solutions_along(problem, penalties, options, start=None):
+    """Solve the problem for one penalty after the other; a generator.
+
+    The data are prepared once. Every run begins where the one before has ended: in rounds with its iterate
+    and certificate, its working set with the columns it has cut, and its Gram matrix; other solvers begin
+    with its iterate.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its own penalty does not count.
+    penalties : iterable of ElasticNetPenalty
+        The strongest first, as solutions then grow.
+    options : Options
+    start : Snapshot or None
+        First iterate, in the centred design.
+
+    Yields
+    ------
+    Solution
+        Under each penalty; what it holds of the solver is good until the next one is asked for.
+    """
+    penalties, done, solution = list(penalties), 0, None
+    for walked in walk(problem, penalties, options, start):
+        yield walked
+        done, start = done + 1, Snapshot(walked.certificate.w, walked.certificate.b)
+    for penalty in penalties[done:]:
+        solution = solve(problem.with_penalty(penalty), options, start, solution)
+        yield solution
+
+
+def _walks(problem, options, penalty):
+    """Whether nothing asks for rounds of their own where a squared loss meets full data."""
+    executor = resolve_executor(options.executor)
+    plan, policy = executor.plan(options.n_jobs), resolve_step_size(options.step_size, options.solver)
+    free = isinstance(executor, Threads) and in_rounds(penalty, options, plan, policy)
+    free &= options.record is None and options.max_time is None and not options.verbose
+    free &= options.tol >= FINEST
+    return free and problem.loss.quadratic and problem.is_dense
+
+
+def moments_pay(problem, penalty, options, n_penalties):
+    """Whether the second moments of the rows cost less than so many penalties as this one without them."""
+    n, p = problem.shape
+    return p <= min(n, PENALTIES_PER_COLUMN * n_penalties) and _walks(problem, options, penalty)
+
+
+def walk(problem, penalties, options, start=None):
+    """Solutions along penalties that need no rounds of their own; a generator that ends where they do.
+
+    Gram matrices of full data serve many penalties of a squared loss.
+    """
+    if not _walks(problem, options, penalties[0]):
+        return
+    if not (problem.knows_moments or moments_pay(problem, penalties[0], options, len(penalties))):
+        return
+    if problem.quadratic.square == 0.0:
+        return
+    pass_size, history = 2 * max(1, problem.shape[0] * problem.shape[1]), History(None)
+    steps = Walk(problem, Known(problem), options.tol, start)
+    for stage in steps.stages(penalties):
+        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+            found = steps.stage(stage)
+        for certificate, gap, touched in found:
+            passes = touched / pass_size
+            if passes > options.max_iter:
+                return
+            yield Solution(certificate, gap, passes, 1, "converged", "", history, None)
+        if len(found) < len(stage):
+            return

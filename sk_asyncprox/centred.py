@@ -1,0 +1,56 @@
+"""What problems have in common wherever their rows lie."""
+
+from functools import cached_property
+
+import numpy as np
+
+
+class Centred:
+    """What problems have in common wherever their rows lie: ways between the data and the centred design.
+
+    Subclasses have the attributes ``loss``, ``penalty``, ``fit_intercept``, ``design`` and ``offset``, and
+    ``y`` and ``weights``: targets for the loss of constant models.
+    """
+
+    @property
+    def pass_size(self):
+        """Stored entries touched in one pass: a product with the data and one with its transpose."""
+        return 2 * max(1, self.design.size)
+
+    @cached_property
+    def scale(self):
+        """What the tolerance is relative to; a constant target has scale 0 and counts as 1."""
+        return self.loss.scale(self.y, self.weights, self.fit_intercept) or 1.0
+
+    def start(self, coef=None, intercept=0.0):
+        """Coefficients and intercept to begin with, in the centred design."""
+        if coef is not None:
+            w = self._reached(np.array(coef, dtype=np.float64).ravel())
+            return w, intercept + self._offsets(w) if self.fit_intercept else 0.0 * self._offsets(w)
+        w = np.zeros(self.design.shape[1])
+        b = self.loss.best_intercept(self.y, self.weights)
+        return w, b if self.fit_intercept else 0.0 * b
+
+    def _reached(self, w):
+        """The coefficients, without those that no step would ever touch."""
+        return w
+
+    def _offsets(self, w):
+        """What the column means add to the intercept."""
+        if self.loss.n_outputs == 1:
+            return float(self.offset @ w)
+        return w.reshape(-1, len(self.offset)) @ self.offset
+
+    def intercept(self, w, b):
+        """Intercept for the data as they were given; several have mean zero, which changes no loss."""
+        if not self.fit_intercept:
+            return b
+        b = b - self._offsets(w)
+        return b - b.mean() if self.loss.n_outputs > 1 else b
+
+    def canonical(self, w):
+        """Coefficients with the same losses, of least norm over the outputs where nothing is penalised."""
+        if self.loss.n_outputs == 1 or not self.penalty.is_zero:
+            return w
+        W = w.reshape(self.loss.n_outputs, -1)
+        return (W - W.mean(axis=0)).ravel()

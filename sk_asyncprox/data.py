@@ -1,0 +1,55 @@
+"""The data of a problem, and what is made of them when it is first asked for."""
+
+import scipy.sparse as sp
+
+from .design import design_of, rows_of
+from .moments import moments_of, point_of
+
+
+class Data:
+    """Rows of ``X``, and what is made of them when it is first asked for.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix or array} of shape (n, p)
+    weights : ndarray of shape (n,)
+        Of the rows that count; summing to one.
+    uniform, centred, rows, overwrite : bool
+        As for :class:`Problem` and :func:`~sk_asyncprox.design.design_of`.
+    index : ndarray of int or None
+        The rows that count, where they are not all.
+    """
+
+    def __init__(self, X, weights, uniform, centred, rows, overwrite, index=None):
+        self._X, self._index, self._centred, self._weights = X, index, centred, weights
+        self._how = {"rows": rows, "centred": centred, "overwrite": overwrite}
+        self._each, self._design = None if uniform else weights, None
+        self.shape, self.is_dense = (len(weights), X.shape[1]), not sp.issparse(X)
+
+    def some(self, index, weights, uniform):
+        """The data of some of the rows."""
+        return Data(self._X, weights, uniform, self._centred, self._how["rows"], True, index)
+
+    @property
+    def is_made(self):
+        """Whether there is a design."""
+        return self._design is not None
+
+    def rows(self):
+        """The rows that count."""
+        return self._X if self._index is None else rows_of(self._X, self._index)
+
+    def design(self):
+        """The design, and the means taken out of its columns."""
+        if self._design is None:
+            self._design, self._X = design_of(self.rows(), self._weights, **self._how), None
+        return self._design
+
+    def moments(self, y, about=None, index=None):
+        """Moments of the rows that count, or of ``index`` among them, about a point."""
+        X, each = self.design()[0].X if self._X is None else self.rows(), self._each
+        if about is None:
+            about = point_of(X, y, each, self._centred)
+        if index is not None:
+            X, y, each = rows_of(X, index), y[index], None if each is None else each[index]
+        return moments_of(X, y, each, *about)

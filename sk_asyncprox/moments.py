@@ -1,0 +1,150 @@
+"""Second moments of rows: all that a squared loss needs to know of data with more rows than columns.
+
+    minimise  w'Qw/2 - q'w + square/2 + R(w)
+
+has the objective, the correlations ``q - Qw`` and the duality gap of the data, at a cost of ``p^2``. The
+moments of all rows less those of some are those of the rest; so the folds of a cross-validation read the
+data once.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+EPS = np.finfo(np.float64).eps
+
+FAR, ROWS_LOOKED_AT = 100.0, 1000
+"""Squared mean of a column, relative to its variance, from which on moments are taken about the mean; rows
+that this is decided by."""
+
+CANCELLED = 1e-4
+"""Share of a moment below which what others leave of it is computed from the rows themselves."""
+
+CONSTANT = 1e-10
+"""Share of its second moment about its mean below which a column's variance is rounding."""
+
+ENTRIES_AT_ONCE = 200_000
+"""Entries that are copied at a time: they stay in the cache."""
+
+
+class Quadratic(NamedTuple):
+    """A squared loss, weights summing to one, as a quadratic in the coefficients; centred or not."""
+
+    Q: np.ndarray
+    q: np.ndarray
+    square: float
+    """Twice the loss of the coefficients zero."""
+
+    means: np.ndarray
+    mean_y: float
+    """What was taken out of the columns and the target; zero where there is no intercept."""
+
+    error: float
+    """Bound on the rounding of every entry, relative to the norms of the two that it is the product of."""
+
+    def rounding(self, W):
+        """Bound on what rounding does to the objective and the gap at the rows of ``W``."""
+        size = np.abs(W) @ np.sqrt(self.Q.diagonal()) + np.sqrt(self.square)
+        return 2.0 * self.error * size**2
+
+
+class Moments(NamedTuple):
+    """Weighted sums of products over rows, of the columns and the target about a point."""
+
+    about: np.ndarray
+    about_y: float
+    total: float
+    """Sum of the weights."""
+
+    sums: np.ndarray
+    sum_y: float
+    Q: np.ndarray
+    q: np.ndarray
+    square: float
+    error: float
+    """As in :class:`Quadratic`."""
+
+    def less(self, some):
+        """Moments of the other rows, where these are ``some``, about the same point; None where little is
+        left of a column or the target."""
+        left = self._replace(
+            **{name: getattr(self, name) - getattr(some, name) for name in self._fields[2:-1]}
+        )
+        if left.total <= CANCELLED * self.total or left.square < CANCELLED * self.square:
+            return None
+        own, whole = left.Q.diagonal() - left.sums**2 / left.total, self.Q.diagonal()
+        share = np.divide(own, whole, out=np.ones_like(own), where=whole > 0.0).min(initial=1.0)
+        share = min(share, left.square / self.square if self.square > 0.0 else 1.0)
+        return None if share < CANCELLED else left._replace(error=2.0 * self.error / share)
+
+    def quadratic(self, centred):
+        """The squared loss on these rows, with an intercept of its own or none."""
+        Q, q, square = self.Q / self.total, self.q / self.total, self.square / self.total
+        if not centred:
+            return Quadratic(Q, q, square, np.zeros(len(q)), 0.0, self.error)
+        means, mean_y, whole = self.sums / self.total, self.sum_y / self.total, Q.diagonal().copy()
+        Q -= np.outer(means, means)
+        q -= mean_y * means
+        constant = Q.diagonal() <= CONSTANT * whole
+        if constant.any():
+            Q[constant], Q[:, constant], q[constant] = 0.0, 0.0, 0.0
+        own = Q.diagonal()
+        far = np.divide(whole, own, out=np.ones_like(own), where=~constant).max(initial=1.0)
+        centred_square = max(0.0, square - mean_y**2)
+        if centred_square > 0.0:
+            far = max(far, square / centred_square)
+        return Quadratic(Q, q, centred_square, means + self.about, mean_y + self.about_y, self.error * far)
+
+
+def point_of(X, y, weights, centred):
+    """Point that moments of the rows are taken about: their means where columns lie far from zero."""
+    zero = np.zeros(X.shape[1])
+    if not centred:
+        return zero, 0.0
+    mean_y = float(np.average(y, weights=weights))
+    some = X[:: 1 + len(X) // ROWS_LOOKED_AT]
+    variances, means = some.var(axis=0, dtype=np.float64), some.mean(axis=0, dtype=np.float64)
+    if (means**2 <= FAR * variances).all():
+        return zero, mean_y
+    return (X.mean(axis=0, dtype=np.float64) if weights is None else weights @ X / weights.sum()), mean_y
+
+
+def moments_of(X, y, weights, about, about_y):
+    """Moments of the rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p)
+    y : ndarray of shape (n,)
+    weights : ndarray of shape (n,) or None
+        None stands for ones.
+    about : ndarray of shape (p,)
+    about_y : float
+
+    Returns
+    -------
+    Moments
+    """
+    n, p = X.shape
+    y = y - about_y
+    pull, each = (y, np.ones(n)) if weights is None else (weights * y, weights)
+    if weights is None and X.dtype == np.float64 and not about.any():
+        Q, sums, q = X.T @ X, each @ X, pull @ X
+    else:
+        Q, sums, q = _in_pieces(X, each, pull, about)
+    return Moments(
+        about, about_y, float(each.sum()), sums, float(pull.sum()), Q, q, float(pull @ y), (n + p + 10) * EPS
+    )
+
+
+def _in_pieces(X, weights, pull, about):
+    """Products of the rows with themselves, the weights and the weighted target."""
+    n, p = X.shape
+    Q, sums, q, step = np.zeros((p, p)), np.zeros(p), np.zeros(p), max(1, ENTRIES_AT_ONCE // max(1, p))
+    for a in range(0, n, step):
+        rows = np.subtract(X[a : a + step], about, dtype=np.float64)
+        sums += weights[a : a + step] @ rows
+        q += pull[a : a + step] @ rows
+        rows *= np.sqrt(weights[a : a + step])[:, None]
+        Q += rows.T @ rows
+    return Q, sums, q

@@ -1,0 +1,124 @@
+"""Second moments: those of the rows themselves, or what other rows leave, and when they are not trusted."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sk_asyncprox.losses import SquaredLoss
+from sk_asyncprox.moments import moments_of, point_of
+from sk_asyncprox.problem import Problem
+
+
+def direct(X, y, weights, centred):
+    """Gram matrix, products with the target and its square, by their definitions."""
+    weights = np.ones(len(y)) if weights is None else weights
+    weights = weights / weights.sum()
+    X, y = X.astype(np.float64), y.astype(np.float64)
+    if centred:
+        X, y = X - weights @ X, y - weights @ y
+    return (X * weights[:, None]).T @ X, X.T @ (weights * y), weights @ y**2
+
+
+def drawn(seed=0, n=60, p=7, mean=0.0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) * np.geomspace(1.0, 1e3, p) + mean
+    return X, X @ rng.standard_normal(p) + rng.standard_normal(n), rng.integers(1, 5, n).astype(float)
+
+
+def assert_is(quadratic, X, y, weights, centred, rtol=1e-10):
+    Q, q, square = direct(X, y, weights, centred)
+    norms = np.sqrt(np.append(Q.diagonal(), square))
+    for found, expected, size in [
+        (quadratic.Q, Q, np.outer(norms[:-1], norms[:-1])),
+        (quadratic.q, q, norms[:-1] * norms[-1]),
+        (quadratic.square, square, square),
+    ]:
+        assert np.all(np.abs(found - expected) <= rtol * size)
+        assert np.all(np.abs(found - expected) <= quadratic.error * size)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("mean", [0.0, 1e6])
+@pytest.mark.parametrize("form", [np.asarray, np.asfortranarray, np.float32], ids=lambda f: f.__name__)
+def test_moments_are_those_of_the_definition(centred, weighted, mean, form):
+    X, y, weights = drawn(mean=mean)
+    X, weights = form(X), weights if weighted else None
+    found = moments_of(X, y, weights, *point_of(X, y, weights, centred)).quadratic(centred)
+    assert_is(found, X, y, weights, centred)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(10, 30), np.array([3, 50, 7])], ids=str)
+def test_a_fold_is_what_its_rows_leave(centred, weighted, rows):
+    X, y, weights = drawn(mean=3.0)
+    weights = weights if weighted else None
+    train = np.delete(np.arange(len(y)), rows)
+    whole = Problem(X, y, SquaredLoss(), None, weights, centred)
+    fold = whole.fold(train)
+    assert not fold.knows_moments
+    _ = whole.moments
+    assert fold.knows_moments
+    some = None if weights is None else weights[train]
+    assert_is(fold.quadratic, X[train], y[train], some, centred)
+    alone = Problem(X[train], y[train], SquaredLoss(), None, some, centred)
+    assert_allclose(fold.offset, alone.offset, rtol=1e-12)
+    assert_allclose(fold.weights, alone.weights, rtol=1e-12)
+    assert fold.scale == pytest.approx(alone.scale, rel=1e-12)
+    assert_allclose(fold.design.X, alone.design.X, atol=1e-12)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_what_cancels_is_made_from_the_rows(centred):
+    """A column whose entries lie nearly all in the rows that are taken away."""
+    X, y, _ = drawn(n=200)
+    X[:40, 2] *= 1e8
+    whole = Problem(X, y, SquaredLoss(), None, None, centred)
+    some = moments_of(X[:40], y[:40], None, *whole.moments[:2])
+    assert whole.moments.less(some) is None
+    assert_is(whole.fold(np.arange(40, 200)).quadratic, X[40:], y[40:], None, centred)
+
+
+def test_rows_that_come_twice_are_counted_twice():
+    X, y, _ = drawn()
+    train = np.repeat(np.arange(30), 2)
+    whole = Problem(X, y, SquaredLoss(), None, None, True)
+    _ = whole.moments
+    assert_is(whole.fold(train).quadratic, X[train], y[train], None, True)
+
+
+def test_rows_of_weight_zero_are_not_there():
+    X, y, weights = drawn()
+    weights[::3] = 0.0
+    whole = Problem(X, y, SquaredLoss(), None, weights, True)
+    _ = whole.moments
+    train = np.arange(15, 60)
+    assert_is(whole.fold(train).quadratic, X[train], y[train], weights[train], True)
+    assert_array_equal(whole.fold(np.arange(len(y)) >= 15).y, whole.fold(train).y)
+    with pytest.raises(ValueError, match="training fold are zero"):
+        whole.fold(np.arange(0, 60, 3))
+
+
+@pytest.mark.parametrize("value", [1.0, 0.1, 1e8, -3e-7])
+def test_constant_columns_are_zero(value):
+    X, y, _ = drawn()
+    X[:, 4] = value
+    quadratic = Problem(X, y, SquaredLoss(), None, None, True).quadratic
+    assert_array_equal(quadratic.Q[4], 0.0)
+    assert_array_equal(quadratic.Q[:, 4], 0.0)
+    assert quadratic.q[4] == 0.0
+
+
+@given(st.integers(0, 1000), st.booleans(), st.floats(-6, 6))
+def test_the_bound_on_rounding_holds_for_the_objective(seed, centred, scale):
+    X, y, weights = drawn(seed, mean=10.0)
+    w = np.random.default_rng(seed).standard_normal(7) * 10.0**scale
+    problem = Problem(X, y, SquaredLoss(), None, weights, centred)
+    found = problem.quadratic
+    value = 0.5 * (found.square - 2.0 * found.q @ w + w @ found.Q @ w)
+    b = problem.loss.best_intercept(y, problem.weights) if centred else 0.0
+    residuals = (problem.design.X.astype(np.longdouble) @ w + b - y).astype(np.longdouble)
+    assert abs(value - float(problem.weights @ residuals**2) / 2) <= found.rounding(w)

@@ -1,0 +1,174 @@
+"""Walks along penalties: certified as a fit alone is, and left where they would not be."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import linear_model as peer
+from sklearn.model_selection import KFold, ShuffleSplit
+
+from sk_asyncprox import ElasticNetCV, LassoCV, enet_path, lasso_path
+from sk_asyncprox._compat import block_cd, gram_cd
+from sk_asyncprox.along import solutions_along
+from sk_asyncprox.losses import SquaredLoss
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.problem import Problem
+from sk_asyncprox.solve import Options
+from sk_asyncprox.solvers import walk
+
+GRID = np.geomspace(1.0, 1e-3, 30)
+OPTIONS = Options(record=None)
+
+
+def drawn(n=120, p=20, seed=0, mean=2.0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) @ rng.standard_normal((p, p)) / p**0.5 + mean
+    return X, X @ (rng.standard_normal(p) * (rng.random(p) < 0.4)) + rng.standard_normal(n)
+
+
+def grid_of(problem, l1_ratio, positive=False):
+    largest = ElasticNetPenalty(positive=positive).pull(problem.quadratic.q).max() / l1_ratio
+    return [ElasticNetPenalty(a * l1_ratio, a * (1 - l1_ratio), positive) for a in largest * GRID]
+
+
+def walked(solutions):
+    """Those that no run of their own has found."""
+    return [solution.solver is None for solution in solutions]
+
+
+@pytest.mark.parametrize("tol", [1e-3, 1e-4, 1e-8])
+@pytest.mark.parametrize(
+    "how", [(1.0, False), (0.5, False), (1.0, True), (0.3, True), (1e-3, False)], ids=str
+)
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_gaps_hold_for_the_data(tol, how, fit_intercept):
+    """The gap of every solution, computed from its coefficients and the data alone."""
+    X, y = drawn()
+    problem = Problem(X, y, SquaredLoss(), None, None, fit_intercept)
+    penalties = grid_of(problem, *how)
+    found = list(solutions_along(problem, penalties, OPTIONS._replace(tol=tol)))
+    assert all(walked(found))
+    for penalty, solution in zip(penalties, found, strict=True):
+        alone = problem.with_penalty(penalty).certify(solution.certificate.w, solution.certificate.b)
+        assert solution.gap <= tol * problem.scale
+        assert alone.gap <= solution.gap + 1e-13 * problem.scale
+        hidden = problem.quadratic.rounding(solution.certificate.w)
+        assert hidden <= 1e-10 * problem.scale
+        assert alone.gap >= solution.gap - 2.0 * hidden
+        assert_allclose(alone.objective, solution.certificate.objective, rtol=1e-11)
+        assert_allclose(alone.correlations, solution.certificate.correlations, atol=1e-11 * np.abs(y).max())
+        assert (solution.status, solution.message, solution.n_updates) == ("converged", "", 1)
+
+
+@pytest.mark.parametrize("p", [20, 400])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_solutions_are_scikit_learns(p, weighted):
+    X, y = drawn(600, p)
+    X, y = X - X.mean(axis=0), y - y.mean()
+    weights = np.linspace(1.0, 2.0, len(y)) if weighted else None
+    alphas, coefs, _ = enet_path(X, y, alphas=200, l1_ratio=0.9, tol=1e-9, sample_weight=weights)
+    for i in (5, 50, 199):
+        reference = peer.ElasticNet(alphas[i], l1_ratio=0.9, fit_intercept=False, tol=1e-13, max_iter=10**6)
+        assert_allclose(coefs[:, i], reference.fit(X, y, weights).coef_, atol=2e-3)
+
+
+def test_what_rounding_could_hide_goes_in_rounds():
+    """Columns all but alike: the bound on the rounding is above the tolerance, so the data are asked."""
+    X, y = drawn()
+    X[:, 1] = X[:, 0] + 1e-9 * X[:, 2]
+    problem = Problem(X, y, SquaredLoss(), None, None, False)
+    penalties = [ElasticNetPenalty(l1) for l1 in (1e-1, 1e-2)]
+    problem.quadratic = problem.quadratic._replace(error=1e-3)
+    found = list(solutions_along(problem, penalties * 10, OPTIONS))
+    assert not any(walked(found))
+    for solution in found:
+        assert solution.gap <= 1e-4 * problem.scale
+
+
+@pytest.mark.parametrize(
+    "options", [{"tol": 1e-12}, {"solver": "piag"}, {"record": "updates"}, {"max_time": 60.0}], ids=str
+)
+def test_who_asks_for_more_gets_rounds(options):
+    X, y = drawn()
+    problem = Problem(X, y, SquaredLoss(), None, None, True, rows=options.get("solver") == "piag")
+    found = list(
+        solutions_along(problem, grid_of(problem, 1.0)[:12:4], OPTIONS._replace(**options, max_iter=10**5))
+    )
+    assert not any(walked(found))
+
+
+def test_a_walk_that_costs_more_than_max_iter_is_left():
+    X, y = drawn(60, 50)
+    problem = Problem(X, y, SquaredLoss(), None, None, True)
+    found = list(solutions_along(problem, grid_of(problem, 1.0), OPTIONS._replace(tol=1e-9, max_iter=3)))
+    assert not all(walked(found))
+    assert all(solution.passes <= 3 for solution in found if solution.solver is None)
+
+
+def test_constant_targets_and_no_columns_that_vary():
+    X, y = drawn()
+    _, coefs, gaps = lasso_path(X, np.zeros(len(y)), alphas=[1.0, 0.1])
+    assert_array_equal(coefs, 0.0)
+    assert gaps.max() <= 1e-12
+    model = LassoCV(alphas=5).fit(np.ones((30, 2)), y[:30])
+    assert_array_equal(model.coef_, 0.0)
+
+
+@pytest.mark.parametrize(
+    "cv", [5, KFold(20), ShuffleSplit(4, random_state=0), [(np.arange(60), np.arange(60, 120))]]
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_folds_by_subtraction_choose_as_scikit_learn(cv, weighted):
+    X, y = drawn(p=8)
+    weights = np.linspace(0.0, 3.0, len(y)).round() if weighted else None
+    if weighted and isinstance(cv, KFold):
+        weights += 1.0
+    if weighted and isinstance(cv, list):
+        weights = weights[::-1].copy()
+    ours = ElasticNetCV(alphas=list(GRID), l1_ratio=[0.5, 1.0], cv=cv, tol=1e-9).fit(X, y, weights)
+    theirs = peer.ElasticNetCV(alphas=list(GRID), l1_ratio=[0.5, 1.0], cv=cv, tol=1e-10, max_iter=10**5)
+    theirs.fit(X, y, weights)
+    assert_allclose(ours.mse_path_, theirs.mse_path_, rtol=1e-3, atol=1e-6)
+    assert ours.alpha_ == pytest.approx(theirs.alpha_)
+    assert ours.l1_ratio_ == theirs.l1_ratio_
+
+
+def test_data_are_read_once_for_all_folds(monkeypatch):
+    """One matrix of all rows, and one of each fold's test rows; no design of any training rows."""
+    rows, made = [], []
+    count, make = walk.Known.__init__, Problem.features.fget
+
+    def counted(self, problem):
+        rows.append(len(problem.y))
+        count(self, problem)
+
+    monkeypatch.setattr(walk.Known, "__init__", counted)
+    monkeypatch.setattr(Problem, "features", property(lambda self: (made.append(len(self.y)), make(self))[1]))
+    X, y = drawn()
+    LassoCV(cv=4).fit(X, y)
+    assert rows == [90] * 4
+    assert set(made) <= {120}
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_the_kernel_sweeps_as_the_public_one(positive):
+    X, y = drawn(mean=0.0)
+    Q, q, w = X.T @ X, X.T @ y, np.linspace(0, 1, 20)
+    penalty, before = ElasticNetPenalty(3.0, 0.5, positive), w.copy()
+    new, gap, n_sweeps = gram_cd(w, penalty, 7, Q, q, y @ y, -1.0)
+    assert_array_equal(w, before)
+    assert n_sweeps == 7
+    assert_allclose(new, block_cd(w, 3.0, 0.5, 7, Q=Q, q=q, positive=positive), rtol=1e-12)
+    best, small, _ = gram_cd(new, penalty, 10_000, Q, q, y @ y, 1e-9 * (y @ y))
+    assert small <= 1e-9 * (y @ y) < gap
+
+    def objective(v):
+        return 0.5 * v @ Q @ v - q @ v + 3.0 * np.abs(v).sum() + 0.25 * v @ v
+
+    assert objective(new) - objective(best) <= gap
+
+
+def test_sparse_data_go_in_rounds():
+    X, y = drawn()
+    _, coefs, _ = lasso_path(sp.csc_matrix(X), y, alphas=5, tol=1e-9)
+    assert_allclose(coefs, lasso_path(X, y, alphas=5, tol=1e-9)[1], atol=1e-3)
