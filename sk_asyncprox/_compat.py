@@ -39,6 +39,7 @@ __all__ = [
     "joblib_dask_client",
     "one_blas_thread",
     "routing_owner",
+    "runs_threads",
     "surely",
     "thread_parallel",
     "validate_parameter_constraints",
@@ -214,6 +215,12 @@ def granted_workers(n_jobs):
     backend, around = joblib.parallel.get_active_backend(require="sharedmem")
     wanted = around if n_jobs is None else n_jobs
     return backend.effective_n_jobs(backend.default_n_jobs if wanted is None else int(wanted))
+
+
+def runs_threads():
+    """Whether joblib runs threads where it is told that they are preferred."""
+    backend, _ = joblib.parallel.get_active_backend(prefer="threads")
+    return getattr(backend, "supports_sharedmem", False)
 
 
 def thread_parallel(n_jobs, return_as="list"):

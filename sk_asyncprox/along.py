@@ -77,6 +77,8 @@ def walk(problem, penalties, options, start=None):
     pass_size, history = 2 * max(1, problem.shape[0] * problem.shape[1]), History(None)
     steps = Walk(problem, Known(problem), options.tol, start)
     for stage in steps.stages(penalties):
+        if options.stop is not None:
+            options.stop.check()
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
             found = steps.stage(stage)
         for certificate, gap, touched in found:

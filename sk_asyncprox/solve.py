@@ -41,6 +41,8 @@ class Options(NamedTuple):
     max_time: float | None = None
     record: str | None = "updates"
     verbose: int = 0
+    stop: object = None
+    """:class:`~sk_asyncprox.executors.stop.Stop` of several runs that end together."""
 
 
 class Solution(NamedTuple):
@@ -227,11 +229,14 @@ class Listener:
     def __init__(self, problem, solver, rule, history, options, watch, begin):
         self._problem, self._solver, self._rule, self._history = problem, solver, rule, history
         self._verbose, self._watch, self._begin = options.verbose, watch, begin
+        self._stop = options.stop
         self._home, self._unheard = threading.get_ident(), deque()
         self.is_watched = watch is not None
 
     def __call__(self, events, now):
         rule, history, solver = self._rule, self._history, self._solver
+        if self._stop is not None:
+            self._stop.check()
         passes = solver.touched / self._problem.pass_size
         for event in events:
             if isinstance(event, Certified):

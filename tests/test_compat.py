@@ -19,7 +19,14 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import sk_asyncprox
 from sk_asyncprox import _compat
-from sk_asyncprox._compat import block_cd, fast_calls, granted_workers, one_blas_thread, thread_parallel
+from sk_asyncprox._compat import (
+    block_cd,
+    fast_calls,
+    granted_workers,
+    one_blas_thread,
+    runs_threads,
+    thread_parallel,
+)
 from sk_asyncprox.solve import solve
 
 SWEEPS = 3000
@@ -407,6 +414,13 @@ def test_a_process_forked_during_a_fit_has_the_limits_of_before():
         for thread in threads:
             thread.join()
     assert set(blas_threads()) == {2}
+
+
+def test_where_folds_run_in_threads():
+    assert runs_threads()
+    for backend, threads in (("threading", True), ("loky", False), ("multiprocessing", False)):
+        with joblib.parallel_config(backend, n_jobs=2):
+            assert runs_threads() == threads
 
 
 def test_fast_calls_are_for_this_thread_only():

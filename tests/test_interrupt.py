@@ -1,16 +1,24 @@
-"""Ctrl-C during a fit: a real SIGINT, after which workers stop and the process is as it was."""
+"""Ctrl-C during a fit: a real SIGINT, after which workers stop and the process is as it was; and failures of
+one thread, after which the others stop."""
 
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib import parallel_config
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 import sk_asyncprox
+from sk_asyncprox import ElasticNet, ElasticNetCV, LassoCV, LogisticRegressionCV, enet_path
+from sk_asyncprox.executors.stop import Deferred, Stop
+from sk_asyncprox.step_sizes import Adaptive1
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="os.kill(SIGINT) ends a Windows process outright")
 
@@ -121,3 +129,128 @@ def test_signal_from_the_parent(solver, n_jobs):
         child.kill()
         raise
     finish(child, timeout=60)
+
+
+# -- threads that end together ---------------------------------------------------------------------------
+
+SLOW = {"step_size": Adaptive1(alpha=1e-3), "tol": 0.0, "max_iter": 10**9, "max_time": 60}
+X = np.random.default_rng(0).standard_normal((400, 200))
+Y = X[:, :5].sum(axis=1)
+ALL_CV = [
+    LassoCV(alphas=[0.01], cv=3, n_jobs=3, **SLOW),
+    ElasticNetCV(alphas=[0.01], cv=3, n_jobs=2, solver="piag", **SLOW),
+    LogisticRegressionCV(Cs=[1.0], cv=3, n_jobs=3, **SLOW),
+]
+
+
+def labels(model):
+    return Y > 0 if hasattr(model, "predict_proba") else Y
+
+
+@pytest.fixture
+def alarm():
+    """Sends this process a SIGINT, whose handler raises here as it does in a foreground process."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timers = []
+
+    def send_after(delay):
+        timers.append(threading.Timer(delay, lambda: os.kill(os.getpid(), signal.SIGINT)))
+        timers[-1].start()
+
+    yield send_after
+    for timer in timers:
+        timer.join()
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("model", ALL_CV, ids=lambda model: type(model).__name__)
+def test_an_interrupt_ends_all_folds(model, alarm, nothing_left):
+    model, begin = clone(model), time.monotonic()
+    alarm(0.7)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        model.fit(X, labels(model))
+    assert time.monotonic() - begin < 15
+    assert caught.value.__context__ is None
+    assert not hasattr(model, "coef_")
+
+
+def test_an_interrupt_ends_a_path_in_threads(alarm, nothing_left):
+    begin = time.monotonic()
+    alarm(0.7)
+    with pytest.raises(KeyboardInterrupt):
+        enet_path(X, Y, alphas=[0.01, 0.001], n_jobs=2, **SLOW)
+    assert time.monotonic() - begin < 15
+
+
+@pytest.mark.parametrize("where", ["main thread", "other thread"])
+@pytest.mark.parametrize("model", ALL_CV[:2], ids=lambda model: type(model).__name__)
+def test_an_error_in_one_fold_ends_the_others(model, where, nothing_left):
+    """The first fold trains on rows without weight, and is refused while the others run."""
+    model, begin, caught = clone(model), time.monotonic(), []
+    weights = np.r_[np.ones(134), np.zeros(266)]
+
+    def fit():
+        try:
+            model.fit(X, Y, sample_weight=weights)
+        except ValueError as error:
+            caught.append(str(error))
+
+    if where == "main thread":
+        fit()
+    else:
+        thread = threading.Thread(target=fit)
+        thread.start()
+        thread.join()
+    assert time.monotonic() - begin < 15
+    assert caught == ["All sample weights of a training fold are zero; at least one must be positive."]
+
+
+def test_an_error_of_the_scorer_ends_the_other_folds(nothing_left):
+    error = ArithmeticError("no score")
+
+    def score(model, X, y):
+        raise error
+
+    # The first fold trains on rows of zeros, and has nothing to do.
+    X_zeros, folds = X.copy(), [(np.arange(300), np.arange(300, 400)), (np.arange(300, 400), np.arange(300))]
+    X_zeros[:300] = 0.0
+    model, begin = clone(ALL_CV[2]).set_params(scoring=score, cv=folds, tol=1e-9), time.monotonic()
+    with pytest.raises(ArithmeticError) as caught:
+        model.fit(X_zeros, np.sign(np.sin(np.arange(400))))
+    assert caught.value is error
+    assert time.monotonic() - begin < 15
+
+
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.soak)])
+def test_folds_in_threads_and_in_processes_are_the_same(backend):
+    model = LassoCV(alphas=5, cv=3).fit(X, Y)
+    with parallel_config(backend, n_jobs=2):
+        again = clone(model).fit(X, Y)
+        with pytest.raises(ValueError, match="training fold are zero"):
+            clone(model).fit(X, Y, np.r_[np.ones(134), np.zeros(266)])
+    np.testing.assert_array_equal(again.mse_path_, model.mse_path_)
+
+
+def test_a_handler_that_does_not_raise_ends_nothing(alarm, nothing_left):
+    seen = []
+    signal.signal(signal.SIGINT, lambda *_: seen.append(time.monotonic()))
+    begin = time.monotonic()
+    alarm(0.3)
+    model = ElasticNet(0.01, n_jobs=2, **SLOW | {"max_time": 1.0})
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, Y)
+    assert model.history_.stopped == "max_time"
+    assert len(seen) == 1
+    assert seen[0] - begin < 1.0
+
+
+def test_a_second_interrupt_is_raised_at_once_when_the_threads_take_long(monkeypatch, alarm):
+    monkeypatch.setattr("sk_asyncprox.executors.stop.PATIENCE", 0.2)
+    stop = Stop()
+    alarm(0.1), alarm(0.6)
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), Deferred(stop):
+        time.sleep(20)
+    assert stop.asked
+    assert 0.3 < time.monotonic() - begin < 10
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,6 +1,5 @@
 """Workers as threads of one joblib call."""
 
-import signal
 import threading
 import time
 from collections import deque
@@ -11,6 +10,7 @@ from sklearn.base import BaseEstimator
 
 from .._compat import fast_calls, granted_workers, thread_parallel
 from .plan import Plan
+from .stop import Deferred, Stop
 
 HEED_EVERY = 0.02
 """Seconds between two looks of the calling thread at what the workers have reported."""
@@ -44,7 +44,7 @@ class Threads(BaseEstimator):
             return []
         crew = _Crew(solver, on_events, begin)
         parallel = thread_parallel(solver.n_workers, "generator")
-        with _DeferredInterrupt(crew.stop):
+        with Deferred(crew):
             try:
                 running = parallel(delayed(crew.loop)(worker) for worker in range(solver.n_workers))
                 crew.attend(running, getattr(on_events, "is_watched", False))
@@ -68,13 +68,14 @@ def _run_alone(solver, on_events, begin, limit):
     return False
 
 
-class _Crew:
-    """The shared state of the worker loops: one lock, one stop flag, the tasks in flight."""
+class _Crew(Stop):
+    """The shared state of the worker loops: one lock, the tasks in flight. The loops that work see the stop
+    next, and wake the others when they leave."""
 
     def __init__(self, solver, on_events, begin):
+        super().__init__()
         self.solver, self.on_events, self._begin = solver, on_events, begin
-        self.error, self._stopped, self._held = None, False, {}
-        self._turn, self._threads, self._gates = _Turn(), [], {}
+        self._turn, self._held, self._gates = _Turn(), {}, {}
         self._inside, self._left = 0, threading.Event()
 
     def loop(self, worker):
@@ -83,16 +84,8 @@ class _Crew:
         with self._turn:
             self._inside += 1
             self._left.clear()
-            self._threads.append(threading.current_thread())
         try:
-            with fast_calls():
-                task = self._next(worker, None)
-                while task is not None:
-                    result = self.solver.work(self.solver.part(task), task)
-                    task = self._next(worker, (task, result))
-        except BaseException as error:
-            self.error = self.error or error
-            self.stop()
+            self.run(self._work, worker)
         finally:
             with self._turn:
                 self._inside -= 1
@@ -100,17 +93,24 @@ class _Crew:
                 if not self._inside:
                     self._left.set()
 
+    def _work(self, worker):
+        with fast_calls():
+            task = self._next(worker, None)
+            while task is not None:
+                result = self.solver.work(self.solver.part(task), task)
+                task = self._next(worker, (task, result))
+
     def _next(self, worker, arrival):
         with self._turn:
-            if self._stopped:
+            if self.asked:
                 return None
             if arrival is not None:
                 del self._held[worker]
                 now = self.solver.now = time.perf_counter() - self._begin
                 # Not "|=": that reads the flag before the tell, and would undo a stop asked for meanwhile.
                 if self.on_events(self.solver.tell([arrival]), now):
-                    self._stopped = True
-            if self._stopped:
+                    self.asked = True
+            if self.asked:
                 return None
             # First who is awake: what one worker can do alone is then done without a hand-over.
             given = self._give(worker)
@@ -121,7 +121,7 @@ class _Crew:
                 raise RuntimeError("The solver has nothing to do and nothing is in flight.")
             gate = self._gates[worker] = _shut_gate()
         gate.acquire()
-        return None if self._stopped else self._held.get(worker)
+        return None if self.asked else self._held.get(worker)
 
     def _give(self, worker):
         task = self.solver.ask(worker)
@@ -133,17 +133,12 @@ class _Crew:
         """Ask on behalf of the loops that sleep: one that wakes finds its task, without a turn of its own,
         and none is woken in vain."""
         for worker in list(self._gates):
-            if not self._stopped and self._give(worker):
+            if not self.asked and self._give(worker):
                 self._gates.pop(worker).release()
 
     def _wake_all(self):
         while self._gates:
             self._gates.popitem()[1].release()
-
-    def stop(self):
-        """Ask the loops to end. Takes no lock, so that a signal handler may call it: the loops that work
-        see the flag next, and wake the others when they leave."""
-        self._stopped = True
 
     def attend(self, running, watched):
         """Wait for the loops, in the calling thread, which meanwhile sees to what they have reported."""
@@ -152,21 +147,19 @@ class _Crew:
                 self.on_events.heed()
         finally:
             if watched:
-                self.stop()
+                self.ask()
             for _ in running:
                 pass
 
     def disband(self):
         """Stop the loops and wait until each has left its task and joblib's pool has let its thread go."""
-        self.stop()
+        self.ask()
         with self._turn:
             self._wake_all()
             inside = self._inside
         if inside:
             self._left.wait()
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(timeout=1.0)
+        self.join()
 
     def unfinished(self):
         """Tasks never told."""
@@ -207,32 +200,3 @@ def _shut_gate():
     gate = threading.Lock()
     gate.acquire()
     return gate
-
-
-class _DeferredInterrupt:
-    """Ctrl-C stops the loops first and is raised when they have ended.
-
-    Raised at any moment it could fall into joblib's start of the pool, whose threads would be left behind.
-    Signals reach the main thread only; elsewhere this does nothing.
-    """
-
-    def __init__(self, stop):
-        self._stop, self._seen = stop, None
-
-    def __enter__(self):
-        self._before = None
-        if threading.current_thread() is threading.main_thread():
-            before = signal.getsignal(signal.SIGINT)
-            if callable(before):
-                self._before = before
-                signal.signal(signal.SIGINT, self._handle)
-
-    def _handle(self, *signal_and_frame):
-        self._seen = signal_and_frame
-        self._stop()
-
-    def __exit__(self, *exc):
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            if self._seen is not None:
-                self._before(*self._seen)

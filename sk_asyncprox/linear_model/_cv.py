@@ -18,10 +18,12 @@ from .._compat import (
     _raise_for_params,
     _routing_enabled,
     routing_owner,
+    runs_threads,
 )
 from ..along import moments_pay, solutions_along
 from ..design import rows_of
 from ..executors import Threads
+from ..executors.stop import Deferred, Stop
 from ..losses import SquaredLoss
 from ..problem import Problem
 from ._base import AsyncLinearModel, whole
@@ -68,19 +70,40 @@ class CrossValidated:
             return_as="generator" if watcher.is_watched else "list",
         )
         options = self._fold_options()
+        alone = parallel._effective_n_jobs() == 1 or len(folds) == 1
+        stop = None if alone or not runs_threads() else Stop()
+        options = options if alone else options._replace(n_jobs=1, stop=stop)
+        jobs = [partial(job, train=train, test=test, options=options) for train, test in folds]
+        if stop is not None:
+            return self._run_together(parallel, jobs, watcher, stop)
         results = []
-        if parallel._effective_n_jobs() == 1 or len(folds) == 1:
-            found = (job(train=train, test=test, options=options) for train, test in folds)
-        else:
-            options = options._replace(n_jobs=1)
-            found = parallel(delayed(job)(train=train, test=test, options=options) for train, test in folds)
-        for result in found:
+        for result in (job() for job in jobs) if alone else parallel(delayed(job)() for job in jobs):
             results.append(result)
             watcher.fold()
         return results
 
     def _fold_options(self):
         return self._options()._replace(record=None, verbose=max(0, int(self.verbose) - 1))
+
+    def _run_together(self, parallel, jobs, watcher, stop):
+        """Results of jobs in threads; where one of them fails, or a signal raises, all have ended."""
+        results, found = [], ()
+        with Deferred(stop):
+            try:
+                found = parallel(delayed(stop.run)(job) for job in jobs)
+                for result in found:
+                    if stop.asked:
+                        break
+                    results.append(result)
+                    watcher.fold()
+            finally:
+                stop.ask()
+                for _ in found:
+                    pass
+                stop.join()
+        if stop.error is not None:
+            raise stop.error
+        return results
 
     def _refitted(self, estimator, watcher, X, y, sample_weight, **chosen):
         """Estimator of the plain class, fitted on all of the data with the chosen parameters."""
