@@ -9,7 +9,7 @@ class Centred:
     """What problems have in common wherever their rows lie: ways between the data and the centred design.
 
     Subclasses have the attributes ``loss``, ``penalty``, ``fit_intercept``, ``design`` and ``offset``, and
-    ``y`` and ``weights``: targets for the loss of constant models.
+    ``y``, ``weights`` and ``sample_weights``: targets for the loss of constant models.
     """
 
     @property
@@ -21,6 +21,14 @@ class Centred:
     def scale(self):
         """What the tolerance is relative to; a constant target has scale 0 and counts as 1."""
         return self.loss.scale(self.y, self.weights, self.fit_intercept) or 1.0
+
+    @cached_property
+    def null(self):
+        """Objective of the best model without features."""
+        b = self.loss.best_intercept(self.y, self.weights) if self.fit_intercept else 0.0
+        z = np.repeat(np.broadcast_to(b, self.loss.n_outputs), len(self.y)).astype(float)
+        value = self.sample_weights @ self.loss.value(self.y, z).reshape(-1, len(self.y)).sum(axis=0)
+        return float(value)
 
     def start(self, coef=None, intercept=0.0):
         """Coefficients and intercept to begin with, in the centred design."""

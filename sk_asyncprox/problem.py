@@ -142,6 +142,7 @@ class Problem(Centred):
 
     def with_penalty(self, penalty):
         """The same problem, data shared, with another penalty."""
+        self.null, self.scale  # noqa: B018 (once for all penalties)
         other = copy(self)
         other.penalty = penalty
         return other
@@ -155,7 +156,7 @@ class Problem(Centred):
     def _with_target(self, y):
         other = copy(self)
         other.y = y
-        for name in ("scale", "moments", "quadratic"):
+        for name in ("scale", "null", "moments", "quadratic"):
             vars(other).pop(name, None)
         return other
 

@@ -8,6 +8,10 @@ RESOLVED_ABOVE = 1e-12
 DIVERGED_ABOVE = 1e6
 ROUNDING = 4 * np.finfo(float).eps
 
+LITTLE = 0.01
+"""Share of the scale: where the optimum is better than the model without features by less, the gap asked for
+is relative to that."""
+
 CRUMB = 1e-3
 """Size, relative to the largest coefficient, below which one may be what a shortened step has left."""
 
@@ -24,6 +28,7 @@ class StopRule:
 
     def __init__(self, problem, options):
         self.options, self.penalised = options, not problem.penalty.is_zero
+        self._problem = problem
         self.scale = problem.scale
         self.target = options.tol * self.scale
         self.status, self.best, self.last = None, None, None
@@ -46,9 +51,24 @@ class StopRule:
 
     def limit(self, certificate):
         """The target, but not below what rounding leaves of the objective."""
-        if self.penalised:
-            return max(self.target, ROUNDING * abs(certificate.objective))
-        return self._largest_gradient
+        if not self.penalised:
+            return self._largest_gradient
+        target = self.target
+        if self.last is not None and certificate.objective - self.last.dual <= target:
+            target = min(target, self._target_near_null())
+        return max(target, ROUNDING * abs(certificate.objective))
+
+    def _target_near_null(self):
+        """The target relative to what is to be gained on the model without features, where that is little;
+        but not below what rounding leaves of a gap there."""
+        first, problem = self._first, self._problem
+        null = problem.null if first.w.any() else first.objective
+        gain = null - self.last.dual
+        if gain >= LITTLE * self.scale:
+            return self.target
+        intercept = np.abs(problem.start()[1]).max()
+        rounding = RESOLVED_ABOVE * self.scale + ROUNDING * np.sqrt(self.scale) * intercept
+        return max(self.options.tol * gain, rounding)
 
     def certified(self, event):
         """Take a certificate into account."""
@@ -61,6 +81,8 @@ class StopRule:
             self.status = "diverged"
         self._count_stale(measure, certificate.objective)
         met = measure <= self.limit(certificate)
+        # Where rounding hides what there is to be gained, the scale has to do.
+        met |= self._stale >= STALLED_CERTIFICATES and measure <= self.target
         if met and self.status is None:
             self.best = certificate
             # The gap is a square of the error and cannot resolve so small a target: go on until it

@@ -168,7 +168,8 @@ class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearMo
         The alphas to choose from, or the number of an automatic grid for each `l1_ratio`.
     tol : float, default=1e-4
         Each fit ends when its duality gap is at most `tol` times the weighted mean of
-        ``(y - mean(y))^2`` (of ``y^2`` without intercept).
+        ``(y - mean(y))^2`` (of ``y^2`` without intercept); where the best model without features is
+        within a hundredth of that of the optimum, at most `tol` times the difference.
     copy_X : bool, default=True
         Kept for compatibility: `X` is never overwritten.
     verbose : int, default=0
@@ -374,7 +375,8 @@ class LassoCV(ElasticNetCV):
         The alphas to choose from, or the number of an automatic grid.
     tol : float, default=1e-4
         Each fit ends when its duality gap is at most `tol` times the weighted mean of
-        ``(y - mean(y))^2`` (of ``y^2`` without intercept).
+        ``(y - mean(y))^2`` (of ``y^2`` without intercept); where the best model without features is
+        within a hundredth of that of the optimum, at most `tol` times the difference.
     copy_X : bool, default=True
         Kept for compatibility: `X` is never overwritten.
     verbose : int, default=0

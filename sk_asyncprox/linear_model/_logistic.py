@@ -43,8 +43,9 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
     l1_ratio : float, default=0.0
         Share of the l1 part, in [0, 1].
     tol : float, default=1e-4
-        The fit ends when the duality gap is at most ``tol * log(K)``, with K classes; without penalty,
-        when the largest entry of the gradient is at most `tol`.
+        The fit ends when the duality gap is at most ``tol * log(K)``, with K classes; where the best model
+        without features is within a hundredth of ``log(K)`` of the optimum, at most `tol` times the
+        difference; without penalty, when the largest entry of the gradient is at most `tol`.
     class_weight : dict or "balanced", default=None
         Weights of the classes; "balanced" is inversely proportional to their frequencies.
     verbose : int, default=0

@@ -117,7 +117,8 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
     scoring : str, callable or None, default="neg_log_loss"
         What the models are compared by on the test rows; None is the accuracy.
     tol : float, default=1e-4
-        Each fit ends when the duality gap is at most ``tol * log(n_classes)``.
+        Each fit ends when the duality gap is at most ``tol * log(n_classes)``, or less where the penalty is
+        strong, as :class:`LogisticRegression` has it.
     class_weight : dict or "balanced", default=None
         Weights of the classes; "balanced" is inversely proportional to their frequencies in all of the data.
     verbose : int, default=0

@@ -154,7 +154,8 @@ def enet_path(
     sample_weight : array-like of shape (n_samples,), default=None
         Sample weights, non-negative and not all zero.
     tol : float, default=1e-4
-        Each fit ends when its duality gap is at most `tol` times the weighted mean of ``y^2``.
+        Each fit ends when its duality gap is at most `tol` times the weighted mean of ``y^2``;
+        where the zero model is within a hundredth of that of the optimum, at most `tol` times the difference.
     max_iter : int, default=1000
         Most passes over the data, for each alpha.
     random_state : int, RandomState instance or None, default=None

@@ -36,7 +36,8 @@ class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearMo
         Share of the l1 part, in [0, 1].
     tol : float, default=1e-4
         The fit ends when the duality gap is at most `tol` times the weighted mean of
-        ``(y - mean(y))^2`` (of ``y^2`` without intercept).
+        ``(y - mean(y))^2`` (of ``y^2`` without intercept); where the best model without features is
+        within a hundredth of that of the optimum, at most `tol` times the difference.
     copy_X : bool, default=True
         Whether `X` is left as it is. With False, a writeable dense float64 `X` in the order that the solver
         needs (Fortran for "bcd", C for "piag") is centred in place when there is an intercept, which saves
@@ -193,7 +194,8 @@ class Lasso(ElasticNet):
         Weight of the penalty, non-negative.
     tol : float, default=1e-4
         The fit ends when the duality gap is at most `tol` times the weighted mean of
-        ``(y - mean(y))^2`` (of ``y^2`` without intercept).
+        ``(y - mean(y))^2`` (of ``y^2`` without intercept); where the best model without features is
+        within a hundredth of that of the optimum, at most `tol` times the difference.
     copy_X : bool, default=True
         Whether `X` is left as it is. With False, a writeable dense float64 `X` in the order that the solver
         needs (Fortran for "bcd", C for "piag") is centred in place when there is an intercept, which saves
