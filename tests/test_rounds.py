@@ -28,6 +28,7 @@ from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import RoundsBCD, covariance
 from sk_asyncprox.solvers.blocks import ColumnPart
 from sk_asyncprox.solvers.covariance import GramMatrix
+from sk_asyncprox.solvers.on_gram import GramRule
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.secant import FIRST, KEPT, Caution
 from sk_asyncprox.solvers.shares import gram
@@ -43,6 +44,7 @@ def shared(monkeypatch):
     monkeypatch.setattr("sk_asyncprox.solvers.products.SMALL_SHARE", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.sharing.HAND_OVER", 0.0)
     monkeypatch.setattr("sk_asyncprox.solvers.sharing.SLOW", 0.0)
+    monkeypatch.setattr(GramRule, "pays", lambda *_: False)
     monkeypatch.setattr(RoundsBCD, "head_start", 0.0)
 
 
@@ -231,10 +233,11 @@ def test_objective_falls_once_the_penalty_is_the_wanted_one():
     assert (np.diff(objectives[-4:]) <= 1e-14).all()
 
 
+@pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("omega_changes", [False, True])
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes):
-    problem = make_problem(loss, n=90, p=30, fit_intercept=True)
+def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes, sparse):
+    problem = make_problem(loss, n=90, p=30, fit_intercept=True, sparse=sparse)
     part = ColumnPart(problem, 1.0, True, None)
     rng, matrix = np.random.default_rng(0), GramMatrix(part, 2)
     omega = problem.weights * rng.uniform(0.1, 0.25, 90)
@@ -249,9 +252,10 @@ def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes):
                 phase = phases.send(answer)
             except StopIteration:
                 break
-            answer = [gram(part, _Task(phase.payload(i))) for i in range(2)]
+            answer = [gram(part, _Task(phase.payload(i))) for i in phase.todo]
         X = problem.design.X[:, index]
-        X = X - np.average(X, axis=0, weights=omega) if part.follows else X
+        X = X.toarray() if sparse else X
+        X = X - np.average(X, axis=0, weights=omega) if part.follows or sparse else X
         assert_allclose(matrix.Q, X.T @ (omega[:, None] * X), atol=1e-14)
 
 

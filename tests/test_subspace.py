@@ -15,7 +15,7 @@ from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import RoundsBCD, joining, products, rounds
+from sk_asyncprox.solvers import RoundsBCD, joining, on_gram, products, rounds
 from sk_asyncprox.solvers.blocks import ColumnPart
 from sk_asyncprox.solvers.joining import LAST, Pace, joining_pays
 from sk_asyncprox.solvers.newton import in_place
@@ -27,7 +27,7 @@ from sk_asyncprox.solvers.subspace import Beside, Subspace, join, joint_step, la
 def always(monkeypatch):
     """Small problems are joined as large ones are, and have no Gram matrix."""
     monkeypatch.setattr(joining, "joining_pays", lambda problem: True)
-    monkeypatch.setattr(rounds, "WIDEST_GRAM_ONCE", 0)
+    monkeypatch.setattr(on_gram, "WIDEST_GRAM_ONCE", 0)
 
 
 def data(kind="sparse", n=120, p=40, seed=0):

@@ -60,28 +60,15 @@ class DiagonalCurvature:
         samples say in a direction of their own depends on curvatures that hardly count in it."""
         return bool((np.abs(self.diagonal - other.diagonal) <= tolerance * other.diagonal).all())
 
-    def add_gram(self, columns, rows, fresh, Q, sums):
-        """Add what some samples make up of a Gram matrix.
+    def squares(self, rows):
+        """``M`` at the samples ``rows`` as a sum of terms ``sign s s'``, which every sample has of its own.
 
-        Parameters
-        ----------
-        columns : list of ndarray of shape (k, m)
-            For every output its columns, transposed, at the ``m`` samples ``rows``, in the precision of the
-            products; overwritten.
-        rows : slice
-        fresh : ndarray of int or None
-            Rows of the matrix that are wanted; None for all.
-        Q : ndarray of shape (k or len(fresh), k)
-            Added to.
-        sums : ndarray of shape (k, n_outputs) or None
-            Added to: the products of the columns with those of the intercepts.
+        Returns
+        -------
+        list of (int, slice, ndarray of shape (m, n_rows))
+            Sign, outputs and the entries of ``s``, one row for each of these ``m`` outputs.
         """
-        [columns] = columns
-        root = np.sqrt(self.diagonal[rows]).astype(columns.dtype, copy=False)
-        columns *= root
-        Q += (columns if fresh is None else columns[fresh]) @ columns.T
-        if sums is not None:
-            sums[:, 0] += columns @ root
+        return [(1, slice(0, 1), np.sqrt(self.diagonal[rows])[None])]
 
     def follow(self, sums):
         """What an intercept that follows takes from a Gram matrix: ``S G^-1``, where ``S`` are the
@@ -157,22 +144,12 @@ class SoftmaxCurvature:
         own, known = (model.p * (1.0 - model.p) + model.e for model in (self, other))
         return bool((np.abs(own - known) <= tolerance * known).all())
 
-    def add_gram(self, columns, rows, fresh, Q, sums):
-        """As :meth:`DiagonalCurvature.add_gram`."""
+    def squares(self, rows):
+        """As :meth:`DiagonalCurvature.squares`."""
         p, root = self.p[:, rows], np.sqrt(self.weights[rows])
-        ends = np.cumsum([len(block) for block in columns])
-        wanted = np.arange(ends[-1]) if fresh is None else fresh
-        joint = np.concatenate([block * (q * root) for block, q in zip(columns, p, strict=True)])
-        Q -= (joint if fresh is None else joint[fresh]) @ joint.T
-        if sums is not None:
-            sums -= joint @ (p * root).T
-        for k, (block, q, end) in enumerate(zip(columns, p, ends, strict=True)):
-            a, (low, high) = end - len(block), np.searchsorted(wanted, [end - len(block), end])
-            own = root * np.sqrt(q + self.e[rows])
-            block *= own
-            Q[low:high, a:end] += block[wanted[low:high] - a] @ block.T
-            if sums is not None:
-                sums[a:end, k] += block @ own
+        own = root * np.sqrt(p + self.e[rows])
+        each = [(1, slice(k, k + 1), row[None]) for k, row in enumerate(own)]
+        return [(-1, slice(0, len(p)), p * root), *each]
 
     def follow(self, sums):
         """What intercepts that follow take from a Gram matrix: ``S G^-1``, where ``S`` (one row per

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .gram_rows import count_heavy
 from .phases import Phase
 from .working_set import among
 
@@ -47,6 +48,11 @@ class GramMatrix:
         if self._dtype == "float32":
             self._dtype, self.model = "float64", None
 
+    def missing(self, index):
+        """How many rows are to be computed for the columns ``index``, if the model stays."""
+        known = np.count_nonzero(among(index, self.index)[0])
+        return len(index) if 2 * known < len(index) else len(index) - known
+
     def renew(self, key, index, model):
         """Make it that of the columns ``index``; a generator of phases."""
         if self.model is model and np.array_equal(index, self.index):
@@ -72,20 +78,24 @@ class GramMatrix:
 
     def _rows(self, key, index, fresh, model):
         n, at = model.n_samples, np.arange(len(index)) if fresh is None else fresh
-        cuts = [n * i // self._n_shares for i in range(self._n_shares + 1)]
-        dtype = self._dtype if n * len(index) * len(at) >= LARGE else "float64"
+        design = self._part.problem.design
+        full = design.is_full(index)
+        filled = len(index) if full else count_heavy(design.column_sizes()[index], n)
+        dtype = self._dtype if n * filled * len(at) >= LARGE else "float64"
+        shares = self._n_shares if full else 1
+        cuts = [n * i // shares for i in range(shares + 1)]
 
         def payload(i):
             return key, index, fresh, model, dtype, cuts[i], cuts[i + 1]
 
-        shares = yield Phase("gram", self._n_shares, payload)
-        rows, sums, touched = (sum(column) for column in zip(*shares, strict=True))
+        answers = yield Phase("gram", shares, payload)
+        rows, sums, touched = (sum(column) for column in zip(*answers, strict=True))
         self.touched += touched
         diagonal = np.arange(len(at)), at
         if dtype == "float32" and not (np.isfinite(rows).all() and rows[diagonal].min() > LEAST):
             self._dtype = "float64"
             return (yield from self._rows(key, index, fresh, model))
-        if self._part.follows:
+        if self._part.follows or (not full and self._part.problem.fit_intercept):
             rows -= sums[at] @ model.follow(sums).T
         if dtype == "float32":
             rows[diagonal] *= 1.0 + RIDGE

@@ -130,14 +130,13 @@ class Model:
         whole = len(S) == len(q)
         self.Q, self.q = (Q, q) if whole else (Q[S[:, None], S], q[S])
         self.w, self.penalty, self._factor = w, penalty, None
+        self._pull = self.q - self.Q @ w
         self._left, self._columns = np.empty(0, int), np.empty((len(w), 0))
 
     def step(self):
         """Take a step; return whether another one may help: something has changed its sign."""
-        Q, w, penalty = self.Q, self.w, self.penalty
-        sign = np.sign(w)
-        pull = self.q - Q @ w
-        slope = pull - penalty.l1 * sign - penalty.l2 * w
+        w, penalty, sign = self.w, self.penalty, np.sign(self.w)
+        slope = self._pull - penalty.l1 * sign - penalty.l2 * w
         x = self.solve(slope)
         if x is None:
             return False
@@ -145,26 +144,34 @@ class Model:
             self.w = w + x
             return False
         x *= sign != 0.0
+        image = self.Q @ x
         if not ((w + x) * sign < 0.0).any():
-            self.w = w + x
+            self.w, self._pull = w + x, self._pull - image
             return False
-        image = Q @ x
         ray = along_ray(w, x, slope @ x, x @ image + penalty.l2 * (x @ x), penalty)
-        steps = LENGTHS[:, None] * x
-        moves = np.where((w + steps) * sign < 0.0, -w, steps)
-        moves, images = np.vstack([moves, ray.move]), np.vstack([moves @ Q, ray.length * image])
-        changes = self._changes(moves, images, pull)
+        moves, images = self._shortened(x, image)
+        moves, images = np.vstack([moves, ray.move]), np.vstack([images, ray.length * image])
+        changes = self._changes(moves, images)
         best = np.argmin(changes)
         if not changes[best] < 0.0:
             return False
-        self.w = w + moves[best]
+        self.w, self._pull = w + moves[best], self._pull - images[best]
         self.leave(np.flatnonzero((self.w == 0.0) & (sign != 0.0)))
         return True
 
-    def _changes(self, moves, images, pull):
+    def _shortened(self, x, image):
+        """Shares of the move ``x``, one a row, that stop at zero where they would change a sign, and their
+        images; ``image`` is that of ``x``."""
+        steps, images = LENGTHS[:, None] * x, LENGTHS[:, None] * image
+        moves = np.where((self.w + steps) * np.sign(self.w) < 0.0, -self.w, steps)
+        stopped = np.flatnonzero(moves[0] != steps[0])
+        images += (moves[:, stopped] - steps[:, stopped]) @ self.Q[stopped]
+        return moves, images
+
+    def _changes(self, moves, images):
         """Changes of the objective by moves, one a row."""
         linear, ridge = self.penalty.difference(self.w, self.w + moves)
-        return linear + 0.5 * ridge + (moves * (0.5 * images - pull)).sum(axis=1)
+        return linear + 0.5 * ridge + (moves * (0.5 * images - self._pull)).sum(axis=1)
 
     def solve(self, b):
         """Solution of the system, zero where a coefficient has left; None if the matrix is singular."""

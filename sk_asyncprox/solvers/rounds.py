@@ -15,8 +15,8 @@ from ..design import COPY_COST
 from ..step_sizes import Setting
 from .base import Certified
 from .blocks import describe
-from .covariance import GramMatrix
-from .joining import RISE_OF_NEWTON, JoiningSolver
+from .joining import RISE_OF_NEWTON
+from .on_gram import GramSolver
 from .phases import Phase
 from .reads import Read
 from .shares import work
@@ -54,10 +54,8 @@ SPOILT = 0.8
 RISE_OF_DESCENT = 0.25
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
 
-WIDEST_GRAM, WIDEST_GRAM_ONCE = 2500, 128
 
-
-class RoundsBCD(JoiningSolver):
+class RoundsBCD(GramSolver):
     """Async-BCD with exact steps and Newton steps, in rounds, as a state machine of ask, work and tell.
 
     Parameters
@@ -82,9 +80,9 @@ class RoundsBCD(JoiningSolver):
         self.step_size, self.step_unit = step_size, 1.0
         self.working_set = True
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
-        self._gram = GramMatrix(self._part, self.n_workers)
         self._support, self._version = np.empty(0, int), 0
         self._late, self._known, self._trail = False, None, Trail()
+        self._without_gram = False
         self._aim_afresh()
 
     def resume(self, problem):
@@ -121,13 +119,16 @@ class RoundsBCD(JoiningSolver):
             yield None  # Whether the run goes on is decided before the next ask.
             self._known = None
             self._aim(certificate)
-            if self._on_gram():
+            self._without_gram, touched = not self._on_gram(), self.touched
+            if not self._without_gram:
                 yield from self._solve_on_gram(certificate)
-            elif self._penalty.has_zeros:
+                continue
+            if self._penalty.has_zeros:
                 yield Phase("direction", len(self._blocks), self._read, self._write_block)
                 yield from self._newton()
             else:
                 yield from self._join(certificate)
+            self._rule.counted((self.touched - touched) / max(1, self._sizes[self._active].sum()))
 
     def _certify(self):
         if self._known is not None:
@@ -140,6 +141,8 @@ class RoundsBCD(JoiningSolver):
         self.lower_bound = max(self.lower_bound, certificate.dual)
         gap = (certificate.objective - self.lower_bound) / self.problem.scale
         self._slow = gap > 0.5 * self._gap
+        if self._without_gram and self._penalty.l1 == self.problem.penalty.l1:
+            self._rule.gained(self._gap, gap)
         settled = self._slow and gap < SETTLED
         self._products = min(MOST_PRODUCTS, 2 * self._products) if settled else FEWEST_PRODUCTS
         self._gap = gap
@@ -223,28 +226,3 @@ class RoundsBCD(JoiningSolver):
         else:
             [direction] = yield Phase("newton", 1, lambda _: read)
         self._write(stamp, "newton", support, direction, RISE_OF_NEWTON)
-
-    def _on_gram(self):
-        n, k = self.problem.design.shape[0], len(self._active)
-        # A matrix of all columns that serves for one Newton step costs more than the step's products.
-        widest = WIDEST_GRAM_ONCE if self._once() else min(WIDEST_GRAM, max(256, 2 * n))
-        return k <= widest and self.problem.design.is_full(self._active)
-
-    def _once(self):
-        """Whether a Gram matrix serves for one step only: no zeros are made, and the curvature changes."""
-        return not (self._penalty.has_zeros or self.problem.loss.quadratic)
-
-    def _solve_on_gram(self, certificate):
-        stamp, index, point = self._tracker.stamp(), self._active, self.point(self._least)
-        gram, key = self._gram, ("blocks", self._generation, 0)
-        yield from gram.renew(key, index, self._part.model(point))
-        self.touched, gram.touched = self.touched + gram.touched, 0
-        beside = self._beside(certificate.w) if self._once() else None
-        read = Read(key, index, self.w[index], point, self._penalty, True, beside=beside)
-        # Nothing but the next start depends on the solution of a penalty that will be lowered.
-        roughly = self._penalty.l1 > self.problem.penalty.l1
-        payload = read, gram.Q, gram.model, certificate.correlations[index], roughly
-        [direction] = yield Phase("model", 1, lambda _: payload)
-        self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
-        if beside is not None:
-            self._remember(direction)

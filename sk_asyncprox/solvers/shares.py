@@ -4,6 +4,7 @@ import numpy as np
 
 from .blocks import describe, direction
 from .gram import solve_on_gram
+from .gram_rows import add_filled, add_sparse
 from .newton import COST, in_place
 from .newton import product as multiplied
 from .row_shares import split_rows
@@ -52,36 +53,44 @@ def model(part, task):
     q = Q @ read.w + correlations
     new, calls = solve_on_gram(Q, q, read.w, read.penalty, square, roughly)
     move = new - read.w
-    v, pull = _mul(part, read, move), -weights * gradient
-    touched = len(weights) * len(new) + calls * Q.size
+    (v, size), pull = _mul(part, read, move), -weights * gradient
+    # On the matrix no data are touched; a call counts as a product of them, at most.
+    touched = size + calls * min(size, Q.size)
     if read.beside is None or lands(part, read, move, v, pull, curvature):
         return describe(part, read, new, v, pull, curvature, touched)
     return described(part, read, join(part, read, move, v, curvature), pull, curvature, touched)
 
 
 def _mul(part, read, move):
-    """Product of the columns with ``move``."""
+    """Product of the columns with ``move``, and their stored entries."""
     design, index = part.problem.design, read.index
     if design.is_sparse:
-        return part.block(read.key, index).design.mul(move)
-    if len(index) == design.shape[1]:
-        return design.mul(move)
-    whole = np.zeros(design.shape[1])
-    whole[index] = move
-    return design.mul(whole)
+        columns = part.block(read.key, index).design
+        return columns.mul(move), columns.size
+    if len(index) < design.shape[1]:
+        whole = np.zeros(design.shape[1])
+        whole[index] = move
+        move = whole
+    return design.mul(move), design.shape[0] * len(index)
 
 
 def gram(part, task):
-    """Work of the kind ``"gram"``: share of a Gram matrix that the rows ``a:b`` make up."""
+    """Work of the kind ``"gram"``: share of a Gram matrix that the rows ``a:b`` make up, of sparse columns
+    all of it."""
     key, index, fresh, model, dtype, a, b = task.payload
-    arrays, k = part.dense(key, index), len(index)
-    Q, sums = np.zeros((k if fresh is None else len(fresh), k)), np.zeros((k, len(arrays)))
-    step = max(FEWEST_ROWS, ENTRIES_AT_ONCE // k)
+    k, wanted = len(index), np.arange(len(index)) if fresh is None else fresh
+    Q, sums = np.zeros((len(wanted), k)), np.zeros((k, part.problem.loss.n_outputs))
+    sparse = part.sparse(key, index)
+    if sparse is not None:
+        part.let_go("support")
+        add_sparse(sparse, model, dtype, wanted, Q, sums)
+        return Q, sums, sum(columns.nnz for columns in sparse)
+    arrays, step = part.dense(key, index), max(FEWEST_ROWS, ENTRIES_AT_ONCE // k)
     for start in range(a, b, step):
         rows = slice(start, min(b, start + step))
         # One row per column of X: its entries lie together there, and here.
         columns = [X.T[at, rows].astype(dtype, copy=False) for X, at in arrays]
-        model.add_gram(columns, rows, fresh, Q, sums if part.follows else None)
+        add_filled(columns, model, rows, wanted, Q, sums if part.follows else None)
     return Q, sums, (b - a) * k
 
 

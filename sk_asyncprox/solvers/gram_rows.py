@@ -1,0 +1,142 @@
+"""Rows of Gram matrices, of dense and of sparse columns.
+
+Sparse columns are multiplied in two parts: those stored in many rows are filled, a run of rows at a time,
+and multiplied by BLAS; the thin rest is left to sparse products, whose cost is that of the entries that meet.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+
+HEAVY = 0.05
+"""Share of the rows from which on a sparse column is filled."""
+
+SMALL = 50_000
+"""Entries of a filled matrix that cost no more than a few calls: all of its columns are filled."""
+
+FEWEST_ROWS, AT_ONCE = 256, 2_000_000
+"""Rows of a filled run, at least; and its entries, or those of a piece of a sparse product."""
+
+COPYING, FILLING, MEETING, BESIDE, BLAS = 8.0, 2.0, 10.0, 0.4, 0.03
+"""Costs, in stored entries that a product with a vector reads meanwhile: of an entry that is copied, of one
+that is filled, of two that meet in a sparse product, of one that meets a filled one, of a product in BLAS."""
+
+
+def rows_cost(sizes, n, n_wanted):
+    """Cost of so many rows of a Gram matrix, in stored entries that a product with a vector reads meanwhile.
+
+    Parameters
+    ----------
+    sizes : ndarray of int
+        Stored entries of the columns, of ``n`` samples.
+    n, n_wanted : int
+    """
+    heavy = _is_heavy(sizes, n)
+    h, thin = np.count_nonzero(heavy), float(sizes[~heavy].sum())
+    products = MEETING * thin * thin / n + BESIDE * thin * h + BLAS * n * h * h
+    return COPYING * sizes.sum() + FILLING * n * h + n_wanted / len(sizes) * products
+
+
+def count_heavy(sizes, n):
+    """How many columns are filled."""
+    return np.count_nonzero(_is_heavy(sizes, n))
+
+
+def _is_heavy(sizes, n):
+    return sizes > (HEAVY * n if n * len(sizes) > SMALL else -1)
+
+
+def add_filled(columns, model, rows, wanted, Q, sums):
+    """Add what some samples make up of rows of a Gram matrix.
+
+    Parameters
+    ----------
+    columns : list of ndarray of shape (k, m)
+        For every output its columns, transposed, at the ``m`` samples ``rows``, in the precision of the
+        products; overwritten.
+    model : DiagonalCurvature or SoftmaxCurvature
+    rows : slice
+    wanted : ndarray of int
+        Rows of the matrix that are wanted, sorted.
+    Q : ndarray of shape (len(wanted), k)
+        Added to.
+    sums : ndarray of shape (k, n_outputs) or None
+        Added to: the products of the columns with those of the intercepts.
+    """
+    ends = np.cumsum([0, *(len(block) for block in columns)])
+    for sign, outputs, scales in model.squares(rows):
+        scales = scales.astype(columns[0].dtype, copy=False)
+        blocks = columns[outputs]
+        if len(blocks) == 1:
+            block = np.multiply(blocks[0], scales, out=blocks[0])
+        else:
+            block = np.concatenate([part * scale for part, scale in zip(blocks, scales, strict=True)])
+        a, b = ends[outputs.start], ends[outputs.stop]
+        low, high = np.searchsorted(wanted, [a, b])
+        some = block if high - low == b - a else block[wanted[low:high] - a]
+        (np.add if sign > 0 else np.subtract)(Q[low:high, a:b], some @ block.T, out=Q[low:high, a:b])
+        if sums is not None:
+            sums[a:b, outputs] += sign * (block @ scales.T)
+
+
+def add_sparse(columns, model, dtype, wanted, Q, sums):
+    """As :func:`add_filled`, for sparse columns (CSR) at all samples, in the precision ``dtype``."""
+    ends = np.cumsum([0, *(block.shape[0] for block in columns)])
+    for sign, outputs, scales in model.squares(slice(None)):
+        scales = scales.astype(dtype, copy=False)
+        blocks = [_scaled(part, scale) for part, scale in zip(columns[outputs], scales, strict=True)]
+        block = blocks[0] if len(blocks) == 1 else sp.vstack(blocks, format="csr")
+        a, b = ends[outputs.start], ends[outputs.stop]
+        low, high = np.searchsorted(wanted, [a, b])
+        Q[low:high, a:b] += sign * _products(block, wanted[low:high] - a)
+        sums[a:b, outputs] += sign * (block @ scales.T)
+
+
+def _scaled(columns, scale):
+    """Sparse columns, transposed, whose samples are multiplied by ``scale``, in its precision."""
+    data = columns.data.astype(scale.dtype) * scale[columns.indices]
+    return type(columns)((data, columns.indices, columns.indptr), shape=columns.shape)
+
+
+def _products(M, wanted):
+    """Rows ``wanted`` of ``M M'``, in two parts."""
+    heavy = _is_heavy(np.diff(M.indptr), M.shape[1])
+    h, t = np.flatnonzero(heavy), np.flatnonzero(~heavy)
+    of_heavy, of_thin = np.flatnonzero(heavy[wanted]), np.flatnonzero(~heavy[wanted])
+    H, T = M if len(t) == 0 else M[h], M if len(h) == 0 else M[t]
+    own, rest = np.searchsorted(h, wanted[of_heavy]), np.searchsorted(t, wanted[of_thin])
+    out = np.empty((len(wanted), len(heavy)), M.dtype)
+    if len(h):
+        ours, theirs, others = _filled(H, T, own, rest)
+        out[of_heavy[:, None], h], out[of_heavy[:, None], t], out[of_thin[:, None], h] = ours, theirs, others
+    if len(rest):
+        out[of_thin[:, None], t] = _thin(T, rest)
+    return out
+
+
+def _filled(H, T, own, rest):
+    """Products of the filled rows of ``H``: of those with the numbers ``own`` with all, and with all rows of
+    ``T``; and of the rows ``rest`` of ``T`` with all."""
+    (k, n), step = H.shape, max(FEWEST_ROWS, AT_ONCE // H.shape[0])
+    # By samples: rows of these are runs of their entries.
+    heavy, thin, some = H.T.tocsr(), T.T.tocsr(), T[rest].T.tocsr()
+    ours, theirs = np.zeros((len(own), k), H.dtype), np.zeros((len(own), T.shape[0]), H.dtype)
+    alike = len(own) == k and len(rest) == T.shape[0]
+    others = theirs.T if alike else np.zeros((len(rest), k), H.dtype)
+    for a in range(0, n, step):
+        rows = slice(a, a + step)
+        filled = heavy[rows].toarray()
+        mine = filled if len(own) == k else filled[:, own]
+        ours += mine.T @ filled
+        theirs += (thin[rows].T @ mine).T
+        if not alike:
+            others += some[rows].T @ filled
+    return ours, theirs, others
+
+
+def _thin(T, rest):
+    """Products of the rows ``rest`` of ``T`` with all."""
+    columns, out = T.T.tocsr(), np.empty((len(rest), T.shape[0]), T.dtype)
+    step = max(1, AT_ONCE // T.shape[0])
+    for a in range(0, len(rest), step):
+        out[a : a + step] = (T[rest[a : a + step]] @ columns).toarray()
+    return out

@@ -1,0 +1,183 @@
+"""Gram matrices of sparse columns: their rows, when they pay, and the ill-conditioned data they are for."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from sklearn.preprocessing import PolynomialFeatures
+
+from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
+from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
+from sk_asyncprox.solvers import gram_rows
+from sk_asyncprox.solvers.gram_rows import add_filled, add_sparse, count_heavy, rows_cost
+from sk_asyncprox.solvers.on_gram import GramRule
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def curvature(rng, n_outputs, n):
+    weights = rng.random(n) + 0.1
+    if n_outputs == 1:
+        return DiagonalCurvature(weights)
+    return SoftmaxCurvature(rng.dirichlet(np.ones(n_outputs), n).T, weights, 0.1 * rng.random(n))
+
+
+@given(seeds, st.sampled_from([1, 3]))
+def test_the_squares_add_up_to_the_curvature(seed, n_outputs):
+    rng, n = np.random.default_rng(seed), 7
+    model, v = curvature(rng, n_outputs, n), rng.standard_normal(n_outputs * n)
+    V, out = v.reshape(n_outputs, n), np.zeros((n_outputs, n))
+    for rows in (slice(0, 4), slice(4, n)):
+        for sign, outputs, scales in model.squares(rows):
+            out[outputs, rows] += sign * scales * (scales * V[outputs, rows]).sum(axis=0)
+    assert_allclose(out.ravel(), model.times(v), atol=1e-14)
+
+
+@pytest.mark.parametrize("heavy", [-1.0, 0.1, 1.0])
+@given(seed=seeds, n_outputs=st.sampled_from([1, 3]), share=st.sampled_from([0.0, 0.2, 0.6, 1.0]))
+@settings(max_examples=30, deadline=None)
+def test_rows_of_sparse_columns_are_those_of_dense_ones(heavy, seed, n_outputs, share):
+    rng, n = np.random.default_rng(seed), 300
+    model = curvature(rng, n_outputs, n)
+    blocks = []
+    for _ in range(n_outputs):
+        k = rng.integers(1, 12)
+        block = rng.standard_normal((k, n)) * (rng.random((k, n)) < rng.choice([0.02, 0.5], (k, 1)))
+        blocks.append(block)
+    k = sum(len(block) for block in blocks)
+    wanted = np.flatnonzero(rng.random(k) <= share)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gram_rows, "HEAVY", heavy)
+        patch.setattr(gram_rows, "SMALL", 0)
+        patch.setattr(gram_rows, "AT_ONCE", 500)
+        found = np.ones((len(wanted), k)), np.ones((k, n_outputs))
+        add_sparse([sp.csr_matrix(block) for block in blocks], model, "float64", wanted, *found)
+        single = np.ones((len(wanted), k)), np.ones((k, n_outputs))
+        add_sparse([sp.csr_matrix(block) for block in blocks], model, "float32", wanted, *single)
+    expected = np.ones((len(wanted), k)), np.ones((k, n_outputs))
+    add_filled([block.copy() for block in blocks], model, slice(None), wanted, *expected)
+    for own, rough, right in zip(found, single, expected, strict=True):
+        assert_allclose(own, right, atol=1e-11)
+        assert_allclose(rough, right, atol=1e-3)
+
+
+def test_the_cost_is_that_of_the_two_parts():
+    sizes, n = np.array([900, 1000, 10, 20, 30]), 100_000
+    assert count_heavy(sizes, n) == 0
+    assert rows_cost(sizes, n, 5) == pytest.approx(8 * 1960 + 10 * 1960**2 / n)
+    sizes[:2] *= 10
+    assert count_heavy(sizes, n) == 2
+    both = 10 * 60**2 / n + 0.4 * 60 * 2 + 0.03 * n * 2 * 2
+    assert rows_cost(sizes, n, 5) == pytest.approx(8 * 19_060 + 2 * n * 2 + both)
+    assert rows_cost(sizes, n, 1) == pytest.approx(8 * 19_060 + 2 * n * 2 + both / 5)
+
+
+def test_what_rounds_have_gained_decides():
+    rule, sizes, n = GramRule(10**7), np.full(1000, 500), 10_000
+    assert not rule.pays(sizes, n, 1000)
+    rule.gained(1e-2, 1e-4)
+    assert not rule.pays(sizes, n, 1000)
+    for before, gap in ((np.inf, 1.0), (1e-2, np.nan), (1e-3, 0.0)):
+        rule.gained(before, gap)
+    assert not rule.pays(sizes, n, 1000)
+    rule.gained(1e-2, 0.95e-2)
+    assert rule.pays(sizes, n, 1000)
+    rule.gained(1e-2, 1e-9)  # What is hard once is hard later on.
+    assert rule.pays(sizes, n, 1000)
+
+
+def test_what_rounds_have_read_decides():
+    rule, sizes, n = GramRule(10**7), np.full(1000, 500), 10_000
+    rule.counted(10_000)
+    assert rule.pays(sizes, n, 1000)
+    rule.counted(10)
+    assert not rule.pays(sizes, n, 1000)
+    assert GramRule(1000).pays(np.full(30, 100), 300, 30)
+
+
+# -- data that conjugate gradients creep on ------------------------------------------------------------
+
+
+def one_hot(n, levels, n_variables, n_classes, seed=0):
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, levels, (n, n_variables))
+    X = np.hstack([np.eye(levels)[column] for column in drawn.T])
+    z = X @ rng.standard_normal((X.shape[1], n_classes)) + rng.gumbel(size=(n, n_classes))
+    return X, z.argmax(axis=1)
+
+
+def few_rows(n_classes):
+    rng = np.random.default_rng(3)
+    X = (10.0 + rng.standard_normal((40, 25))) * (rng.random((40, 25)) < 0.2)
+    return X, rng.integers(0, n_classes, 40)
+
+
+def repeated_words(n_classes):
+    rng = np.random.default_rng(1)
+    X = rng.poisson(0.05, (200, 120)).astype(float)
+    X = np.hstack([X, X[:, :60], X[:, :20] + X[:, 20:40]])
+    return X, np.digitize(X[:, :9] @ rng.standard_normal(9) + rng.gumbel(size=200), range(n_classes - 1))
+
+
+def polynomials(n_classes):
+    rng = np.random.default_rng(2)
+    X = rng.random((200, 8)) * (rng.random((200, 8)) < 0.4)
+    X = PolynomialFeatures(3, include_bias=False).fit_transform(X)
+    z = X @ (rng.standard_normal(X.shape[1]) * (rng.random(X.shape[1]) < 0.1))
+    return X, np.digitize(z, np.quantile(z, np.arange(1, n_classes) / n_classes))
+
+
+def blurred(n=300, width=3):
+    rng = np.random.default_rng(4)
+    shape = np.exp(-0.5 * (np.arange(-4 * width, 4 * width + 1) / width) ** 2)
+    X = sp.diags_array(
+        [np.full(n - abs(d), s) for d, s in enumerate(shape, -4 * width)],
+        offsets=range(-4 * width, 4 * width + 1),
+    ).toarray()
+    spikes = 100.0 * rng.random(n) * (rng.random(n) < 0.1)
+    return X, X @ spikes + rng.standard_normal(n)
+
+
+CLASSES = {
+    "one-hot": lambda k: one_hot(300, 8, 4, k),
+    "many levels": lambda k: one_hot(800, 25, 3, k),
+    "few rows": few_rows,
+    "repeated words": repeated_words,
+    "polynomials": polynomials,
+}
+
+
+def compare(model, X, y):
+    sparse, dense = (
+        model.fit(A, y) and (model.n_iter_, model.objective_, model.history_.stopped)
+        for A in (sp.csr_array(X), X)
+    )
+    assert sparse[2] == dense[2] == "converged"
+    assert np.max(sparse[0]) <= 5 * np.max(dense[0])
+    assert sparse[1] == pytest.approx(dense[1], abs=2 * model.tol)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("C", [1.0, 100.0, 1e4])
+def test_sparse_classes_take_no_more_passes_than_the_dense_copy(kind, n_classes, C):
+    compare(LogisticRegression(C=C, l1_ratio=1.0), *CLASSES[kind](n_classes))
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+def test_other_penalties_of_sparse_classes_take_no_more_passes_either(l1_ratio):
+    compare(LogisticRegression(C=1e3, l1_ratio=l1_ratio), *one_hot(300, 8, 4, 3))
+
+
+@pytest.mark.parametrize("model", [Lasso(1e-2), ElasticNet(1e-2, l1_ratio=0.5), Lasso(1e-2, positive=True)])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("kind", ["blurred", "repeated words", "polynomials"])
+def test_sparse_regressions_take_no_more_passes_than_the_dense_copy(kind, model, fit_intercept):
+    X, y = blurred() if kind == "blurred" else CLASSES[kind](9)
+    scale = y @ y / len(y)
+    model.set_params(fit_intercept=fit_intercept, alpha=1e-4 * scale)
+    sparse, dense = (model.fit(A, y) and (model.n_iter_, model.objective_) for A in (sp.csr_array(X), X))
+    assert sparse[0] <= 5 * dense[0]
+    assert sparse[1] == pytest.approx(dense[1], abs=2e-4 * scale)
