@@ -246,17 +246,46 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False):
             X = X.copy()
             X.sum_duplicates()
         X = _kernel_ready(X)
-        means = X.T @ weights if centred else np.zeros(X.shape[1])
-        return Design(X, means if centred else None), means
+        if not centred:
+            return Design(X), np.zeros(X.shape[1])
+        means = X.T @ weights
+        return Design(*_without_constants(X, means)), means
     order = "C" if rows else "F"
     if not centred:
         return Design(np.asarray(X, dtype=np.float64, order=order)), np.zeros(X.shape[1])
     dense = np.asarray(X, dtype=np.float64, order=order)
     means = weights @ dense
-    if not (overwrite and dense.flags.writeable) and np.may_share_memory(dense, X):
-        return Design(np.subtract(dense, means, order=order)), means
-    dense -= means
+    kept = np.may_share_memory(dense, X) and not (overwrite and dense.flags.writeable)
+    dense = np.subtract(dense, means, out=None if kept else dense, order=order)
+    _clear_constants(dense, means)
     return Design(dense), means
+
+
+def _rounding(n, means):
+    """What rounding may leave of constant columns of ``n`` rows when their means are taken out."""
+    return np.finfo(np.float64).eps * (10.0 + np.sqrt(n)) * np.abs(means)
+
+
+def _clear_constants(centred, means):
+    """Set centred columns to zero that were constant. What rounding leaves of them would determine their
+    coefficients, where nothing is penalised: by numbers as large as it is small."""
+    n = len(centred)
+    most, some = _rounding(n, means), centred[:: 1 + n // 16]
+    for j in np.flatnonzero((np.abs(some).max(axis=0) <= most) & (most > 0.0)):
+        if np.abs(centred[:, j]).max() <= most[j]:
+            centred[:, j] = 0.0
+
+
+def _without_constants(X, means):
+    """The sparse matrix, and means that centre it; both zero in constant columns (of CSC matrices)."""
+    n, copied, most = X.shape[0], False, _rounding(X.shape[0], means)
+    for j in np.flatnonzero(np.diff(X.indptr) == n) if X.format == "csc" else ():
+        run = slice(X.indptr[j], X.indptr[j + 1])
+        if np.abs(X.data[run] - means[j]).max() <= most[j]:
+            if not copied:
+                X, means, copied = _like(X, X.data.copy()), means.copy(), True
+            X.data[run], means[j] = 0.0, 0.0
+    return X, means
 
 
 def _kernel_ready(X):

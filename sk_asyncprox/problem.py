@@ -126,7 +126,7 @@ class Problem(Centred):
         index = (np.cumsum(self._used) - 1)[index[self._used[index]]]
         if len(index) == 0:
             raise ValueError("All sample weights of a training fold are zero; at least one must be positive.")
-        for name in ("scale", "design", "moments", "quadratic"):
+        for name in ("scale", "null", "design", "moments", "quadratic"):
             vars(other).pop(name, None)
         weights = self.sample_weights[index]
         other.y, other.sample_weights = self.y[index], weights / weights.sum()
