@@ -185,7 +185,7 @@ def test_an_interrupt_ends_a_path_in_threads(alarm, nothing_left):
 @pytest.mark.parametrize("where", ["main thread", "other thread"])
 @pytest.mark.parametrize("model", ALL_CV[:2], ids=lambda model: type(model).__name__)
 def test_an_error_in_one_fold_ends_the_others(model, where, nothing_left):
-    """One fold trains on rows without weight, others are tested on such rows: the first one to be refused ends
+    """One fold trains on rows without weight, others are tested on such: the first one to be refused ends
     all."""
     model, begin, caught = clone(model), time.monotonic(), []
     weights = np.r_[np.ones(134), np.zeros(266)]
