@@ -31,8 +31,8 @@ CHEAP_GRAM = 5_000_000
 continuation."""
 
 CHEAP_SOLUTION, FINEST = 20_000_000, 1e-10
-"""The same where the model of a squared loss is solved on it at once; and the gap, relative to the scale, from
-which on it is exact enough for that."""
+"""The same where the model of a squared loss is solved on it at once; and the gap, relative to the scale,
+from which on it is exact enough for that."""
 
 RIGHT = 0.5
 """Share of the gap wanted that is asked of such a solution, which is made from sums of products."""

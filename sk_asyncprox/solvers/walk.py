@@ -213,7 +213,7 @@ class Walk:
         return True
 
     def _solve(self, penalty, w):
-        """Coefficients of the columns in use, and whether their gap, if there were no others, is small enough."""
+        """Coefficients of the columns in use, and whether these alone would be nearly done with them."""
         Q, q, square = self._columns.Q, self._columns.q, self._columns.square
         goal = RIGHT * float(self._wanted_gap(np.inf))
         w, gap, touched = descend_on_gram(Q, q, w, penalty, square, goal)
