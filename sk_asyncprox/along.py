@@ -1,5 +1,7 @@
 """Solutions for many penalties on the same data, each found from the one before."""
 
+from functools import partial
+
 import numpy as np
 
 from ._compat import one_blas_thread
@@ -8,6 +10,7 @@ from .history import History
 from .solve import Solution, in_rounds, resolve_executor, resolve_step_size, solve
 from .solvers.base import Snapshot
 from .solvers.walk import Known, Walk
+from .stopping import gap_wanted
 
 PENALTIES_PER_COLUMN = 2
 """Columns per penalty up to which second moments cost less than the looks at the data that they save."""
@@ -75,7 +78,7 @@ def walk(problem, penalties, options, start=None):
     if problem.quadratic.square == 0.0:
         return
     pass_size, history = 2 * max(1, problem.shape[0] * problem.shape[1]), History(None)
-    steps = Walk(problem, Known(problem), options.tol, start)
+    steps = Walk(problem, Known(problem), partial(gap_wanted, options.tol, problem.scale), start)
     for stage in steps.stages(penalties):
         if options.stop is not None:
             options.stop.check()

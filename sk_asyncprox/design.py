@@ -142,6 +142,8 @@ class Design:
 
     def gram(self, weights):
         """Gram matrix ``X' diag(weights) X`` of a dense design, and the column sums ``X' weights``."""
+        if (weights == weights[0]).all():
+            return weights[0] * (self.X.T @ self.X), self.X.T @ weights
         scaled = self.X * np.sqrt(weights)[:, None]
         return scaled.T @ scaled, self.X.T @ weights
 

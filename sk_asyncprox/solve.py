@@ -151,7 +151,8 @@ def _build(problem, options, plan, start, before):
             return before.solver
         start = Snapshot(before.certificate.w, before.certificate.b)
     if rounds:
-        return RoundsBCD(problem, policy, n_workers=plan.n_workers, start=start)
+        goal = options.tol * problem.scale
+        return RoundsBCD(problem, policy, n_workers=plan.n_workers, start=start, goal=goal)
     settings = {
         "n_workers": plan.n_workers,
         "n_blocks": options.n_blocks,

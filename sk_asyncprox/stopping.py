@@ -16,6 +16,12 @@ CRUMB = 1e-3
 """Size, relative to the largest coefficient, below which one may be what a shortened step has left."""
 
 
+def gap_wanted(tol, scale, gain):
+    """The gap asked for where the optimum is better than the model without features by ``gain``, a number or
+    an array."""
+    return tol * np.where(gain >= LITTLE * scale, scale, np.maximum(gain, 0.0))
+
+
 class StopRule:
     """Decides from certificates, passes and time when a run ends.
 
@@ -64,11 +70,9 @@ class StopRule:
         first, problem = self._first, self._problem
         null = problem.null if first.w.any() else first.objective
         gain = null - self.last.dual
-        if gain >= LITTLE * self.scale:
-            return self.target
         intercept = np.abs(problem.start()[1]).max()
         rounding = RESOLVED_ABOVE * self.scale + ROUNDING * np.sqrt(self.scale) * intercept
-        return max(self.options.tol * gain, rounding)
+        return max(float(gap_wanted(self.options.tol, self.scale, gain)), rounding)
 
     def certified(self, event):
         """Take a certificate into account."""

@@ -417,3 +417,23 @@ def test_float32_is_in_the_same_class():
     assert single.coef_.dtype == np.float32
     assert_allclose(single.coef_, double.coef_, atol=1e-4)
     assert single.n_iter_ <= 2 * double.n_iter_
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"l1_ratio": 0.0}, {"positive": True}, {"fit_intercept": False}], ids=str
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_small_problem_is_solved_at_once(how, weighted):
+    """One write between two certificates, the last one made from the data."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 12)) + 5.0
+    y = X @ rng.standard_normal(12) + rng.standard_normal(200)
+    weights = np.linspace(1.0, 2.0, 200) if weighted else None
+    model = ElasticNet(0.1, **how).fit(X, y, weights)
+    assert model.n_updates_ == 1
+    assert list(model.history_.updates["phase"]) == ["newton"]
+    assert len(model.history_.certificates) == 2
+    assert len(model.history_.shares) == 0
+    strict = ElasticNet(0.1, tol=1e-13, **how).fit(X, y, weights)
+    assert model.objective_ - strict.objective_ <= model.dual_gap_ + 1e-13
+    assert np.abs(model.coef_ - strict.coef_).max() <= 0.1 * np.abs(strict.coef_).max()

@@ -8,11 +8,14 @@ Coordinate descent finds the support, Newton steps by Cholesky join what it has 
 import numpy as np
 from scipy.linalg.lapack import dposv, dpotrs
 
-from .._compat import block_cd
+from .._compat import block_cd, gram_cd
 from .newton import LENGTHS, along_ray
 
 FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 20, 200, 500_000
 """Sweeps of a call: on a small matrix many cost no more than the call."""
+
+FEW_SWEEPS, MANY_SWEEPS, FEW_ENTRIES, MOST_DESCENTS = 8, 100, 200_000, 50
+"""The same where a call ends at a gap, and such calls, at most."""
 
 FAST_DESCENT = 0.5
 """Share of the gap that a call may leave for sweeps to go on, before the first Newton step."""
@@ -70,6 +73,37 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False):
         if gap <= goal:
             break
     return w, calls
+
+
+def descend_on_gram(Q, q, w, penalty, square, goal):
+    """Lower the model's gap to ``goal``, if that can be: by sweeps, and Newton steps where these are slow.
+
+    Parameters
+    ----------
+    Q, q, w, penalty, square
+        As for :func:`solve_on_gram`.
+    goal : float
+
+    Returns
+    -------
+    w : ndarray of shape (k,)
+    gap : float
+    touched : int
+        Entries of the matrix touched by sweeps.
+    """
+    sweeps = max(FEW_SWEEPS, min(MANY_SWEEPS, FEW_ENTRIES // max(1, len(w)) ** 2))
+    if not penalty.has_zeros:
+        w = newton_on_gram(Q, q, w, penalty)
+    before, touched = np.inf, 0
+    for _ in range(MOST_DESCENTS):
+        w, gap, n_sweeps = gram_cd(w, penalty, sweeps, Q, q, square, goal)
+        touched += n_sweeps * Q.size
+        if gap <= goal:
+            break
+        if gap > FAST_DESCENT * before:
+            w = newton_on_gram(Q, q, w, penalty)
+        before = gap
+    return w, gap, touched
 
 
 def gap_on_gram(Q, q, w, penalty, square):

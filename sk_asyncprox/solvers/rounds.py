@@ -30,6 +30,13 @@ CHEAP_GRAM = 5_000_000
 """Products of a Gram matrix so cheap that all columns are taken at once, without working sets and
 continuation."""
 
+CHEAP_SOLUTION, FINEST = 20_000_000, 1e-10
+"""The same where the model of a squared loss is solved on it at once; and the gap, relative to the scale,
+from which on it is exact enough for that."""
+
+RIGHT = 0.5
+"""Share of the gap wanted that is asked of such a solution, which is made from sums of products."""
+
 SMALL, SMALL_FULL = 5_000_000, 1_000_000
 """Stored entries of sparse and of full data below which one worker is faster than several."""
 
@@ -67,12 +74,14 @@ class RoundsBCD(GramSolver):
         At most; a small problem is given one.
     start : Snapshot
         First iterate.
+    goal : float
+        The gap that is wanted.
     """
 
     work = staticmethod(work)
     head_start = 0.1
 
-    def __init__(self, problem, step_size, *, n_workers=1, start=None):
+    def __init__(self, problem, step_size, *, n_workers=1, start=None, goal=0.0):
         small = SMALL_FULL if problem.design.is_full() else SMALL
         super().__init__(problem, start, n_workers if problem.design.size >= small else 1)
         self.n_blocks = self.n_workers
@@ -81,7 +90,7 @@ class RoundsBCD(GramSolver):
         self.working_set = True
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
         self._support, self._version = np.empty(0, int), 0
-        self._late, self._known, self._trail = False, None, Trail()
+        self._late, self._known, self._trail, self._goal = False, None, Trail(), goal
         self._without_gram = False
         self._aim_afresh()
 
@@ -113,11 +122,16 @@ class RoundsBCD(GramSolver):
         self._join_afresh()
 
     def _run(self):
+        small = self._is_small()
         while True:
             certificate = yield from self._certify()
             self._known = certificate.correlations
             yield None  # Whether the run goes on is decided before the next ask.
             self._known = None
+            if small:
+                yield from self._solve_at_once(certificate.correlations)
+                small = False
+                continue
             self._aim(certificate)
             self._without_gram, touched = not self._on_gram(), self.touched
             if not self._without_gram:
@@ -129,6 +143,19 @@ class RoundsBCD(GramSolver):
             else:
                 yield from self._join(certificate)
             self._rule.counted((self.touched - touched) / max(1, self._sizes[self._active].sum()))
+
+    def _is_small(self):
+        """Whether the whole problem is solved at once."""
+        n, p = self.problem.design.shape
+        cheap = not self.problem.design.is_sparse and p <= n and n * p * p <= CHEAP_SOLUTION
+        new = self._known is None and not self._generation
+        return cheap and new and self.problem.loss.quadratic and self._goal > FINEST * self.problem.scale
+
+    def _solve_at_once(self, correlations):
+        stamp, index = self._tracker.stamp(), np.arange(len(self.w))
+        read = Read(None, index, self.w.copy(), self.point(), self.problem.penalty, True)
+        [direction] = yield Phase("solution", 1, lambda _: (read, correlations, RIGHT * self._goal))
+        self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
 
     def _certify(self):
         if self._known is not None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .blocks import describe, direction
-from .gram import solve_on_gram
+from .gram import descend_on_gram, solve_on_gram
 from .gram_rows import add_filled, add_sparse
 from .newton import COST, in_place
 from .newton import product as multiplied
@@ -59,6 +59,19 @@ def model(part, task):
     if read.beside is None or lands(part, read, move, v, pull, curvature):
         return describe(part, read, new, v, pull, curvature, touched)
     return described(part, read, join(part, read, move, v, curvature), pull, curvature, touched)
+
+
+def solution(part, task):
+    """Work of the kind ``"solution"``: the step of all columns to where a squared loss has the gap wanted."""
+    read, correlations, goal = task.payload
+    design, weights, gradient = part.problem.design, part.problem.weights, read.point.gradient
+    pull, w = -weights * gradient, read.w
+    Q = design.gram(weights)[0]
+    q = Q @ w + correlations
+    square = w @ (q + correlations) - pull @ gradient
+    new, _, touched = descend_on_gram(Q, q, w, read.penalty, square, goal)
+    v = design.mul(new - w)
+    return describe(part, read, new, v, pull, part.model(read.point), touched + design.size)
 
 
 def _mul(part, read, move):
@@ -120,6 +133,7 @@ WORK = {
     "direction": direction,
     "newton": newton,
     "model": model,
+    "solution": solution,
     "gram": gram,
     "product": product,
     "rows_product": rows_product,

@@ -9,17 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compat import gram_cd
 from ..certificate import Certificate
-from .gram import FAST_DESCENT, newton_on_gram
+from .gram import descend_on_gram
 from .trail import Trail
 
 RIGHT = 0.5
 """Share of the tolerance that a solution on the columns in use is to reach."""
 
-MOST_CALLS, ENTRIES, FEWEST_SWEEPS, MOST_SWEEPS = 50, 200_000, 8, 100
-"""Calls of the kernel for a solution, at most, and sweeps of a call: on a small matrix many cost no more
-than the call."""
+ROUNDING = 1e-15
+"""Gap, relative to the squared norm of the target, that is rounding."""
 
 STAGE = 0.5
 """Penalty, relative to the first one of a stage, at which the next stage begins."""
@@ -139,14 +137,15 @@ class Walk:
     problem : Problem
         Of a squared loss.
     columns : Known
-    tol : float
+    wanted : callable
+        What the optimum gains on the coefficients zero to the gap that is asked for; a number or an array.
     start : Snapshot or None
     """
 
-    def __init__(self, problem, columns, tol, start=None):
+    def __init__(self, problem, columns, wanted, start=None):
         self._columns, self._pull, self._b = columns, columns.pull, _intercept(problem)
         self._w = np.zeros(len(self._pull)) if start is None else start.w
-        self._target, self._trail, self._touched = tol * problem.scale, Trail(), 0
+        self._trail, self._touched, self._near_null, self._wanted_gap = Trail(), 0, True, wanted
 
     def stages(self, penalties):
         """The penalties, in runs that one look serves."""
@@ -188,8 +187,8 @@ class Walk:
         for i, penalty in enumerate(penalties):
             expected = self._trail.expected(penalty)
             w = self._w if expected is None else expected
-            W[i], gap = self._solve(penalty, w[index])
-            if not gap <= self._target:
+            W[i], solved = self._solve(penalty, w[index])
+            if not solved:
                 return W[:i]
             self._w = np.zeros_like(w)
             self._w[index] = W[i]
@@ -214,21 +213,19 @@ class Walk:
         return True
 
     def _solve(self, penalty, w):
-        """Coefficients of the columns in use, and their gap if there were no others."""
+        """Coefficients of the columns in use, and whether these alone would be nearly done with them."""
         Q, q, square = self._columns.Q, self._columns.q, self._columns.square
-        goal, before = RIGHT * self._target, np.inf
-        sweeps = max(FEWEST_SWEEPS, min(MOST_SWEEPS, ENTRIES // max(1, len(w)) ** 2))
-        if not penalty.has_zeros:
-            w = newton_on_gram(Q, q, w, penalty)
-        for _ in range(MOST_CALLS):
-            w, gap, n_sweeps = gram_cd(w, penalty, sweeps, Q, q, square, goal)
-            self._touched += n_sweeps * Q.size
-            if gap <= goal:
-                break
-            if gap > FAST_DESCENT * before:
-                w = newton_on_gram(Q, q, w, penalty)
-            before = gap
-        return w, gap
+        goal = RIGHT * float(self._wanted_gap(np.inf))
+        w, gap, touched = descend_on_gram(Q, q, w, penalty, square, goal)
+        self._touched += touched
+        if self._near_null:
+            gain = q @ w - 0.5 * w @ Q @ w - penalty.value(w)
+            nearer = max(RIGHT * float(self._wanted_gap(gain)), ROUNDING * square)
+            self._near_null = nearer < goal
+            if gap > nearer:
+                w, gap, touched = descend_on_gram(Q, q, w, penalty, square, nearer)
+                self._touched += touched
+        return w, gap <= goal
 
     def _look(self, W, penalties, todo, found):
         """Certify solutions, and keep those that meet the tolerance; return the mask of the columns that the
@@ -238,7 +235,8 @@ class Walk:
         *seen, rounding, touched = self._columns.look(V)
         objectives, duals = certified(V, seen, some)
         gaps, C = np.maximum(objectives - duals, 0.0) + rounding, seen[2]
-        good = gaps <= self._target
+        wanted = self._wanted_gap(0.5 * self._columns.square - duals)
+        good = gaps <= np.maximum(wanted, np.minimum(2.0 * rounding, self._wanted_gap(np.inf)))
         whole = np.zeros((len(todo), len(self._w)))
         whole[:, index] = V
         missing, touched = np.zeros(len(self._w), bool), (touched + self._touched) / len(todo)
