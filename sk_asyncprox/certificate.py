@@ -4,6 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+LITTLE = 0.01
+"""Share of the scale: where the optimum is better than the model without features by less, the gap asked for
+is relative to that."""
+
+
+def target_near_null(tol, scale, gain, rounding):
+    """Gap asked for where ``gain`` is what is to be gained on the model without features: relative to that
+    where it is little, but not below the rounding; else infinite. Numbers or arrays."""
+    return np.where(gain < LITTLE * scale, np.maximum(tol * gain, rounding), np.inf)
+
 
 class Certificate(NamedTuple):
     """Proof of how good an iterate is."""

@@ -2,15 +2,13 @@
 
 import numpy as np
 
+from .certificate import target_near_null
+
 STALLED_CERTIFICATES = 5
 STALLED_BELOW = 1e-9
 RESOLVED_ABOVE = 1e-12
 DIVERGED_ABOVE = 1e6
 ROUNDING = 4 * np.finfo(float).eps
-
-LITTLE = 0.01
-"""Share of the scale: where the optimum is better than the model without features by less, the gap asked for
-is relative to that."""
 
 CRUMB = 1e-3
 """Size, relative to the largest coefficient, below which one may be what a shortened step has left."""
@@ -63,12 +61,9 @@ class StopRule:
         but not below what rounding leaves of a gap there."""
         first, problem = self._first, self._problem
         null = problem.null if first.w.any() else first.objective
-        gain = null - self.last.dual
-        if gain >= LITTLE * self.scale:
-            return self.target
         intercept = np.abs(problem.start()[1]).max()
         rounding = RESOLVED_ABOVE * self.scale + ROUNDING * np.sqrt(self.scale) * intercept
-        return max(self.options.tol * gain, rounding)
+        return float(target_near_null(self.options.tol, self.scale, null - self.last.dual, rounding))
 
     def certified(self, event):
         """Take a certificate into account."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._compat import gram_cd
-from ..certificate import Certificate
+from ..certificate import Certificate, target_near_null
 from .gram import FAST_DESCENT, newton_on_gram
 from .trail import Trail
 
@@ -26,6 +26,9 @@ STAGE = 0.5
 
 NEAR = 0.8
 """Correlation, relative to the last penalty of a stage, from which on a column is taken into use for it."""
+
+RESOLVED = 1e-12
+"""Share of the scale below which no gap is asked for."""
 
 WIDEST, ROUNDS = 256, 10
 """Columns that are all taken into use at once, and looks at a stage, at most."""
@@ -147,6 +150,7 @@ class Walk:
         self._columns, self._pull, self._b = columns, columns.pull, _intercept(problem)
         self._w = np.zeros(len(self._pull)) if start is None else start.w
         self._target, self._trail, self._touched = tol * problem.scale, Trail(), 0
+        self._tol, self._scale = tol, problem.scale
 
     def stages(self, penalties):
         """The penalties, in runs that one look serves."""
@@ -223,12 +227,18 @@ class Walk:
         for _ in range(MOST_CALLS):
             w, gap, n_sweeps = gram_cd(w, penalty, sweeps, Q, q, square, goal)
             self._touched += n_sweeps * Q.size
+            goal = RIGHT * self._wanted_gap(0.5 * (q @ w - penalty.l1 * np.abs(w).sum()), 0.0)
             if gap <= goal:
                 break
             if gap > FAST_DESCENT * before:
                 w = newton_on_gram(Q, q, w, penalty)
             before = gap
         return w, gap
+
+    def _wanted_gap(self, gain, rounding):
+        """The gap asked for, where ``gain`` is what is to be gained on the coefficients zero."""
+        near = target_near_null(self._tol, self._scale, gain, RESOLVED * self._scale + rounding)
+        return np.minimum(self._target, near)
 
     def _look(self, W, penalties, todo, found):
         """Certify solutions, and keep those that meet the tolerance; return the mask of the columns that the
@@ -238,7 +248,7 @@ class Walk:
         *seen, rounding, touched = self._columns.look(V)
         objectives, duals = certified(V, seen, some)
         gaps, C = np.maximum(objectives - duals, 0.0) + rounding, seen[2]
-        good = gaps <= self._target
+        good = gaps <= self._wanted_gap(0.5 * self._columns.square - duals, 2.0 * rounding)
         whole = np.zeros((len(todo), len(self._w)))
         whole[:, index] = V
         missing, touched = np.zeros(len(self._w), bool), (touched + self._touched) / len(todo)
