@@ -105,3 +105,17 @@ def test_scores_of_strong_penalties_do_not_tie(seed):
             right = roc_auc_score(y[test], exact.decision_function(X[test]))
             if C < 1e-2:
                 assert score == right
+
+
+@pytest.mark.parametrize("p", [3, 8])
+def test_paths_of_tall_data_begin_as_fits_do(p):
+    X, z, _ = few_samples(6, n=300, p=p)
+    z = z - z.mean()
+    top = np.abs(X.T @ z).max() / 300
+    alphas, coefs, gaps = lasso_path(X, z, alphas=top * np.array([1.0, 0.999, 0.99, 0.95] + [0.9] * 20))
+    assert not coefs[:, 0].any()
+    for alpha, w, gap in zip(alphas[1:], coefs.T[1:], gaps[1:], strict=True):
+        exact = peer.Lasso(alpha=alpha, fit_intercept=False, tol=1e-14).fit(X, z).coef_
+        assert_allclose(w, exact, rtol=0, atol=0.02 * np.abs(exact).max())
+        gain = 0.5 * (z @ z - ((z - X @ w) ** 2).sum()) / 300 - alpha * np.abs(w).sum()
+        assert gap <= max(1.01e-4 * gain, 2e-12 * (z @ z) / 300)
