@@ -952,6 +952,15 @@ def test_verbose_prints_certificates(solver, run, capsys):
     assert all("gap" in line and "passes" in line for line in lines)
 
 
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_the_tolerance_follows_the_scale_of_the_targets(factor):
+    X, y, _, _ = small()
+    plain = ElasticNet(ALPHA, l1_ratio=1.0).fit(X, y)
+    scaled = ElasticNet(ALPHA * factor, l1_ratio=1.0).fit(X, y * factor)
+    assert_allclose(scaled.coef_ / factor, plain.coef_, rtol=1e-9, atol=1e-12)
+    assert np.count_nonzero(plain.coef_) > 0
+
+
 def test_a_small_problem_says_that_it_has_overruled_n_jobs(capsys):
     X, _, labels, _ = small()
     model = LogisticRegression(n_jobs=2, verbose=1).fit(X, labels)

@@ -1,0 +1,1 @@
+"""Cells of the page "Features compared", by library."""
