@@ -64,7 +64,7 @@ def solves(model, y, l1_ratio=1.0, weights=None, data=X, **params):
 
 
 def follows_scale(fit):
-    """Whether ``fit(scale)``, the coefficients of targets and a penalty times a small number, are those of the
+    """Whether ``fit(scale)``, the coefficients of targets and penalty times a small number, are those of the
     problem as it is times that number."""
     coef, ours = np.ravel(fit(SMALL)) / SMALL, best(Y).coef_
     error = np.abs(coef - ours).max()
