@@ -1,7 +1,6 @@
-"""The one door to scikit-learn's private helpers, its compiled kernels, joblib and the BLAS limits."""
+"""The one door to scikit-learn's private helpers, its compiled kernels, joblib and the BLAS limit."""
 
 import inspect
-import os
 import sys
 import threading
 import warnings
@@ -17,9 +16,11 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 from sklearn.utils.fixes import parse_version
 from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
 from sklearn.utils.validation import _check_method_params, _check_sample_weight
-from threadpoolctl import ThreadpoolController
+
+from ._blas import _BLAS_LIMIT, leaves_settings, one_blas_thread, surely
 
 __all__ = [
+    "_BLAS_LIMIT",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
@@ -37,6 +38,7 @@ __all__ = [
     "gram_cd",
     "granted_workers",
     "joblib_dask_client",
+    "leaves_settings",
     "one_blas_thread",
     "routing_owner",
     "runs_threads",
@@ -54,9 +56,6 @@ _NO_SCREENING = {"do_screening": False} if parse_version("1.8") <= _VERSION else
 _SCREENING = (True,) if parse_version("1.8") <= _VERSION else ()
 
 _ANY_TARGET = np.ones(1)
-
-MOST_TRIES = 1000
-"""Signals that are waited out before a step is given up."""
 
 # In cyclic order the kernel makes no use of it; the global generator, its default, is the user's.
 _RANDOM_STATE = np.random.RandomState(0)
@@ -177,9 +176,19 @@ def with_labels(scorer, classes):
     )
 
 
-def fast_calls():
-    """Context in which the kernel is called without parameter validation (this thread only)."""
-    return sklearn.config_context(skip_parameter_validation=True)
+class fast_calls:
+    """Context in which the kernel is called without parameter validation (this thread only).
+
+    No generator as scikit-learn's own: one that a signal cuts off is ended whenever Python collects it, and
+    then sets what it has found.
+    """
+
+    def __enter__(self):
+        self._before = sklearn.get_config()["skip_parameter_validation"]
+        sklearn.set_config(skip_parameter_validation=True)
+
+    def __exit__(self, *error):
+        sklearn.set_config(skip_parameter_validation=self._before)
 
 
 try:
@@ -236,92 +245,3 @@ def joblib_dask_client():
         return None
     backend, _ = joblib.parallel.get_active_backend()
     return backend.client if type(backend).__module__ == "joblib._dask" else None
-
-
-def surely(step):
-    """Take a step that may be taken twice, whatever signals raise in its middle; that is raised after it."""
-    raised = None
-    for _ in range(MOST_TRIES):
-        try:
-            step()
-            break
-        except BaseException as error:
-            raised = error
-    if raised is not None:
-        raise raised
-
-
-class _BlasLimit:
-    """Limits BLAS to one thread while any fit is running; the last one out restores it.
-
-    The limit belongs to the process, so nested and concurrent fits share one instance. Signals may raise
-    between any two steps: each can be taken again, and what was there before is forgotten last of all.
-    """
-
-    def __init__(self):
-        # A signal's handler may fit in the thread that holds the lock.
-        self._lock, self._users = threading.RLock(), set()
-        self._libraries, self._before = None, None
-        if hasattr(os, "register_at_fork"):
-            # No other thread is in here, or holds threadpoolctl's lock, while a process forks.
-            os.register_at_fork(
-                before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._forked
-            )
-
-    def add(self, user):
-        with self._lock:
-            if user in self._users:
-                return
-            self._users.add(user)
-            if self._libraries is None:
-                self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
-            if self._before is None:
-                self._before = [library.num_threads for library in self._libraries]
-            if len(self._users) == 1:
-                for library in self._libraries:
-                    library.set_num_threads(1)
-
-    def remove(self, user):
-        with self._lock:
-            self._users.discard(user)
-            if not self._users and self._before is not None:
-                self._restore()
-
-    def _restore(self):
-        # threadpoolctl 3.8 heeds only the thread that set the limit, which need not be the last one out,
-        # and remembers it until told.
-        self._release()
-        for library, number in zip(self._libraries, self._before, strict=True):
-            library.set_num_threads(number)
-        self._release()
-        self._before = None
-
-    def _release(self):
-        for library in self._libraries:
-            if hasattr(library, "clear_controlling_thread"):
-                library.clear_controlling_thread(force=True)
-
-    def _forked(self):
-        """In a forked process no fit is running."""
-        self._users.clear()
-        if self._before is not None:
-            self._restore()
-        self._lock.release()
-
-
-_BLAS_LIMIT = _BlasLimit()
-
-
-class one_blas_thread:
-    """Context in which BLAS runs one thread per call. Entered twice in a row, its first exit counts, and the
-    second is there for when a signal raises before the first has begun."""
-
-    def __enter__(self):
-        try:
-            _BLAS_LIMIT.add(self)
-        except BaseException:
-            self.__exit__()
-            raise
-
-    def __exit__(self, *error):
-        surely(lambda: _BLAS_LIMIT.remove(self))

@@ -18,7 +18,7 @@ from sklearn.linear_model import ElasticNet, Lasso
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import sk_asyncprox
-from sk_asyncprox import _compat
+from sk_asyncprox import _blas
 from sk_asyncprox._compat import (
     block_cd,
     fast_calls,
@@ -324,7 +324,7 @@ def interrupted(action, moment, files):
 @pytest.mark.usefixtures("two_blas_threads")
 def test_the_limit_is_restored_whenever_a_signal_raises():
     X, y = np.random.default_rng(0).standard_normal((2, 40, 1))
-    files = {_compat.__file__, sys.modules[solve.__module__].__file__, threadpoolctl.__file__}
+    files = {_blas.__file__, sys.modules[solve.__module__].__file__, threadpoolctl.__file__}
 
     def fit():
         sk_asyncprox.Lasso(alpha=0.01).fit(X, y[:, 0])
@@ -338,6 +338,28 @@ def test_the_limit_is_restored_whenever_a_signal_raises():
         assert set(blas_threads()) == {2}, moment
     in_threads(fit)
     assert set(blas_threads()) == {2}
+
+
+@pytest.mark.parametrize("what", ["fit", "path"])
+def test_settings_are_as_they_were_whenever_a_signal_raises(what):
+    X, y = np.random.default_rng(0).standard_normal((2, 40, 1))
+    files = {np.errstate.__exit__.__code__.co_filename, sklearn.get_config.__code__.co_filename}
+    files |= {contextlib.__file__}
+
+    def run():
+        if what == "fit":
+            sk_asyncprox.Lasso(alpha=0.01).fit(X, y[:, 0])
+        else:
+            sk_asyncprox.lasso_path(X, y[:, 0], alphas=[0.1, 0.01])
+
+    run()
+    settings = sklearn.get_config(), np.geterr()
+    moments = interrupted(run, 0, files)
+    assert moments > 10
+    for moment in range(1, moments + 1):
+        with pytest.raises(Interrupted):
+            interrupted(run, moment, files)
+        assert (sklearn.get_config(), np.geterr()) == settings, moment
 
 
 @pytest.mark.usefixtures("two_blas_threads")
@@ -358,7 +380,7 @@ def test_signals_while_the_limit_is_set_and_restored(monkeypatch, every):
 
         return set_num_threads
 
-    for library in _compat._BLAS_LIMIT._libraries:
+    for library in _blas._BLAS_LIMIT._libraries:
         monkeypatch.setattr(library, "set_num_threads", wrap(library.set_num_threads))
     for _ in range(10):
         with contextlib.suppress(Interrupted), one_blas_thread():

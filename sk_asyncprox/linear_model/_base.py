@@ -17,6 +17,7 @@ from .._compat import (
     Interval,
     StrOptions,
     _fit_context,
+    leaves_settings,
     validate_parameter_constraints,
 )
 from ..executors.plan import WorkersLost
@@ -49,7 +50,7 @@ def _stacked(before, n_targets, found):
 def whole(fit):
     """Method ``fit`` that validates the parameters and, where it raises, leaves the estimator as it was
     (decorator)."""
-    validated = _fit_context(prefer_skip_nested_validation=True)(fit)
+    validated = leaves_settings(_fit_context(prefer_skip_nested_validation=True)(fit))
 
     @wraps(fit)
     def fit_or_leave(self, *args, **kwargs):

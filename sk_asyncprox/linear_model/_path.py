@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 
-from .._compat import validate_parameter_constraints
+from .._compat import leaves_settings, validate_parameter_constraints
 from ..along import solutions_along
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
@@ -106,6 +106,7 @@ def check_alphas(alphas):
 
 
 @documented
+@leaves_settings
 def enet_path(
     X,
     y,
