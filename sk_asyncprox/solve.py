@@ -15,10 +15,13 @@ from .executors.plan import WorkersLost
 from .history import History
 from .problem import Certificate
 from .shards import divisible
-from .solvers import SOLVERS, RoundsBCD
+from .solvers import SOLVERS, ModelPIAG, RoundsBCD
 from .solvers.base import Certified, Shared, Snapshot
-from .step_sizes import STEP_SIZES
+from .step_sizes import STEP_SIZES, Adaptive1
 from .stopping import StopRule, advice, tidy
+
+WIDEST = 2000
+"""Coefficients of all outputs up to which shards send their curvature (PIAG of second order)."""
 
 SHARDS_PER_WORKER = 4
 """Shards that a worker beyond the caller's memory begins with: they move to faster workers one by one."""
@@ -74,11 +77,24 @@ class Solution(NamedTuple):
         return max(1, int(np.ceil(self.passes)))
 
 
-def resolve_step_size(step_size, solver):
+def resolve_step_size(step_size):
     """Policy object for the parameter ``step_size``."""
     if step_size == "auto":
-        step_size = "exact" if solver == "bcd" else "adaptive1"
+        step_size = "exact"
     return STEP_SIZES[step_size]() if isinstance(step_size, str) else step_size
+
+
+def _policy(problem, options):
+    """The run's policy; what cannot be served is refused, unless nobody has asked for it."""
+    policy, width = resolve_step_size(options.step_size), problem.design.shape[1]
+    if options.solver == "bcd" or not policy.exact or width <= WIDEST:
+        return policy
+    if options.step_size == "auto":
+        return Adaptive1()
+    raise ValueError(
+        f"step_size ExactStep of solver 'piag' keeps matrices of all coefficients, at most {WIDEST:,}, and "
+        f"there are {width:,}: use 'auto', or Adaptive1."
+    )
 
 
 def resolve_executor(executor):
@@ -134,12 +150,14 @@ def solve(problem, options, start=None, before=None, watch=None):
             if hasattr(solver, "rest"):
                 solver.rest()
         listener.heed()
+        for arrival in getattr(solver, "pending", ()):
+            history.add_share(Shared("pending", arrival), listener.now)
         history.close(problem, unfinished)
         return _finish(problem, solver, rule, history)
 
 
 def _build(problem, options, plan, start, before):
-    policy = resolve_step_size(options.step_size, options.solver)
+    policy = _policy(problem, options)
     if plan.solver not in (None, options.solver):
         raise ValueError(
             f"The trace is a schedule for solver {plan.solver!r} and does not fit solver {options.solver!r}."
@@ -160,6 +178,10 @@ def _build(problem, options, plan, start, before):
         "inline": plan.inline,
         "max_delay": _largest_delay(options, plan),
     }
+    machine = SOLVERS[options.solver]
+    if options.solver == "piag" and policy.exact:
+        machine = ModelPIAG
+        settings["target"] = options.tol * problem.scale
     if options.solver == "piag" and plan.most_workers is not None:
         settings |= {"by_shards": divisible(problem), "most_workers": plan.most_workers}
         if options.n_blocks == "auto":
@@ -174,7 +196,7 @@ def _build(problem, options, plan, start, before):
             "cyclic": options.cyclic,
             "random_state": options.random_state,
         }
-    return SOLVERS[options.solver](problem, policy, **settings)
+    return machine(problem, policy, **settings)
 
 
 def _largest_delay(options, plan):
@@ -232,10 +254,10 @@ class Listener:
         self._verbose, self._watch, self._begin = options.verbose, watch, begin
         self._stop = options.stop
         self._home, self._unheard = threading.get_ident(), deque()
-        self.is_watched = watch is not None
+        self.is_watched, self.now = watch is not None, 0.0
 
     def __call__(self, events, now):
-        rule, history, solver = self._rule, self._history, self._solver
+        rule, history, solver, self.now = self._rule, self._history, self._solver, now
         if self._stop is not None:
             self._stop.check()
         passes = solver.touched / self._problem.pass_size

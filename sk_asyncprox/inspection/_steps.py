@@ -208,7 +208,7 @@ class StepSizeDisplay:
 
 
 def _policy(step_size, solver):
-    return None if step_size is None else resolve_step_size(step_size, solver)
+    return None if step_size is None else resolve_step_size(step_size)
 
 
 def _proved_rate(policy, delays):

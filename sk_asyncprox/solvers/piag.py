@@ -39,7 +39,8 @@ def shard_gradient(shard, task):
 
 def look(shard, task):
     """Work of the kind ``"look"``: a share of a certificate, which holds the gradient as well."""
-    return shard.look(*task.payload)
+    found = shard.look(*task.payload)
+    return found, found.gradient
 
 
 WORK = {"certificate": certify, "shard": shard_gradient, "look": look}
@@ -106,19 +107,25 @@ class PIAG:
         # Looks are made from the coefficients alone.
         self._by_shards = self.certifies_afresh = by_shards
         self._round = None
-        smoothness = self._smoothness()
         setting = Setting("piag", 1.0, n_shards, max_delay)
         self._rule, self._delay_bound = step_size.start(setting), step_size.delay_bound(setting)
-        self.step_unit = step_size.h / smoothness
+        self.step_unit = self._unit()
 
         self._tracker = DelayTracker()
         self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
-        self._gradients, self._stamps = [None] * n_shards, [None] * n_shards
-        self._missing = n_shards
-        self._aggregate, self._aggregate_b = np.zeros_like(self.w), 0.0 * self.b
+        self._stamps, self._missing = [None] * n_shards, n_shards
         self.touched, self.over_bound, self._clock = 0, 0, 0
         self._fresh, self._certifying, self.lower_bound = [], False, -np.inf
         self._wait, self._since, self._due = 1, 0, True
+        self._lay_table()
+
+    def _lay_table(self):
+        self._gradients = [None] * self.n_blocks
+        self._aggregate, self._aggregate_b = np.zeros_like(self.w), 0.0 * self.b
+
+    def _unit(self):
+        """Largest safe step, ``gamma' = h / L``."""
+        return self.step_size.h / self._smoothness()
 
     def _smoothness(self):
         """``sum_i share_i L_i``, and the scale of the intercept's column.
@@ -129,12 +136,14 @@ class PIAG:
         """
         loss = self.problem.loss
         shares = np.array([fact.share for fact in self._facts])
-        constants = np.array([fact.smoothness for fact in self._facts])
+        problem = self.problem
+        known = problem.constants() if hasattr(problem, "shards") else [s.constants() for s in self._shards]
+        constants = np.array([c.smoothness for c in known])
         self._free = self.problem.fit_intercept and not loss.quadratic
         self._intercept_scale = square = float(shares @ constants) or 1.0
         if self._free:
-            for i, fact in enumerate(self._facts):
-                cross = np.sqrt(square) * fact.drift
+            for i, shard in enumerate(known):
+                cross = np.sqrt(square) * shard.drift
                 constants[i] = np.linalg.norm([[constants[i], cross], [cross, square]], 2)
         return loss.curvature * float(shares @ constants) or 1.0
 
@@ -159,13 +168,23 @@ class PIAG:
             if not self._by_shards:
                 return self._task("certificate", worker, -1, now, (self.w, self.b))
             self._round = Round(self.w, self.b, now, {})
-        shard = self._placement.take(worker)
+        shard = self._placement.take(worker, self._useful(worker))
         if shard is None:
             return None
         looking = self._round
         if looking is not None and shard not in looking.looks:
-            return self._task("look", worker, shard, looking.stamp, (looking.w, looking.b))
-        return self._task("shard", worker, shard, now, (self.w, self.b))
+            return self._task(
+                "look", worker, shard, looking.stamp, self._payload(shard, looking.w, looking.b)
+            )
+        return self._task("shard", worker, shard, now, self._payload(shard, self.w, self.b))
+
+    def _useful(self, worker):
+        """Which shards are worth a visit of the worker."""
+        return True
+
+    def _payload(self, shard, w, b):
+        """What a visit of the shard needs to know."""
+        return w, b
 
     def _task(self, kind, worker, block, stamp, payload):
         self._clock += 1
@@ -182,6 +201,11 @@ class PIAG:
         else:
             self._placement.dropped(task.worker, task.block)
 
+    @property
+    def pending(self):
+        """Arrivals that are in no update yet."""
+        return tuple(self._fresh)
+
     # -- tell --------------------------------------------------------------------------------------
 
     def tell(self, arrivals):
@@ -196,16 +220,20 @@ class PIAG:
                 continue
             self._placement.told(task.worker, task.block)
             if task.kind == "look":
-                events += self._collect(task, result)
-                result = result.gradient
+                found, result = result
+                events += self._collect(task, found)
             events += self._renew(task, result)
         if self._fresh and self._missing == 0:
-            events.append(self._step(tuple(self._fresh)))
-            self._fresh = []
-            if self.inline and self._due:
-                self.touched += self.problem.pass_size
-                certificate = self.problem.certify(self.w, self.b)
-                events.append(self._digest(certificate, self._tracker.update))
+            events += self._move()
+        return events
+
+    def _move(self):
+        """What the arrivals lead to."""
+        events = [self._step()]
+        if self.inline and self._due:
+            self.touched += self.problem.pass_size
+            certificate = self.problem.certify(self.w, self.b)
+            events.append(self._digest(certificate, self._tracker.update))
         return events
 
     def _collect(self, task, result):
@@ -239,7 +267,8 @@ class PIAG:
         self._fresh.append(arrival)
         return []
 
-    def _step(self, arrivals):
+    def _step(self):
+        arrivals, self._fresh = tuple(self._fresh), []
         delay, window = self._tracker.measure(*self._stamps)
         if self._delay_bound is not None and delay > self._delay_bound:
             self.over_bound += 1
