@@ -15,13 +15,10 @@ from .executors.plan import WorkersLost
 from .history import History
 from .problem import Certificate
 from .shards import divisible
-from .solvers import SOLVERS, ModelPIAG, RoundsBCD
+from .solvers import SOLVERS, RoundsBCD
 from .solvers.base import Certified, Shared, Snapshot
-from .step_sizes import STEP_SIZES, Adaptive1
+from .solvers.choice import piag_of, policy_of
 from .stopping import StopRule, advice, tidy
-
-WIDEST = 2000
-"""Coefficients of all outputs up to which shards send their curvature (PIAG of second order)."""
 
 SHARDS_PER_WORKER = 4
 """Shards that a worker beyond the caller's memory begins with: they move to faster workers one by one."""
@@ -75,26 +72,6 @@ class Solution(NamedTuple):
     def n_iter(self):
         """Passes over the data, rounded up; one at least."""
         return max(1, int(np.ceil(self.passes)))
-
-
-def resolve_step_size(step_size):
-    """Policy object for the parameter ``step_size``."""
-    if step_size == "auto":
-        step_size = "exact"
-    return STEP_SIZES[step_size]() if isinstance(step_size, str) else step_size
-
-
-def _policy(problem, options):
-    """The run's policy; what cannot be served is refused, unless nobody has asked for it."""
-    policy, width = resolve_step_size(options.step_size), problem.design.shape[1]
-    if options.solver == "bcd" or not policy.exact or width <= WIDEST:
-        return policy
-    if options.step_size == "auto":
-        return Adaptive1()
-    raise ValueError(
-        f"step_size ExactStep of solver 'piag' keeps matrices of all coefficients, at most {WIDEST:,}, and "
-        f"there are {width:,}: use 'auto', or Adaptive1."
-    )
 
 
 def resolve_executor(executor):
@@ -157,7 +134,7 @@ def solve(problem, options, start=None, before=None, watch=None):
 
 
 def _build(problem, options, plan, start, before):
-    policy = _policy(problem, options)
+    policy = policy_of(problem, options)
     if plan.solver not in (None, options.solver):
         raise ValueError(
             f"The trace is a schedule for solver {plan.solver!r} and does not fit solver {options.solver!r}."
@@ -178,10 +155,6 @@ def _build(problem, options, plan, start, before):
         "inline": plan.inline,
         "max_delay": _largest_delay(options, plan),
     }
-    machine = SOLVERS[options.solver]
-    if options.solver == "piag" and policy.exact:
-        machine = ModelPIAG
-        settings["target"] = options.tol * problem.scale
     if options.solver == "piag" and plan.most_workers is not None:
         settings |= {"by_shards": divisible(problem), "most_workers": plan.most_workers}
         if options.n_blocks == "auto":
@@ -196,7 +169,9 @@ def _build(problem, options, plan, start, before):
             "cyclic": options.cyclic,
             "random_state": options.random_state,
         }
-    return machine(problem, policy, **settings)
+    if options.solver == "piag":
+        return piag_of(problem, policy, options, settings)
+    return SOLVERS[options.solver](problem, policy, **settings)
 
 
 def _largest_delay(options, plan):

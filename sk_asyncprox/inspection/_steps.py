@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..solve import resolve_step_size
+from ..solvers.choice import resolve_step_size
 from ..step_sizes import Adaptive1, Adaptive2
 from ._runs import (
     DARK,

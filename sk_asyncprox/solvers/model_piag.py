@@ -100,9 +100,9 @@ class ModelPIAG(PIAG):
 
     work = staticmethod(work)
 
-    def __init__(self, problem, step_size, *, target=0.0, movable=False, inline=False, **options):
-        super().__init__(problem, step_size, movable=movable, inline=inline, **options)
-        self._wanted, self._solves = target, inline or movable
+    def __init__(self, problem, step_size, *, target=0.0, inline=False, **options):
+        super().__init__(problem, step_size, inline=inline, **options)
+        self._wanted, self._solves = target, inline or self.most_workers is not None
         self._due, self._wait = self._by_shards, WAIT
 
     def _unit(self):
