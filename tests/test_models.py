@@ -315,9 +315,9 @@ class _Told(ModelPIAG):
 
     retreats = ()
 
-    def _guard(self, certificate):
+    def _guard(self, certificate, gap):
         barrier, best = self._barrier, self._best.objective
-        super()._guard(certificate)
+        super()._guard(certificate, gap)
         if self.retreats and not self.retreats[-1][1]:
             self.retreats[-1][1].append(certificate.objective)
         if self._barrier != barrier:

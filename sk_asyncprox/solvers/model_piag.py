@@ -34,8 +34,12 @@ have moved for a shard to be read again."""
 ROUNDING = 4 * np.finfo(float).eps
 """Gap, relative to the objective, that nobody can tell from zero."""
 
-RISE = 1e-9
-"""Relative rise of the objective that is no rounding."""
+RISE, FALL = 1e-9, 1e-3
+"""Relative rise of the objective that is no rounding; and its fall, relative to the gap, that is too little
+when every shard has been read since the certificate before."""
+
+DOUBTFUL = 1.2
+"""Factor above its least by which the shards' mean objective may rise before a certificate has to say."""
 
 FIRST_BLEND, MORE, LESS, LEAST_BLEND = 0.1, 4.0, 0.25, 0.02
 """Share of the majorant after a rise, its growth after another, its fall after a certificate without one, and
@@ -114,11 +118,11 @@ class ModelPIAG(PIAG):
         self._sum = ModelSum([fact.share for fact in self._facts], len(self.w), self._free * np.size(self.b))
         self._known, self._values, self._changes = [None] * m, np.zeros(m), np.zeros(m)
         self._promised = np.full(m, np.inf)
-        self._travelled, self._read_at = 0.0, np.full(m, -np.inf)
+        self._moved = np.full(m, np.inf)
         self._blend, self._best = 0.0, None
-        self._ceiling, self._certified_at = np.inf, 0
+        self._ceiling, self._least, self._certified_at = np.inf, np.inf, 0
         self._barrier, self._waiting = 0, set(range(m))
-        self._ready, self._solving = False, None
+        self._ready, self._solving, self._due_after = False, None, False
 
     # -- ask ---------------------------------------------------------------------------------------
 
@@ -137,6 +141,7 @@ class ModelPIAG(PIAG):
         """Forget a task that will never be told."""
         if task.kind != "solve":
             super().drop(task)
+            self._moved[max(0, task.block)] = np.inf
         else:
             self._fresh = [*self._solving.arrivals, *self._fresh]
             self._solving, self._ready = None, True
@@ -149,7 +154,7 @@ class ModelPIAG(PIAG):
     def _useful(self, worker):
         """Shards whose point is no longer the one they were read at, as far as that counts; and those that a
         certificate needs."""
-        useful = self._travelled - self._read_at > ENOUGH * self._wanted
+        useful = self._moved > ENOUGH * self._wanted
         if self._round is not None:
             useful[[shard for shard in range(self.n_blocks) if shard not in self._round.looks]] = True
         idle = not (self._placement.is_busy or self._certifying or self._solving)
@@ -157,7 +162,7 @@ class ModelPIAG(PIAG):
         return useful if not idle or useful[self._placement.homes == worker].any() else True
 
     def _payload(self, shard, w, b):
-        self._read_at[shard] = self._travelled if w is self.w else -np.inf
+        self._moved[shard] = 0.0 if w is self.w else np.inf
         known = self._known[shard]
         return w, b, None if known is None or known[1] != self._blend else known[0], self._blend
 
@@ -228,7 +233,8 @@ class ModelPIAG(PIAG):
         if self._free:
             b = self._sum.intercepts(w)
             self.b = b if np.ndim(self.b) else float(b[0])
-        self._travelled += max(0.0, gap)
+        gap = max(0.0, gap) if gap < np.inf else np.inf
+        self._moved += gap
         blocks = [arrival.block for arrival in batch.arrivals]
         self._promised[blocks] = 0.0 if self.problem.loss.quadratic else gap / len(blocks)
         self._heed_promise()
@@ -247,8 +253,11 @@ class ModelPIAG(PIAG):
         since the last one that they promised too much for; or where the objective may have risen."""
         renewed = min(self._stamps).update >= self._certified_at
         promised = renewed and self._promised.sum() <= PROMISED * self._wanted
-        rising = self._since >= 1.0 and self._mixture() > self._ceiling
-        self._due = self._due or promised or rising or self._since >= self._wait
+        mixture = self._mixture()
+        self._least = min(self._least, mixture)
+        rising = self._since >= 1.0 and mixture > min(self._ceiling, DOUBTFUL * self._least)
+        self._due = self._due or promised or rising or self._due_after or self._since >= self._wait
+        self._due_after = False
 
     def _mixture(self):
         """Mean of the objectives of the shards, each where it was read."""
@@ -257,22 +266,31 @@ class ModelPIAG(PIAG):
 
     def _digest(self, certificate, update, worker=-1, asked=-1):
         event = super()._digest(certificate, update, worker, asked)
-        self._wait, self._certified_at, self._ceiling = WAIT, self._tracker.update, self._mixture()
         if not self.problem.loss.quadratic and self._best is not None:
-            self._guard(certificate)
+            self._guard(certificate, event.gap)
+        self._wait, self._certified_at = WAIT, self._tracker.update
+        self._ceiling = self._least = self._mixture()
         return event
 
-    def _guard(self, certificate):
-        """Go back where the objective has risen."""
-        best = self._best
-        if certificate.objective <= best.objective + RISE * abs(best.objective):
-            self._best = Point(certificate.w, certificate.b, certificate.objective)
+    def _guard(self, certificate, gap):
+        """Go back where the objective has risen, or not fallen as it should have."""
+        best, objective = self._best, certificate.objective
+        risen = not objective <= best.objective + RISE * abs(best.objective)
+        stuck = min(self._stamps).update >= self._certified_at and best.objective - objective < FALL * gap
+        stuck &= gap > max(self._wanted, RISE * abs(objective)) and not self.problem.penalty.is_zero
+        if not risen:
+            self._best = Point(certificate.w, certificate.b, objective)
+        if risen or stuck:
+            self._retreat()
+        else:
             self._blend = LESS * self._blend if LESS * self._blend >= LEAST_BLEND else 0.0
-            return
-        self.w, self.b = best.w, best.b
+
+    def _retreat(self):
+        """Go back to the best point, and wait until every shard has been read there."""
+        self.w, self.b = self._best.w, self._best.b
         self._blend = min(1.0, max(FIRST_BLEND, MORE * self._blend))
         self._barrier, self._waiting = self._clock, set(range(self.n_blocks))
         self._missing, self._round = len(self._waiting), None
-        self._ready, self._wait = False, 0.0
-        self._read_at[:] = -np.inf
+        self._ready, self._due_after = False, True
+        self._moved[:] = np.inf
         self._placement.afresh()
