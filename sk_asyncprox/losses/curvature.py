@@ -34,6 +34,8 @@ class DiagonalCurvature:
         """Matrix of the intercept's own curvature."""
         return np.array([[self._total]])
 
+    own_of_samples = own
+
     def times(self, v):
         """Product ``M v``."""
         return self.diagonal * v
@@ -109,6 +111,11 @@ class SoftmaxCurvature:
         own = np.diag(weighted.sum(axis=1)) - weighted @ probabilities.T
         # All intercepts moving together change nothing; they are held where they are.
         self.own = own + (weights @ self.e) * np.eye(len(own)) + 1.0
+
+    @property
+    def own_of_samples(self):
+        """The same, without what holds the intercepts."""
+        return self.own - 1.0
 
     def times(self, v):
         """Product ``M v``."""

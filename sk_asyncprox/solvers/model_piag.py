@@ -18,8 +18,8 @@ import numpy as np
 from ..delays import Stamp
 from .base import Arrival, Shared, Update
 from .model_sum import ModelSum
-from .piag import PIAG, WORK
-from .shard_models import model_of
+from .piag import PIAG
+from .piag_work import minimised
 
 WAIT = 20
 """Passes between two certificates, at most."""
@@ -44,36 +44,6 @@ DOUBTFUL = 1.2
 FIRST_BLEND, MORE, LESS, LEAST_BLEND = 0.1, 4.0, 0.25, 0.02
 """Share of the majorant after a rise, its growth after another, its fall after a certificate without one, and
 the least that counts."""
-
-
-def visit(shard, task):
-    """Work of the kind ``"shard"``: the shard's model."""
-    return model_of(shard, *task.payload)
-
-
-def look(shard, task):
-    """Work of the kind ``"look"``: a share of a certificate, and the model at its point."""
-    w, b, known, blend = task.payload
-    z = shard.margins(w, b)
-    return shard.look(w, b, z), model_of(shard, w, b, known, blend, z)
-
-
-def solve(problem, task):
-    """Work of the kind ``"solve"``."""
-    return minimised(*task.payload)
-
-
-def minimised(quadratic, w, penalty, enough):
-    """The gap that the models' sum has at ``w``, and its minimiser."""
-    return quadratic.gap(w, penalty), quadratic.minimiser(w, penalty, enough)
-
-
-MODEL_WORK = {**WORK, "shard": visit, "look": look, "solve": solve}
-
-
-def work(part, task):
-    """Do the task with the part it needs."""
-    return MODEL_WORK[task.kind](part, task)
 
 
 class Batch(NamedTuple):
@@ -102,7 +72,7 @@ class ModelPIAG(PIAG):
     and certificates are tasks, minimising the sum is a task as well; else the server does it when it is told.
     """
 
-    work = staticmethod(work)
+    kinds = "model", "model look"
 
     def __init__(self, problem, step_size, *, target=0.0, inline=False, **options):
         super().__init__(problem, step_size, inline=inline, **options)

@@ -18,6 +18,7 @@ from ..delays import DelayTracker, Stamp
 from ..shards import conclude, cut_rows
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Shared, Snapshot, Task, Update
+from .piag_work import work
 from .placement import Placement
 
 REFRESH_EVERY = 100
@@ -25,30 +26,6 @@ REFRESH_EVERY = 100
 
 LONGEST_WAIT = 10
 """Passes between two certificates, at most."""
-
-
-def certify(problem, task):
-    """Work of the kind ``"certificate"``: of all the data, by one worker."""
-    return problem.certify(*task.payload)
-
-
-def shard_gradient(shard, task):
-    """Work of the kind ``"shard"``."""
-    return shard.gradient(*task.payload)
-
-
-def look(shard, task):
-    """Work of the kind ``"look"``: a share of a certificate, which holds the gradient as well."""
-    found = shard.look(*task.payload)
-    return found, found.gradient
-
-
-WORK = {"certificate": certify, "shard": shard_gradient, "look": look}
-
-
-def work(part, task):
-    """Do the task with the part it needs."""
-    return WORK[task.kind](part, task)
 
 
 class Round(NamedTuple):
@@ -78,6 +55,8 @@ class PIAG:
     """
 
     work = staticmethod(work)
+    kinds = "shard", "look"
+    """Visits of a shard: plain, and with a share of a certificate."""
 
     def __init__(
         self,
@@ -174,9 +153,9 @@ class PIAG:
         looking = self._round
         if looking is not None and shard not in looking.looks:
             return self._task(
-                "look", worker, shard, looking.stamp, self._payload(shard, looking.w, looking.b)
+                self.kinds[1], worker, shard, looking.stamp, self._payload(shard, looking.w, looking.b)
             )
-        return self._task("shard", worker, shard, now, self._payload(shard, self.w, self.b))
+        return self._task(self.kinds[0], worker, shard, now, self._payload(shard, self.w, self.b))
 
     def _useful(self, worker):
         """Which shards are worth a visit of the worker."""
@@ -219,7 +198,7 @@ class PIAG:
                 events.append(self._digest(result, task.stamp.update, task.worker, task.asked))
                 continue
             self._placement.told(task.worker, task.block)
-            if task.kind == "look":
+            if task.kind == self.kinds[1]:
                 found, result = result
                 events += self._collect(task, found)
             events += self._renew(task, result)

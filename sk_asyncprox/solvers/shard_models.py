@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..shards import ShardGradient
+from .gram_rows import add_filled, add_sparse
 
 NEAR = 0.1
 """Change of a margin up to which a curvature is kept."""
@@ -103,11 +104,11 @@ def curved(shard, model, slope, b):
     n, k = shard.features.shape[0], shard.design.shape[1]
     single = not shard.loss.quadratic and n * k * k >= LARGE
     pull = shard.weights * slope.reshape(shard.loss.n_outputs, -1)
-    H, sums, g = _sum_of_pieces(shard, model, pull, np.float32 if single else np.float64)
+    H, sums, g = _sums(shard, model, pull, np.float32 if single else np.float64)
     diagonal = np.arange(k), np.arange(k)
     if single and not (np.isfinite(H).all() and H[diagonal].min() > LEAST):
         single = False
-        H, sums, g = _sum_of_pieces(shard, model, pull, np.float64)
+        H, sums, g = _sums(shard, model, pull, np.float64)
     if single:
         H[diagonal] *= 1.0 + RIDGE
     if shard.fit_intercept and not shard.loss.quadratic:
@@ -117,19 +118,28 @@ def curved(shard, model, slope, b):
     return H.astype(np.float32) if single else H, gradient
 
 
-def _sum_of_pieces(shard, model, pull, dtype):
-    """Sums over pieces of the rows: ``X'MX``, its products with the intercepts' columns, and ``X' pull``."""
+def _sums(shard, model, pull, dtype):
+    """Sums over the rows: ``X'MX``, its products with the intercepts' columns, and ``X' pull``."""
     design, outputs = shard.features, len(pull)
     n, p = design.shape
-    H, sums, g = (
-        np.zeros((outputs * p, outputs * p)),
-        np.zeros((outputs * p, outputs)),
-        np.zeros((outputs, p)),
-    )
-    step = max(FEWEST_ROWS, ENTRIES_AT_ONCE // max(1, p))
+    k = outputs * p
+    H, sums, everything = np.zeros((k, k)), np.zeros((k, outputs)), np.arange(k)
+    if not design.is_full():
+        add_sparse([design.X.T.tocsr()] * outputs, model, dtype, everything, H, sums)
+        if design.centre is not None:
+            _centre(H, sums, np.kron(np.eye(outputs), design.centre[:, None]), model)
+        return H, sums, shard.design.tmul(pull.ravel())
+    g, step = np.zeros((outputs, p)), max(FEWEST_ROWS, ENTRIES_AT_ONCE // max(1, p))
     for start in range(0, n, step):
         rows = slice(start, min(n, start + step))
         piece = design.filled_rows(rows.start, rows.stop)
         g += pull[:, rows] @ piece
-        model.add_gram([piece.T.astype(dtype) for _ in range(outputs)], rows, None, H, sums)
+        add_filled([piece.T.astype(dtype) for _ in range(outputs)], model, rows, everything, H, sums)
     return H, sums, g
+
+
+def _centre(H, sums, C, model):
+    """Take the means out of the columns, ``X - 1 C'`` of all outputs, in place."""
+    across = sums @ C.T
+    H -= across + across.T - C @ model.own_of_samples @ C.T
+    sums -= C @ model.own_of_samples
