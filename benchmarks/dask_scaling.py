@@ -16,7 +16,7 @@ from sk_asyncprox.delays import Stamp
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
-from sk_asyncprox.shards import Facts, ShardGradient
+from sk_asyncprox.shards import Constants, Facts, ShardGradient
 from sk_asyncprox.solvers import PIAG
 from sk_asyncprox.solvers.base import Task
 from sk_asyncprox.step_sizes import Adaptive1
@@ -31,10 +31,13 @@ class Nowhere:
 
     def __init__(self, p, shards):
         self.p, self.shards, self.homes = p, [None] * shards, np.arange(shards)
-        self.facts = [Facts(1 / shards, 1 / shards, 1.0, 0.0)] * shards
+        self.facts = [Facts(1 / shards, 1 / shards)] * shards
 
     def start(self):
         return np.zeros(self.p), 0.0
+
+    def constants(self):
+        return [Constants(1.0, 0.0)] * len(self.shards)
 
 
 def master(p, batch, shards=64, repeats=200):

@@ -7,8 +7,9 @@ import numpy as np
 from ._compat import one_blas_thread
 from .executors import Threads
 from .history import History
-from .solve import Solution, in_rounds, resolve_executor, resolve_step_size, solve
+from .solve import Solution, in_rounds, resolve_executor, solve
 from .solvers.base import Snapshot
+from .solvers.choice import resolve_step_size
 from .solvers.walk import Known, Walk
 from .stopping import gap_wanted
 
@@ -53,7 +54,7 @@ def solutions_along(problem, penalties, options, start=None):
 def _walks(problem, options, penalty):
     """Whether nothing asks for rounds of their own where a squared loss meets full data."""
     executor = resolve_executor(options.executor)
-    plan, policy = executor.plan(options.n_jobs), resolve_step_size(options.step_size, options.solver)
+    plan, policy = executor.plan(options.n_jobs), resolve_step_size(options.step_size)
     free = isinstance(executor, Threads) and in_rounds(penalty, options, plan, policy)
     free &= options.record is None and options.max_time is None and not options.verbose
     free &= options.tol >= FINEST

@@ -140,6 +140,13 @@ class Design:
             dense -= self.centre
         return Design(dense)
 
+    def filled_rows(self, a, b):
+        """The rows ``a:b``, dense and explicitly centred."""
+        if not self.is_sparse:
+            return self.X[a:b]
+        rows = self.X[a:b].toarray()
+        return rows if self.centre is None else rows - self.centre
+
     def gram(self, weights):
         """Gram matrix ``X' diag(weights) X`` of a dense design, and the column sums ``X' weights``."""
         if (weights == weights[0]).all():

@@ -14,6 +14,7 @@ UPDATES = np.dtype(
         ("delay", "i8"),
         ("step", "f8"),
         ("phase", "U12"),
+        ("error", "f8"),
     ]
 )
 CERTIFICATES = np.dtype(
@@ -57,9 +58,11 @@ class History:
         Structured columns ``update, worker, block, stamp, asked, told``: which result went into which
         update, and at which write its point was read. PIAG may have several arrivals per update.
     updates : ndarray
-        Structured columns ``update, time, delay, step, phase``. Times are seconds since the start
+        Structured columns ``update, time, delay, step, phase, error``. Times are seconds since the start
         of the run, or the trace's virtual time. Steps are step lengths ``gamma``; for the exact step,
-        the share ``theta`` of the full step.
+        the share ``theta`` of the full step. Errors are those of PIAG's models of second order: by how much
+        the curvature of the oldest model that the arrivals replaced can be wrong where they were read, as a
+        share of it from 0 to 1; 0 for the squared loss, and where there are no models.
     certificates : ndarray
         Structured columns ``update, time, passes, objective, gap, worker, asked, told``.
     shares : ndarray
@@ -107,7 +110,8 @@ class History:
         """Record a write."""
         if self.record is None:
             return
-        self._updates.append((update.index, now, update.delay, update.step, update.phase))
+        row = (update.index, now, update.delay, update.step, update.phase, update.error)
+        self._updates.append(row)
         for a in update.arrivals:
             self._arrivals.append((update.index, a.worker, a.block, a.stamp, a.asked, a.told))
 
@@ -222,6 +226,8 @@ class History:
             vars(history).update(facts)
             for name in ("arrivals", "updates", "certificates", "shares", "unfinished"):
                 setattr(history, f"_{name}", [tuple(row) for row in file[name].tolist()])
+            if "error" not in (file["updates"].dtype.names or ()):
+                history._updates = [(*row, 0.0) for row in history._updates]
             cuts = np.cumsum(file["sizes"])[:-1]
             columns = (
                 *(file["iterates"][name].tolist() for name in ("update", "time", "passes")),

@@ -76,10 +76,11 @@ class ShardedProblem(Centred):
         self.y = np.concatenate([c.y for c in counts])
         weights = [share * c.y_weights for share, c in zip(shares, counts, strict=True)]
         self.sample_weights = self.weights = np.concatenate(weights)
-        self.facts = [
-            Facts(share, c.rows / rows, *constants)
-            for share, c, constants in zip(shares.tolist(), counts, each("constants"), strict=True)
-        ]
+        self.facts = [Facts(share, c.rows / rows) for share, c in zip(shares.tolist(), counts, strict=True)]
+
+    def constants(self):
+        """What first-order steps need to know of every shard."""
+        return self._each("constants")
 
     def objective(self, w, b):
         """Value at ``(w, b)``."""

@@ -33,6 +33,10 @@ class Facts(NamedTuple):
     effort: float
     """Its part of the rows."""
 
+
+class Constants(NamedTuple):
+    """What first-order steps need to know of a shard."""
+
     smoothness: float
     """Largest eigenvalue of ``X' diag(weights) X``, weights summing to one within the shard."""
 
@@ -79,41 +83,49 @@ class RowShard:
         Summing to one.
     loss : object of :mod:`sk_asyncprox.losses`
     fit_intercept : bool
+
+    Attributes
+    ----------
+    known : tuple (w, b, z) or None
+        Point whose margins are remembered, to save their product; answers do not depend on it.
     """
 
     def __init__(self, design, y, weights, loss, fit_intercept):
         self.features, self.y, self.weights = design, y, weights
         self.design = Copies(design, loss.n_outputs) if loss.n_outputs > 1 else design
         self.loss, self.fit_intercept = loss, fit_intercept
+        self.known = None
 
     def constants(self):
-        """Smoothness and drift of :class:`Facts`."""
+        """What takes a dozen products or two to find out."""
         design, weights = self.features, self.weights
-        return design.smoothness(weights), float(np.linalg.norm(design.tmul(weights)))
+        return Constants(design.smoothness(weights), float(np.linalg.norm(design.tmul(weights))))
 
     def _by_output(self, u):
         return u.reshape(self.loss.n_outputs, -1)
 
-    def _margins(self, w, b):
+    def margins(self, w, b):
+        """Margins at ``(w, b)``."""
         return (self._by_output(self.design.mul(w)) + np.reshape(b, (-1, 1))).ravel()
 
     def _value(self, z):
         return float((self._by_output(self.loss.value(self.y, z)) @ self.weights).sum())
 
-    def value(self, w, b):
-        """Mean loss at ``(w, b)``."""
-        return self._value(self._margins(w, b))
+    def value(self, w, b, z=None):
+        """Mean loss at ``(w, b)``, where the margins ``z`` may be known."""
+        return self._value(self.margins(w, b) if z is None else z)
 
-    def gradient(self, w, b):
-        """Gradient of the mean loss at ``(w, b)``."""
-        slope = self._by_output(self.loss.gradient(self.y, self._margins(w, b)))
+    def gradient(self, w, b, z=None):
+        """Gradient of the mean loss at ``(w, b)``, where the margins ``z`` may be known."""
+        z = self.margins(w, b) if z is None else z
+        slope = self._by_output(self.loss.gradient(self.y, z))
         slope *= self.weights
         sums = slope.sum(axis=1)
         return ShardGradient(self.design.tmul(slope.ravel()), sums if np.ndim(b) else float(sums[0]))
 
-    def look(self, w, b):
-        """Share of a certificate at ``(w, b)``."""
-        z, y, weights = self._margins(w, b), self.y, self.weights
+    def look(self, w, b, z=None):
+        """Share of a certificate at ``(w, b)``, where the margins ``z`` may be known."""
+        z, y, weights = self.margins(w, b) if z is None else z, self.y, self.weights
         theta = -self.loss.gradient(y, z)
         pull = weights * self._by_output(theta)
         if self.loss.quadratic:
@@ -174,7 +186,7 @@ def cut_rows(problem, n_shards):
         share = float(weights.sum())
         rows = problem.features.rows(a, b), problem.y[a:b], weights / share
         shards.append(RowShard(*rows, problem.loss, problem.fit_intercept))
-        facts.append(Facts(share, (b - a) / n, *shards[-1].constants()))
+        facts.append(Facts(share, (b - a) / n))
     return shards, facts
 
 

@@ -17,7 +17,7 @@ from .problem import Certificate
 from .shards import divisible
 from .solvers import SOLVERS, RoundsBCD
 from .solvers.base import Certified, Shared, Snapshot
-from .step_sizes import STEP_SIZES
+from .solvers.choice import piag_of, policy_of
 from .stopping import StopRule, advice, tidy
 
 SHARDS_PER_WORKER = 4
@@ -74,13 +74,6 @@ class Solution(NamedTuple):
         return max(1, int(np.ceil(self.passes)))
 
 
-def resolve_step_size(step_size, solver):
-    """Policy object for the parameter ``step_size``."""
-    if step_size == "auto":
-        step_size = "exact" if solver == "bcd" else "adaptive1"
-    return STEP_SIZES[step_size]() if isinstance(step_size, str) else step_size
-
-
 def resolve_executor(executor):
     """Executor object for the parameter ``executor``."""
     if executor == "auto":
@@ -134,12 +127,14 @@ def solve(problem, options, start=None, before=None, watch=None):
             if hasattr(solver, "rest"):
                 solver.rest()
         listener.heed()
+        for arrival in getattr(solver, "pending", ()):
+            history.add_share(Shared("pending", arrival), listener.now)
         history.close(problem, unfinished)
         return _finish(problem, solver, rule, history)
 
 
 def _build(problem, options, plan, start, before):
-    policy = resolve_step_size(options.step_size, options.solver)
+    policy = policy_of(problem, options)
     if plan.solver not in (None, options.solver):
         raise ValueError(
             f"The trace is a schedule for solver {plan.solver!r} and does not fit solver {options.solver!r}."
@@ -174,6 +169,8 @@ def _build(problem, options, plan, start, before):
             "cyclic": options.cyclic,
             "random_state": options.random_state,
         }
+    if options.solver == "piag":
+        return piag_of(problem, policy, options, settings)
     return SOLVERS[options.solver](problem, policy, **settings)
 
 
@@ -232,10 +229,10 @@ class Listener:
         self._verbose, self._watch, self._begin = options.verbose, watch, begin
         self._stop = options.stop
         self._home, self._unheard = threading.get_ident(), deque()
-        self.is_watched = watch is not None
+        self.is_watched, self.now = watch is not None, 0.0
 
     def __call__(self, events, now):
-        rule, history, solver = self._rule, self._history, self._solver
+        rule, history, solver, self.now = self._rule, self._history, self._solver, now
         if self._stop is not None:
             self._stop.check()
         passes = solver.touched / self._problem.pass_size

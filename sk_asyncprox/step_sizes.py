@@ -266,13 +266,14 @@ class NaiveStep(StepSize):
 
 
 class ExactStep(StepSize):
-    """The best step along the block's direction, measured on the objective at the write.
+    """A step that asks what the delay has done instead of how long it was, and needs no constant.
 
-    It asks what the delay has done instead of how long it was: whatever was written in between, the
-    objective does not rise, and no constant and no bound is needed. Serves solver ``"bcd"``.
+    Solver ``"bcd"``: the best step along the block's direction, measured on the objective at the write;
+    whatever was written in between, the objective does not rise. Solver ``"piag"``: the minimiser of the
+    shards' second-order models, each made where its shard was read; for the squared loss they are exact,
+    whatever the delays.
     """
 
-    solvers = ("bcd",)
     exact = True
 
     def _rule(self, setting):

@@ -234,9 +234,10 @@ def test_fixed_step_without_a_bound_where_the_tasks_decide_the_schedule(data):
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("policy", ["exact", ExactStep()])
 @pytest.mark.parametrize("run", [{}, {"n_jobs": 2}, {"executor": Simulated(ROUND_ROBIN)}])
-def test_piag_with_the_exact_step(model, data, policy, run):
-    says = "step_size ExactStep cannot be served by solver 'piag'; it needs solver 'bcd'"
-    refused(model, data, data.X, target(model, data), says, solver="piag", step_size=policy, **run)
+def test_piag_with_the_exact_step_and_too_many_columns(model, data, policy, run):
+    says = "step_size ExactStep of solver 'piag' keeps matrices of all coefficients, at most 2,000"
+    X = sp.csr_matrix((data.X.shape[0], 2001))
+    refused(model, data, X, target(model, data), says, solver="piag", step_size=policy, **run)
 
 
 def test_davis_is_for_bcd(data):

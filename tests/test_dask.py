@@ -262,7 +262,7 @@ def test_in_memory_piag(client, nothing_kept, nothing_left, model):
     history = fitted.history_
     assert (history.executor, history.n_workers, history.n_blocks) == ("Dask", 2, 8)
     assert set(history.arrivals["worker"]) == {0, 1}
-    assert history.updates["delay"].max() >= 7
+    assert history.updates["delay"].max() >= 1
 
 
 @pytest.mark.parametrize(
@@ -465,8 +465,8 @@ def test_what_collections_refuse(client, nothing_kept, monkeypatch):
         LogisticRegression().fit(dX, da.zeros(N, chunks=400))
     with pytest.raises(ValueError, match=r"all those of \['middle'\] have weight zero"):
         LogisticRegression().fit(dX, da.from_array(THREE, chunks=400), THREE != "middle")
-    with pytest.raises(ValueError, match="ExactStep cannot be served by solver 'piag'"):
-        Lasso(step_size="exact").fit(dX, dy)
+    with pytest.raises(ValueError, match="keeps matrices of all coefficients, at most 2,000"):
+        Lasso(step_size="exact").fit(da.zeros((N, 2001), chunks=(400, 2001)), dy)
 
 
 # -- faults ----------------------------------------------------------------------------------------

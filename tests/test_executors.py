@@ -312,7 +312,8 @@ def test_history_columns_and_frame():
 def test_iterates_are_thinned():
     X, y = data()
     executor = Simulated(Trace.from_service_times(1.0, 8))
-    model = Lasso(alpha=0.1, solver="piag", executor=executor, record="iterates", tol=1e-7).fit(X, y)
+    plain = {"solver": "piag", "step_size": "adaptive1", "metric": "lipschitz"}
+    model = Lasso(alpha=0.1, **plain, executor=executor, record="iterates", tol=1e-7).fit(X, y)
     assert model.n_updates_ > 1000
     assert 64 <= len(model.history_.iterates) <= 256
 

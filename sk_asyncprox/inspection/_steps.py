@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..solve import resolve_step_size
+from ..solvers.choice import resolve_step_size
 from ..step_sizes import Adaptive1, Adaptive2
 from ._runs import (
     DARK,
@@ -208,7 +208,7 @@ class StepSizeDisplay:
 
 
 def _policy(step_size, solver):
-    return None if step_size is None else resolve_step_size(step_size, solver)
+    return None if step_size is None else resolve_step_size(step_size)
 
 
 def _proved_rate(policy, delays):

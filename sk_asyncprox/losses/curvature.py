@@ -29,6 +29,13 @@ class DiagonalCurvature:
         self.diagonal, self.n_samples = omega, len(omega)
         self._total = omega.sum()
 
+    @property
+    def own(self):
+        """Matrix of the intercept's own curvature."""
+        return np.array([[self._total]])
+
+    own_of_samples = own
+
     def times(self, v):
         """Product ``M v``."""
         return self.diagonal * v
@@ -90,6 +97,8 @@ class SoftmaxCurvature:
     ----------
     diagonal : ndarray of shape (K n,)
         Metric of block steps: the diagonal of ``M``, with a floor.
+    own : ndarray of shape (K, K)
+        Matrix of the intercepts' own curvature.
     """
 
     def __init__(self, probabilities, weights, least=None):
@@ -101,7 +110,12 @@ class SoftmaxCurvature:
         weighted = weights * probabilities
         own = np.diag(weighted.sum(axis=1)) - weighted @ probabilities.T
         # All intercepts moving together change nothing; they are held where they are.
-        self._own = own + (weights @ self.e) * np.eye(len(own)) + 1.0
+        self.own = own + (weights @ self.e) * np.eye(len(own)) + 1.0
+
+    @property
+    def own_of_samples(self):
+        """The same, without what holds the intercepts."""
+        return self.own - 1.0
 
     def times(self, v):
         """Product ``M v``."""
@@ -126,7 +140,7 @@ class SoftmaxCurvature:
 
     def shift(self, v):
         """Changes of the intercepts that best follow the change ``v``, shape (K,)."""
-        return -np.linalg.solve(self._own, self.times(v).reshape(self.p.shape).sum(axis=1))
+        return -np.linalg.solve(self.own, self.times(v).reshape(self.p.shape).sum(axis=1))
 
     def centred_times(self, v):
         """``M v`` after the intercepts have followed."""
@@ -154,4 +168,4 @@ class SoftmaxCurvature:
     def follow(self, sums):
         """What intercepts that follow take from a Gram matrix: ``S G^-1``, where ``S`` (one row per
         column of the design) are the products with the intercepts' columns and ``G`` is their own."""
-        return np.linalg.solve(self._own, sums.T).T
+        return np.linalg.solve(self.own, sums.T).T

@@ -68,6 +68,8 @@ class Update(NamedTuple):
     step: float
     phase: str
     arrivals: tuple[Arrival, ...]
+    error: float = 0.0
+    """Measured error of the oldest model that was replaced, where there are models."""
 
 
 class Shared(NamedTuple):

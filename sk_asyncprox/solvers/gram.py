@@ -33,7 +33,7 @@ SHARE_OF_GAP = 0.1
 """The model is solved until its gap is this share of what it was."""
 
 
-def solve_on_gram(Q, q, w, penalty, square, roughly=False):
+def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_calls=MOST_CALLS):
     """Lower the model's gap to a share of what it is at ``w``.
 
     Parameters
@@ -48,6 +48,10 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False):
     roughly : bool
         Whether sweeps suffice where they have reached that share, without the Newton steps that would
         make the solution exact.
+    enough : float
+        Gap below which the model need not be solved.
+    most_calls : int
+        Rounds, at most.
 
     Returns
     -------
@@ -59,8 +63,8 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False):
         return newton_on_gram(Q, q, w, penalty), 1
     sweeps = max(FEWEST_SWEEPS, min(MOST_SWEEPS, ENTRIES // len(w) ** 2))
     gap = gap_on_gram(Q, q, w, penalty, square)
-    goal, calls = max(ROUNDING * square, SHARE_OF_GAP * gap), 0
-    while calls < MOST_CALLS:
+    goal, calls = max(ROUNDING * square, SHARE_OF_GAP * gap, enough), 0
+    while calls < most_calls:
         before, calls = gap, calls + 1
         w = block_cd(w, penalty.l1, penalty.l2, sweeps, Q=Q, q=q, positive=penalty.positive)
         gap = gap_on_gram(Q, q, w, penalty, square)

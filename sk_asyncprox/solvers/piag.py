@@ -18,6 +18,7 @@ from ..delays import DelayTracker, Stamp
 from ..shards import conclude, cut_rows
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Shared, Snapshot, Task, Update
+from .piag_work import work
 from .placement import Placement
 
 REFRESH_EVERY = 100
@@ -25,29 +26,6 @@ REFRESH_EVERY = 100
 
 LONGEST_WAIT = 10
 """Passes between two certificates, at most."""
-
-
-def certify(problem, task):
-    """Work of the kind ``"certificate"``: of all the data, by one worker."""
-    return problem.certify(*task.payload)
-
-
-def shard_gradient(shard, task):
-    """Work of the kind ``"shard"``."""
-    return shard.gradient(*task.payload)
-
-
-def look(shard, task):
-    """Work of the kind ``"look"``: a share of a certificate, which holds the gradient as well."""
-    return shard.look(*task.payload)
-
-
-WORK = {"certificate": certify, "shard": shard_gradient, "look": look}
-
-
-def work(part, task):
-    """Do the task with the part it needs."""
-    return WORK[task.kind](part, task)
 
 
 class Round(NamedTuple):
@@ -77,6 +55,8 @@ class PIAG:
     """
 
     work = staticmethod(work)
+    kinds = "shard", "look"
+    """Visits of a shard: plain, and with a share of a certificate."""
 
     def __init__(
         self,
@@ -106,19 +86,25 @@ class PIAG:
         # Looks are made from the coefficients alone.
         self._by_shards = self.certifies_afresh = by_shards
         self._round = None
-        smoothness = self._smoothness()
         setting = Setting("piag", 1.0, n_shards, max_delay)
         self._rule, self._delay_bound = step_size.start(setting), step_size.delay_bound(setting)
-        self.step_unit = step_size.h / smoothness
+        self.step_unit = self._unit()
 
         self._tracker = DelayTracker()
         self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
-        self._gradients, self._stamps = [None] * n_shards, [None] * n_shards
-        self._missing = n_shards
-        self._aggregate, self._aggregate_b = np.zeros_like(self.w), 0.0 * self.b
+        self._stamps, self._missing = [None] * n_shards, n_shards
         self.touched, self.over_bound, self._clock = 0, 0, 0
         self._fresh, self._certifying, self.lower_bound = [], False, -np.inf
         self._wait, self._since, self._due = 1, 0, True
+        self._lay_table()
+
+    def _lay_table(self):
+        self._gradients = [None] * self.n_blocks
+        self._aggregate, self._aggregate_b = np.zeros_like(self.w), 0.0 * self.b
+
+    def _unit(self):
+        """Largest safe step, ``gamma' = h / L``."""
+        return self.step_size.h / self._smoothness()
 
     def _smoothness(self):
         """``sum_i share_i L_i``, and the scale of the intercept's column.
@@ -129,12 +115,14 @@ class PIAG:
         """
         loss = self.problem.loss
         shares = np.array([fact.share for fact in self._facts])
-        constants = np.array([fact.smoothness for fact in self._facts])
+        problem = self.problem
+        known = problem.constants() if hasattr(problem, "shards") else [s.constants() for s in self._shards]
+        constants = np.array([c.smoothness for c in known])
         self._free = self.problem.fit_intercept and not loss.quadratic
         self._intercept_scale = square = float(shares @ constants) or 1.0
         if self._free:
-            for i, fact in enumerate(self._facts):
-                cross = np.sqrt(square) * fact.drift
+            for i, shard in enumerate(known):
+                cross = np.sqrt(square) * shard.drift
                 constants[i] = np.linalg.norm([[constants[i], cross], [cross, square]], 2)
         return loss.curvature * float(shares @ constants) or 1.0
 
@@ -159,13 +147,23 @@ class PIAG:
             if not self._by_shards:
                 return self._task("certificate", worker, -1, now, (self.w, self.b))
             self._round = Round(self.w, self.b, now, {})
-        shard = self._placement.take(worker)
+        shard = self._placement.take(worker, self._useful(worker))
         if shard is None:
             return None
         looking = self._round
         if looking is not None and shard not in looking.looks:
-            return self._task("look", worker, shard, looking.stamp, (looking.w, looking.b))
-        return self._task("shard", worker, shard, now, (self.w, self.b))
+            return self._task(
+                self.kinds[1], worker, shard, looking.stamp, self._payload(shard, looking.w, looking.b)
+            )
+        return self._task(self.kinds[0], worker, shard, now, self._payload(shard, self.w, self.b))
+
+    def _useful(self, worker):
+        """Which shards are worth a visit of the worker."""
+        return True
+
+    def _payload(self, shard, w, b):
+        """What a visit of the shard needs to know."""
+        return w, b
 
     def _task(self, kind, worker, block, stamp, payload):
         self._clock += 1
@@ -182,6 +180,11 @@ class PIAG:
         else:
             self._placement.dropped(task.worker, task.block)
 
+    @property
+    def pending(self):
+        """Arrivals that are in no update yet."""
+        return tuple(self._fresh)
+
     # -- tell --------------------------------------------------------------------------------------
 
     def tell(self, arrivals):
@@ -195,17 +198,21 @@ class PIAG:
                 events.append(self._digest(result, task.stamp.update, task.worker, task.asked))
                 continue
             self._placement.told(task.worker, task.block)
-            if task.kind == "look":
-                events += self._collect(task, result)
-                result = result.gradient
+            if task.kind == self.kinds[1]:
+                found, result = result
+                events += self._collect(task, found)
             events += self._renew(task, result)
         if self._fresh and self._missing == 0:
-            events.append(self._step(tuple(self._fresh)))
-            self._fresh = []
-            if self.inline and self._due:
-                self.touched += self.problem.pass_size
-                certificate = self.problem.certify(self.w, self.b)
-                events.append(self._digest(certificate, self._tracker.update))
+            events += self._move()
+        return events
+
+    def _move(self):
+        """What the arrivals lead to."""
+        events = [self._step()]
+        if self.inline and self._due:
+            self.touched += self.problem.pass_size
+            certificate = self.problem.certify(self.w, self.b)
+            events.append(self._digest(certificate, self._tracker.update))
         return events
 
     def _collect(self, task, result):
@@ -239,7 +246,8 @@ class PIAG:
         self._fresh.append(arrival)
         return []
 
-    def _step(self, arrivals):
+    def _step(self):
+        arrivals, self._fresh = tuple(self._fresh), []
         delay, window = self._tracker.measure(*self._stamps)
         if self._delay_bound is not None and delay > self._delay_bound:
             self.over_bound += 1

@@ -43,20 +43,31 @@ class Placement:
         self.homes, self._movable, n = homes.copy(), movable, len(homes)
         self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1)
         self._clock, self._flights, self._times = 0, {}, {}
-        self._last, self._told = {}, {}
+        self._last, self._told, self._stale = {}, {}, set()
 
-    def take(self, worker):
+    @property
+    def is_busy(self):
+        """Whether anything is in flight."""
+        return bool(self._flights)
+
+    def afresh(self):
+        """Nothing that was read before counts as seen."""
+        self._seen[:] = False
+        self._stale = set(self._flights)
+
+    def take(self, worker, useful=True):
         """Shard that the worker serves next, or None. Until every shard has been seen, none is visited
-        twice."""
+        twice; after that, only those that are ``useful``."""
         self._clock += 1
-        wanted = ~self._seen if not self._seen.all() else np.ones_like(self._seen)
+        complete = self._seen.all()
+        wanted = np.ones_like(self._seen) & useful if complete else ~self._seen
         idle = wanted.copy()
         idle[[shard for home, shard in self._flights if home == self.homes[shard]]] = False
         shard = self._late(worker, idle, wanted) if self._movable else None
         own = np.flatnonzero(idle & (self.homes == worker))
         if shard is None and len(own):
             shard = self._keep(worker, own)
-        if shard is None and self._movable and wanted.all():
+        if shard is None and self._movable and complete:
             return self._trial(worker, idle)
         if shard is not None:
             self.homes[shard] = worker
@@ -131,7 +142,8 @@ class Placement:
     def told(self, worker, shard):
         """A result has come."""
         self._clock += 1
-        self._seen[shard] = True
+        self._seen[shard] |= (worker, shard) not in self._stale
+        self._stale.discard((worker, shard))
         # A task that was queued behind another has taken as long as its worker had it to itself.
         begin = max(self._flights.pop((worker, shard), self._clock), self._told.get(worker, 0))
         took, self._told[worker] = self._clock - begin, self._clock
@@ -141,3 +153,4 @@ class Placement:
     def dropped(self, worker, shard):
         """A result will never come."""
         self._flights.pop((worker, shard), None)
+        self._stale.discard((worker, shard))

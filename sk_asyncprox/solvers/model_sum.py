@@ -1,0 +1,125 @@
+"""The sum of the shards' models on the server, and its minimiser with the penalty.
+
+    sum_i share_i [g_i . (v - x_i) + (v - x_i)' H_i (v - x_i) / 2]  =  v'Av/2 - q.v + constant
+
+with ``A = sum share_i H_i`` and ``q = sum share_i (H_i x_i - g_i)``: two sums, renewed by the difference that
+an arrival makes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .gram import gap_on_gram, solve_on_gram
+
+MOST_CALLS = 20
+"""Rounds of coordinate descent and Newton steps for a minimiser; the next one goes on from where they end."""
+
+REFRESH_EVERY = 100
+"""Renewals after which the sums are made anew, against drift."""
+
+
+class Entry(NamedTuple):
+    """A shard's model, as the server keeps it."""
+
+    curvature: np.ndarray
+    linear: np.ndarray
+    """``H x - g``."""
+
+    square: float
+    """``x'Hx - 2 g.x + g' H^-1 g``: the constant with which no model falls below zero."""
+
+
+class Quadratic(NamedTuple):
+    """``w'Qw/2 - q.w`` in the coefficients alone, the best intercepts put in.
+
+    Attributes
+    ----------
+    square : float
+        Squared norm of the target, as :func:`~sk_asyncprox.solvers.gram.gap_on_gram` wants it.
+    """
+
+    Q: np.ndarray
+    q: np.ndarray
+    square: float
+
+    def gap(self, w, penalty):
+        """Duality gap at ``w``; without a penalty its largest slope."""
+        if penalty.has_zeros:
+            return gap_on_gram(self.Q, self.q, w, penalty, self.square)
+        slope = self.q - self.Q @ w - penalty.l2 * w
+        return float(slope @ slope / (2.0 * penalty.l2) if penalty.l2 else np.abs(slope).max(initial=0.0))
+
+    def minimiser(self, w, penalty, enough):
+        """Minimiser with the penalty, nearly, from ``w``; or what has a gap of ``enough``."""
+        return solve_on_gram(self.Q, self.q, w, penalty, self.square, enough=enough, most_calls=MOST_CALLS)[0]
+
+
+class ModelSum:
+    """Sum of the shards' models.
+
+    Parameters
+    ----------
+    shares : array-like of float
+        Weights of the shards, summing to one.
+    n_coefs, n_free : int
+        Coefficients, and the intercepts after them.
+    """
+
+    def __init__(self, shares, n_coefs, n_free=0):
+        # Numbers of numpy's: times an array in single precision they make one in double.
+        self.shares, self.n_coefs, self.n_free = np.array(shares), n_coefs, n_free
+        self._entries = [None] * len(shares)
+        size = n_coefs + n_free
+        self.A, self.q, self.square = np.zeros((size, size)), np.zeros(size), 0.0
+        self._renewed = 0
+
+    def renew(self, shard, x, gradient, curvature, size):
+        """Put a shard's model in the place of its last.
+
+        Parameters
+        ----------
+        shard : int
+        x, gradient : ndarray of shape (D,)
+            Point and gradient.
+        curvature : ndarray of shape (D, D) or None
+            None: that of the last one.
+        size : float
+            ``g' H^-1 g`` over the margins.
+        """
+        old, share = self._entries[shard], self.shares[shard]
+        H = old.curvature if curvature is None else curvature
+        image = H @ x
+        new = Entry(H, image - gradient, float(x @ image - 2.0 * (x @ gradient) + size))
+        self._entries[shard] = new
+        self._renewed += 1
+        if self._renewed % REFRESH_EVERY == 0 and None not in self._entries:
+            self._refresh()
+            return
+        if curvature is not None:
+            self.A += share * H
+            if old is not None:
+                self.A -= share * old.curvature
+        self.q += share * (new.linear if old is None else new.linear - old.linear)
+        self.square += share * (new.square if old is None else new.square - old.square)
+
+    def _refresh(self):
+        table = list(zip(self.shares, self._entries, strict=True))
+        self.A = sum(share * entry.curvature for share, entry in table)
+        self.q = sum(share * entry.linear for share, entry in table)
+        self.square = sum(share * entry.square for share, entry in table)
+
+    def quadratic(self):
+        """The sum in the coefficients alone; a snapshot."""
+        n = self.n_coefs
+        if not self.n_free:
+            return Quadratic(self.A.copy(), self.q.copy(), self.square)
+        across = self.A[:n, n:]
+        best = np.linalg.solve(self.A[n:, n:], np.column_stack([across.T, self.q[n:]]))
+        Q, q = self.A[:n, :n] - across @ best[:, :-1], self.q[:n] - across @ best[:, -1]
+        return Quadratic(Q, q, self.square - self.q[n:] @ best[:, -1])
+
+    def intercepts(self, w):
+        """The best intercepts beside ``w``, shape (n_free,)."""
+        n = self.n_coefs
+        return np.linalg.solve(self.A[n:, n:], self.q[n:] - self.A[n:, :n] @ w)

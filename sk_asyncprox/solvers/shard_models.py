@@ -1,0 +1,145 @@
+"""A shard's second-order model of its own part of the loss, made where it was read.
+
+    m(v) = f(x) + g . (v - x) + (v - x)' H (v - x) / 2
+
+The point ``x`` holds the coefficients and, where they are free and the loss is not quadratic, the intercepts.
+For the squared loss the model is the loss itself, wherever it was made. For the logistic losses its curvature
+is that of another point sooner or later, and how much that matters can be measured: where no margin has
+changed by more than ``t`` (of several outputs, relative to one another), every second derivative is within
+the factors ``exp(-t)`` and ``exp(t)`` of what it was.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..shards import ShardGradient
+from .gram_rows import add_filled, add_sparse
+
+NEAR = 0.1
+"""Change of a margin up to which a curvature is kept."""
+
+FEWEST_ROWS, ENTRIES_AT_ONCE = 256, 500_000
+"""Rows of a Gram matrix are added in pieces that stay in the cache."""
+
+LARGE, RIDGE = 200_000_000, 3e-6
+"""Products of a matrix from which on they are made in single precision, which is twice as fast and travels in
+half the bytes; and what is then added to its diagonal, relative to it, to cover the rounding. Where the
+curvature changes from point to point, only the way to the solution is rounded, not where it ends."""
+
+LEAST = 1e-30
+"""Diagonal entry below which single precision has run out of exponents."""
+
+
+class ShardModel(NamedTuple):
+    """What a shard answers at one point."""
+
+    gradient: ShardGradient
+    value: float
+    """Mean loss."""
+
+    curvature: np.ndarray | None
+    """``H``, shape (D, D); None where the one that the server holds is near enough."""
+
+    size: float
+    """``g' H^-1 g`` over the margins: what the model could fall at most."""
+
+    change: float
+    """Largest change of a margin since the curvature that the server holds; 0 where there is none."""
+
+    reads: int
+    """How often the entries were read."""
+
+
+def model_of(shard, w, b, known=None, blend=0.0, z=None):
+    """Model of a shard at ``(w, b)``.
+
+    Parameters
+    ----------
+    shard : RowShard
+    w, b : ndarray of shape (K p,), float or ndarray of shape (K,)
+    known : tuple (w, b) or None
+        Point of the curvature that the server holds.
+    blend : float
+        Share of the majorant's curvature, at least: with 1 the model lies above the loss everywhere.
+    z : ndarray of shape (K n,), optional
+        Margins at ``(w, b)``, when they are known.
+
+    Returns
+    -------
+    ShardModel
+    """
+    loss, y = shard.loss, shard.y
+    z = shard.margins(w, b) if z is None else z
+    change, reads = _change(shard, z, known)
+    slope = loss.gradient(y, z)
+    least = blend * loss.majorant(z[: len(y)]) if blend else None
+    model = loss.model(y, z, slope, shard.weights, least)
+    if known is None or change > NEAR:
+        # The pieces of the rows that the matrix is made of serve for the gradient as well.
+        curvature, gradient = curved(shard, model, slope, b)
+        shard.known = w, b, z
+    else:
+        curvature, gradient = None, shard.gradient(w, b, z)
+    size = float(model.inverse_size(slope, shard.weights))
+    return ShardModel(gradient, shard.value(w, b, z), curvature, size, change, reads + 2)
+
+
+def _change(shard, z, known):
+    """Largest change of a margin since the known point, and how often entries were read for it."""
+    if known is None or shard.loss.quadratic:
+        return 0.0, 0
+    reads = 0
+    if shard.known is None or not all(map(np.array_equal, known, shard.known)):
+        # Another worker, or another copy, has made that curvature.
+        shard.known, reads = (*known, shard.margins(*known)), 1
+    moves = (z - shard.known[2]).reshape(shard.loss.n_outputs, -1)
+    spread = np.abs(moves) if len(moves) == 1 else np.ptp(moves, axis=0)
+    return float(spread.max(initial=0.0)), reads
+
+
+def curved(shard, model, slope, b):
+    """Curvature of all coefficients, and of the intercepts where these are part of the point; and the
+    gradient."""
+    n, k = shard.features.shape[0], shard.design.shape[1]
+    single = not shard.loss.quadratic and n * k * k >= LARGE
+    pull = shard.weights * slope.reshape(shard.loss.n_outputs, -1)
+    H, sums, g = _sums(shard, model, pull, np.float32 if single else np.float64)
+    diagonal = np.arange(k), np.arange(k)
+    if single and not (np.isfinite(H).all() and H[diagonal].min() > LEAST):
+        single = False
+        H, sums, g = _sums(shard, model, pull, np.float64)
+    if single:
+        H[diagonal] *= 1.0 + RIDGE
+    if shard.fit_intercept and not shard.loss.quadratic:
+        H = np.block([[H, sums], [sums.T, model.own]])
+    sums = pull.sum(axis=1)
+    gradient = ShardGradient(g.ravel(), sums if np.ndim(b) else float(sums[0]))
+    return H.astype(np.float32) if single else H, gradient
+
+
+def _sums(shard, model, pull, dtype):
+    """Sums over the rows: ``X'MX``, its products with the intercepts' columns, and ``X' pull``."""
+    design, outputs = shard.features, len(pull)
+    n, p = design.shape
+    k = outputs * p
+    H, sums, everything = np.zeros((k, k)), np.zeros((k, outputs)), np.arange(k)
+    if not design.is_full():
+        add_sparse([design.X.T.tocsr()] * outputs, model, dtype, everything, H, sums)
+        if design.centre is not None:
+            _centre(H, sums, np.kron(np.eye(outputs), design.centre[:, None]), model)
+        return H, sums, shard.design.tmul(pull.ravel())
+    g, step = np.zeros((outputs, p)), max(FEWEST_ROWS, ENTRIES_AT_ONCE // max(1, p))
+    for start in range(0, n, step):
+        rows = slice(start, min(n, start + step))
+        piece = design.filled_rows(rows.start, rows.stop)
+        g += pull[:, rows] @ piece
+        add_filled([piece.T.astype(dtype) for _ in range(outputs)], model, rows, everything, H, sums)
+    return H, sums, g
+
+
+def _centre(H, sums, C, model):
+    """Take the means out of the columns, ``X - 1 C'`` of all outputs, in place."""
+    across = sums @ C.T
+    H -= across + across.T - C @ model.own_of_samples @ C.T
+    sums -= C @ model.own_of_samples
