@@ -12,6 +12,7 @@ from .solvers.base import Snapshot
 from .solvers.choice import resolve_step_size
 from .solvers.walk import Known, Walk
 from .stopping import gap_wanted
+from .units import LEAST, MOST
 
 PENALTIES_PER_COLUMN = 2
 """Columns per penalty up to which second moments cost less than the looks at the data that they save."""
@@ -67,6 +68,16 @@ def moments_pay(problem, penalty, options, n_penalties):
     return p <= min(n, PENALTIES_PER_COLUMN * n_penalties) and _walks(problem, options, penalty)
 
 
+def _squares_are_safe(problem):
+    """Whether the second moments are neither zero for the target, nor far from one."""
+    if problem.in_range() is not problem:
+        return False
+    squares = problem.quadratic.Q.diagonal()
+    least, largest = squares[squares > 0.0].min(initial=1.0), squares.max(initial=1.0)
+    safe = least >= LEAST**2 and largest <= MOST**2
+    return safe and problem.quadratic.square > 0.0
+
+
 def walk(problem, penalties, options, start=None):
     """Solutions along penalties that need no rounds of their own; a generator that ends where they do.
 
@@ -76,8 +87,9 @@ def walk(problem, penalties, options, start=None):
         return
     if not (problem.knows_moments or moments_pay(problem, penalties[0], options, len(penalties))):
         return
-    if problem.quadratic.square == 0.0:
-        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not _squares_are_safe(problem):
+            return
     pass_size, history = 2 * max(1, problem.shape[0] * problem.shape[1]), History(None)
     steps = Walk(problem, Known(problem), partial(gap_wanted, options.tol, problem.scale), start)
     for stage in steps.stages(penalties):

@@ -136,9 +136,9 @@ class Copies(BlockDiagonal):
     def column_squares(self, weights):
         """Weighted sums of squares of the stored entries, for scaling: those of the last call, in
         proportion, while the weights' distribution is near."""
-        if self.is_sparse:
-            return super().column_squares(weights)
         total = weights.sum()
+        if self.is_sparse or total == 0.0:
+            return super().column_squares(weights)
         if self._squares is None or np.abs(weights / total - self._squares[0]).sum() > NEAR:
             W, X = self._margins(weights / total), self.design.X
             pieces = [W @ X[:, a : a + COLUMNS_AT_ONCE] ** 2 for a in range(0, X.shape[1], COLUMNS_AT_ONCE)]

@@ -4,6 +4,8 @@ from functools import cached_property
 
 import numpy as np
 
+from .units import OWN
+
 
 class Centred:
     """What problems have in common wherever their rows lie: ways between the data and the centred design.
@@ -11,6 +13,17 @@ class Centred:
     Subclasses have the attributes ``loss``, ``penalty``, ``fit_intercept``, ``design`` and ``offset``, and
     ``y``, ``weights`` and ``sample_weights``: targets for the loss of constant models.
     """
+
+    units = OWN
+    """Units that all its numbers are in."""
+
+    def in_range(self, features=False):
+        """The same problem: numbers that lie elsewhere stay as they are."""
+        return self
+
+    def like(self, other):
+        """A problem of the same data in its own units, in those of this one."""
+        return other if self.units.own else self.with_penalty(self.units.penalty(other.penalty))
 
     @property
     def pass_size(self):
@@ -20,7 +33,8 @@ class Centred:
     @cached_property
     def scale(self):
         """What the tolerance is relative to; a constant target has scale 0 and counts as 1."""
-        return self.loss.scale(self.y, self.weights, self.fit_intercept) or 1.0
+        with np.errstate(over="ignore"):
+            return self.loss.scale(self.y, self.weights, self.fit_intercept) or 1.0
 
     @cached_property
     def null(self):

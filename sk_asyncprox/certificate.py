@@ -5,6 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 
+def duality_gap(objective, bound):
+    """Gap of an objective to a lower bound on the optimum; what cannot be computed is NaN, never small."""
+    gap = objective - bound
+    return 0.0 if gap < 0.0 else gap
+
+
 class Certificate(NamedTuple):
     """Proof of how good an iterate is."""
 
@@ -23,4 +29,4 @@ class Certificate(NamedTuple):
     @property
     def gap(self):
         """Duality gap, an upper bound on ``objective - optimum``."""
-        return max(0.0, self.objective - self.dual)
+        return duality_gap(self.objective, self.dual)

@@ -1,5 +1,8 @@
 """The data of a problem, and what is made of them when it is first asked for."""
 
+from copy import copy
+
+import numpy as np
 import scipy.sparse as sp
 
 from .design import design_of, rows_of
@@ -29,6 +32,12 @@ class Data:
     def some(self, index, weights, uniform):
         """The data of some of the rows."""
         return Data(self._X, weights, uniform, self._centred, self._how["rows"], True, index)
+
+    def scaled(self, exponent):
+        """The data times ``2^exponent``."""
+        other, (design, means) = copy(self), self.design()
+        other._design = design.scaled(exponent), np.ldexp(means, exponent)
+        return other
 
     @property
     def is_made(self):

@@ -17,6 +17,9 @@ DENSE_ABOVE = 0.3
 NEAR = 0.5
 """Total variation (times two) of weights for which scales are kept."""
 
+TINY = 1e-250
+"""Squared norm that is not exact any more."""
+
 PIECE = 1_000_000
 """Stored entries that are squared at a time."""
 
@@ -77,6 +80,8 @@ class Design:
         """Sums ``sum_i weights_i X_ij^2`` of the stored entries (not centred, when sparse), for scaling:
         those of the last call, in proportion, while the weights' distribution is near."""
         total = weights.sum()
+        if total == 0.0:
+            return np.zeros(self.shape[1])
         if self._squares is not None:
             before, squares = self._squares
             if np.abs(weights / total - before).sum() <= NEAR:
@@ -104,14 +109,14 @@ class Design:
         return Design(self.X[a:b], self.centre)
 
     def cut_rows(self, n_parts):
-        """Runs ``(a, b)`` of rows with nearly equal numbers of stored entries."""
+        """Runs ``(a, b)`` of rows with nearly equal numbers of stored entries; none is empty."""
         n, shares = self.shape[0], np.arange(1, n_parts) / n_parts
         if self.is_sparse and self.X.format == "csc" and self.size:
             sample = self.X.indices[:: 1 + self.size // ENTRIES_OF_SAMPLE]
             cuts = np.quantile(sample, shares).astype(int) + 1
         else:
             cuts = (n * shares).astype(int)
-        return list(pairwise([0, *(int(cut) for cut in cuts), n]))
+        return list(pairwise(np.unique([0, *np.minimum(cuts, n), n]).tolist()))
 
     def column_sizes(self):
         """Stored entries of every column (of a CSC or dense matrix)."""
@@ -121,8 +126,23 @@ class Design:
 
     def empty_columns(self):
         """Mask of the columns without a non-zero entry."""
+        return self._column_heights() == 0.0
+
+    def _column_heights(self):
         largest = abs(self.X).max(axis=0)
-        return (largest.toarray() if self.is_sparse else largest).ravel() == 0
+        return (largest.toarray() if self.is_sparse else largest).ravel()
+
+    def extremes(self):
+        """Sizes of the smallest and the largest column with a non-zero entry, by their largest entries; both
+        one where there is none."""
+        sizes = self._column_heights()
+        sizes = sizes[sizes > 0.0]
+        return (sizes.min(), sizes.max()) if len(sizes) else (1.0, 1.0)
+
+    def scaled(self, exponent):
+        """Design with all entries times ``2^exponent``, which rounds none."""
+        X = _like(self.X, np.ldexp(self.X.data, exponent)) if self.is_sparse else np.ldexp(self.X, exponent)
+        return Design(X, None if self.centre is None else np.ldexp(self.centre, exponent))
 
     def is_full(self, index=None):
         """Whether the matrix, or its columns ``index``, are better treated as dense."""
@@ -159,7 +179,8 @@ class Design:
 
         Ritz values approach the eigenvalue from below; iterations stop when the residual is below
         ``rtol``, and ``margin`` covers what is left. A power iteration will not do: where one
-        eigenvalue stands out of many equal ones, it stalls at these for long.
+        eigenvalue stands out of many equal ones, it stalls at these for long. Infinite where squares
+        overflow.
         """
         if self.shape[1] == 0 or self.size == 0:
             return 0.0
@@ -170,8 +191,15 @@ class Design:
             new = self.tmul(weights * self.mul(x)) - beta * old
             diagonal.append(x @ new)
             new -= diagonal[-1] * x
+            size = new @ new
+            if not TINY < size < 1.0 / TINY and new.any():
+                largest = np.abs(new).max()
+                exponent = int(np.frexp(largest)[1])
+                if not np.isfinite(largest):
+                    return np.inf
+                return float(np.ldexp(self.smoothness(np.ldexp(weights, -exponent)), exponent))
             values, vectors = eigh_tridiagonal(diagonal, beside)
-            value, beta = values[-1], np.linalg.norm(new)
+            value, beta = values[-1], np.sqrt(size)
             residual = beta * abs(vectors[-1, -1])
             if (residual <= rtol * value and len(diagonal) >= min_products) or beta <= 1e-10 * value:
                 break

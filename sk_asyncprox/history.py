@@ -121,6 +121,14 @@ class History:
         row = (c.update, now, passes, c.certificate.objective, c.gap, c.worker, c.asked, c.told)
         self._certificates.append(row)
 
+    def line(self, certified, now, passes):
+        """A line about a certificate."""
+        c = certified.certificate
+        return (
+            f"passes {passes:8.1f}  time {now:8.3f}  objective {c.objective:.8e}  gap {certified.gap:.2e}  "
+            f"non-zero {np.count_nonzero(c.w)}"
+        )
+
     def add_share(self, shared, now):
         """Record a share of work."""
         if self.record is not None:
@@ -146,7 +154,7 @@ class History:
         for _, _, _, support, values, b in self._iterates:
             w = np.zeros(problem.design.shape[1])
             w[support] = values
-            objectives.append(problem.objective(w, b))
+            objectives.append(problem.units.value(problem.objective(w, b)))
         self._objectives = objectives
 
     # -- reading ----------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ class Moments(NamedTuple):
             Q[constant], Q[:, constant], q[constant] = 0.0, 0.0, 0.0
         own = Q.diagonal()
         far = np.divide(whole, own, out=np.ones_like(own), where=~constant).max(initial=1.0)
-        centred_square = max(0.0, square - mean_y**2)
+        centred_square = max(0.0, square - mean_y * mean_y)
         if centred_square > 0.0:
             far = max(far, square / centred_square)
         return Quadratic(Q, q, centred_square, means + self.about, mean_y + self.about_y, self.error * far)

@@ -14,12 +14,16 @@ from .block_diagonal import Copies
 from .centred import Centred
 from .certificate import Certificate
 from .data import Data
+from .units import OWN, Units, exponent_between, units_of_targets
 
 SETTLED = 1e-7
 """Newton step of the intercept, relative to the intercept or to 1, that is the last: what it leaves is of the
 order of its square."""
 
 TINY = np.finfo(float).tiny
+
+MADE = "scale", "null", "moments", "quadratic", "design"
+"""What is made when it is first asked for, of the targets all but the last."""
 
 
 class Problem(Centred):
@@ -36,7 +40,7 @@ class Problem(Centred):
         Targets as the loss wants them; with several columns only :meth:`targets` can be solved.
     loss, penalty : objects of :mod:`sk_asyncprox.losses` and :mod:`sk_asyncprox.penalties`
     sample_weight : ndarray of shape (n,) or None
-        Non-negative, with a positive sum; rows of weight zero are left out.
+        Non-negative, one positive; rows of no weight, also beside the others, are left out.
     fit_intercept : bool
         Whether ``b`` is free; otherwise it is 0.
     rows : bool
@@ -67,7 +71,7 @@ class Problem(Centred):
             weights = np.full(len(self.y), 1.0 / len(self.y))
         else:
             weights = np.asarray(sample_weight, dtype=np.float64)
-            used = weights > 0
+            used = weights > TINY * weights.max()
             if not used.all():
                 X, self.y, weights, overwrite = X[used], self.y[used], weights[used], True
             weights, self.uniform = weights / weights.sum(), bool(np.all(weights == weights[0]))
@@ -117,7 +121,8 @@ class Problem(Centred):
             left = whole.less(self._whole._data.moments(self._whole.y, whole[:2], self._rest))
             if left is not None:
                 return left
-        return self._data.moments(self.y)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._data.moments(self.y)
 
     def fold(self, index):
         """The problem on the rows ``index`` of the data as they were given, with weights and intercept of
@@ -126,7 +131,7 @@ class Problem(Centred):
         index = (np.cumsum(self._used) - 1)[index[self._used[index]]]
         if len(index) == 0:
             raise ValueError("All sample weights of a training fold are zero; at least one must be positive.")
-        for name in ("scale", "null", "design", "moments", "quadratic"):
+        for name in MADE:
             vars(other).pop(name, None)
         weights = self.sample_weights[index]
         other.y, other.sample_weights = self.y[index], weights / weights.sum()
@@ -142,7 +147,8 @@ class Problem(Centred):
 
     def with_penalty(self, penalty):
         """The same problem, data shared, with another penalty."""
-        self.null, self.scale  # noqa: B018 (once for all penalties)
+        with np.errstate(over="ignore"):
+            self.null, self.scale  # noqa: B018 (once for all penalties)
         other = copy(self)
         other.penalty = penalty
         return other
@@ -156,7 +162,28 @@ class Problem(Centred):
     def _with_target(self, y):
         other = copy(self)
         other.y = y
-        for name in ("scale", "null", "moments", "quadratic"):
+        for name in MADE[:-1]:
+            vars(other).pop(name, None)
+        return other
+
+    def in_range(self, features=False):
+        """The same problem in units in which no square of its targets, or of its features, overflows or
+        vanishes, nor drowns in that of the targets' mean."""
+        units = OWN
+        if not features and self.loss.quadratic:
+            mean = self.loss.best_intercept(self.y, self.weights) if self.fit_intercept else 0.0
+            units = units_of_targets(self.y, mean, self.scale)
+        elif features and not self.units.x:
+            units = Units(exponent_between(*self.features.extremes()))
+        if units.own:
+            return self
+        other = copy(self)
+        other.units, other.penalty = self.units.then(units), units.penalty(self.penalty)
+        if units.x:
+            other._data = self._data.scaled(-units.x)
+        else:
+            other.y = np.ldexp(self.y - units.shift, -units.y)
+        for name in MADE:
             vars(other).pop(name, None)
         return other
 

@@ -1,24 +1,23 @@
 """Joins solver, executor, history and stop rule; names become classes here."""
 
 import threading
-import warnings
 from collections import deque
-from functools import cache
+from functools import cache, partial
 from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
 
 from ._compat import joblib_dask_client, one_blas_thread
+from .certificate import Certificate
 from .executors import EXECUTORS, Dask, Threads
 from .executors.plan import WorkersLost
 from .history import History
-from .problem import Certificate
 from .shards import divisible
 from .solvers import SOLVERS, RoundsBCD
 from .solvers.base import Certified, Shared, Snapshot
 from .solvers.choice import piag_of, policy_of
-from .stopping import StopRule, advice, tidy
+from .stopping import StopRule, advice, returned, tidy, warn_of_delays
 
 SHARDS_PER_WORKER = 4
 """Shards that a worker beyond the caller's memory begins with: they move to faster workers one by one."""
@@ -107,30 +106,46 @@ def solve(problem, options, start=None, before=None, watch=None):
     """
     begin = perf_counter()
     executor = resolve_executor(options.executor)
-    plan = executor.plan(options.n_jobs)
-    rule = StopRule(problem, options)
-    solver = _build(problem, options, plan, start, before)
-    history = _describe(options, executor, plan, solver)
+    attempt = partial(_attempt, executor, executor.plan(options.n_jobs), options, watch, begin)
+    limit = one_blas_thread()
+    with limit, limit, np.errstate(over="ignore", invalid="ignore"):
+        if before is None:
+            scaled = problem.in_range()
+        else:
+            start, scaled = Snapshot(*before.certificate[:2]), before.solver.problem.like(problem)
+        solution = attempt(scaled, start, before)
+        if solution is None:
+            solution = attempt(scaled.in_range(features=True), start, None)
+    return solution
 
+
+def _attempt(executor, plan, options, watch, begin, problem, start, before):
+    """Solve the problem in the units it is in; None if its features call for others."""
+    rule = StopRule(problem, options)
+    solver = _build(problem, options, plan, problem.units.point(start), before)
+    if not 0.0 < solver.step_unit < np.inf:
+        if problem.in_range(features=True) is not problem:
+            return None
+        raise ValueError("The squares of X are too large or too small for a step: scale the features.")
+    history = _describe(options, executor, plan, solver)
     if options.verbose and solver.n_workers < plan.n_workers and before is None:
         print(history.who())
     listener = Listener(problem, solver, rule, history, options, watch, begin)
-
-    limit = one_blas_thread()
-    with limit, limit, np.errstate(over="ignore", invalid="ignore"):
-        try:
-            unfinished = executor.run(solver, listener)
-        except WorkersLost as lost:
-            lost.solution = _last_certified(problem, solver, rule, history)
-            raise
-        finally:
-            if hasattr(solver, "rest"):
-                solver.rest()
-        listener.heed()
-        for arrival in getattr(solver, "pending", ()):
-            history.add_share(Shared("pending", arrival), listener.now)
-        history.close(problem, unfinished)
-        return _finish(problem, solver, rule, history)
+    try:
+        unfinished = executor.run(solver, listener)
+    except WorkersLost as lost:
+        lost.solution = _last_certified(problem, solver, rule, history)
+        raise
+    finally:
+        if hasattr(solver, "rest"):
+            solver.rest()
+    if rule.status == "out of range":
+        return None
+    listener.heed()
+    for arrival in getattr(solver, "pending", ()):
+        history.add_share(Shared("pending", arrival), listener.now)
+    history.close(problem, unfinished)
+    return _finish(problem, solver, rule, history)
 
 
 def _build(problem, options, plan, start, before):
@@ -140,11 +155,9 @@ def _build(problem, options, plan, start, before):
             f"The trace is a schedule for solver {plan.solver!r} and does not fit solver {options.solver!r}."
         )
     rounds = in_rounds(problem.penalty, options, plan, policy)
-    if before is not None:
-        if rounds and hasattr(before.solver, "resume"):
-            before.solver.resume(problem)
-            return before.solver
-        start = Snapshot(before.certificate.w, before.certificate.b)
+    if rounds and hasattr(getattr(before, "solver", None), "resume"):
+        before.solver.resume(problem)
+        return before.solver
     if rounds:
         goal = options.tol * problem.scale
         return RoundsBCD(problem, policy, n_workers=plan.n_workers, start=start, goal=goal)
@@ -209,9 +222,9 @@ def _last_certified(problem, solver, rule, history):
     history.stopped, history.n_over_bound = "workers lost", solver.over_bound
     if rule.last is None:
         return None
-    passes, certificate = solver.touched / problem.pass_size, rule.last.certificate
+    passes, last = solver.touched / problem.pass_size, problem.units.certified(rule.last)
     return Solution(
-        certificate, rule.last.gap, passes, solver.n_updates, history.stopped, "", history, solver
+        last.certificate, last.gap, passes, solver.n_updates, history.stopped, "", history, solver
     )
 
 
@@ -238,10 +251,13 @@ class Listener:
         passes = solver.touched / self._problem.pass_size
         for event in events:
             if isinstance(event, Certified):
-                history.add_certificate(event, now, passes)
                 rule.certified(event)
+                if rule.status == "out of range":
+                    break
+                event = self._problem.units.certified(event)
+                history.add_certificate(event, now, passes)
                 if self._verbose:
-                    _report(event, passes, now)
+                    print(history.line(event, now, passes))
                 if self.is_watched:
                     self._unheard.append((event, passes))
             elif isinstance(event, Shared):
@@ -263,36 +279,20 @@ class Listener:
                 self._rule.status = self._rule.status or "watch"
 
 
-def _report(event, passes, now):
-    c = event.certificate
-    print(
-        f"passes {passes:8.1f}  time {now:8.3f}  objective {c.objective:.8e}  gap {event.gap:.2e}  "
-        f"non-zero {np.count_nonzero(c.w)}"
-    )
-
-
 def _finish(problem, solver, rule, history):
-    if rule.best is not None and getattr(solver, "certifies_afresh", False):
-        certificate = rule.best
-    elif rule.best is not None and isinstance(solver, RoundsBCD):
-        certificate = problem.recertify(rule.best)
-    else:
-        last = solver.snapshot() if rule.best is None else Snapshot(rule.best.w, rule.best.b)
-        certificate = problem.certify(last.w, last.b)
-    gap = max(0.0, certificate.objective - max(certificate.dual, solver.lower_bound))
-    if rule.status == "converged":
-        certificate, gap = tidy(problem, certificate, gap, solver.lower_bound, rule.limit(certificate))
+    certificate = returned(problem, solver, rule)
     status = rule.status or "exhausted"
-    if status == "stalled" and rule.measure(certificate, gap) <= rule.limit(certificate):
-        status = "converged"  # by a rounding: what is returned was certified afresh
+    if status not in ("converged", "watch") and rule.meets(certificate, rule.gap(certificate)):
+        status = "converged"  # which the run did not know: what is returned was certified afresh
+    if status == "converged":
+        certificate = tidy(problem, certificate, rule.limit(certificate))
+    gap = rule.gap(certificate)
     history.stopped, history.n_over_bound = status, solver.over_bound
-    if solver.over_bound:
-        warnings.warn(
-            f"{solver.over_bound} of {solver.n_updates} updates had a delay above max_delay of "
-            f"{solver.step_size}: its step is not proved safe for them.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+    warn_of_delays(solver)
     passes = solver.touched / problem.pass_size
-    message = advice(solver, rule, status, certificate, gap, passes)
-    return Solution(certificate, gap, passes, solver.n_updates, status, message, history, solver)
+    message = advice(problem, solver, rule, status, certificate, gap, passes)
+    units = problem.units
+    return Solution(
+        units.certificate(certificate), units.value(gap), passes, solver.n_updates, status, message, history,
+        solver,
+    )  # fmt: skip

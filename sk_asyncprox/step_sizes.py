@@ -83,7 +83,22 @@ class StepSize(BaseEstimator):
                 f"step_size {type(self).__name__} cannot be served by solver {setting.solver!r}; "
                 f"it needs solver {' or '.join(map(repr, self.solvers))}."
             )
-        return self._rule(setting)
+        rule = self._rule(setting)
+        self._check("h", 0, np.inf)
+        return self._checked(rule)
+
+    def _checked(self, rule):
+        """The rule, which gives steps and nothing else."""
+
+        def checked(delay, window):
+            step = rule(delay, window)
+            if (type(step) is float or isinstance(step, Real)) and 0.0 <= step < np.inf:
+                return step
+            raise ValueError(
+                f"step_size {self} gave the step {step!r} for the delay {delay}: not finite, or below zero."
+            )
+
+        return checked
 
     def delay_bound(self, setting):
         """Delay up to which the rule is safe; None when it is safe for every delay."""

@@ -1,12 +1,22 @@
 """When a run ends: a certificate that is good enough, a budget that is spent, or divergence."""
 
+import warnings
+
 import numpy as np
+
+from .certificate import duality_gap
+from .units import LEAST, MOST
 
 STALLED_CERTIFICATES = 5
 STALLED_BELOW = 1e-9
+STUCK_CERTIFICATES, STILL = 20, 1e-6
+"""Certificates without any progress after which rounding is the cause at any gap, while the objective stands
+still but for that share; where steps are too long it swings."""
+
 RESOLVED_ABOVE = 1e-12
 DIVERGED_ABOVE = 1e6
 ROUNDING = 4 * np.finfo(float).eps
+LARGEST = np.finfo(float).max
 
 LITTLE = 0.01
 """Share of the scale: where the optimum is better than the model without features by less, the gap asked for
@@ -34,13 +44,12 @@ class StopRule:
 
     def __init__(self, problem, options):
         self.options, self.penalised = options, not problem.penalty.is_zero
-        self._problem = problem
         self.scale = problem.scale
         self.target = options.tol * self.scale
-        self.status, self.best, self.last = None, None, None
-        self._penalty, self._first = problem.penalty, None
+        self.status, self.best, self.last, self.lowest = None, None, None, None
+        self._problem, self._first = problem, None
         self._largest_gradient = self.options.tol * self._gradient_unit(problem)
-        self._low, self._lowest_objective, self._stale = np.inf, np.inf, 0
+        self._low, self._lowest_objective, self._stale, self._stuck = np.inf, np.inf, 0, 0
         self._walked = np.inf
 
     def _gradient_unit(self, problem):
@@ -49,11 +58,17 @@ class StopRule:
             return 1.0
         return float(np.abs(problem.certify(*problem.start()).correlations).max(initial=0.0))
 
+    def gap(self, certificate):
+        """Gap of a certificate against the best bound of the run."""
+        bound = -np.inf if self.last is None else self.last.dual
+        return duality_gap(certificate.objective, max(bound, certificate.dual))
+
     def measure(self, certificate, gap):
         """What is compared with the target: the gap, or without penalty the largest gradient."""
         if self.penalised:
             return gap
-        return float(self._penalty.violation(certificate.w, certificate.correlations).max(initial=0.0))
+        violation = self._problem.penalty.violation(certificate.w, certificate.correlations)
+        return float(violation.max(initial=0.0))
 
     def limit(self, certificate):
         """The target, but not below what rounding leaves of the objective."""
@@ -74,18 +89,26 @@ class StopRule:
         rounding = RESOLVED_ABOVE * self.scale + ROUNDING * np.sqrt(self.scale) * intercept
         return max(float(gap_wanted(self.options.tol, self.scale, gain)), rounding)
 
+    def meets(self, certificate, gap):
+        """Whether the tolerance is met; what is not finite meets none."""
+        return self.measure(certificate, gap) <= min(self.limit(certificate), LARGEST)
+
     def certified(self, event):
         """Take a certificate into account."""
-        self.last = event
-        certificate, measure = event.certificate, self.measure(event.certificate, event.gap)
+        self.last, certificate = event, event.certificate
         if self._first is None:
             self._first = certificate
+            if self._looks_stray(certificate) and self._strays():
+                self.status = "out of range"
         ceiling = DIVERGED_ABOVE * max(self._first.objective, self.scale)
-        if not certificate.objective <= ceiling:
-            self.status = "diverged"
+        if not certificate.objective <= min(ceiling, LARGEST):
+            self.status = "out of range" if self._strays() else "diverged"
+        elif self.lowest is None or certificate.objective < self.lowest.objective:
+            self.lowest = certificate
+        measure = self.measure(certificate, event.gap)
         self._count_stale(measure, certificate.objective)
-        met = measure <= self.limit(certificate)
         # Where rounding hides what there is to be gained, the scale has to do.
+        met = self.meets(certificate, event.gap)
         met |= self._stale >= STALLED_CERTIFICATES and measure <= self.target
         if met and self.status is None:
             self.best = certificate
@@ -93,8 +116,18 @@ class StopRule:
             # improves no more.
             if self.target > RESOLVED_ABOVE * self.scale or self._stale >= STALLED_CERTIFICATES:
                 self.status = "converged"
-        if self._stale >= STALLED_CERTIFICATES and self._low <= STALLED_BELOW * self.scale:
+        small = self._low <= STALLED_BELOW * self.scale
+        if (self._stale >= STALLED_CERTIFICATES and small) or self._stuck >= STUCK_CERTIFICATES:
             self.status = self.status or "stalled"
+
+    def _strays(self):
+        return self._problem.in_range(features=True) is not self._problem
+
+    def _looks_stray(self, certificate):
+        """Whether squares of the features may overflow or vanish, as far as their correlations tell."""
+        c, unit = certificate.correlations, self.scale if self._problem.loss.quadratic else 1.0
+        size = c @ c / unit
+        return not LEAST**2 <= size <= MOST**2 and (size != 0.0 or c.any())
 
     def _count_stale(self, measure, objective):
         # A slow descent is not yet rounding: the objective must have ceased to fall as well.
@@ -103,6 +136,8 @@ class StopRule:
         # While all steps are zero (a worker is late) nothing can improve: that is not rounding.
         if improved or self._walked >= 1.0:
             self._stale = 0 if improved else self._stale + 1
+            still = objective - self._lowest_objective <= STILL * abs(self._lowest_objective)
+            self._stuck = self._stuck + 1 if still and not improved else 0
             self._walked = 0.0
         self._low = min(self._low, measure)
         self._lowest_objective = min(self._lowest_objective, objective)
@@ -124,40 +159,74 @@ class StopRule:
             self.status = "converged"
 
 
-def tidy(problem, certificate, gap, lower_bound, limit):
+def returned(problem, solver, rule):
+    """Certificate of what a run returns, computed from the coefficients alone: of its last iterate, or of the
+    lowest that was certified where that is better; of the zero model where neither is finite."""
+    if rule.best is not None:
+        return rule.best if getattr(solver, "certifies_afresh", False) else problem.recertify(rule.best)
+    last = solver.snapshot()
+    certificate, lowest = problem.certify(last.w, last.b), rule.lowest
+    if lowest is not None and not certificate.objective <= lowest.objective * (1.0 + ROUNDING):
+        certificate = problem.certify(lowest.w, lowest.b)
+    return certificate if np.isfinite(certificate.objective) else problem.certify(*problem.start())
+
+
+def tidy(problem, certificate, limit):
     """Set to zero what shortened steps have left of coefficients on their way to zero, if the
     certificate of the result is still good enough."""
     w, penalty = certificate.w, problem.penalty
     crumbs = (w != 0) & (np.abs(w) <= CRUMB * np.abs(w).max(initial=0.0))
     crumbs &= penalty.pull(certificate.correlations) < penalty.l1
     if not crumbs.any():
-        return certificate, gap
+        return certificate
     tidied = problem.certify(np.where(crumbs, 0.0, w), certificate.b)
-    if tidied.gap > max(certificate.gap, limit):
-        return certificate, gap
-    return tidied, max(0.0, tidied.objective - max(tidied.dual, lower_bound))
+    return certificate if tidied.gap > max(certificate.gap, limit) else tidied
 
 
-def advice(solver, rule, status, certificate, gap, passes):
+REMEDIES = {
+    "max_iter": ("max_iter was reached", "Raise max_iter or tol"),
+    "max_time": ("max_time was reached", "Raise max_time or tol"),
+    "stalled": ("rounding allows no more", "Raise tol"),
+    "exhausted": ("the trace of the executor ended", "Give a longer trace or raise tol"),
+}
+"""Why a run has ended, and what to do about it, in the words of the user's parameters."""
+
+
+def advice(problem, solver, rule, status, certificate, gap, passes):
     """What to tell the user when the tolerance was not met, unless that was asked for; else empty."""
     if status in ("converged", "watch"):
         return ""
-    name = type(solver).__name__
+    units = problem.units
+    shown = units.value if rule.penalised else units.slope
+    what = "duality gap" if rule.penalised else "largest gradient"
+    measure = f"{what} {shown(rule.measure(certificate, gap)):.3e}"
+    run = f"solver={rule.options.solver!r}"
+    if status == "diverged" and not solver.step_size.exact:
+        reached = units.value(rule.last.certificate.objective)
+        return (
+            f"{run} with step_size {solver.step_size} diverged: the objective is {reached:.3g} after "
+            f"{solver.n_updates} updates; this step size is not safe for the delays that happened, use "
+            f"Adaptive1 or Adaptive2 (or ExactStep for solver 'bcd'). Returned is the best model seen, "
+            f"{measure}."
+        )
     if status == "diverged":
         return (
-            f"{name} with {solver.step_size} diverged: the objective is {certificate.objective:.3g} after "
-            f"{solver.n_updates} updates; this step size is not safe for the delays that happened, "
-            f"use Adaptive1 or Adaptive2 (or ExactStep for solver 'bcd')."
+            f"{run} met numbers that are not finite, or far from any solution, after {passes:.1f} passes; "
+            f"returned is the best model seen, {measure}. Scale the features and the targets."
         )
-    what = "duality gap" if rule.penalised else "largest gradient"
-    why = {
-        "max_iter": "max_iter was reached",
-        "max_time": "max_time was reached",
-        "stalled": "rounding allows no more",
-        "exhausted": "the trace ended",
-    }[status]
+    why, remedy = REMEDIES[status]
     return (
-        f"{name} did not converge: {what} {rule.measure(certificate, gap):.3e}, tolerance "
-        f"{rule.limit(certificate):.3e}, after {passes:.1f} passes ({why}). Raise max_iter or tol, scale "
-        f"the features, or regularise more."
+        f"{run} did not converge: {measure}, tolerance {shown(rule.limit(certificate)):.3e}, after "
+        f"{passes:.1f} passes ({why}). {remedy}, scale the features, or regularise more."
     )
+
+
+def warn_of_delays(solver):
+    """Warn if a fixed step has met delays that it is not made for."""
+    if solver.over_bound:
+        warnings.warn(
+            f"{solver.over_bound} of {solver.n_updates} updates had a delay above max_delay of "
+            f"{solver.step_size}: its step is not proved safe for them.",
+            RuntimeWarning,
+            stacklevel=4,
+        )

@@ -94,7 +94,8 @@ class _Crew(Stop):
                     self._left.set()
 
     def _work(self, worker):
-        with fast_calls():
+        # What is not finite is left to the certificates, as it is in the calling thread.
+        with fast_calls(), np.errstate(over="ignore", invalid="ignore"):
             task = self._next(worker, None)
             while task is not None:
                 result = self.solver.work(self.solver.part(task), task)

@@ -69,6 +69,32 @@ def whole(fit):
     return fit_or_leave
 
 
+def beyond(dtype, largest):
+    """Whether a type cannot hold coefficients, the largest of them being of that size."""
+    limits = np.finfo(dtype)
+    return ~(largest <= limits.max) | ((largest > 0.0) & (largest < limits.tiny))
+
+
+def check_range(dtype, tol, problem, w, b, intercept=0.0):
+    """Refuse coefficients, and an intercept, that their type, that of the data, cannot hold, unless they may
+    as well be zero; ``b`` is the intercept of the centred design."""
+    largest = float(max(np.abs(w).max(initial=0.0), np.abs(intercept).max(initial=0.0)))
+    small = 0.0 < largest < 1.0
+    if not beyond(dtype, largest) or (small and not _matters(problem, tol, w, b)):
+        return
+    raise ValueError(
+        f"The coefficients are too {'small' if small else 'large'} for {dtype!r}, that of X; scale X or y"
+        + ("." if dtype == np.float64 else ", or give X in float64.")
+    )
+
+
+def _matters(problem, tol, w, b):
+    """Whether the zero model is worse by more than the tolerance."""
+    problem = problem.in_range()
+    model = problem.units.point(Snapshot(w, b))
+    return problem.objective(*problem.start()) - problem.objective(*model) > tol * problem.scale
+
+
 @cache
 def _valid_defaults(cls):
     """Parameters of an estimator, with their defaults where these are valid, else with what no value is."""
@@ -115,10 +141,10 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         self._check_n_jobs()
         rows, overwrite = self.solver == "piag", not getattr(self, "copy_X", True)
         problem = Problem(X, y, loss, penalty, sample_weight, self.fit_intercept, rows, overwrite)
-        return self._run(problem.targets(), self._options(), begin, watcher)
+        return self._run(problem.targets(), self._options(), begin, X.dtype, watcher)
 
-    def _run(self, targets, options, begin, watcher=None):
-        """The same, on the problems of the targets."""
+    def _run(self, targets, options, begin, dtype, watcher=None):
+        """The same, on the problems of the targets; `dtype` is that of the coefficients."""
         solutions, found = [], []
         for t, problem in enumerate(targets):
             watch = None
@@ -134,7 +160,11 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
                 self._lost, solution = lost, lost.solution
             w, b = problem.canonical(solution.certificate.w), solution.certificate.b
             solutions.append(solution)
-            found.append((w, problem.intercept(w, b), solution.n_iter))
+            with np.errstate(over="ignore", invalid="ignore"):
+                intercept = problem.intercept(w, b)
+            found.append((w, intercept, solution.n_iter))
+            if dtype != np.float64 or not solution.solver.problem.units.own:
+                check_range(dtype, options.tol, problem, w, b, intercept)
             if solution.message:
                 warnings.warn(solution.message, ConvergenceWarning, stacklevel=4)
         self._describe(solutions)

@@ -54,7 +54,7 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
         loss = _loss(classes)
         problem = rows.problem(loss, penalty(rows.count(loss)), model.fit_intercept)
         options = model._options()._replace(solver="piag", executor=executor)
-        return *model._run([problem], options, begin), rows.dtype, classes
+        return *model._run([problem], options, begin, rows.dtype), rows.dtype, classes
     finally:
         rows.release()
 

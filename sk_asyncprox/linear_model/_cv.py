@@ -147,7 +147,8 @@ def squared_errors(whole, X, y, weights, paths, train, test, options):
             w, b = (np.array([getattr(s.certificate, name) for s in some]) for name in "wb")
             residuals = np.asarray(w @ X.T)
             residuals += (b - w @ problem.offset)[:, None] - y
-            errors[-1].extend(np.einsum("ij,ij,j->i", residuals, residuals, weights))
+            with np.errstate(over="ignore"):
+                errors[-1].extend(np.einsum("ij,ij,j->i", residuals, residuals, weights))
             messages.extend(solution.message for solution in some)
     return errors, messages
 
@@ -345,7 +346,10 @@ class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearMo
             for alpha in alphas
         ]
         warn_unless_converged(names, [message for _, messages in results for message in messages])
-        return np.array([errors for errors, _ in results])
+        errors = np.array([errors for errors, _ in results])
+        if not (np.isfinite(errors).all() and (errors.any() or np.square(y).any() or not np.any(y))):
+            raise ValueError("The mean squared errors on the test rows overflow or vanish: scale y.")
+        return errors
 
     def get_metadata_routing(self):
         """Metadata routing of the estimator: what the splitter may ask for.

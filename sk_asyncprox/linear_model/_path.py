@@ -14,6 +14,7 @@ from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
 from ..problem import Problem
 from ..solvers.base import Snapshot
+from ._base import beyond, check_range
 from ._checks import FLOATS, FORMATS, check_number, check_numbers, checked_weights, in_floats, scaled
 from ._collections import refuse_collections
 from ._docs import documented
@@ -216,13 +217,16 @@ def enet_path(
     penalties = enet_penalties(alphas, l1_ratio, positive)
     problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, rows=solver == "piag")
     start = None if coef_init is None else _start(problem, coef_init)
-    coefs = np.empty((X.shape[1], len(alphas)), dtype=X.dtype, order="F")
+    coefs = np.empty((X.shape[1], len(alphas)), order="F")
     gaps, n_iters, messages = np.empty(len(alphas)), [], []
     options = model._options()._replace(verbose=int(verbose))
     for i, solution in enumerate(solutions_along(problem, penalties, options, start)):
         coefs[:, i], gaps[i] = solution.certificate.w, solution.gap
         n_iters.append(solution.n_iter)
         messages.append(solution.message)
+    for i in np.flatnonzero(beyond(X.dtype, np.abs(coefs).max(axis=0))):
+        check_range(X.dtype, tol, problem.with_penalty(penalties[i]), coefs[:, i], 0.0)
+    coefs = coefs.astype(X.dtype, copy=False)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
     found = alphas, coefs[None] if column else coefs, gaps
     return (*found, n_iters) if return_n_iter else found

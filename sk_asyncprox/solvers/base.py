@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..certificate import duality_gap
 from ..delays import Stamp
 
 
@@ -96,7 +97,7 @@ class Certified(NamedTuple):
     @property
     def gap(self):
         """Gap of the certified iterate against the best lower bound."""
-        return max(0.0, self.certificate.objective - self.dual)
+        return duality_gap(self.certificate.objective, self.dual)
 
 
 class Snapshot(NamedTuple):

@@ -153,6 +153,7 @@ class AsyncBCD(SharedMargins):
         return events
 
     def _count(self, task, delay, step, slope, touched):
+        touched = max(1, touched)  # columns may store nothing
         self.touched += touched
         if self._delay_bound is not None and delay > self._delay_bound:
             self.over_bound += 1

@@ -24,6 +24,19 @@ class SharedMargins:
         self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
         self.z = problem.design.mul(self.w) + problem.spread(self.b)
         self.gradient = problem.loss.gradient(problem.y, self.z)
+        if start is not None:
+            self._retreat()
+
+    def _retreat(self):
+        """Go to the zero model where the iterate is not finite, or worse; return whether it was."""
+        problem = self.problem
+        self.z, self.b, self.gradient = problem.settle(self.z, self.b)
+        w, b = problem.start()
+        z = np.zeros_like(self.z) + problem.spread(b)
+        if problem.objective(self.w, self.b, self.z) <= problem.objective(w, b, z):
+            return False
+        self.w, self.b, self.z, self.gradient = w, b, z, problem.loss.gradient(problem.y, z)
+        return True
 
     def snapshot(self):
         """The iterate now."""

@@ -152,7 +152,7 @@ class ModelPIAG(PIAG):
 
     def _renew(self, task, result):
         shard, share = task.block, self._facts[task.block].effort
-        self.touched += int(0.5 * result.reads * self.problem.pass_size * share)
+        self.touched += max(1, int(0.5 * result.reads * self.problem.pass_size * share))
         self._since += share
         arrival = Arrival(task.worker, shard, task.stamp.update, task.asked, self._clock)
         old = self._stamps[shard]

@@ -133,7 +133,7 @@ class PhasedSolver(SharedMargins):
         delay, _ = self._tracker.measure(stamp)
         step, slope = self.write_exactly(index, direction, rise_allowed)
         self.settle(1e-2 * step * slope)
-        self.touched += direction.touched
+        self.touched += max(1, direction.touched)
         update = self._tracker.update
         self._tracker.advance(step)
         self._events.append(Update(update, delay, step, phase, (self._arrival(),)))

@@ -91,7 +91,9 @@ class PIAG:
         self.step_unit = self._unit()
 
         self._tracker = DelayTracker()
-        self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
+        self.w, self.b = problem.start()
+        if start is not None:
+            self._begin_at(*start)
         self._stamps, self._missing = [None] * n_shards, n_shards
         self.touched, self.over_bound, self._clock = 0, 0, 0
         self._fresh, self._certifying, self.lower_bound = [], False, -np.inf
@@ -106,6 +108,13 @@ class PIAG:
         """Largest safe step, ``gamma' = h / L``."""
         return self.step_size.h / self._smoothness()
 
+    def _begin_at(self, w, b):
+        """Begin at a point that is finite and no worse than the zero model."""
+        # Of centred columns the best intercept of the squared loss is that of the zero model.
+        b = self.b if self.problem.loss.quadratic else b
+        if self.problem.objective(w, b) <= self.problem.objective(self.w, self.b):
+            self.w, self.b = w.copy(), b
+
     def _smoothness(self):
         """``sum_i share_i L_i``, and the scale of the intercept's column.
 
@@ -118,6 +127,8 @@ class PIAG:
         problem = self.problem
         known = problem.constants() if hasattr(problem, "shards") else [s.constants() for s in self._shards]
         constants = np.array([c.smoothness for c in known])
+        if not np.isfinite(constants).all():
+            return np.inf
         self._free = self.problem.fit_intercept and not loss.quadratic
         self._intercept_scale = square = float(shares @ constants) or 1.0
         if self._free:
@@ -231,7 +242,7 @@ class PIAG:
     def _renew(self, task, gradient):
         shard = task.block
         old, fact = self._gradients[shard], self._facts[shard]
-        self.touched += int(self.problem.pass_size * fact.effort)
+        self.touched += max(1, int(self.problem.pass_size * fact.effort))
         self._since += fact.effort
         self._due = self._due or self._since >= self._wait
         arrival = Arrival(task.worker, shard, task.stamp.update, task.asked, self._clock)

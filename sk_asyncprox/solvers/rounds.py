@@ -97,11 +97,15 @@ class RoundsBCD(GramSolver):
     def resume(self, problem):
         """Go on with another penalty of the same data, from where the last run has ended: with its
         iterate and certificate, its working set and columns, and its Gram matrix."""
-        self._trail.add(self.problem.penalty, self.w)
+        before = self.problem.penalty
+        self._trail.add(before, self.w)
         self.problem = self._part.problem = problem
         self.touched = 0
         self._begin()
         self._aim_afresh()
+        # Under a weaker penalty no iterate gets worse beside the zero model.
+        if (problem.penalty.l1 > before.l1 or problem.penalty.l2 > before.l2) and self._retreat():
+            self._known = None
         self._extrapolate(*self._trail.step(problem.penalty))
 
     def _extrapolate(self, index, new):

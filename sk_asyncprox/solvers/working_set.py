@@ -142,7 +142,9 @@ class Gate:
         if np.isinf(self._slopes[block]):
             self._first += max(slope, 0.0)
         self._slopes[block] = max(slope, 0.0)
-        small = self._since >= self._wait and self._slopes.sum() <= SHARE_OF_SLOPES * self._first
+        left = self._slopes.sum()
+        # Where nothing at all is left to gain, work that touches nothing would wait for ever.
+        small = left == 0.0 or (self._since >= self._wait and left <= SHARE_OF_SLOPES * self._first)
         # A certificate says something new only when every block has had its turn, however late the
         # worker that holds it; it is not waited for beyond reason.
         everywhere = np.isfinite(self._slopes).all() or self._since >= 2 * LONGEST_WAIT

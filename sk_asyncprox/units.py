@@ -1,0 +1,106 @@
+"""Units in which a problem is solved, where squares of its numbers would overflow or vanish.
+
+The features are divided by ``2^x``; for the squared loss the targets, less ``shift``, by ``2^y``. Powers of
+two round nothing, so what is found is exactly what the problem as it was given has. Nearly all problems are
+solved in their own units, which cost nothing.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+LEAST, MOST = 1e-70, 1e70
+"""Sizes of numbers between which products of four of them are safe."""
+
+DROWNED = 1e4
+"""Mean of the targets, relative to their deviations from it, beyond which it is taken out: it would take as
+many digits from every residual."""
+
+STRONGEST = 1e300
+"""Weight of a penalty term, at most: it leaves nothing of any coefficient of a problem in range."""
+
+
+class Units(NamedTuple):
+    """Exponents of two of the features' and the targets' units, and what is taken out of the targets."""
+
+    x: int = 0
+    y: int = 0
+    shift: float = 0.0
+
+    @property
+    def own(self):
+        """Whether these are the problem's own units."""
+        return self == (0, 0, 0.0)
+
+    def then(self, features):
+        """Units of features in units of targets."""
+        return self._replace(x=features.x) if features.x else features
+
+    def penalty(self, penalty):
+        """The penalty of a problem in these units; a term that is there stays there. None stays so."""
+        if self.own or penalty is None:
+            return penalty
+        l1, l2 = _scaled(penalty.l1, -self.x - self.y), _scaled(penalty.l2, -2 * self.x)
+        return type(penalty)(l1, l2, penalty.positive)
+
+    def point(self, start):
+        """Coefficients and intercept in these units; None stays so."""
+        if self.own or start is None:
+            return start
+        b = np.ldexp(start.b - self.shift, -self.y)
+        return start._replace(w=np.ldexp(start.w, self.x - self.y), b=b)
+
+    def value(self, value):
+        """Objective, bound or gap as the problem was given."""
+        return value if self.y == 0 else float(np.ldexp(value, 2 * self.y))
+
+    def slope(self, slope):
+        """Gradients of the smooth part as the problem was given."""
+        return np.ldexp(slope, self.x + self.y)
+
+    def certificate(self, c):
+        """A certificate as the problem was given."""
+        if self.own:
+            return c
+        return c._replace(
+            w=np.ldexp(c.w, self.y - self.x),
+            b=np.ldexp(c.b, self.y) + self.shift,
+            objective=self.value(c.objective),
+            dual=self.value(c.dual),
+            correlations=self.slope(c.correlations),
+        )
+
+    def certified(self, event):
+        """The report of a certificate as the problem was given."""
+        if self.own:
+            return event
+        return event._replace(certificate=self.certificate(event.certificate), dual=self.value(event.dual))
+
+
+OWN = Units()
+
+
+def _scaled(weight, exponent):
+    if weight == 0.0:
+        return 0.0
+    return float(np.clip(np.ldexp(weight, exponent), np.finfo(float).tiny, STRONGEST))
+
+
+def units_of_targets(y, mean, scale):
+    """Units in which squares of targets are in range, and large beside that of the mean that is to be taken
+    out of them; ``scale`` is the mean of the squares, or 1 for none."""
+    if LEAST**2 < scale < MOST**2 and scale != 1.0 and mean * mean <= DROWNED**2 * scale:
+        return OWN
+    middle = y[np.argmin(np.abs(y - mean))]
+    rest = np.abs(y - middle).max()
+    # A target itself: then equal ones become zero.
+    shift = float(middle) if abs(mean) > DROWNED * rest else 0.0
+    size = rest if shift else np.abs(y).max()
+    return Units(0, 0 if size == 0.0 or LEAST <= size <= MOST else int(np.frexp(size)[1]), shift)
+
+
+def exponent_between(least, largest):
+    """Exponent of two between the sizes of columns, 0 where all are in range."""
+    if least >= LEAST and largest <= MOST:
+        return 0
+    return int(np.frexp(least)[1] + np.frexp(largest)[1]) // 2
