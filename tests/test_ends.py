@@ -30,8 +30,9 @@ RUNS = {
     "theta": {"step_size": "adaptive1"},
     "prox": {"step_size": "adaptive1", "metric": "lipschitz"},
     "threads": {"n_jobs": 2, "n_blocks": 4},
-    "piag": {"solver": "piag"},
-    "simulated": {"solver": "piag", "executor": Simulated(Trace.constant(3))},
+    "models": {"solver": "piag"},
+    "piag": {"solver": "piag", "step_size": "adaptive1"},
+    "simulated": {"solver": "piag", "step_size": "adaptive1", "executor": Simulated(Trace.constant(3))},
 }
 each_run = pytest.mark.parametrize("run", RUNS)
 FORMS = {"dense": np.asarray, "csc": sp.csc_matrix}
@@ -191,7 +192,7 @@ def test_a_trace_that_ends_is_no_fault_of_max_iter(xy, monkeypatch):
     events = trace.events
     monkeypatch.setattr(trace, "events", lambda: (e for _, e in zip(range(4), events(), strict=False)))
     with pytest.warns(ConvergenceWarning, match="the trace of the executor ended") as caught:
-        Lasso(0.01, solver="piag", executor=Simulated(trace)).fit(*xy)
+        Lasso(0.01, solver="piag", step_size="adaptive1", executor=Simulated(trace)).fit(*xy)
     assert "max_iter" not in str(caught[0].message)
 
 

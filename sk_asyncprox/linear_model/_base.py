@@ -72,7 +72,8 @@ def whole(fit):
 def beyond(dtype, largest):
     """Whether a type cannot hold coefficients, the largest of them being of that size."""
     limits = np.finfo(dtype)
-    return ~(largest <= limits.max) | ((largest > 0.0) & (largest < limits.tiny))
+    most, least = float(limits.max), float(limits.tiny)
+    return np.logical_not(largest <= most) | ((largest > 0.0) & (largest < least))
 
 
 def check_range(dtype, tol, problem, w, b, intercept=0.0):
