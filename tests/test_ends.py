@@ -171,17 +171,14 @@ def test_a_path_to_a_stronger_penalty_falls_back_on_the_zero_model(xy):
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        (Lasso(0.01, tol=1e-9, max_iter=1), r"max_iter was reached\). Raise max_iter or tol"),
-        (Lasso(0.01, tol=1e-9, max_iter=3, solver="piag"), r"max_iter was reached\). Raise max_iter or tol"),
-        (
-            Lasso(0.01, tol=1e-9, max_time=1e-9, solver="piag"),
-            r"max_time was reached\). Raise max_time or tol",
-        ),
+        (Lasso(max_iter=1), r"max_iter was reached\). Raise max_iter or tol"),
+        (Lasso(max_iter=3, **RUNS["piag"]), r"max_iter was reached\). Raise max_iter or tol"),
+        (Lasso(max_time=1e-9, **RUNS["piag"]), r"max_time was reached\). Raise max_time or tol"),
     ],
 )
 def test_warnings_are_in_the_words_of_the_parameters(xy, model, says):
     with pytest.warns(ConvergenceWarning, match=says) as caught:
-        model.set_params(tol=1e-9).fit(*xy)
+        model.set_params(alpha=0.01, tol=1e-9).fit(*xy)
     [message] = [str(w.message) for w in caught]
     assert message.startswith(f"solver='{model.solver}' did not converge: duality gap")
     assert not any(name in message for name in ("RoundsBCD", "AsyncBCD", "PIAG"))
