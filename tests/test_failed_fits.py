@@ -92,16 +92,16 @@ def broken(y=None, **change):
     return failure
 
 
-def told(error, at):
-    """The solver raises at one of its tells."""
+def told(error, share):
+    """The solver raises after a share of the fit's tells."""
 
-    def failure(model):
+    def tells(model, most):
         plain, calls = RoundsBCD.tell, 0
 
         def tell(self, arrivals):
             nonlocal calls
             calls += 1
-            if calls == at:
+            if calls > most:
                 raise error
             return plain(self, arrivals)
 
@@ -110,6 +110,10 @@ def told(error, at):
             model.fit(Z, other_target(model))
         finally:
             RoundsBCD.tell = plain
+        return calls
+
+    def failure(model):
+        tells(model, share * (tells(clone(model), np.inf) - 1))
 
     return failure
 
@@ -152,10 +156,10 @@ FAILURES = {
     "policy for another solver": configured(step_size=FixedStep(3, rule="davis"), solver="piag"),
     "policy of one's own": configured(step_size=Nowhere()),
     "trace for another solver": configured(executor=Simulated(Trace.from_delays([[0, 0], [0, 1]]))),
-    "memory": told(MemoryError(), 1),
-    "memory late": told(MemoryError(), 4),
-    "Ctrl-C": told(KeyboardInterrupt(), 2),
-    "exit": told(SystemExit(3), 3),
+    "memory": told(MemoryError(), 0.0),
+    "memory late": told(MemoryError(), 1.0),
+    "Ctrl-C": told(KeyboardInterrupt(), 0.3),
+    "exit": told(SystemExit(3), 0.7),
 }
 
 

@@ -138,12 +138,10 @@ class ModelPIAG(PIAG):
 
     # -- tell --------------------------------------------------------------------------------------
 
-    def tell(self, arrivals):
-        """Renew the models; go to the minimiser of their sum, or take it."""
-        task, result = arrivals[0]
+    def _take(self, task, result):
+        """Renew a model, or go to the minimiser of their sum."""
         if task.kind != "solve":
-            return super().tell(arrivals)
-        self._clock += 2  # The tell, and its arrival.
+            return super()._take(task, result)
         arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
         batch, self._solving = self._solving, None
         # What was found before a retreat is of no use after it.

@@ -204,18 +204,22 @@ class PIAG:
         events = []
         for task, result in arrivals:
             self._clock += 1
-            if task.kind == "certificate":
-                self.touched += self.problem.pass_size
-                events.append(self._digest(result, task.stamp.update, task.worker, task.asked))
-                continue
-            self._placement.told(task.worker, task.block)
-            if task.kind == self.kinds[1]:
-                found, result = result
-                events += self._collect(task, found)
-            events += self._renew(task, result)
+            events += self._take(task, result)
         if self._fresh and self._missing == 0:
             events += self._move()
         return events
+
+    def _take(self, task, result):
+        """Take one result."""
+        if task.kind == "certificate":
+            self.touched += self.problem.pass_size
+            return [self._digest(result, task.stamp.update, task.worker, task.asked)]
+        self._placement.told(task.worker, task.block)
+        events = []
+        if task.kind == self.kinds[1]:
+            found, result = result
+            events = self._collect(task, found)
+        return events + self._renew(task, result)
 
     def _move(self):
         """What the arrivals lead to."""
