@@ -38,7 +38,7 @@ def like(X):
 
 
 def blocks_of(X, lazy=False):
-    """Blocks of rows, each with all the columns, as delayed objects; ``lazy`` where they become part of another
+    """Blocks of rows, each with all the columns, as delayed objects; ``lazy`` where they become part of an
     array: dask optimises its graph later, and twice done it would give a key of `X` two meanings."""
     return _delayed(X if is_frame(X) or X.numblocks[1] == 1 else X.rechunk({1: -1}), lazy)
 
