@@ -384,7 +384,7 @@ def test_reading_counts_to_max_time(client):
 # -- what stays ------------------------------------------------------------------------------------
 
 
-ENDLESS = Lasso(alpha=1e-4, tol=0.0, max_iter=10**6)
+ENDLESS = Lasso(alpha=1e-4, tol=0.0, max_iter=10**6, step_size="adaptive1")
 
 
 class Stop(BaseException):
@@ -392,7 +392,7 @@ class Stop(BaseException):
 
 
 def test_persisted_data_survive_the_end_of_a_fit(client, monkeypatch):
-    dX, dy = (a.persist() for a in rows(X + 5.0 * X[:, :1], Y, size=20))
+    dX, dy = (a.persist() for a in rows(X + 50.0 * X[:, :1], Y, size=20))
     distributed.wait([dX, dy])
     mine, told = set(client.futures), Listener.__call__
     assert len(mine) == 24
@@ -409,7 +409,7 @@ def test_persisted_data_survive_the_end_of_a_fit(client, monkeypatch):
         with pytest.raises(Stop):
             ENDLESS.fit(dX, dy)
         assert client.status == "running"
-        assert dX.sum().compute() == pytest.approx((X + 5.0 * X[:, :1]).sum())
+        assert dX.sum().compute() == pytest.approx((X + 50.0 * X[:, :1]).sum())
         held = client.run_on_scheduler(lambda dask_scheduler: set(dask_scheduler.tasks))
         assert mine <= held
     monkeypatch.setattr(Listener, "__call__", told)
@@ -420,7 +420,7 @@ def test_persisted_data_survive_the_end_of_a_fit(client, monkeypatch):
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="a timer of POSIX")
 def test_persisted_data_survive_a_time_out(client):
-    dX, dy = (a.persist() for a in rows(X + 5.0 * X[:, :1], Y, size=20))
+    dX, dy = (a.persist() for a in rows(X + 50.0 * X[:, :1], Y, size=20))
     mine = set(client.futures)
 
     def late(number, frame):
@@ -497,7 +497,16 @@ class Early(Dask):
 
 @pytest.mark.parametrize(("n_jobs", "used"), [(None, {0, 1}), (-1, {0, 1}), (2, {0, 1}), (1, {0})])
 def test_workers_that_come_after_the_count(client, n_jobs, used):
-    model = Lasso(alpha=1e-4, tol=0.0, max_iter=20, solver="piag", n_jobs=n_jobs, executor=Early(client))
+    executor = Early(client)
+    model = Lasso(
+        alpha=1e-4,
+        tol=0.0,
+        max_iter=20,
+        solver="piag",
+        step_size="adaptive1",
+        n_jobs=n_jobs,
+        executor=executor,
+    )
     with pytest.warns(ConvergenceWarning):
         model.fit(X + 20.0 * X[:, :1], Y)
     assert set(model.history_.arrivals["worker"]) == used
@@ -543,9 +552,9 @@ def test_the_last_certified_iterate_is_kept_when_the_end_fails(client, monkeypat
         raise WorkersLost("nobody is left for the last certificate")
 
     monkeypatch.setattr(ShardedProblem, "certify", lost)
-    model = Lasso(alpha=1e-3, tol=1e-15, max_iter=30)
+    model = Lasso(alpha=1e-3, tol=1e-15, max_iter=30, step_size="adaptive1")
     with pytest.raises(WorkersLost, match="nobody is left"):
-        model.fit(*rows(X + 5.0 * X[:, :1], Y))
+        model.fit(*rows(X + 50.0 * X[:, :1], Y))
     assert model.history_.stopped == "workers lost"
     assert 0 < model.dual_gap_ < Y.var()
     assert model.predict(X).shape == (N,)
