@@ -81,7 +81,7 @@ def resolve_executor(executor):
     return EXECUTORS[executor]() if isinstance(executor, str) else executor
 
 
-def solve(problem, options, start=None, before=None, watch=None):
+def solve(problem, options, start=None, before=None, watch=None, begin=None):
     """Solve the problem.
 
     Parameters
@@ -94,6 +94,8 @@ def solve(problem, options, start=None, before=None, watch=None):
         Of the same data with another penalty; the run goes on from there.
     watch : callable or None
         ``(certified, passes)``, called in this thread after every certificate; what is true ends the run.
+    begin : float or None
+        When the clock of ``max_time`` began, if the data had to be prepared before.
 
     Returns
     -------
@@ -104,7 +106,7 @@ def solve(problem, options, start=None, before=None, watch=None):
     ValueError
         If the parts do not fit one another: said before the first task.
     """
-    begin = perf_counter()
+    begin = perf_counter() if begin is None else begin
     executor = resolve_executor(options.executor)
     attempt = partial(_attempt, executor, executor.plan(options.n_jobs), options, watch, begin)
     limit = one_blas_thread()
@@ -132,20 +134,21 @@ def _attempt(executor, plan, options, watch, begin, problem, start, before):
         print(history.who())
     listener = Listener(problem, solver, rule, history, options, watch, begin)
     try:
-        unfinished = executor.run(solver, listener)
+        try:
+            unfinished = executor.run(solver, listener)
+        finally:
+            if hasattr(solver, "rest"):
+                solver.rest()
+        if rule.status == "out of range":
+            return None
+        listener.heed()
+        for arrival in getattr(solver, "pending", ()):
+            history.add_share(Shared("pending", arrival), listener.now)
+        history.close(problem, unfinished)
+        return _finish(problem, solver, rule, history)
     except WorkersLost as lost:
         lost.solution = _last_certified(problem, solver, rule, history)
         raise
-    finally:
-        if hasattr(solver, "rest"):
-            solver.rest()
-    if rule.status == "out of range":
-        return None
-    listener.heed()
-    for arrival in getattr(solver, "pending", ()):
-        history.add_share(Shared("pending", arrival), listener.now)
-    history.close(problem, unfinished)
-    return _finish(problem, solver, rule, history)
 
 
 def _build(problem, options, plan, start, before):

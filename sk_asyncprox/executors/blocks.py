@@ -23,26 +23,33 @@ def is_frame(X):
     return hasattr(X, "divisions")
 
 
+def table(X):
+    """The dask array or dataframe of rows and columns that a collection is or holds."""
+    found = bare(X)
+    # Whatever is asked of a delayed object, it has.
+    if not isinstance(getattr(found, "ndim", None), int) or found.ndim != 2:
+        raise ValueError(f"X must be a dask array or dataframe of two dimensions, not {type(X).__name__}.")
+    return found
+
+
 def like(X):
     """Something in memory with the columns of a dask array or dataframe."""
     return X._meta if is_frame(X) else np.empty((0, X.shape[1]), dtype=X.dtype)
 
 
-def blocks_of(X):
-    """Blocks of rows, each with all the columns, as delayed objects."""
-    ndim = getattr(X, "ndim", 0)
-    if not isinstance(ndim, int) or ndim != 2 or not hasattr(X, "to_delayed"):
-        raise ValueError(f"X must be a dask array or dataframe of two dimensions, not {X!r}.")
-    return _delayed(X if is_frame(X) or X.numblocks[1] == 1 else X.rechunk({1: -1}))
+def blocks_of(X, lazy=False):
+    """Blocks of rows, each with all the columns, as delayed objects; ``lazy`` where they become part of an
+    array: dask optimises its graph later, and twice done it would give a key of `X` two meanings."""
+    return _delayed(X if is_frame(X) or X.numblocks[1] == 1 else X.rechunk({1: -1}), lazy)
 
 
-def _delayed(collection):
-    if not is_frame(collection):
-        return collection.to_delayed().ravel().tolist()
-    if hasattr(collection, "optimize"):
-        # Fused, files would be joined by how many columns are read: those of y otherwise than those of X.
-        collection = collection.optimize(fuse=False)
-    return list(collection.to_delayed(optimize_graph=False))
+def _delayed(collection, lazy=False):
+    import dask
+
+    # Tuned, files would be joined by how many columns are read: those of y otherwise than those of X.
+    with dask.config.set({"optimization.tune.active": False}):
+        blocks = collection.to_delayed(optimize_graph=is_frame(collection) or not lazy)
+    return list(blocks if is_frame(collection) else blocks.ravel())
 
 
 def rows_of(X, columns, measure):
@@ -89,8 +96,8 @@ def _aligned(name, column, X, n_blocks):
     blocks = _delayed(column)
     if len(blocks) != n_blocks:
         raise ValueError(
-            f"X has {n_blocks} chunks of rows, and {name} has {len(blocks)}: cut them alike. (Arrays whose "
-            "lengths are known, by compute_chunk_sizes(), are cut alike here.)"
+            f"X has {n_blocks} chunks of rows, and {name} has {len(blocks)}: cut them alike. Columns of one "
+            "dataframe are; arrays whose lengths are known, by compute_chunk_sizes(), are cut anew here."
         )
     return blocks
 
@@ -159,10 +166,15 @@ def _explained(frame, error):
     missing = [name for name, gone in frame.isna().any().items() if gone]
     if missing:
         return ValueError(f"Input X contains NaN, in columns {missing[:5]}.")
-    odd = []
-    for name, kind in frame.dtypes.items():
-        try:
-            check_array(frame[[name]], dtype=DTYPES, accept_sparse=True)
-        except (TypeError, ValueError):
-            odd.append(f"{name!r} ({kind})")
+    odd = [
+        f"{name!r} ({kind})" for name, kind in frame.dtypes.items() if not _is_numeric(frame[[name]], kind)
+    ]
     return ValueError(f"X must be numbers, which these columns are not: {', '.join(odd[:5])}. ({error})")
+
+
+def _is_numeric(frame, kind):
+    try:
+        check_array(frame, dtype=DTYPES, accept_sparse=True)
+    except (TypeError, ValueError):
+        return False
+    return kind.kind not in "mM"

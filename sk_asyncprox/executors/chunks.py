@@ -1,7 +1,6 @@
 """Dask collections as shards: built where their chunks lie, never brought home."""
 
-import asyncio
-import contextlib
+import threading
 import weakref
 from functools import partial
 
@@ -12,8 +11,10 @@ from ..design import Design, design_of
 from ..sharded import ShardedProblem, centre, count
 from ..shards import RowShard
 from .blocks import piece, rows_of
-from .crew import GONE, Lying, RollCall, next_batch, release
+from .crew import GONE, Lying, RollCall, next_batch, raise_if_lost, release
 from .plan import WorkersLost
+
+LOST = "The Dask cluster has lost the data, or cannot be reached any more."
 
 
 class Rows:
@@ -98,7 +99,7 @@ class Rows:
                 if future.status == "error":
                     future.result()
                 if future.status in GONE:
-                    raise WorkersLost("The Dask cluster has lost the data, or cannot be reached any more.")
+                    raise WorkersLost(LOST)
             if not batch:
                 self._roll.slots()
 
@@ -108,15 +109,20 @@ class Rows:
         self._wait(futures)
         try:
             return self.client.gather(futures)
-        except (CancelledError, OSError) as error:
-            raise WorkersLost(f"The Dask cluster has lost the data or cannot be reached: {error}") from error
+        except CancelledError as error:
+            raise WorkersLost(LOST) from error
+        except OSError as error:
+            raise_if_lost(self.client, error)
+            raise
 
     def _say_so(self):
         """Until the scheduler is told what has been released: what is submitted next may make the same keys
         in another way, and must not overtake that."""
         if self.client.status == "running":
-            with contextlib.suppress(TimeoutError):
-                self.client.sync(asyncio.sleep, 0, callback_timeout=1)
+            told, loop = threading.Event(), self.client.loop
+            # Futures are let go in the first turn of the loop, and messages about it leave in the second.
+            loop.add_callback(loop.add_callback, told.set)
+            told.wait(1.0)
 
     def release(self):
         """Let everything go, also where a failed task's error holds the frames that hold the futures."""

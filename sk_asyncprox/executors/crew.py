@@ -32,6 +32,14 @@ class Lying(NamedTuple):
     """Worker that holds it."""
 
 
+def raise_if_lost(client, error):
+    """Say what an error of the connection means; another one may be the user's own, raised by a signal."""
+    from distributed.comm import CommClosedError
+
+    if client.status != "running" or isinstance(error, CommClosedError):
+        raise WorkersLost(f"The Dask scheduler cannot be reached any more: {error}") from error
+
+
 class RollCall:
     """Who is there, and since when nobody has been.
 
@@ -50,7 +58,8 @@ class RollCall:
         try:
             threads = self._client.nthreads()
         except OSError as error:
-            raise WorkersLost(f"The Dask scheduler cannot be reached any more: {error}") from error
+            raise_if_lost(self._client, error)
+            raise
         now = time.monotonic()
         if threads:
             self._manned = now
@@ -203,7 +212,7 @@ class Crew:
             shipped = self._ship(part, address)
             if _size(payload) > LARGE:
                 payload = self.client.scatter(payload, workers=where, hash=False)
-        except (KeyError, OSError, TimeoutError):
+        except (KeyError, OSError):
             self.solver.drop(task)
             self._look_round()
             if address in self._slots:

@@ -152,8 +152,10 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
             if watcher is not None:
                 watcher.complete = partial(_stacked, found, len(targets))
                 watch = partial(watcher, problem)
+            start = self._start(problem, t, len(targets))
             try:
-                solution = solve(problem, options, self._start(problem, t, len(targets)), watch=watch)
+                # The clock of the first has run since the data were handed over.
+                solution = solve(problem, options, start, watch=watch, begin=None if t else begin)
             except WorkersLost as lost:
                 if lost.solution is None or len(targets) > 1:
                     raise

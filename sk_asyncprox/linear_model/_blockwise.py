@@ -9,7 +9,7 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length
 
-from ..executors.blocks import bare, blocks_of, column, is_collection, is_frame, like, matrix, rows_of
+from ..executors.blocks import blocks_of, column, is_collection, is_frame, like, matrix, rows_of, table
 
 
 def blockwise(method):
@@ -28,10 +28,10 @@ def _over_blocks(model, name, X):
     import dask.array as da
     from dask import delayed
 
-    X, light = bare(X), delayed(_light(model), pure=False)
+    X, light = table(X), delayed(_light(model), pure=False)
     probe = _probe(X)
     answer = np.asarray(getattr(model, name)(probe))
-    blocks = blocks_of(X)
+    blocks = blocks_of(X, lazy=True)
     lengths = [np.nan] * len(blocks) if is_frame(X) else X.chunks[0]
     pieces = [
         da.from_delayed(
@@ -72,7 +72,7 @@ def score_rows(model, X, y, sample_weight):
     """Accuracy or R2 of a dask collection, from sums over its blocks."""
     from dask import compute, delayed
 
-    X = bare(X)
+    X = table(X)
     light, probe = delayed(_light(model), pure=False), _probe(X)
     rows = rows_of(X, {"y": y, "sample_weight": sample_weight}, lambda tasks: compute(*tasks))
     n, weights, *sums = np.array(compute(*[delayed(_sums, pure=False)(light, probe, *row) for row in rows])).T

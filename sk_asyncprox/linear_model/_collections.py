@@ -6,7 +6,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ..executors import Dask
-from ..executors.blocks import bare, is_collection, like
+from ..executors.blocks import is_collection, like, table
 from ..executors.chunks import Rows
 from ..losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from ..solve import SHARDS_PER_WORKER
@@ -40,7 +40,7 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
         ``dtype`` is that of the coefficients, ``classes`` None for a regressor.
     """
     model._check_n_jobs()
-    X = bare(X)
+    X = table(X)
     _check_one_target(y)
     executor, client = _executor(model)
     validate_data(model, like(X), skip_check_array=True)

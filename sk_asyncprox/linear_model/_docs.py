@@ -38,7 +38,8 @@ working_set : bool or "auto", default="auto"
 record : {None, "updates", "iterates"}, default="updates"
     What `history_` keeps.
 max_time : float or None, default=None
-    Seconds after which the fit stops.
+    Seconds after which the fit stops, those of its set-up included; chunks of a collection are read to the
+    end.
 """
 
 RECORD = """record : {None, "updates", "iterates"}, default="updates"
