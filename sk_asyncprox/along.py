@@ -10,10 +10,11 @@ from .history import History
 from .solve import Solution, in_rounds, resolve_executor, solve
 from .solvers.base import Snapshot
 from .solvers.choice import resolve_step_size
-from .solvers.walk import Known, Walk
+from .solvers.columns import Kept, Known
+from .solvers.walk import Walk
 from .stopping import gap_wanted
 
-PENALTIES_PER_COLUMN = 2
+COLUMNS_PER_PENALTY = 6
 """Columns per penalty up to which second moments cost less than the looks at the data that they save."""
 
 FINEST = 1e-10
@@ -64,7 +65,7 @@ def _walks(problem, options, penalty):
 def moments_pay(problem, penalty, options, n_penalties):
     """Whether the second moments of the rows cost less than so many penalties as this one without them."""
     n, p = problem.shape
-    return p <= min(n, PENALTIES_PER_COLUMN * n_penalties) and _walks(problem, options, penalty)
+    return p <= min(n, COLUMNS_PER_PENALTY * n_penalties) and _walks(problem, options, penalty)
 
 
 def walk(problem, penalties, options, start=None):
@@ -74,12 +75,12 @@ def walk(problem, penalties, options, start=None):
     """
     if not _walks(problem, options, penalties[0]):
         return
-    if not (problem.knows_moments or moments_pay(problem, penalties[0], options, len(penalties))):
-        return
-    if problem.quadratic.square == 0.0:
+    known = problem.knows_moments or moments_pay(problem, penalties[0], options, len(penalties))
+    columns = (Known if known else Kept)(problem)
+    if columns.square == 0.0:
         return
     pass_size, history = 2 * max(1, problem.shape[0] * problem.shape[1]), History(None)
-    steps = Walk(problem, Known(problem), partial(gap_wanted, options.tol, problem.scale), start)
+    steps = Walk(problem, columns, partial(gap_wanted, options.tol, problem.scale), start)
     for stage in steps.stages(penalties):
         if options.stop is not None:
             options.stop.check()
