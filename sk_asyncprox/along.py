@@ -10,11 +10,12 @@ from .history import History
 from .solve import Solution, in_rounds, resolve_executor, solve
 from .solvers.base import Snapshot
 from .solvers.choice import resolve_step_size
-from .solvers.walk import Known, Walk
+from .solvers.columns import Kept, Known
+from .solvers.walk import Walk
 from .stopping import gap_wanted
 from .units import LEAST, MOST
 
-PENALTIES_PER_COLUMN = 2
+COLUMNS_PER_PENALTY = 6
 """Columns per penalty up to which second moments cost less than the looks at the data that they save."""
 
 FINEST = 1e-10
@@ -65,17 +66,18 @@ def _walks(problem, options, penalty):
 def moments_pay(problem, penalty, options, n_penalties):
     """Whether the second moments of the rows cost less than so many penalties as this one without them."""
     n, p = problem.shape
-    return p <= min(n, PENALTIES_PER_COLUMN * n_penalties) and _walks(problem, options, penalty)
+    return p <= min(n, COLUMNS_PER_PENALTY * n_penalties) and _walks(problem, options, penalty)
 
 
-def _squares_are_safe(problem):
-    """Whether the second moments are neither zero for the target, nor far from one."""
+def _squares_are_safe(problem, known):
+    """Whether no square of the data is far from one; ``known``: whether second moments tell it."""
     if problem.in_range() is not problem:
         return False
+    if not known:
+        return problem.in_range(features=True) is problem
     squares = problem.quadratic.Q.diagonal()
     least, largest = squares[squares > 0.0].min(initial=1.0), squares.max(initial=1.0)
-    safe = least >= LEAST**2 and largest <= MOST**2
-    return safe and problem.quadratic.square > 0.0
+    return least >= LEAST**2 and largest <= MOST**2
 
 
 def walk(problem, penalties, options, start=None):
@@ -85,13 +87,15 @@ def walk(problem, penalties, options, start=None):
     """
     if not _walks(problem, options, penalties[0]):
         return
-    if not (problem.knows_moments or moments_pay(problem, penalties[0], options, len(penalties))):
-        return
+    known = problem.knows_moments or moments_pay(problem, penalties[0], options, len(penalties))
     with np.errstate(over="ignore", invalid="ignore"):
-        if not _squares_are_safe(problem):
+        if not _squares_are_safe(problem, known):
             return
+    columns = (Known if known else Kept)(problem)
+    if columns.square == 0.0:
+        return
     pass_size, history = 2 * max(1, problem.shape[0] * problem.shape[1]), History(None)
-    steps = Walk(problem, Known(problem), partial(gap_wanted, options.tol, problem.scale), start)
+    steps = Walk(problem, columns, partial(gap_wanted, options.tol, problem.scale), start)
     for stage in steps.stages(penalties):
         if options.stop is not None:
             options.stop.check()

@@ -14,7 +14,7 @@ from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import walk
+from sk_asyncprox.solvers import columns
 
 GRID = np.geomspace(1.0, 1e-3, 30)
 OPTIONS = Options(record=None)
@@ -136,13 +136,13 @@ def test_folds_by_subtraction_choose_as_scikit_learn(cv, weighted):
 def test_data_are_read_once_for_all_folds(monkeypatch):
     """One matrix of all rows, and one of each fold's test rows; no design of any training rows."""
     rows, made = [], []
-    count, make = walk.Known.__init__, Problem.features.fget
+    count, make = columns.Known.__init__, Problem.features.fget
 
     def counted(self, problem):
         rows.append(len(problem.y))
         count(self, problem)
 
-    monkeypatch.setattr(walk.Known, "__init__", counted)
+    monkeypatch.setattr(columns.Known, "__init__", counted)
     monkeypatch.setattr(Problem, "features", property(lambda self: (made.append(len(self.y)), make(self))[1]))
     X, y = drawn()
     LassoCV(cv=4).fit(X, y)
@@ -172,3 +172,48 @@ def test_sparse_data_go_in_rounds():
     X, y = drawn()
     _, coefs, _ = lasso_path(sp.csc_matrix(X), y, alphas=5, tol=1e-9)
     assert_allclose(coefs, lasso_path(X, y, alphas=5, tol=1e-9)[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(60, 700), (400, 300), (300, 300)], ids=str)
+@pytest.mark.parametrize("how", [(1.0, False), (0.5, False), (0.7, True)], ids=str)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_few_columns_in_use_are_certified_against_all(shape, how, weighted, monkeypatch):
+    """Columns come into use as looks at the data ask for them; where they become many, moments take over."""
+    monkeypatch.setattr("sk_asyncprox.along.COLUMNS_PER_PENALTY", 1)
+    followed, follow = [], columns.Kept.followed
+    monkeypatch.setattr(
+        columns.Kept, "followed", lambda self, k: followed.append(follow(self, k)) or followed[-1]
+    )
+    X, y = drawn(*shape)
+    weights = np.linspace(1.0, 3.0, len(y)) if weighted else None
+    problem = Problem(X, y, SquaredLoss(), None, weights, True)
+    penalties = grid_of(problem, *how)
+    problem = Problem(X, y, SquaredLoss(), None, weights, True)  # whose moments nobody has asked for
+    found = list(solutions_along(problem, penalties, OPTIONS))
+    assert all(walked(found))
+    for penalty, solution in zip(penalties, found, strict=True):
+        alone = problem.with_penalty(penalty).certify(solution.certificate.w, solution.certificate.b)
+        assert solution.gap <= 1e-4 * problem.scale
+        assert alone.gap == pytest.approx(solution.gap, rel=1e-6, abs=1e-9 * problem.scale)
+    assert any(isinstance(table, columns.Known) for table in followed) == (shape[0] >= shape[1])
+
+
+def test_without_an_l1_part_wide_data_go_in_rounds():
+    X, y = drawn(40, 600)
+    problem = Problem(X, y, SquaredLoss(), None, None, True)
+    found = list(solutions_along(problem, [ElasticNetPenalty(0.0, l2) for l2 in (1.0, 0.1)], OPTIONS))
+    assert not any(walked(found))
+    assert all(solution.gap <= 1e-4 * problem.scale for solution in found)
+
+
+@pytest.mark.parametrize("shape", [(100, 20), (40, 600)], ids=str)
+def test_strong_penalties_and_long_steps(shape):
+    """Above the largest that gives coefficients, and far below it at once."""
+    X, y = drawn(*shape)
+    problem = Problem(X, y, SquaredLoss(), None, None, True)
+    largest = np.abs(problem.quadratic.q).max()
+    penalties = [ElasticNetPenalty(largest * share) for share in (3.0, 1.0, 0.9, 1e-2, 0.5, 1e-3)]
+    found = list(solutions_along(problem, penalties, OPTIONS))
+    assert [np.count_nonzero(solution.certificate.w) > 0 for solution in found] == [False, False] + [True] * 4
+    for penalty, solution in zip(penalties, found, strict=True):
+        assert problem.with_penalty(penalty).certify(solution.certificate.w, 0.0).gap <= 1e-4 * problem.scale

@@ -335,7 +335,7 @@ class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearMo
         ]
         rows = X.tocsr() if sp.issparse(X) else X
         whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, self.solver == "piag")
-        if moments_pay(whole, paths[0][0], self._fold_options(), grids.size * len(folds)):
+        if moments_pay(whole, paths[0][0], self._fold_options(), grids.size * len(folds) // 2):
             _ = whole.moments  # of which every fold's are what its test rows leave
         job = partial(squared_errors, whole, rows, y, weights, paths)
         results = self._run_folds(job, folds, watcher)

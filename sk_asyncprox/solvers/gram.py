@@ -14,7 +14,7 @@ from .newton import LENGTHS, along_ray
 FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 20, 200, 500_000
 """Sweeps of a call: on a small matrix many cost no more than the call."""
 
-FEW_SWEEPS, MANY_SWEEPS, FEW_ENTRIES, MOST_DESCENTS = 8, 100, 200_000, 50
+FEW_SWEEPS, MANY_SWEEPS, FEW_ENTRIES, MOST_DESCENTS = 4, 100, 200_000, 50
 """The same where a call ends at a gap, and such calls, at most."""
 
 FAST_DESCENT = 0.5

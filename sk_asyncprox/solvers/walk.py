@@ -10,11 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ..certificate import Certificate
+from .columns import WIDEST, Known, intercept_of
 from .gram import descend_on_gram
 from .trail import Trail
 
-RIGHT = 0.5
-"""Share of the tolerance that a solution on the columns in use is to reach."""
+TINY = np.finfo(float).tiny
+
+RIGHT, TENTH, LEAST_RIGHT = 0.7, 0.1, 1e-4
+"""Share of the tolerance that a solution on the columns in use is to reach; what that is multiplied by where
+it was not enough; and the least there is."""
 
 ROUNDING = 1e-15
 """Gap, relative to the squared norm of the target, that is rounding."""
@@ -22,11 +26,12 @@ ROUNDING = 1e-15
 STAGE = 0.5
 """Penalty, relative to the first one of a stage, at which the next stage begins."""
 
-NEAR = 0.8
+NEAR = 0.9
 """Correlation, relative to the last penalty of a stage, from which on a column is taken into use for it."""
 
-WIDEST, ROUNDS = 256, 10
-"""Columns that are all taken into use at once, and looks at a stage, at most."""
+ROOM, ROUNDS = 50, 20
+"""Columns that are taken into use at once, at most, where fewer are in
+use; and looks at a stage, at most."""
 
 
 class Walked(NamedTuple):
@@ -36,59 +41,6 @@ class Walked(NamedTuple):
     gap: float
     touched: int
     """Stored entries touched."""
-
-
-class Known:
-    """Columns of a problem whose second moments are known.
-
-    Attributes
-    ----------
-    index : ndarray of int
-        Columns in use.
-    Q, q : ndarray of shape (k, k) and (k,)
-        Their Gram matrix, and their products with the target.
-    pull : ndarray of shape (p,)
-        Products of all columns with the target.
-    square : float
-        Squared norm of the target.
-    most : int
-        Columns that may be taken into use.
-    """
-
-    def __init__(self, problem):
-        self._all = problem.quadratic
-        self.pull, self.square, self.index = self._all.q, self._all.square, np.empty(0, int)
-        self.Q, self.most = np.empty((0, 0)), len(self.pull)
-
-    def use(self, new):
-        """Take more columns into use."""
-        rows = self._all.Q[new]
-        self.Q = _grown(self.Q, rows[:, self.index], rows[:, new])
-        self.index = np.concatenate([self.index, new])
-        self.q = self.pull[self.index]
-
-    def look(self, W):
-        """What certificates of coefficients, a row each, need: squared norms of the residuals, their products
-        with the target and with all columns, and a bound on the rounding; and the entries touched."""
-        images = W @ self._all.Q[self.index]
-        pulls = W @ self.q
-        squares = self.square - 2.0 * pulls + np.einsum("ij,ij->i", W, images[:, self.index])
-        size = np.abs(W) @ np.sqrt(self.Q.diagonal()) + np.sqrt(self.square)
-        rounding = 2.0 * self._all.error * size**2
-        return squares, self.square - pulls, self.pull - images, rounding, images.size
-
-
-def _intercept(problem):
-    """Intercept of the centred design, which is the same for all coefficients."""
-    return problem.loss.best_intercept(problem.y, problem.weights) if problem.fit_intercept else 0.0
-
-
-def _grown(Q, beside, fresh):
-    """Gram matrix with rows for more columns: their products with the old ones, and with one another."""
-    k, m = len(Q), len(fresh)
-    out = np.empty((k + m, k + m))
-    out[:k, :k], out[k:, :k], out[:k, k:], out[k:, k:] = Q, beside, beside.T, fresh
-    return out
 
 
 def certified(W, seen, penalties):
@@ -112,7 +64,7 @@ def certified(W, seen, penalties):
     l2 = np.array([penalty.l2 for penalty in penalties])
     objectives = 0.5 * squares + l1 * np.abs(W).sum(axis=1) + 0.5 * l2 * np.einsum("ij,ij->i", W, W)
     pulls = penalties[0].pull(C)
-    largest = np.maximum(pulls.max(axis=1), np.finfo(float).tiny)
+    largest = np.maximum(pulls.max(axis=1), TINY)
     best = np.divide(products, squares, out=np.ones_like(squares), where=squares > 0.0)
     scale = np.minimum(l1 / largest, np.maximum(best, 0.0))
     duals = scale * products - 0.5 * scale**2 * squares
@@ -143,13 +95,14 @@ class Walk:
     """
 
     def __init__(self, problem, columns, wanted, start=None):
-        self._columns, self._pull, self._b = columns, columns.pull, _intercept(problem)
+        self._columns, self._pull, self._b = columns, columns.pull, intercept_of(problem)
         self._w = np.zeros(len(self._pull)) if start is None else start.w
         self._trail, self._touched, self._near_null, self._wanted_gap = Trail(), 0, True, wanted
+        self._right = RIGHT
 
     def stages(self, penalties):
         """The penalties, in runs that one look serves."""
-        if len(self._w) <= WIDEST:
+        if isinstance(self._columns, Known) and len(self._w) <= WIDEST:
             return [penalties]
         runs = [[]]
         for penalty in penalties:
@@ -161,18 +114,21 @@ class Walk:
 
     def stage(self, penalties):
         """Solutions for a run of penalties, as far as they meet the tolerance."""
-        columns = self._columns
-        if not self._take(self._wanted(penalties[-1])):
-            return []
-        W = self._first(penalties)
+        self._take(self._score(penalties[-1]))
+        W = self._first(penalties) if len(self._columns.index) else []
         todo, found = list(range(len(W))), [None] * len(W)
         for _ in range(ROUNDS if todo else 0):
-            missing = self._look(W, penalties, todo, found)
+            score = self._look(W, penalties, todo, found)
             todo = [i for i in todo if found[i] is None]
-            k = len(columns.index)
-            if not todo or not self._take(missing) or len(columns.index) == k:
+            if not todo:
                 break
-            W = np.pad(W, ((0, 0), (0, len(columns.index) - k)))
+            taken = self._take(score)
+            W = np.pad(W, ((0, 0), (0, taken)))
+            if not taken:
+                # What is missing is accuracy.
+                self._right *= TENTH
+                if self._right < LEAST_RIGHT:
+                    break
             for i in todo:
                 W[i], _ = self._solve(penalties[i], W[i])
         found = found[: todo[0] if todo else len(found)]
@@ -195,32 +151,41 @@ class Walk:
             self._trail.add(penalty, self._w)
         return W
 
-    def _wanted(self, penalty):
-        """Columns that the end of a stage is expected to need."""
-        if len(self._w) <= WIDEST or not penalty.has_zeros:
-            return np.ones(len(self._w), bool)
-        return (self._w != 0.0) | (penalty.pull(self._pull) > NEAR * penalty.l1)
+    def _score(self, penalty):
+        """How much the end of a stage is expected to need each column: above one, if it does."""
+        if not penalty.has_zeros or (len(self._w) <= WIDEST and isinstance(self._columns, Known)):
+            return np.full(len(self._w), np.inf)
+        score = penalty.pull(self._pull) / max(NEAR * penalty.l1, TINY)
+        if not len(self._columns.index):
+            score[score.argmax()] = np.inf
+        score[self._w != 0.0] = np.inf
+        return score
 
-    def _take(self, wanted):
-        """Take columns into use, unless they are too many; return whether they are in use."""
+    def _take(self, score):
+        """Take columns into use whose score is above one: the best, and not too many at once. Return how many
+        there are; none where all that are used are too many."""
         columns = self._columns
-        wanted[columns.index] = False
-        new = np.flatnonzero(wanted)
+        score[columns.index] = 0.0
+        new = np.flatnonzero(score > 1.0)
+        room = max(ROOM, np.count_nonzero(self._w) // 4, np.count_nonzero(np.isinf(score)))
+        if len(new) > room:
+            new = np.sort(new[np.argpartition(-score[new], room - 1)[:room]])
         if len(columns.index) + len(new) > columns.most:
-            return False
+            return 0
         if len(new):
-            columns.use(new)
-        return True
+            self._columns = columns.followed(len(columns.index) + len(new))
+            self._columns.use(new)
+        return len(new)
 
     def _solve(self, penalty, w):
         """Coefficients of the columns in use, and whether these alone would be nearly done with them."""
         Q, q, square = self._columns.Q, self._columns.q, self._columns.square
-        goal = RIGHT * float(self._wanted_gap(np.inf))
+        goal = self._right * float(self._wanted_gap(np.inf))
         w, gap, touched = descend_on_gram(Q, q, w, penalty, square, goal)
         self._touched += touched
         if self._near_null:
             gain = q @ w - 0.5 * w @ Q @ w - penalty.value(w)
-            nearer = max(RIGHT * float(self._wanted_gap(gain)), ROUNDING * square)
+            nearer = max(self._right * float(self._wanted_gap(gain)), ROUNDING * square)
             self._near_null = nearer < goal
             if gap > nearer:
                 w, gap, touched = descend_on_gram(Q, q, w, penalty, square, nearer)
@@ -228,8 +193,8 @@ class Walk:
         return w, gap <= goal
 
     def _look(self, W, penalties, todo, found):
-        """Certify solutions, and keep those that meet the tolerance; return the mask of the columns that the
-        others miss."""
+        """Certify solutions, and keep those that meet the tolerance; return how much the others miss each
+        column: above one, if they do."""
         index, some = self._columns.index, [penalties[i] for i in todo]
         V = W[todo]
         *seen, rounding, touched = self._columns.look(V)
@@ -239,12 +204,12 @@ class Walk:
         good = gaps <= np.maximum(wanted, np.minimum(2.0 * rounding, self._wanted_gap(np.inf)))
         whole = np.zeros((len(todo), len(self._w)))
         whole[:, index] = V
-        missing, touched = np.zeros(len(self._w), bool), (touched + self._touched) / len(todo)
+        score, touched = np.zeros(len(self._w)), (touched + self._touched) / len(todo)
         self._touched = 0
         for k, i in enumerate(todo):
             if good[k]:
                 known = Certificate(whole[k], self._b, float(objectives[k]), float(duals[k]), C[k])
                 found[i] = Walked(known, float(gaps[k]), touched)
             else:
-                missing |= some[k].pull(C[k]) > some[k].l1
-        return missing
+                np.maximum(score, some[k].pull(C[k]) / max(some[k].l1, TINY), out=score)
+        return score
