@@ -17,7 +17,7 @@ from .shards import divisible
 from .solvers import SOLVERS, RoundsBCD
 from .solvers.base import Certified, Shared, Snapshot
 from .solvers.choice import piag_of, policy_of
-from .stopping import StopRule, advice, returned, tidy, warn_of_delays
+from .stopping import StopRule, advice, as_given, returned, tidy, warn_of_delays
 
 SHARDS_PER_WORKER = 4
 """Shards that a worker beyond the caller's memory begins with: they move to faster workers one by one."""
@@ -294,8 +294,5 @@ def _finish(problem, solver, rule, history):
     warn_of_delays(solver)
     passes = solver.touched / problem.pass_size
     message = advice(problem, solver, rule, status, certificate, gap, passes)
-    units = problem.units
-    return Solution(
-        units.certificate(certificate), units.value(gap), passes, solver.n_updates, status, message, history,
-        solver,
-    )  # fmt: skip
+    given, gap = as_given(problem, certificate, rule.target), problem.units.value(gap)
+    return Solution(given, gap, passes, solver.n_updates, status, message, history, solver)

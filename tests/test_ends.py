@@ -393,9 +393,14 @@ def test_coefficients_that_single_precision_cannot_hold(xy, y, solver):
     )
 
 
-def test_coefficients_that_no_precision_holds(xy):
-    with pytest.raises(ValueError, match=r"too large for dtype\('float64'\), that of X; scale X or y\.$"):
-        Lasso(1e-300).fit(xy[0] * 1e-200, xy[1] * 1e200)
+@each_run
+def test_coefficients_that_no_precision_holds(xy, run):
+    X, y = xy
+    for x, scale, what in [(1e-200, 1e200, "large"), (1e200, 1e-200, "small")]:
+        with pytest.raises(ValueError, match=rf"too {what} for dtype\('float64'\): scale X or y"):
+            Lasso(0.1 * (x * scale), tol=1e-3, **RUNS[run]).fit(X * x, y * scale)
+    model = Lasso(100.0, tol=1e-3, **RUNS[run]).fit(X * 1e200, y * 1e-200)
+    assert_array_equal(model.coef_, 0.0)
 
 
 def test_coefficients_of_no_account_may_vanish(xy):

@@ -84,8 +84,8 @@ def check_range(dtype, tol, problem, w, b, intercept=0.0):
     if not beyond(dtype, largest) or (small and not _matters(problem, tol, w, b)):
         return
     raise ValueError(
-        f"The coefficients are too {'small' if small else 'large'} for {dtype!r}, that of X; scale X or y"
-        + ("." if dtype == np.float64 else ", or give X in float64.")
+        f"The coefficients are too {'small' if small else 'large'} for {dtype!r}, that of X: scale X or y, "
+        "or give X in float64."
     )
 
 
@@ -166,7 +166,7 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
             with np.errstate(over="ignore", invalid="ignore"):
                 intercept = problem.intercept(w, b)
             found.append((w, intercept, solution.n_iter))
-            if dtype != np.float64 or not solution.solver.problem.units.own:
+            if dtype != np.float64:
                 check_range(dtype, options.tol, problem, w, b, intercept)
             if solution.message:
                 warnings.warn(solution.message, ConvergenceWarning, stacklevel=4)

@@ -105,5 +105,8 @@ def class_factors(class_weight, classes, mass):
 
 def strength_of(C, total, exponent=0):
     """Weight of the penalty, ``1 / (C total 2^exponent)``, the largest number where that is beyond it."""
-    mantissa, own = math.frexp(1.0 / max(C * float(total), TINY))
+    (c, i), (t, j) = math.frexp(C), math.frexp(total)
+    # The product itself where it is no rounded one.
+    mantissa, own = math.frexp(1.0 / (c * t) if C * total < TINY else 1.0 / (C * total))
+    own -= i + j if C * total < TINY else 0
     return math.ldexp(mantissa, min(own - exponent, 1023))

@@ -224,9 +224,10 @@ def enet_path(
         coefs[:, i], gaps[i] = solution.certificate.w, solution.gap
         n_iters.append(solution.n_iter)
         messages.append(solution.message)
-    for i in np.flatnonzero(beyond(X.dtype, np.abs(coefs).max(axis=0))):
-        check_range(X.dtype, tol, problem.with_penalty(penalties[i]), coefs[:, i], 0.0)
-    coefs = coefs.astype(X.dtype, copy=False)
+    if X.dtype != coefs.dtype:
+        for i in np.flatnonzero(beyond(X.dtype, np.abs(coefs).max(axis=0))):
+            check_range(X.dtype, tol, problem.with_penalty(penalties[i]), coefs[:, i], 0.0)
+        coefs = coefs.astype(X.dtype)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
     found = alphas, coefs[None] if column else coefs, gaps
     return (*found, n_iters) if return_n_iter else found
