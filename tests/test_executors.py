@@ -216,7 +216,8 @@ def test_what_was_told_at_once_is_told_at_once_again(settings, seed, kind):
     assert_array_equal(live.coef_, again.coef_)
     assert one.stopped == two.stopped
     told = np.concatenate([getattr(one, table)["told"] for table in ("arrivals", "certificates", "shares")])
-    assert len(told) < 10 or np.any(np.diff(np.sort(told)) == 1)
+    # So small a problem is one worker's in rounds.
+    assert settings == {} or np.any(np.diff(np.sort(told)) == 1)
 
 
 def test_an_unrecorded_run_cannot_be_replayed():
