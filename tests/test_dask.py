@@ -423,7 +423,7 @@ def test_dataframes(client, nothing_kept):
 
 def test_float32_no_penalty_and_warm_start(client):
     single = da.from_array(X.astype(np.float32), chunks=(400, -1))
-    model = Lasso(alpha=0.05, warm_start=True, tol=1e-8).fit(single, Y)
+    model = Lasso(alpha=0.05, warm_start=True, tol=1e-8, step_size="adaptive1").fit(single, Y)
     assert model.coef_.dtype == np.float32
     first = model.n_updates_
     assert model.fit(single, Y).n_updates_ < first / 2
@@ -485,16 +485,32 @@ def when_running(action, after):
 HARD = {"alpha": 0.001, "tol": 1e-9, "max_iter": 100_000}
 
 
-@pytest.mark.parametrize("where", ["memory", "collection"])
-def test_a_worker_is_killed(client, nothing_kept, nothing_left, where):
-    pid = next(iter(worker_pids(client).values()))
-    killer = when_running(lambda: os.kill(pid, signal.SIGKILL), 0.8)
+class Steered(Dask):
+    """Runs until ``steer(events)`` says stop, in the calling thread."""
+
+    def __init__(self, client=None, steer=None):
+        super().__init__(client)
+        self.steer = steer
+
+    def run(self, solver, on_events):
+        return super().run(solver, lambda events, now: on_events(events, now) or self.steer(events))
+
+
+@pytest.mark.parametrize(("where", "step_size"), [("memory", "adaptive1"), ("collection", "exact")])
+def test_a_worker_is_killed(client, nothing_kept, nothing_left, where, step_size):
+    pid, killed = next(iter(worker_pids(client).values())), []
+
+    def steer(events):
+        """Kill as soon as something has arrived."""
+        if not killed:
+            killed.append(os.kill(pid, signal.SIGKILL))
+
     data = (X, Y) if where == "memory" else (da.from_array(X, chunks=(200, -1)), da.from_array(Y, chunks=200))
-    fitted = Lasso(**HARD, solver="piag", executor=Dask(client)).fit(*data)
-    killer.join()
-    assert pid not in worker_pids(client).values()
+    fitted = Lasso(**HARD, solver="piag", step_size=step_size, executor=Steered(client, steer)).fit(*data)
+    assert killed
     same(fitted, Lasso(**HARD).fit(X, Y))
     client.wait_for_workers(2, timeout=20)
+    assert pid not in worker_pids(client).values()
 
 
 def test_a_task_that_raises(client, nothing_kept, nothing_left, monkeypatch):
@@ -519,17 +535,6 @@ def test_a_failed_fit_of_a_collection_leaves_the_estimator_as_it_was(client, not
             model.fit(fewer, da.ones(N, chunks=300))
         assert vars(model) == before
         model.fit(rows, da.from_array(LABELS, chunks=300))
-
-
-class Steered(Dask):
-    """Runs until ``steer(events)`` says stop, in the calling thread."""
-
-    def __init__(self, client=None, steer=None):
-        super().__init__(client)
-        self.steer = steer
-
-    def run(self, solver, on_events):
-        return super().run(solver, lambda events, now: on_events(events, now) or self.steer(events))
 
 
 def test_workers_come_and_go():
@@ -597,7 +602,8 @@ def test_the_scheduler_goes_away(elsewhere):
     scheduler, client = elsewhere
     Lasso(tol=0.1, solver="piag", executor=Dask(client)).fit(X, Y)
     killer = when_running(scheduler.kill, 1.5)
-    model = Lasso(alpha=0.0005, tol=1e-15, max_iter=10**7, solver="piag", executor=Dask(client))
+    endless = {"alpha": 0.0005, "tol": 1e-15, "max_iter": 10**7, "step_size": "adaptive1"}
+    model = Lasso(**endless, solver="piag", executor=Dask(client))
     begin = time.monotonic()
     with pytest.raises(WorkersLost, match="scheduler cannot be reached"):
         model.fit(X, Y)
