@@ -60,7 +60,15 @@ def simulated(workers, n=20_480, p=60):
     X = rng.standard_normal((n, p))
     y = X[:, :5].sum(axis=1) + rng.standard_normal(n)
     trace = Trace.from_service_times(SERVICE, workers, random_state=1)
-    model = Lasso(0.05, solver="piag", tol=GAP, executor=Simulated(trace), max_iter=5000).fit(X, y)
+    model = Lasso(
+        0.05,
+        solver="piag",
+        step_size="adaptive1",
+        metric="lipschitz",
+        tol=GAP,
+        executor=Simulated(trace),
+        max_iter=5000,
+    ).fit(X, y)
     updates = model.history_.updates
     return model.n_iter_, updates["time"][-1], updates["delay"].mean()
 

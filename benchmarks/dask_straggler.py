@@ -52,7 +52,8 @@ def asynchronous(client, X, y, args, shards_per_worker, pinned=False):
         piag.Placement = lambda homes, movable: start(homes, False)
     try:
         model = Lasso(
-            ALPHA, solver="piag", tol=TOL, executor=Dask(client), n_blocks=shards_per_worker * WORKERS,
+            ALPHA, solver="piag", step_size="adaptive1", metric="lipschitz", tol=TOL,
+            executor=Dask(client), n_blocks=shards_per_worker * WORKERS,
             max_iter=100_000,
         )  # fmt: skip
         model.fit(X, y)

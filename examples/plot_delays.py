@@ -20,7 +20,7 @@ eight = Simulated(Trace.from_service_times([1.0] * 7 + [4.0]))
 model = LogisticRegression(C=0.1, l1_ratio=1.0, executor=eight)
 histories = {
     "Async-BCD": model.set_params(solver="bcd", tol=1e-6).fit(X, y).history_,
-    "PIAG": model.set_params(solver="piag", tol=0.03).fit(X, y).history_,
+    "PIAG": model.set_params(solver="piag", step_size="adaptive1").fit(X, y).history_,
 }
 
 # %%

@@ -63,7 +63,8 @@ def fit(solver, policy, options):
         return model.set_params(**options).fit(X, y)
 
 
-piag = {name: fit("piag", policy, {}) for name, (policy, _) in policies.items() if not policy.exact}
+plain = {"metric": "lipschitz"}
+piag = {name: fit("piag", policy, plain) for name, (policy, _) in policies.items() if not policy.exact}
 bcd = {name: fit("bcd", policy, options) for name, (policy, options) in policies.items()}
 
 # %%

@@ -41,7 +41,7 @@ display.ax_.set_title("Async-BCD with Adaptive 2, worker 5 is slow")
 # PIAG on the same workers. Each has a shard of the rows, and the first step waits for all of them: who
 # comes back before has nothing to do.
 
-display = TimelineDisplay.from_estimator(fit(slow, solver="piag"), stop=40)
+display = TimelineDisplay.from_estimator(fit(slow, solver="piag", step_size="adaptive1"), stop=40)
 display.ax_.set_title("PIAG with Adaptive 1, worker 5 is slow")
 
 plt.show()

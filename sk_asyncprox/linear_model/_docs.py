@@ -31,7 +31,8 @@ n_blocks : int or "auto", default="auto"
     "bcd": blocks of columns; a number asks for plain block steps by all workers, without Newton steps.
     "piag": shards of rows; "auto" is one per worker, on Dask four.
 metric : {"gram", "lipschitz"}, default="gram"
-    "bcd": each block in the metric of its own Gram matrix, or the paper's scalar constant.
+    "bcd": each block in the metric of its own Gram matrix, or the paper's scalar constant. "piag" with a
+    policy of delays: the metric of the shards' curvatures together (up to 2,000 coefficients), or the same.
 working_set : bool or "auto", default="auto"
     "bcd": whether only the columns that certificates call for are visited. "auto" is False for a
     simulated log, for ``metric="lipschitz"`` with a delay policy and for penalties without an l1 part.

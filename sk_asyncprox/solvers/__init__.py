@@ -1,10 +1,11 @@
 """The solvers, as state machines that any executor can drive."""
 
 from .bcd import AsyncBCD
+from .metric_piag import MetricPIAG
 from .model_piag import ModelPIAG
 from .piag import PIAG
 from .rounds import RoundsBCD
 
 SOLVERS = {"bcd": AsyncBCD, "piag": PIAG}
 
-__all__ = ["PIAG", "SOLVERS", "AsyncBCD", "ModelPIAG", "RoundsBCD"]
+__all__ = ["PIAG", "SOLVERS", "AsyncBCD", "MetricPIAG", "ModelPIAG", "RoundsBCD"]

@@ -1,6 +1,7 @@
 """Which form of PIAG serves a problem and a policy."""
 
-from ..step_sizes import STEP_SIZES, Adaptive1
+from ..step_sizes import STEP_SIZES, Adaptive1, NaiveStep
+from .metric_piag import MetricPIAG
 from .model_piag import ModelPIAG
 from .piag import PIAG
 
@@ -30,6 +31,8 @@ def policy_of(problem, options):
 
 def piag_of(problem, policy, options, settings):
     """PIAG with the policy; ``settings`` are its keyword arguments."""
-    if policy.exact:
-        return ModelPIAG(problem, policy, target=options.tol * problem.scale, **settings)
-    return PIAG(problem, policy, **settings)
+    scalar = options.metric == "lipschitz" or isinstance(policy, NaiveStep)
+    if not policy.exact and (scalar or problem.design.shape[1] > WIDEST):
+        return PIAG(problem, policy, **settings)
+    machine = ModelPIAG if policy.exact else MetricPIAG
+    return machine(problem, policy, target=options.tol * problem.scale, **settings)

@@ -191,26 +191,34 @@ class ModelPIAG(PIAG):
         """What a minimisation needs to know."""
         return self._sum.quadratic(), self.w, self.problem.penalty, ENOUGH * self._wanted
 
-    def _write(self, batch, gap, w):
-        """Go to the minimiser ``w``, when ``gap`` is what the models made of the point before it."""
+    def _begin(self):
+        """Before the first write: the objective of the start, which every shard has been read at."""
         if self._best is None:
             self._ceiling = self._mixture()
             self._best = Point(self.w, self.b, self._ceiling)
             self._wanted = max(self._wanted, ROUNDING * abs(self._ceiling))
+
+    def _write(self, batch, gap, w, b, step=1.0):
+        """Go to the minimiser ``(w, b)``, when ``gap`` is what the models made of the point before it."""
+        self._begin()
         self.w = w
         if self._free:
-            b = self._sum.intercepts(w)
             self.b = b if np.ndim(self.b) else float(b[0])
-        gap = max(0.0, gap) if gap < np.inf else np.inf
+        gap = self._promise(max(0.0, gap) if gap < np.inf else np.inf, step)
         self._moved += gap
         blocks = [arrival.block for arrival in batch.arrivals]
-        self._promised[blocks] = 0.0 if self.problem.loss.quadratic else gap / len(blocks)
+        self._promised[blocks] = gap / len(blocks)
         self._heed_promise()
-        return self._counted(batch, 1.0)
+        return self._counted(batch, step)
+
+    def _promise(self, gap, step):
+        """Gap that is to be expected of the point before a step, when its models had that ``gap``."""
+        return 0.0 if self.problem.loss.quadratic and self._tracker.update == 0 else gap
 
     def _counted(self, batch, step):
         delay, _ = self._tracker.measure(batch.oldest)
-        update = Update(self._tracker.update, delay, step, "models", batch.arrivals, float(batch.error))
+        length, error = step * self.step_unit, float(batch.error)
+        update = Update(self._tracker.update, delay, length, "models", batch.arrivals, error)
         self._tracker.advance(step)
         return update
 
@@ -244,14 +252,21 @@ class ModelPIAG(PIAG):
         """Go back where the objective has risen, or not fallen as it should have."""
         best, objective = self._best, certificate.objective
         risen = not objective <= best.objective + RISE * abs(best.objective)
-        stuck = min(self._stamps).update >= self._certified_at and best.objective - objective < FALL * gap
-        stuck &= gap > max(self._wanted, RISE * abs(objective)) and not self.problem.penalty.is_zero
+        stuck = self._is_stuck(certificate, gap)
         if not risen:
             self._best = Point(certificate.w, certificate.b, objective)
         if risen or stuck:
             self._retreat()
         else:
             self._blend = LESS * self._blend if LESS * self._blend >= LEAST_BLEND else 0.0
+
+    def _is_stuck(self, certificate, gap):
+        """Whether the objective has hardly fallen since the last certificate, though all shards were read."""
+        objective = certificate.objective
+        if self.problem.penalty.is_zero or gap <= max(self._wanted, RISE * abs(objective)):
+            return False
+        renewed = min(self._stamps).update >= self._certified_at
+        return renewed and self._best.objective - objective < FALL * gap
 
     def _retreat(self):
         """Go back to the best point, and wait until every shard has been read there."""

@@ -19,15 +19,23 @@ REFRESH_EVERY = 100
 """Renewals after which the sums are made anew, against drift."""
 
 
+PARTS = {"A": "curvature", "gradient": "gradient", "q": "linear", "square": "square", "size": "size"}
+"""Sums, and what is summed of the shards' entries; all but the matrix are added to at every renewal."""
+
+
 class Entry(NamedTuple):
     """A shard's model, as the server keeps it."""
 
     curvature: np.ndarray
+    gradient: np.ndarray
     linear: np.ndarray
     """``H x - g``."""
 
     square: float
     """``x'Hx - 2 g.x + g' H^-1 g``: the constant with which no model falls below zero."""
+
+    size: float
+    """``g' H^-1 g``."""
 
 
 class Quadratic(NamedTuple):
@@ -42,6 +50,12 @@ class Quadratic(NamedTuple):
     Q: np.ndarray
     q: np.ndarray
     square: float
+    slopes: np.ndarray | None
+    constants: np.ndarray | None
+
+    def intercepts(self, w):
+        """The best intercepts beside ``w``; None where there are none to choose."""
+        return None if self.slopes is None else self.constants - self.slopes @ w
 
     def gap(self, w, penalty):
         """Duality gap at ``w``; without a penalty its largest slope."""
@@ -71,7 +85,8 @@ class ModelSum:
         self.shares, self.n_coefs, self.n_free = np.array(shares), n_coefs, n_free
         self._entries = [None] * len(shares)
         size = n_coefs + n_free
-        self.A, self.q, self.square = np.zeros((size, size)), np.zeros(size), 0.0
+        self.A, self.gradient, self.q = np.zeros((size, size)), np.zeros(size), np.zeros(size)
+        self.square = self.size = 0.0
         self._renewed = 0
 
     def renew(self, shard, x, gradient, curvature, size):
@@ -90,7 +105,8 @@ class ModelSum:
         old, share = self._entries[shard], self.shares[shard]
         H = old.curvature if curvature is None else curvature
         image = H @ x
-        new = Entry(H, image - gradient, float(x @ image - 2.0 * (x @ gradient) + size))
+        square = float(x @ image - 2.0 * (x @ gradient) + size)
+        new = Entry(H, gradient, image - gradient, square, size)
         self._entries[shard] = new
         self._renewed += 1
         if self._renewed % REFRESH_EVERY == 0 and None not in self._entries:
@@ -100,26 +116,32 @@ class ModelSum:
             self.A += share * H
             if old is not None:
                 self.A -= share * old.curvature
-        self.q += share * (new.linear if old is None else new.linear - old.linear)
-        self.square += share * (new.square if old is None else new.square - old.square)
+        for name in list(PARTS)[1:]:
+            change = getattr(new, PARTS[name]) - (getattr(old, PARTS[name]) if old is not None else 0.0)
+            setattr(self, name, getattr(self, name) + share * change)
 
     def _refresh(self):
         table = list(zip(self.shares, self._entries, strict=True))
-        self.A = sum(share * entry.curvature for share, entry in table)
-        self.q = sum(share * entry.linear for share, entry in table)
-        self.square = sum(share * entry.square for share, entry in table)
+        for name, part in PARTS.items():
+            setattr(self, name, sum(share * getattr(entry, part) for share, entry in table))
 
     def quadratic(self):
         """The sum in the coefficients alone; a snapshot."""
+        return self._reduced(self.A.copy(), self.q.copy(), self.square)
+
+    def proximal(self, x, length):
+        """What a step of that length from ``x`` minimises: along the sum of the gradients, in the metric of
+        the curvatures' sum, ``g . v + (v - x)' A (v - x) / (2 length)``."""
+        Q, g = self.A / length, self.gradient
+        image = Q @ x
+        return self._reduced(Q, image - g, float(x @ image - 2.0 * (x @ g) + length * self.size))
+
+    def _reduced(self, A, b, square):
         n = self.n_coefs
         if not self.n_free:
-            return Quadratic(self.A.copy(), self.q.copy(), self.square)
-        across = self.A[:n, n:]
-        best = np.linalg.solve(self.A[n:, n:], np.column_stack([across.T, self.q[n:]]))
-        Q, q = self.A[:n, :n] - across @ best[:, :-1], self.q[:n] - across @ best[:, -1]
-        return Quadratic(Q, q, self.square - self.q[n:] @ best[:, -1])
-
-    def intercepts(self, w):
-        """The best intercepts beside ``w``, shape (n_free,)."""
-        n = self.n_coefs
-        return np.linalg.solve(self.A[n:, n:], self.q[n:] - self.A[n:, :n] @ w)
+            return Quadratic(A, b, square, None, None)
+        across, own = A[:n, n:], A[n:, n:]
+        best = np.linalg.solve(own, np.column_stack([across.T, b[n:]]))
+        slopes, constants = best[:, :-1], best[:, -1]
+        q, square = b[:n] - across @ constants, square - b[n:] @ constants
+        return Quadratic(A[:n, :n] - across @ slopes, q, square, slopes, constants)

@@ -37,8 +37,9 @@ def solve(_, task):
 
 
 def minimised(quadratic, w, penalty, enough):
-    """The gap that the models' sum has at ``w``, and its minimiser."""
-    return quadratic.gap(w, penalty), quadratic.minimiser(w, penalty, enough)
+    """The gap that the models' sum has at ``w``, its minimiser, and the best intercepts there."""
+    new = quadratic.minimiser(w, penalty, enough)
+    return quadratic.gap(w, penalty), new, quadratic.intercepts(new)
 
 
 WORK = {

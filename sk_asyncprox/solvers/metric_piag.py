@@ -1,0 +1,53 @@
+"""PIAG in the metric of the aggregated curvature.
+
+The plain algorithm with another inner product: steps along the sum of the newest gradients, whose length
+the policy chooses, measured by the sum ``A`` of the shards' curvatures. After the change of variables
+``u = A^(1/2) w`` it is the plain algorithm, with a smoothness constant of its own: one, however the shards
+differ, as any of the shards' curvatures together are at most ``A``. For the squared loss ``A`` never changes.
+For the logistic losses it follows the points where shards are read, and certificates guard the steps.
+"""
+
+import numpy as np
+
+from .model_piag import ENOUGH, ModelPIAG
+from .piag_work import minimised
+
+
+class MetricPIAG(ModelPIAG):
+    """Aggregated gradients in the metric of aggregated curvatures, as a state machine of ask, work and tell.
+
+    Parameters are those of :class:`ModelPIAG`. The length of a step is known when it is written only, so the
+    server takes it.
+    """
+
+    def __init__(self, problem, step_size, **options):
+        super().__init__(problem, step_size, **options)
+        self._solves, self._due = True, not self.inline
+
+    def _unit(self):
+        return self.step_size.h
+
+    def _step(self):
+        batch = self._batch()
+        delay, window = self._tracker.measure(batch.oldest)
+        if self._delay_bound is not None and delay > self._delay_bound:
+            self.over_bound += 1
+        step = self._rule(delay, window)
+        if step == 0.0:
+            self._begin()
+            return self._counted(batch, 0.0)
+        point = np.append(self.w, self.b) if self._free else self.w
+        proximal = self._sum.proximal(point, step * self.step_unit)
+        found = minimised(proximal, self.w, self.problem.penalty, ENOUGH * self._wanted)
+        return self._write(batch, *found, step)
+
+    def _useful(self, worker):
+        # A schedule's delays are those of workers that never rest.
+        return True
+
+    def _promise(self, gap, step):
+        return gap
+
+    def _is_stuck(self, certificate, gap):
+        # Steps may be as short as delays want them.
+        return False
