@@ -602,7 +602,13 @@ def test_the_scheduler_goes_away(elsewhere):
     scheduler, client = elsewhere
     Lasso(tol=0.1, solver="piag", executor=Dask(client)).fit(X, Y)
     killer = when_running(scheduler.kill, 1.5)
-    endless = {"alpha": 0.0005, "tol": 1e-15, "max_iter": 10**7, "step_size": "adaptive1"}
+    endless = {
+        "alpha": 0.0005,
+        "tol": 1e-15,
+        "max_iter": 10**7,
+        "step_size": "adaptive1",
+        "metric": "lipschitz",
+    }
     model = Lasso(**endless, solver="piag", executor=Dask(client))
     begin = time.monotonic()
     with pytest.raises(WorkersLost, match="scheduler cannot be reached"):
