@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # snapml 1.17.2 (Python 3.11): with dual=False, which penalty="l1" needs, an intercept is fitted and then lost. The
 # coefficients are those of the model with an intercept, intercept_ is 0, and predict() lacks it.
-# Seen: coefficients 3e-04 from least squares with an intercept, 4e-01 from least squares without; intercept_ 0.0;
+# Seen: coefficients 1e-05 from least squares with an intercept, 4e-01 from least squares without; intercept_ 0.0;
 #       mean of y - predict(X) 2.04 on the training data.
 # Ends with an error when that is no longer so.
 set -euo pipefail

@@ -26,7 +26,7 @@ for scale in (1.0, 1e-6):
         "glum": GeneralizedLinearRegressor(alpha=0.05 * scale, l1_ratio=1),
     }
     for name, model in models.items():
-        found[name, scale] = np.count_nonzero(model.fit(X, y * scale).coef_)
+        found[name, scale] = int(np.count_nonzero(model.fit(X, y * scale).coef_))
 print(found)
 assert all(found[name, 1.0] == 3 for name in models)
 assert found["scikit-learn", 1e-6] == 3 and found["skglm", 1e-6] == found["glum", 1e-6] == 0
