@@ -33,8 +33,7 @@ class Centred:
     @cached_property
     def scale(self):
         """What the tolerance is relative to; a constant target has scale 0 and counts as 1."""
-        with np.errstate(over="ignore"):
-            return self.loss.scale(self.y, self.weights, self.fit_intercept) or 1.0
+        return self.loss.scale(self.y, self.weights, self.fit_intercept) or 1.0
 
     @cached_property
     def null(self):

@@ -171,23 +171,23 @@ def returned(problem, solver, rule):
     return certificate if np.isfinite(certificate.objective) else problem.certify(*problem.start())
 
 
-def as_given(problem, certificate, target):
-    """The certificate of the model in the units of the problem as it was given; a model that numbers of those
-    cannot hold is refused, unless what is left of it is as good to within ``target``."""
+def held(problem, certificate, target):
+    """The certificate of what numbers hold of the model in the units of the problem as it was given; one of
+    which they hold too little, by more than ``target``, is refused."""
     units = problem.units
-    given = units.certificate(certificate)
     if units.own:
-        return given
-    held = units.point(given)
-    if np.array_equal(held.w, certificate.w):
-        return given
-    left = problem.certify(held.w, held.b)
+        return certificate
+    given = units.certificate(certificate)
+    left = units.point(given)
+    if np.array_equal(left.w, certificate.w):
+        return certificate
+    left = problem.certify(left.w, left.b)
     if not left.objective <= certificate.objective + target:
         large = np.isinf(given.w).any() or np.isinf(given.b).any()
         raise ValueError(
             f"The coefficients are too {'large' if large else 'small'} for dtype('float64'): scale X or y."
         )
-    return units.certificate(left)
+    return left
 
 
 def tidy(problem, certificate, limit):

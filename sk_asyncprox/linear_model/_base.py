@@ -91,7 +91,8 @@ def check_range(dtype, tol, problem, w, b, intercept=0.0):
 
 def _matters(problem, tol, w, b):
     """Whether the zero model is worse by more than the tolerance."""
-    problem = problem.in_range()
+    with np.errstate(over="ignore"):
+        problem = problem.in_range()
     model = problem.units.point(Snapshot(w, b))
     return problem.objective(*problem.start()) - problem.objective(*model) > tol * problem.scale
 
@@ -163,8 +164,7 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
                 self._lost, solution = lost, lost.solution
             w, b = problem.canonical(solution.certificate.w), solution.certificate.b
             solutions.append(solution)
-            with np.errstate(over="ignore", invalid="ignore"):
-                intercept = problem.intercept(w, b)
+            intercept = problem.intercept(w, b)
             found.append((w, intercept, solution.n_iter))
             if dtype != np.float64:
                 check_range(dtype, options.tol, problem, w, b, intercept)
