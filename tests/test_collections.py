@@ -456,7 +456,9 @@ def test_keys_are_never_there_in_two_ways(client):
             model.predict(dX).compute()
             model.fit(dX, dy)
             ((dy - model.predict(dX)) ** 2).mean().compute()
-            model.score(dX, dy)
+            model.score(dX, dX[:, 0] + dy)
+            dX.sum().compute()
+            model.score(dX, dX[:, 0] + dy)
     finally:
         logger.removeFilter(keep)
         logger.setLevel(level)

@@ -41,7 +41,8 @@ def test_a_worker_is_killed_twenty_times():
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        model = Lasso(alpha=0.001, tol=1e-11, max_iter=10**5, solver="piag", executor=Dask(client))
+        first_order = {"solver": "piag", "step_size": "adaptive1", "executor": Dask(client)}
+        model = Lasso(alpha=0.001, tol=1e-11, max_iter=10**5, **first_order)
         model.fit(X, y)
         threads = threading.active_count()
         for turn in range(KILLS):

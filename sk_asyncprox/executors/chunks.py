@@ -1,6 +1,5 @@
 """Dask collections as shards: built where their chunks lie, never brought home."""
 
-import threading
 import weakref
 from functools import partial
 
@@ -11,7 +10,7 @@ from ..design import Design, design_of
 from ..sharded import ShardedProblem, centre, count
 from ..shards import RowShard
 from .blocks import piece, rows_of
-from .crew import GONE, Lying, RollCall, next_batch, raise_if_lost, release
+from .crew import GONE, Lying, RollCall, next_batch, raise_if_lost, release, tell_released
 from .plan import WorkersLost
 
 LOST = "The Dask cluster has lost the data, or cannot be reached any more."
@@ -53,7 +52,7 @@ class Rows:
         """
         from dask import delayed
 
-        self._say_so()
+        tell_released(self.client)
         self._labelled = labelled
         build = delayed(piece, pure=False)
         rows = rows_of(X, {"y": y, "sample_weight": sample_weight}, self._compute)
@@ -115,19 +114,10 @@ class Rows:
             raise_if_lost(self.client, error)
             raise
 
-    def _say_so(self):
-        """Until the scheduler is told what has been released: what is submitted next may make the same keys
-        in another way, and must not overtake that."""
-        if self.client.status == "running":
-            told, loop = threading.Event(), self.client.loop
-            # Futures are let go in the first turn of the loop, and messages about it leave in the second.
-            loop.add_callback(loop.add_callback, told.set)
-            told.wait(1.0)
-
     def release(self):
         """Let everything go, also where a failed task's error holds the frames that hold the futures."""
         release(future for future in (ref() for ref in self._made) if future is not None)
-        self._say_so()
+        tell_released(self.client)
 
     def census(self):
         """Labels, sorted, and the sum of the sample weights of each."""

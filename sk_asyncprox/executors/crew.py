@@ -1,5 +1,6 @@
 """One run on a Dask cluster: who is there, what is in flight, which part lies where."""
 
+import threading
 import time
 from collections import defaultdict
 from typing import NamedTuple
@@ -267,6 +268,16 @@ def release(futures):
     """
     for future in futures:
         future.release()
+
+
+def tell_released(client):
+    """Wait until the scheduler is told what has been released: what is submitted next may make the same keys
+    in another way, and must not overtake that."""
+    if client.status == "running":
+        told, loop = threading.Event(), client.loop
+        # Futures are let go in the first turn of the loop, and messages about it leave in the second.
+        loop.add_callback(loop.add_callback, told.set)
+        told.wait(1.0)
 
 
 def _size(payload):

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import sys
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length
 
 from ..executors.blocks import blocks_of, column, is_collection, is_frame, like, matrix, rows_of, table
+from ..executors.crew import tell_released
 
 
 def blockwise(method):
@@ -70,12 +72,12 @@ def _answer(model, name, block, probe):
 
 def score_rows(model, X, y, sample_weight):
     """Accuracy or R2 of a dask collection, from sums over its blocks."""
-    from dask import compute, delayed
+    from dask import delayed
 
     X = table(X)
     light, probe = delayed(_light(model), pure=False), _probe(X)
-    rows = rows_of(X, {"y": y, "sample_weight": sample_weight}, lambda tasks: compute(*tasks))
-    n, weights, *sums = np.array(compute(*[delayed(_sums, pure=False)(light, probe, *row) for row in rows])).T
+    rows = rows_of(X, {"y": y, "sample_weight": sample_weight}, _compute)
+    n, weights, *sums = np.array(_compute([delayed(_sums, pure=False)(light, probe, *row) for row in rows])).T
     total = weights.sum()
     if total <= 0:
         raise ValueError("X has no rows, or all sample weights are zero; at least one must be positive.")
@@ -89,6 +91,20 @@ def score_rows(model, X, y, sample_weight):
     means, spreads, errors = sums
     spread = float(spreads.sum() + weights @ (means - weights @ means / total) ** 2)
     return 1.0 - float(errors.sum()) / spread if spread > 0 else float(errors.sum() == 0)
+
+
+def _compute(tasks):
+    """Results of delayed objects, on the cluster in use or here."""
+    from dask import compute
+
+    try:
+        client = sys.modules["distributed"].default_client()
+    except (KeyError, ValueError):
+        return compute(*tasks)
+    tell_released(client)
+    found = compute(*tasks)
+    tell_released(client)
+    return found
 
 
 def _sums(model, probe, block, y, weights=None):
