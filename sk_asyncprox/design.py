@@ -314,15 +314,26 @@ def _clear_constants(centred, means):
 
 
 def _without_constants(X, means):
-    """The sparse matrix, and means that centre it; both zero in constant columns (of CSC matrices)."""
-    n, copied, most = X.shape[0], False, _rounding(X.shape[0], means)
-    for j in np.flatnonzero(np.diff(X.indptr) == n) if X.format == "csc" else ():
-        run = slice(X.indptr[j], X.indptr[j + 1])
+    """The sparse matrix, and means that centre it; both zero in constant columns."""
+    copied, most = False, _rounding(X.shape[0], means)
+    for j in _stored_everywhere(X):
+        run = slice(X.indptr[j], X.indptr[j + 1]) if X.format == "csc" else X.indices == j
         if np.abs(X.data[run] - means[j]).max() <= most[j]:
             if not copied:
                 X, means, copied = _like(X, X.data.copy()), means.copy(), True
             X.data[run], means[j] = 0.0, 0.0
     return X, means
+
+
+def _stored_everywhere(X):
+    """Columns of a sparse matrix that store an entry in every row."""
+    n = X.shape[0]
+    if X.format == "csc":
+        return np.flatnonzero(np.diff(X.indptr) == n)
+    columns = X.indices[: X.indptr[1]]
+    for i in range(0, n, 1 + n // 16):
+        columns = np.intersect1d(columns, X.indices[X.indptr[i] : X.indptr[i + 1]])
+    return [j for j in columns if np.count_nonzero(X.indices == j) == n]
 
 
 def _kernel_ready(X):

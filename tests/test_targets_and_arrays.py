@@ -191,7 +191,7 @@ def peak(model, data, y):
         ("C", {"fit_intercept": False}, 1),
         ("C", {"fit_intercept": False, "solver": "piag"}, 0),
         ("csc", {"fit_intercept": True}, 0),
-        ("csr", {"fit_intercept": True, "solver": "piag"}, 0),
+        ("csr", {"solver": "piag", "metric": "lipschitz", "step_size": "adaptive1"}, 0),
     ],
 )
 def test_no_copy_of_data_in_the_needed_form(data, params, copies):
