@@ -537,8 +537,13 @@ def test_a_failed_fit_of_a_collection_leaves_the_estimator_as_it_was(client, not
         model.fit(rows, da.from_array(LABELS, chunks=300))
 
 
-def test_workers_come_and_go():
+@pytest.mark.parametrize("where", ["memory", "collection"])
+def test_workers_come_and_go(where):
     seen, left = set(), []
+    # Columns so much alike that it takes far longer.
+    data = X + 50.0 * X[:, :1], Y
+    if where == "collection":
+        data = da.from_array(data[0], chunks=(N // 8, -1)), da.from_array(Y, chunks=N // 8)
 
     def steer(events):
         """Two workers come after ten updates, and two go when all three have been seen."""
@@ -561,8 +566,7 @@ def test_workers_come_and_go():
     ):
         model = Lasso(alpha=0.0005, tol=0.0, max_iter=10**7, max_time=100, executor=Steered(client, steer))
         with pytest.warns(ConvergenceWarning, match="did not converge"):
-            # Columns so much alike that it takes far longer.
-            model.set_params(solver="piag").fit(X + 50.0 * X[:, :1], Y)
+            model.set_params(solver="piag", step_size="adaptive1").fit(*data)
         arrivals = model.history_.arrivals
         assert set(arrivals["worker"][arrivals["update"] <= 10]) == {0}
         assert seen == {0, 1, 2}
