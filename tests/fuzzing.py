@@ -13,12 +13,13 @@ import sys
 import threading
 import time
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_asyncprox import ElasticNet, LogisticRegression
+from sk_asyncprox import ElasticNet, ElasticNetCV, LogisticRegression, LogisticRegressionCV, enet_path
 from sk_asyncprox.executors import Simulated, Trace
 
 PATIENCE = 60
@@ -33,6 +34,7 @@ class Case:
     """One fit. The defaults are the plainest values, which shrinking tries first."""
 
     seed: int = 0
+    way: str = "fit"
     n: int = 12
     p: int = 4
     n_classes: int = 0
@@ -82,6 +84,7 @@ OPTIONS = [
 """Fields that are parameters of the estimators, too."""
 
 STORAGES = "array", "fortran", "csr", "csc", "coo", "int64"
+_WEIGHTS, _POSITIVE = [0.5, 0.2, 0.05, 0.05, 0.2], [0.6, 0.3, 0.05, 0.05, 0.0]
 
 
 def draw(seed):
@@ -96,15 +99,17 @@ def draw(seed):
     wild = rng.random() < 0.15
     span = 300.0 if wild else 3.0
     n_classes = pick(0, 0, 2, 3, 5)
+    way = pick("fit", "cv", "fit" if n_classes else "path", p=[0.8, 0.1, 0.1])
     return Case(
         seed=seed,
-        n=int(rng.integers(max(2, n_classes), 60)),
+        way=way,
+        n=int(rng.integers(2 * max(2, n_classes) if way == "cv" else max(2, n_classes), 60)),
         p=int(rng.integers(1, 40)),
         n_classes=n_classes,
         kind=pick(*KINDS),
         storage=pick(*STORAGES),
         dtype=pick("float64", "float32", p=[0.8, 0.2]),
-        weights=pick("none", "random", "zeros", "huge", "tiny", p=[0.5, 0.2, 0.2, 0.05, 0.05]),
+        weights=pick("none", "random", "huge", "tiny", "zeros", p=_WEIGHTS if way == "fit" else _POSITIVE),
         scale=float(10.0 ** rng.uniform(-span, span)) if rng.random() < 0.3 else 1.0,
         column_spread=float(10.0 ** rng.uniform(0, span)) if rng.random() < 0.2 else 1.0,
         target_scale=float(10.0 ** rng.uniform(-span, span)) if rng.random() < 0.3 else 1.0,
@@ -112,7 +117,7 @@ def draw(seed):
         strength=float(10.0 ** rng.uniform(-4, 0.3)),
         l1_ratio=pick(1.0, 0.5, 0.0, float(rng.random())),
         positive=bool(rng.random() < 0.15),
-        fit_intercept=bool(rng.random() < 0.7),
+        fit_intercept=bool(rng.random() < 0.7 and way != "path"),
         solver=solver,
         step_size=pick("auto", "adaptive1", "adaptive2", p=[0.6, 0.2, 0.2]),
         metric=pick("gram", "lipschitz", p=[0.8, 0.2]) if solver == "bcd" else "gram",
@@ -147,14 +152,16 @@ def data(case):
         X = rng.poisson(0.3, (n, p)).astype(float)
     elif case.kind == "sparse":
         X = (10.0 + X) * (rng.random((n, p)) < 0.2)
-    X *= case.scale * np.logspace(0, np.log10(case.column_spread), p)
+    with np.errstate(over="ignore"):
+        X = X * case.scale * np.logspace(0, np.log10(case.column_spread), p)
+    X[~np.isfinite(X)] = 0.0
     unit = X / max(np.abs(X).max(), np.finfo(float).tiny)
     z = unit @ (rng.standard_normal(p) * (rng.random(p) < 0.5))
     z = z + 0.3 * rng.standard_normal(n)
     if case.n_classes:
         cuts = np.argsort(np.argsort(z)) * case.n_classes // n
         y = np.where(rng.random(n) < 0.1, rng.integers(0, case.n_classes, n), cuts)
-        y[: case.n_classes] = np.arange(case.n_classes)
+        y[: 2 * case.n_classes] = np.resize(np.arange(case.n_classes), min(2 * case.n_classes, n))
     else:
         y = (z + case.target_offset) * case.target_scale
     return X, y, _weights(case, rng)
@@ -195,10 +202,15 @@ class Objective:
         self.y = y.astype(np.longdouble) if not case.n_classes else y
         pull = abs(self._null_gradient(case)).max(initial=0.0)
         # The strength is relative to the penalty that makes all coefficients zero.
-        strength = float(case.strength * (pull if pull > 0 else 1) / max(case.l1_ratio, 0.1))
-        self.strength = min(max(strength, 1e-300), 1e300)
-        self.l1 = np.longdouble(self.strength) * case.l1_ratio
-        self.l2 = np.longdouble(self.strength) * (1 - case.l1_ratio)
+        strength = case.strength * (pull if pull > 0 else 1) / max(case.l1_ratio, 0.1)
+        self.penalise(case, float(min(max(strength, 1e-300), 1e300)))
+
+    def penalise(self, case, strength):
+        """Set the penalty."""
+        self.strength = strength
+        self.l1 = np.longdouble(strength) * case.l1_ratio
+        self.l2 = np.longdouble(strength) * (1 - case.l1_ratio)
+        return self
 
     def _null_gradient(self, case):
         centre = self.s @ self.X if case.fit_intercept else 0
@@ -306,13 +318,11 @@ def judge(case):
     if not (np.isfinite(X).all() and np.isfinite(y).all()):
         return None
     objective = Objective(case, X, y, weights)
-    model = estimator(case, objective)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
             with patience(PATIENCE):
-                for _ in range(1 + case.warm):
-                    model.fit(given, y, sample_weight=weights)
+                models = WAYS[case.way](case, objective, given, y, weights)
         except ValueError as error:
             refused = not case.is_ordinary() or "workers need at least" in str(error)
             clear = "\n" not in str(error) and len(str(error)) < 400
@@ -322,13 +332,63 @@ def judge(case):
     foreign = [w for w in said if not issubclass(w.category, ConvergenceWarning)]
     if foreign:
         return f"warning {foreign[0].category.__name__}: {foreign[0].message}"
-    return _dishonest(case, objective, model, X, y, weights) or _slow(case, model, said)
+    for model, strength in models:
+        wrong = _dishonest(case, objective.penalise(case, strength), model, X, y, weights)
+        if wrong:
+            return wrong
+    return _slow(case, said)
+
+
+def _fit(case, objective, X, y, weights):
+    model = estimator(case, objective)
+    for _ in range(1 + case.warm):
+        model.fit(X, y, sample_weight=weights)
+    return [(model, objective.strength)]
+
+
+def _strengths(objective, n):
+    """Descending penalties of a path."""
+    factors = np.logspace(1, -1, n)
+    return np.clip(objective.strength * factors, 1e-305, 1e305)
+
+
+def _path(case, objective, X, y, weights):
+    options = {name: getattr(case, name) for name in OPTIONS if name != "fit_intercept"}
+    if case.delays != "none":
+        options["executor"] = Simulated(trace(case))
+    strengths = _strengths(objective, 4)
+    alphas, coefs, gaps = enet_path(
+        X, y, alphas=strengths, positive=case.positive, sample_weight=weights, **options
+    )
+    return [
+        (SimpleNamespace(coef_=coef, intercept_=0.0, dual_gap_=gap, objective_=None, history_=None), alpha)
+        for alpha, coef, gap in zip(alphas, coefs.T, gaps, strict=True)
+    ]
+
+
+def _cv(case, objective, X, y, weights):
+    options = {name: getattr(case, name) for name in OPTIONS if name != "l1_ratio"}
+    if case.delays != "none":
+        options["executor"] = Simulated(trace(case))
+    strengths, total = _strengths(objective, 3), float(objective.total)
+    # Every class is in both halves: data hold each of them twice among their first samples.
+    halves = np.arange(case.n) // max(1, case.n_classes) % 2 == 0
+    options["cv"] = [(np.flatnonzero(halves), np.flatnonzero(~halves))]
+    if case.n_classes:
+        model = LogisticRegressionCV(Cs=1 / (strengths * total), l1_ratios=[case.l1_ratio], **options)
+        model.fit(X, y, sample_weight=weights)
+        return [(model, 1 / (model.C_ * total))]
+    model = ElasticNetCV(l1_ratio=case.l1_ratio, alphas=strengths, positive=case.positive, **options)
+    return [(model.fit(X, y, sample_weight=weights), model.alpha_)]
+
+
+WAYS = {"fit": _fit, "path": _path, "cv": _cv}
 
 
 def _dishonest(case, objective, model, X, y, weights):
     """What the fitted model claims and is not true."""
     if not (np.isfinite(model.coef_).all() and np.isfinite(model.intercept_).all()):
-        return f"coefficients {model.coef_}, intercept {model.intercept_}, {model.history_.stopped}"
+        return f"coefficients {model.coef_}, intercept {model.intercept_}"
     if model.coef_.dtype != case.dtype:
         return f"coefficients of dtype {model.coef_.dtype}"
     if case.positive and not case.n_classes and (model.coef_ < 0).any():
@@ -336,7 +396,7 @@ def _dishonest(case, objective, model, X, y, weights):
     eps = 2.0**-22 if case.dtype == "float32" else 2.0**-49
     value = objective(model.coef_, model.intercept_)
     slack = objective.rounding(model.coef_, model.intercept_, eps)
-    if abs(value - model.objective_) > slack:
+    if model.objective_ is not None and abs(value - model.objective_) > slack:
         return f"objective_ is {model.objective_!r}, and is {float(value)!r} (rounding {float(slack):.1e})"
     gap = np.longdouble(model.dual_gap_)
     if np.isnan(gap) or gap < 0:
@@ -344,8 +404,8 @@ def _dishonest(case, objective, model, X, y, weights):
     best = _reference(case, objective, X, y, weights)
     if value - best > gap + slack:
         return f"dual_gap_ is {model.dual_gap_:.3e}, and a model is better by {float(value - best):.3e}"
-    limit = case.tol * objective.scale(case)
-    if model.history_.stopped == "converged" and value - best > limit + slack and limit > 0:
+    limit, stopped = case.tol * objective.scale(case), getattr(model.history_, "stopped", None)
+    if stopped == "converged" and value - best > limit + slack and limit > 0:
         return f"converged, and a model is better by {float(value - best):.3e} (tolerance {float(limit):.3e})"
     return None
 
@@ -367,7 +427,7 @@ def _reference(case, objective, X, y, weights):
     return min(best, found) if np.isfinite(found) else best
 
 
-def _slow(case, model, said):
+def _slow(case, said):
     """Whether the default way did not arrive at an ordinary problem."""
     default = (case.solver, case.step_size, case.metric, case.delays) == ("bcd", "auto", "gram", "none")
     default &= case.working_set == "auto" and case.n_blocks == "auto"
