@@ -318,6 +318,8 @@ def judge(case):
     if not (np.isfinite(X).all() and np.isfinite(y).all()):
         return None
     objective = Objective(case, X, y, weights)
+    if case.n_classes and not 1e-300 < objective.strength * objective.total < 1e300:
+        return None  # no C says so
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
