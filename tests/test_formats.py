@@ -108,8 +108,8 @@ def with_missing():
     return table
 
 
-# Row of the page: what is handed over (X, or X and y); or the error, what it says, what raises it, and what is
-# to be made of that.
+# Row of the page: what is handed over (X, or X and y); or the error, what it says, what raises it, and
+# what is to be made of that.
 IN_MEMORY = {
     "numpy array": lambda _: X,
     "numpy memory map": memory_map,
