@@ -75,7 +75,11 @@ class GramSolver(JoiningSolver):
         widest = WIDEST_GRAM_ONCE if self._once() else WIDEST_GRAM
         if problem.design.is_full(self._active):
             return k <= min(widest, max(256, 2 * problem.design.shape[0]))
-        wanted = self._gram.missing(self._active) if problem.loss.quadratic else k
+        quadratic = problem.loss.quadratic
+        if not (quadratic or problem.design.size < SMALL):
+            # Of large data a matrix that serves one round has cost more than the rounds that it spares.
+            return False
+        wanted = self._gram.missing(self._active) if quadratic else k
         return k <= widest and self._rule.pays(self._sizes[self._active], len(problem.sample_weights), wanted)
 
     def _once(self):
