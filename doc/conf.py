@@ -30,6 +30,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "remove_config_comments": True,
+    "capture_repr": (),
 }
 
 html_theme = "pydata_sphinx_theme"
