@@ -78,7 +78,7 @@ class Problem(Centred):
         self.sample_weights, self._whole, self._rest = weights, None, None
         self._used = np.ones(len(self.y), bool) if used is None else used
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
-        self._data = Data(X, weights, self.uniform, fit_intercept, rows, overwrite)
+        self._data, self._shares = Data(X, weights, self.uniform, fit_intercept, rows, overwrite), False
 
     @property
     def shape(self):
@@ -92,8 +92,13 @@ class Problem(Centred):
 
     @property
     def knows_moments(self):
-        """Whether second moments are there already, its own or those of the data it is a fold of."""
-        return "moments" in vars(self) or (self._rest is not None and "moments" in vars(self._whole))
+        """Whether second moments are there already: its own, or those that its folds share."""
+        return "moments" in vars(self) or (self._rest is not None and self._whole._shares)
+
+    def share_moments(self):
+        """Make the second moments, of which those of every fold are what its other rows leave."""
+        # Not asked of the moments themselves: the first fold that needs some would change what others do.
+        self._shares = self.moments is not None
 
     @property
     def features(self):

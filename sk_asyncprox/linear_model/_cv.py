@@ -17,6 +17,7 @@ from .._compat import (
     StrOptions,
     _raise_for_params,
     _routing_enabled,
+    one_blas_thread,
     routing_owner,
     runs_threads,
 )
@@ -73,7 +74,7 @@ class CrossValidated:
         alone = parallel._effective_n_jobs() == 1 or len(folds) == 1
         stop = None if alone or not runs_threads() else Stop()
         options = options if alone else options._replace(n_jobs=1, stop=stop)
-        jobs = [partial(job, train=train, test=test, options=options) for train, test in folds]
+        jobs = [partial(limited, job, train=train, test=test, options=options) for train, test in folds]
         if stop is not None:
             return self._run_together(parallel, jobs, watcher, stop)
         results = []
@@ -116,6 +117,13 @@ class CrossValidated:
     def _take_over(self, model, *names):
         for name in (*names, *OF_THE_RUN):
             setattr(self, name, getattr(model, name))
+
+
+def limited(job, **fold):
+    """Do a fold's job with one BLAS thread: its rounding is to be the same alone and beside others."""
+    limit = one_blas_thread()
+    with limit, limit:
+        return job(**fold)
 
 
 def squared_errors(whole, X, y, weights, paths, train, test, options):
@@ -336,7 +344,7 @@ class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearMo
         rows = X.tocsr() if sp.issparse(X) else X
         whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, self.solver == "piag")
         if moments_pay(whole, paths[0][0], self._fold_options(), grids.size * len(folds) // 2):
-            _ = whole.moments  # of which every fold's are what its test rows leave
+            whole.share_moments()
         job = partial(squared_errors, whole, rows, y, weights, paths)
         results = self._run_folds(job, folds, watcher)
         names = [
