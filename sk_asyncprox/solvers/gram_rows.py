@@ -83,7 +83,7 @@ def add_sparse(columns, model, dtype, wanted, Q, sums):
     ends = np.cumsum([0, *(block.shape[0] for block in columns)])
     for sign, outputs, scales in model.squares(slice(None)):
         scales = scales.astype(dtype, copy=False)
-        blocks = [_scaled(part, scale) for part, scale in zip(columns[outputs], scales, strict=True)]
+        blocks = [scaled(part, scale) for part, scale in zip(columns[outputs], scales, strict=True)]
         block = blocks[0] if len(blocks) == 1 else sp.vstack(blocks, format="csr")
         a, b = ends[outputs.start], ends[outputs.stop]
         low, high = np.searchsorted(wanted, [a, b])
@@ -91,7 +91,7 @@ def add_sparse(columns, model, dtype, wanted, Q, sums):
         sums[a:b, outputs] += sign * (block @ scales.T)
 
 
-def _scaled(columns, scale):
+def scaled(columns, scale):
     """Sparse columns, transposed, whose samples are multiplied by ``scale``, in its precision."""
     data = columns.data.astype(scale.dtype) * scale[columns.indices]
     return type(columns)((data, columns.indices, columns.indptr), shape=columns.shape)
