@@ -30,10 +30,20 @@ def rows_cost(sizes, n, n_wanted):
         Stored entries of the columns, of ``n`` samples.
     n, n_wanted : int
     """
+    return min(_parts_cost(sizes, n, n_wanted), _beside_cost(sizes, n, n_wanted))
+
+
+def _parts_cost(sizes, n, n_wanted):
+    """Cost of so many rows in two parts."""
     heavy = _is_heavy(sizes, n)
     h, thin = np.count_nonzero(heavy), float(sizes[~heavy].sum())
     products = MEETING * thin * thin / n + BESIDE * thin * h + BLAS * n * h * h
     return COPYING * sizes.sum() + FILLING * n * h + n_wanted / len(sizes) * products
+
+
+def _beside_cost(sizes, n, n_wanted):
+    """Cost of the same where the columns of the wanted rows are filled."""
+    return FILLING * n * n_wanted + BESIDE * float(sizes.sum()) * n_wanted
 
 
 def count_heavy(sizes, n):
@@ -99,7 +109,12 @@ def scaled(columns, scale):
 
 def _products(M, wanted):
     """Rows ``wanted`` of ``M M'``, in two parts."""
-    heavy = _is_heavy(np.diff(M.indptr), M.shape[1])
+    sizes, n = np.diff(M.indptr), M.shape[1]
+    if len(wanted) == 0:
+        return np.empty((0, len(sizes)))
+    if _beside_cost(sizes, n, len(wanted)) < _parts_cost(sizes, n, len(wanted)):
+        return (M @ M[wanted].T.toarray()).T
+    heavy = _is_heavy(sizes, n)
     h, t = np.flatnonzero(heavy), np.flatnonzero(~heavy)
     of_heavy, of_thin = np.flatnonzero(heavy[wanted]), np.flatnonzero(~heavy[wanted])
     H, T = M if len(t) == 0 else M[h], M if len(h) == 0 else M[t]

@@ -36,8 +36,8 @@ LAST, LAST_OF_SMALL = 3, 1
 LEAST_FALL, DIGITS = 1e-3, 2.0
 """The least digits that a round has gained, and those still to be gained where no gap is wanted."""
 
-ROUNDS, ROUNDS_OF_MODELS = 4.0, 8.0
-"""Rounds on Gram matrices that end a run, where the loss is quadratic and where it is not."""
+ROUNDS = 8.0
+"""Rounds on Gram matrices that end a run, as guessed."""
 
 TINY = np.finfo(float).tiny
 
@@ -47,8 +47,6 @@ class GramRule:
 
     Parameters
     ----------
-    quadratic : bool
-        Whether the loss is.
     size : int
         Stored entries of the data.
 
@@ -58,11 +56,11 @@ class GramRule:
         Whether the columns may have a banded matrix: none was found that was not.
     """
 
-    def __init__(self, quadratic, size):
+    def __init__(self, size):
         small = size < SMALL
         self._patience, self._last = (FAVOUR, LAST_OF_SMALL) if small else (UNKNOWN, LAST)
         self._reads, self.bands = READS, True
-        self._rounds, self._gaps = ROUNDS if quadratic else ROUNDS_OF_MODELS, []
+        self._gaps = []
 
     def counted(self, reads):
         """A round without has read its columns so often."""
@@ -75,7 +73,7 @@ class GramRule:
         if len(self._gaps) > self._last:
             per_round = np.log10(self._gaps[0] / gap) / self._last
             left = np.log10(gap / goal) if goal > 0.0 else DIGITS
-            self._patience = max(self._patience, left / max(per_round, LEAST_FALL) / self._rounds)
+            self._patience = max(self._patience, left / max(per_round, LEAST_FALL) / ROUNDS)
 
     def choose(self, sizes, n, n_wanted, bands_allowed=True):
         """The form of a Gram matrix that pays of columns with so many stored entries in ``n`` samples, if
@@ -98,7 +96,7 @@ class GramSolver(JoiningSolver):
     def __init__(self, problem, start, n_workers):
         super().__init__(problem, start, n_workers)
         self._gram = GramMatrix(self._part, self.n_workers)
-        self._rule = GramRule(problem.loss.quadratic, problem.design.size)
+        self._rule = GramRule(problem.design.size)
 
     def _form_of_gram(self):
         """Form of the Gram matrix that the next model is solved on; None where it is solved on none."""
