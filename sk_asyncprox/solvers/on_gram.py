@@ -30,6 +30,10 @@ UNKNOWN = 0.5
 SMALL, FAVOUR = 100_000, 4.0
 """Stored entries of data whose fits are short in any case, and what it may cost there: it makes them so."""
 
+LARGE = 500_000
+"""Stored entries from which on a matrix that serves one round, as the curvature changes, is left out: it has
+cost more than the rounds that it spared."""
+
 LAST, LAST_OF_SMALL = 3, 1
 """Rounds that tell how fast the gap falls."""
 
@@ -106,9 +110,10 @@ class GramSolver(JoiningSolver):
         widest = WIDEST_GRAM_ONCE if self._once() else WIDEST_GRAM
         if full:
             return "filled" if k <= min(widest, max(256, 2 * problem.design.shape[0])) else None
-        if self._once() and k > widest:
+        lasting = problem.loss.quadratic
+        if (self._once() and k > widest) or not (lasting or problem.design.size < LARGE):
             return None
-        wanted = self._gram.missing(index) if problem.loss.quadratic else k
+        wanted = self._gram.missing(index) if lasting else k
         bands = problem.loss.n_outputs == 1
         return self._rule.choose(self._sizes[index], len(problem.sample_weights), wanted, bands)
 
