@@ -6,12 +6,17 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.preprocessing import PolynomialFeatures
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
+from sk_asyncprox._compat import block_cd
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
-from sk_asyncprox.solvers import gram_rows
-from sk_asyncprox.solvers.gram_rows import add_filled, add_sparse, count_heavy, rows_cost
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.solvers import banded as bands_module
+from sk_asyncprox.solvers import gram_rows, shares
+from sk_asyncprox.solvers.banded import BandedGram, banded, bands_cost
+from sk_asyncprox.solvers.gram_rows import _filled, add_filled, add_sparse, count_heavy, rows_cost
 from sk_asyncprox.solvers.on_gram import GramRule
 
 seeds = st.integers(0, 2**32 - 1)
@@ -43,7 +48,7 @@ def test_rows_of_sparse_columns_are_those_of_dense_ones(heavy, seed, n_outputs, 
     model = curvature(rng, n_outputs, n)
     blocks = []
     for _ in range(n_outputs):
-        k = rng.integers(1, 12)
+        k = rng.integers(0, 12)
         block = rng.standard_normal((k, n)) * (rng.random((k, n)) < rng.choice([0.02, 0.5], (k, 1)))
         blocks.append(block)
     k = sum(len(block) for block in blocks)
@@ -51,6 +56,7 @@ def test_rows_of_sparse_columns_are_those_of_dense_ones(heavy, seed, n_outputs, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gram_rows, "HEAVY", heavy)
         patch.setattr(gram_rows, "SMALL", 0)
+        patch.setattr(gram_rows, "_beside_cost", lambda *_: np.inf)
         patch.setattr(gram_rows, "AT_ONCE", 500)
         found = np.ones((len(wanted), k)), np.ones((k, n_outputs))
         add_sparse([sp.csr_matrix(block) for block in blocks], model, "float64", wanted, *found)
@@ -63,7 +69,7 @@ def test_rows_of_sparse_columns_are_those_of_dense_ones(heavy, seed, n_outputs, 
         assert_allclose(rough, right, atol=1e-3)
 
 
-def test_the_cost_is_that_of_the_two_parts():
+def test_the_cost_is_that_of_the_cheaper_way():
     sizes, n = np.array([900, 1000, 10, 20, 30]), 100_000
     assert count_heavy(sizes, n) == 0
     assert rows_cost(sizes, n, 5) == pytest.approx(8 * 1960 + 10 * 1960**2 / n)
@@ -71,30 +77,153 @@ def test_the_cost_is_that_of_the_two_parts():
     assert count_heavy(sizes, n) == 2
     both = 10 * 60**2 / n + 0.4 * 60 * 2 + 0.03 * n * 2 * 2
     assert rows_cost(sizes, n, 5) == pytest.approx(8 * 19_060 + 2 * n * 2 + both)
-    assert rows_cost(sizes, n, 1) == pytest.approx(8 * 19_060 + 2 * n * 2 + both / 5)
+    assert rows_cost(sizes, n, 1) == pytest.approx(2 * n + 0.4 * 19_060)
+
+
+@pytest.mark.parametrize("n_wanted", [1, 400])
+def test_few_rows_come_from_filled_columns(n_wanted, monkeypatch):
+    filled = []
+    monkeypatch.setattr(gram_rows, "_filled", lambda *args: filled.append(args) or _filled(*args))
+    X = sp.csr_matrix(sp.random_array((400, 1000), density=0.1, format="csr", rng=0))
+    model, wanted = curvature(np.random.default_rng(0), 1, 1000), np.arange(400)[:n_wanted]
+    Q, sums = np.zeros((n_wanted, 400)), np.zeros((400, 1))
+    add_sparse([X], model, "float64", wanted, Q, sums)
+    assert len(filled) == (n_wanted == 400)
+    dense = X.toarray()
+    assert_allclose(Q, (dense[wanted] * model.diagonal) @ dense.T, atol=1e-12)
 
 
 def test_what_rounds_have_gained_decides():
     rule, sizes, n = GramRule(10**7), np.full(1000, 500), 10_000
-    assert not rule.pays(sizes, n, 1000)
-    rule.gained(1e-2, 1e-4)
-    assert not rule.pays(sizes, n, 1000)
-    for before, gap in ((np.inf, 1.0), (1e-2, np.nan), (1e-3, 0.0)):
-        rule.gained(before, gap)
-    assert not rule.pays(sizes, n, 1000)
-    rule.gained(1e-2, 0.95e-2)
-    assert rule.pays(sizes, n, 1000)
-    rule.gained(1e-2, 1e-9)  # What is hard once is hard later on.
-    assert rule.pays(sizes, n, 1000)
+    for gap in (np.nan, 1e-1, 1e-2, 1e-3, 1e-5):
+        rule.gained(gap, 1e-6)
+        assert rule.choose(sizes, n, 1000) is None
+    for gap in (0.99e-5, 0.98e-5, 0.97e-5):
+        rule.gained(gap, 1e-6)
+    assert rule.choose(sizes, n, 1000) == "filled"
+    rule.gained(0.0, 1e-6)  # What was hard once is hard later on.
+    assert rule.choose(sizes, n, 1000) == "filled"
+    assert rule.choose(np.full(3000, 500), n, 3000) is None
 
 
 def test_what_rounds_have_read_decides():
     rule, sizes, n = GramRule(10**7), np.full(1000, 500), 10_000
     rule.counted(10_000)
-    assert rule.pays(sizes, n, 1000)
+    assert rule.choose(sizes, n, 1000) == "filled"
     rule.counted(10)
-    assert not rule.pays(sizes, n, 1000)
-    assert GramRule(1000).pays(np.full(30, 100), 300, 30)
+    assert rule.choose(sizes, n, 1000) is None
+    assert GramRule(1000).choose(np.full(30, 100), 300, 30) == "filled"
+
+
+def test_columns_that_seldom_meet_may_be_banded():
+    rule, sizes, n = GramRule(10**7), np.full(4000, 5), 10_000
+    assert rule.choose(sizes, n, 4000) is None
+    for gap in (1e-2, 0.99e-2, 0.98e-2, 0.97e-2):
+        rule.gained(gap, 1e-6)
+    assert rule.choose(sizes, n, 4000) == "banded"
+    assert rule.choose(sizes, n, 4000, bands_allowed=False) is None
+    rule.bands = False
+    assert rule.choose(sizes, n, 4000) is None
+    assert bands_cost(sizes, n) == 8 * 20_000 + 10 * 20_000**2 / n
+    assert bands_cost(np.full(200, 5), n) == bands_cost(np.full(4000, 500), n) == np.inf
+
+
+# -- banded matrices -----------------------------------------------------------------------------------
+
+
+def band(rng, n=80, k=70, width=6):
+    """Columns that are banded once they are sorted."""
+    X = np.zeros((n, k))
+    for j in range(k):
+        X[j : j + width, j] = rng.standard_normal(min(width, n - j))
+    return X[:, rng.permutation(k)]
+
+
+@given(seed=seeds, centred=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_a_banded_matrix_does_what_an_array_does(seed, centred):
+    rng = np.random.default_rng(seed)
+    X = band(rng)
+    model = curvature(rng, 1, len(X))
+    Q = banded(sp.csr_matrix(X.T), model, centred)
+    X = X - np.average(X, axis=0, weights=model.diagonal) if centred else X
+    right = X.T @ (model.diagonal[:, None] * X)
+    w, rows = rng.standard_normal(70), rng.standard_normal((3, 70))
+    assert_allclose(Q @ w, right @ w, atol=1e-12)
+    assert_allclose(rows @ Q, rows @ right, atol=1e-12)
+    assert_allclose(Q.diagonal(), right.diagonal(), atol=1e-12)
+    at = np.flatnonzero(rng.random(70) < 0.6)
+    part, own = Q[at[:, None], at], right[np.ix_(at, at)]
+    assert_allclose(rows[:, at] @ Q[at], rows[:, at] @ right[at], atol=1e-12)
+    inverse = np.linalg.inv(own + 0.1 * np.eye(len(at)))
+    assert_allclose(part.factored(0.1)(w[at]), inverse @ w[at], atol=1e-10)
+    assert_allclose(part.factored(0.1)(np.eye(len(at))), inverse, atol=1e-10)
+
+
+@given(seed=seeds, positive=st.booleans(), l2=st.sampled_from([0.0, 0.05]))
+@settings(max_examples=30, deadline=None)
+def test_sweeps_of_a_banded_matrix_are_those_of_an_array(seed, positive, l2):
+    rng = np.random.default_rng(seed)
+    X, penalty = band(rng), ElasticNetPenalty(0.1, l2, positive)
+    model, q, start = curvature(rng, 1, len(X)), rng.standard_normal(70), np.abs(rng.standard_normal(70))
+    right, Q = X.T @ (model.diagonal[:, None] * X), banded(sp.csr_matrix(X.T), model, False)
+    order, found = np.argsort(Q._rank), Q.sweep(start, q, penalty, 5, 1e-12)
+    own = right[np.ix_(order, order)]
+    expected = block_cd(start[order], 0.1, l2, 5, Q=own, q=q[order], positive=positive)
+    assert_allclose(found[order], expected, atol=1e-6)
+    # Where an intercept follows, the objective falls all the same.
+    Q = banded(sp.csr_matrix(X.T), model, True)
+
+    def objective(w):
+        return w @ (Q @ w) / 2 - q @ w + penalty.value(w)
+
+    before = objective(start)
+    for _ in range(4):
+        start = Q.sweep(start, q, penalty, 3, 1e-12)
+        now = objective(start)
+        assert now <= before + 1e-12 * abs(before)
+        before = now
+
+
+def test_what_is_no_band_is_none(monkeypatch):
+    rng = np.random.default_rng(0)
+    model = curvature(rng, 1, 200)
+    assert banded(sp.random_array((60, 200), density=0.2, format="csr", rng=0), model, False) is None
+    blocks = sp.csr_matrix(sp.block_diag([np.ones((5, 10))] * 20))
+    assert banded(blocks, model, False).size == 20 * 25
+    monkeypatch.setattr(bands_module, "MOST_MEETINGS", 100)
+    assert banded(blocks, model, False) is None
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("estimator", [Lasso(0.1), LogisticRegression(C=100.0, l1_ratio=1.0)])
+def test_blurs_are_solved_on_banded_matrices(estimator, fit_intercept, monkeypatch):
+    X, y = blurred(600)
+    y = y if isinstance(estimator, Lasso) else np.where(y > np.median(y), 1, 0)
+    model = clone(estimator).set_params(fit_intercept=fit_intercept, tol=1e-6)
+    dense, solved = clone(model).fit(X, y), []
+
+    def counted(part, task):
+        solved.append(type(task.payload[1]))
+        return shares.model(part, task)
+
+    monkeypatch.setitem(shares.WORK, "model", counted)
+    monkeypatch.setattr(GramRule, "choose", lambda _, sizes, *__: "banded" if len(sizes) > 100 else "filled")
+    model.fit(sp.csr_array(X), y)
+    assert BandedGram in solved
+    assert model.history_.stopped == dense.history_.stopped == "converged"
+    assert model.objective_ == pytest.approx(dense.objective_, abs=2e-6 * max(1.0, y @ y / len(y)))
+    assert np.max(model.n_iter_) <= 5 * np.max(dense.n_iter_)
+
+
+def test_columns_without_a_band_are_tried_once(monkeypatch):
+    tried = []
+    monkeypatch.setitem(shares.WORK, "bands", lambda part, task: tried.append(task) or (None, 1))
+    monkeypatch.setattr(GramRule, "choose", lambda self, *_: "banded" if self.bands else None)
+    X, y = blurred(600)
+    model = Lasso(0.1).fit(sp.csr_array(X), y)
+    assert len(tried) == 1
+    assert {"descent", "newton"} <= set(model.history_.updates["phase"])
 
 
 # -- data that conjugate gradients creep on ------------------------------------------------------------

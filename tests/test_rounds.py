@@ -44,7 +44,7 @@ def shared(monkeypatch):
     monkeypatch.setattr("sk_asyncprox.solvers.products.SMALL_SHARE", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.sharing.HAND_OVER", 0.0)
     monkeypatch.setattr("sk_asyncprox.solvers.sharing.SLOW", 0.0)
-    monkeypatch.setattr(GramRule, "pays", lambda *_: False)
+    monkeypatch.setattr(GramRule, "choose", lambda *_: None)
     monkeypatch.setattr(RoundsBCD, "head_start", 0.0)
 
 

@@ -6,7 +6,7 @@ Coordinate descent finds the support, Newton steps by Cholesky join what it has 
 """
 
 import numpy as np
-from scipy.linalg.lapack import dposv, dpotrs
+from scipy.linalg.lapack import dposv, dpotrf, dpotrs
 
 from .._compat import block_cd, gram_cd
 from .newton import LENGTHS, along_ray
@@ -20,7 +20,10 @@ FEW_SWEEPS, MANY_SWEEPS, FEW_ENTRIES, MOST_DESCENTS = 4, 100, 200_000, 50
 FAST_DESCENT = 0.5
 """Share of the gap that a call may leave for sweeps to go on, before the first Newton step."""
 
-MOST_CALLS = 200
+MOST_TIMES, MOST_CALLS = 4, 200
+"""Sweeps of a call, relative to the first one's, and calls, at most. Where neither sweeps nor Newton steps
+have halved the gap, the next call has twice the sweeps; what is left after that is left to the next model."""
+
 NEWTON_STEPS = 30
 RIDGE = 1e-10
 """Relative to the largest diagonal entry: keeps the Cholesky factor of a singular Gram matrix finite."""
@@ -61,12 +64,13 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_call
     """
     if not penalty.has_zeros:
         return newton_on_gram(Q, q, w, penalty), 1
-    sweeps = max(FEWEST_SWEEPS, min(MOST_SWEEPS, ENTRIES // len(w) ** 2))
+    filled = isinstance(Q, np.ndarray)
+    sweeps = max(FEWEST_SWEEPS, min(MOST_SWEEPS, ENTRIES // Q.size)) if filled else MOST_SWEEPS
     gap = gap_on_gram(Q, q, w, penalty, square)
-    goal, calls = max(ROUNDING * square, SHARE_OF_GAP * gap, enough), 0
+    goal, calls, most = max(ROUNDING * square, SHARE_OF_GAP * gap, enough), 0, MOST_TIMES * sweeps
     while calls < most_calls:
         before, calls = gap, calls + 1
-        w = block_cd(w, penalty.l1, penalty.l2, sweeps, Q=Q, q=q, positive=penalty.positive)
+        w = swept(Q, q, w, penalty, sweeps)
         gap = gap_on_gram(Q, q, w, penalty, square)
         if goal < gap < FAST_DESCENT * before:
             continue
@@ -76,6 +80,10 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_call
         gap = gap_on_gram(Q, q, w, penalty, square)
         if gap <= goal:
             break
+        if gap > FAST_DESCENT * before:
+            sweeps *= 2
+            if sweeps > most:
+                break
     return w, calls
 
 
@@ -167,7 +175,7 @@ class Model:
     def __init__(self, Q, q, S, w, penalty):
         whole = len(S) == len(q)
         self.Q, self.q = (Q, q) if whole else (Q[S[:, None], S], q[S])
-        self.w, self.penalty, self._factor = w, penalty, None
+        self.w, self.penalty, self._solve = w, penalty, None
         self._pull = self.q - self.Q @ w
         self._left, self._columns = np.empty(0, int), np.empty((len(w), 0))
 
@@ -213,12 +221,11 @@ class Model:
 
     def solve(self, b):
         """Solution of the system, zero where a coefficient has left; None if the matrix is singular."""
-        if self._factor is None:
-            H = self.Q.copy(order="F")
-            H.flat[:: len(b) + 1] += self.penalty.l2 + RIDGE * H.diagonal().max()
-            self._factor, x, failed = dposv(H, b, lower=True, overwrite_a=True)
-            return None if failed else x
-        x, _ = dpotrs(self._factor, b, lower=True)
+        if self._solve is None:
+            self._solve = factored(self.Q, self.penalty.l2 + RIDGE * self.Q.diagonal().max())
+            if self._solve is None:
+                return None
+        x = self._solve(b)
         if len(self._left) == 0:
             return x
         _, forces, _ = dposv(self._columns[self._left], x[self._left], lower=True)
@@ -231,6 +238,22 @@ class Model:
         a column of the inverse."""
         units = np.zeros((len(self.w), len(left)), order="F")
         units[left, np.arange(len(left))] = 1.0
-        columns, _ = dpotrs(self._factor, units, lower=True, overwrite_b=True)
         self._left = np.concatenate([self._left, left])
-        self._columns = np.hstack([self._columns, columns])
+        self._columns = np.hstack([self._columns, self._solve(units)])
+
+
+def swept(Q, q, w, penalty, sweeps):
+    """Coefficients after sweeps of coordinate descent."""
+    if isinstance(Q, np.ndarray):
+        return block_cd(w, penalty.l1, penalty.l2, sweeps, Q=Q, q=q, positive=penalty.positive)
+    return Q.sweep(w, q, penalty, sweeps, RIDGE * Q.diagonal().max())
+
+
+def factored(Q, shift):
+    """What solves systems with ``Q`` and ``shift`` on its diagonal; None if these are singular."""
+    if not isinstance(Q, np.ndarray):
+        return Q.factored(shift)
+    H = Q.copy(order="F")
+    H.flat[:: len(H) + 1] += shift
+    factor, failed = dpotrf(H, lower=True, overwrite_a=True)
+    return None if failed else lambda b: dpotrs(factor, b, lower=True)[0]

@@ -30,10 +30,20 @@ def rows_cost(sizes, n, n_wanted):
         Stored entries of the columns, of ``n`` samples.
     n, n_wanted : int
     """
+    return min(_parts_cost(sizes, n, n_wanted), _beside_cost(sizes, n, n_wanted))
+
+
+def _parts_cost(sizes, n, n_wanted):
+    """Cost of so many rows in two parts."""
     heavy = _is_heavy(sizes, n)
     h, thin = np.count_nonzero(heavy), float(sizes[~heavy].sum())
     products = MEETING * thin * thin / n + BESIDE * thin * h + BLAS * n * h * h
     return COPYING * sizes.sum() + FILLING * n * h + n_wanted / len(sizes) * products
+
+
+def _beside_cost(sizes, n, n_wanted):
+    """Cost of the same where the columns of the wanted rows are filled."""
+    return FILLING * n * n_wanted + BESIDE * float(sizes.sum()) * n_wanted
 
 
 def count_heavy(sizes, n):
@@ -83,7 +93,7 @@ def add_sparse(columns, model, dtype, wanted, Q, sums):
     ends = np.cumsum([0, *(block.shape[0] for block in columns)])
     for sign, outputs, scales in model.squares(slice(None)):
         scales = scales.astype(dtype, copy=False)
-        blocks = [_scaled(part, scale) for part, scale in zip(columns[outputs], scales, strict=True)]
+        blocks = [scaled(part, scale) for part, scale in zip(columns[outputs], scales, strict=True)]
         block = blocks[0] if len(blocks) == 1 else sp.vstack(blocks, format="csr")
         a, b = ends[outputs.start], ends[outputs.stop]
         low, high = np.searchsorted(wanted, [a, b])
@@ -91,7 +101,7 @@ def add_sparse(columns, model, dtype, wanted, Q, sums):
         sums[a:b, outputs] += sign * (block @ scales.T)
 
 
-def _scaled(columns, scale):
+def scaled(columns, scale):
     """Sparse columns, transposed, whose samples are multiplied by ``scale``, in its precision."""
     data = columns.data.astype(scale.dtype) * scale[columns.indices]
     return type(columns)((data, columns.indices, columns.indptr), shape=columns.shape)
@@ -99,7 +109,12 @@ def _scaled(columns, scale):
 
 def _products(M, wanted):
     """Rows ``wanted`` of ``M M'``, in two parts."""
-    heavy = _is_heavy(np.diff(M.indptr), M.shape[1])
+    sizes, n = np.diff(M.indptr), M.shape[1]
+    if len(wanted) == 0:
+        return np.empty((0, len(sizes)))
+    if _beside_cost(sizes, n, len(wanted)) < _parts_cost(sizes, n, len(wanted)):
+        return (M @ M[wanted].T.toarray()).T
+    heavy = _is_heavy(sizes, n)
     h, t = np.flatnonzero(heavy), np.flatnonzero(~heavy)
     of_heavy, of_thin = np.flatnonzero(heavy[wanted]), np.flatnonzero(~heavy[wanted])
     H, T = M if len(t) == 0 else M[h], M if len(h) == 0 else M[t]

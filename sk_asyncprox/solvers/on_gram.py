@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .banded import bands_cost
 from .covariance import GramMatrix
 from .gram_rows import rows_cost
 from .joining import RISE_OF_NEWTON, JoiningSolver
@@ -14,18 +15,33 @@ READS = 32
 """How often a round without a Gram matrix is taken to read its columns before one was counted."""
 
 CALLS = 800_000
-"""What such a round costs beyond that: calls of products and sweeps, in stored entries read meanwhile."""
+"""What such a round costs beyond that, and one with a Gram matrix as well: calls of products and sweeps, in
+stored entries read meanwhile."""
 
-SOLVING = 0.02
+SOLVING = 0.03
 """Cost of solving a model of ``k`` columns, relative to ``k^3``, in stored entries read meanwhile."""
 
-SMALL, FAVOUR = 500_000, 4.0
-"""Stored entries of data whose fits are short in any case, and how many times more a Gram matrix may cost
-there: it makes sure that they are."""
+BAND = 200
+"""How often solving a model of a banded matrix reads as much as its columns."""
 
-DIGITS, ROUNDS_ON_GRAM, LEAST_FALL = 2.0, 4.0, 1e-3
-"""Digits that a gap has still to fall by, as guessed; the rounds on Gram matrices that this takes; and the
-least that a round is taken to have gained."""
+UNKNOWN = 0.5
+"""What a Gram matrix may cost, relative to a round without, while nothing is known of what that gains."""
+
+SMALL, FAVOUR = 100_000, 4.0
+"""Stored entries of data whose fits are short in any case, and what it may cost there: it makes them so."""
+
+LARGE = 500_000
+"""Stored entries from which on a matrix that serves one round, as the curvature changes, is left out: it has
+cost more than the rounds that it spared."""
+
+LAST, LAST_OF_SMALL = 3, 1
+"""Rounds that tell how fast the gap falls."""
+
+LEAST_FALL, DIGITS = 1e-3, 2.0
+"""The least digits that a round has gained, and those still to be gained where no gap is wanted."""
+
+ROUNDS = 8.0
+"""Rounds on Gram matrices that end a run, as guessed."""
 
 TINY = np.finfo(float).tiny
 
@@ -37,25 +53,42 @@ class GramRule:
     ----------
     size : int
         Stored entries of the data.
+
+    Attributes
+    ----------
+    bands : bool
+        Whether the columns may have a banded matrix: none was found that was not.
     """
 
     def __init__(self, size):
-        self._reads, self._patience = READS, FAVOUR if size < SMALL else 1.0
+        small = size < SMALL
+        self._patience, self._last = (FAVOUR, LAST_OF_SMALL) if small else (UNKNOWN, LAST)
+        self._reads, self.bands = READS, True
+        self._gaps = []
 
     def counted(self, reads):
         """A round without has read its columns so often."""
         self._reads = reads
 
-    def gained(self, before, gap):
-        """A round without has lowered the gap."""
-        digits = np.log10(max(before, TINY) / max(gap, TINY))
-        self._patience = max(self._patience, DIGITS / ROUNDS_ON_GRAM / max(digits, LEAST_FALL))
+    def gained(self, gap, goal):
+        """The gap after a round without: with those before it says how many would follow."""
+        gap = max(gap, TINY)
+        self._gaps = [*self._gaps[-self._last :], gap]
+        if len(self._gaps) > self._last:
+            per_round = np.log10(self._gaps[0] / gap) / self._last
+            left = np.log10(gap / goal) if goal > 0.0 else DIGITS
+            self._patience = max(self._patience, left / max(per_round, LEAST_FALL) / ROUNDS)
 
-    def pays(self, sizes, n, n_wanted):
-        """Whether a Gram matrix pays of columns with so many stored entries in ``n`` samples, if ``n_wanted``
-        rows of it are not known yet."""
-        cost = rows_cost(sizes, n, n_wanted) + SOLVING * len(sizes) ** 3
-        return cost <= self._patience * (self._reads * sizes.sum() + CALLS)
+    def choose(self, sizes, n, n_wanted, bands_allowed=True):
+        """The form of a Gram matrix that pays of columns with so many stored entries in ``n`` samples, if
+        ``n_wanted`` rows of a filled one are not known yet: ``"filled"``, ``"banded"`` or None."""
+        k = len(sizes)
+        costs = {
+            "filled": CALLS + rows_cost(sizes, n, n_wanted) + SOLVING * k**3 if k <= WIDEST_GRAM else np.inf,
+            "banded": bands_cost(sizes, n) + BAND * sizes.sum() if bands_allowed and self.bands else np.inf,
+        }
+        form = min(costs, key=costs.get)
+        return form if costs[form] <= self._patience * (self._reads * sizes.sum() + CALLS) else None
 
 
 class GramSolver(JoiningSolver):
@@ -66,37 +99,58 @@ class GramSolver(JoiningSolver):
 
     def __init__(self, problem, start, n_workers):
         super().__init__(problem, start, n_workers)
-        self._gram, self._rule = GramMatrix(self._part, self.n_workers), GramRule(problem.design.size)
+        self._gram = GramMatrix(self._part, self.n_workers)
+        self._rule = GramRule(problem.design.size)
 
-    def _on_gram(self):
-        """Whether the next model is solved on a Gram matrix."""
-        problem, k = self.problem, len(self._active)
+    def _form_of_gram(self):
+        """Form of the Gram matrix that the next model is solved on; None where it is solved on none."""
+        problem, index = self.problem, self._active
+        k, full = len(index), problem.design.is_full(index)
         # A matrix of all columns that serves for one Newton step costs more than the step's products.
         widest = WIDEST_GRAM_ONCE if self._once() else WIDEST_GRAM
-        if problem.design.is_full(self._active):
-            return k <= min(widest, max(256, 2 * problem.design.shape[0]))
-        quadratic = problem.loss.quadratic
-        if not (quadratic or problem.design.size < SMALL):
-            # Of large data a matrix that serves one round has cost more than the rounds that it spares.
-            return False
-        wanted = self._gram.missing(self._active) if quadratic else k
-        return k <= widest and self._rule.pays(self._sizes[self._active], len(problem.sample_weights), wanted)
+        if full:
+            return "filled" if k <= min(widest, max(256, 2 * problem.design.shape[0])) else None
+        lasting = problem.loss.quadratic
+        if (self._once() and k > widest) or not (lasting or problem.design.size < LARGE):
+            return None
+        wanted = self._gram.missing(index) if lasting else k
+        bands = problem.loss.n_outputs == 1
+        return self._rule.choose(self._sizes[index], len(problem.sample_weights), wanted, bands)
 
     def _once(self):
         """Whether a Gram matrix serves for one step only: no zeros are made, and the curvature changes."""
         return not (self._penalty.has_zeros or self.problem.loss.quadratic)
 
     def _solve_on_gram(self, certificate):
+        """A step to the solution of the model on a Gram matrix, if one pays; return whether it does."""
         stamp, index, point = self._tracker.stamp(), self._active, self.point(self._least)
-        gram, key = self._gram, ("blocks" if len(self._blocks) == 1 else "gram", self._generation, 0)
-        yield from gram.renew(key, index, self._part.model(point))
-        self.touched, gram.touched = self.touched + gram.touched, 0
+        key = "blocks" if len(self._blocks) == 1 else "gram", self._generation, 0
+        Q, model = yield from self._matrix(self._form_of_gram(), key, index, self._part.model(point))
+        if Q is None:
+            return False
         beside = self._beside(certificate.w) if self._once() else None
         read = Read(key, index, self.w[index], point, self._penalty, True, beside=beside)
         # Nothing but the next start depends on the solution of a penalty that will be lowered.
         roughly = self._penalty.l1 > self.problem.penalty.l1
-        payload = read, gram.Q, gram.model, certificate.correlations[index], roughly
+        payload = read, Q, model, certificate.correlations[index], roughly
         [direction] = yield Phase("model", 1, lambda _: payload)
         self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         if beside is not None:
             self._remember(direction)
+        return True
+
+    def _matrix(self, form, key, index, model):
+        """The Gram matrix of the columns in that form, and the model that it was computed in."""
+        gram = self._gram
+        if form == "banded":
+            [(Q, touched)] = yield Phase("bands", 1, lambda _: (key, index, model))
+            self.touched += touched
+            if Q is not None:
+                return Q, model
+            self._rule.bands = False
+            form = self._form_of_gram()
+        if form is None:
+            return None, None
+        yield from gram.renew(key, index, model)
+        self.touched, gram.touched = self.touched + gram.touched, 0
+        return gram.Q, gram.model

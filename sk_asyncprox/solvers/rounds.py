@@ -137,10 +137,10 @@ class RoundsBCD(GramSolver):
                 small = False
                 continue
             self._aim(certificate)
-            self._without_gram, touched = not self._on_gram(), self.touched
+            self._without_gram = not (yield from self._solve_on_gram(certificate))
             if not self._without_gram:
-                yield from self._solve_on_gram(certificate)
                 continue
+            touched = self.touched
             if self._penalty.has_zeros:
                 yield Phase("direction", len(self._blocks), self._read, self._write_block)
                 yield from self._newton()
@@ -173,7 +173,7 @@ class RoundsBCD(GramSolver):
         gap = (certificate.objective - self.lower_bound) / self.problem.scale
         self._slow = gap > 0.5 * self._gap
         if self._without_gram and self._penalty.l1 == self.problem.penalty.l1:
-            self._rule.gained(self._gap, gap)
+            self._rule.gained(gap, self._goal / self.problem.scale)
         settled = self._slow and gap < SETTLED
         self._products = min(MOST_PRODUCTS, 2 * self._products) if settled else FEWEST_PRODUCTS
         self._gap = gap

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .banded import banded
 from .blocks import describe, direction
 from .gram import descend_on_gram, solve_on_gram
 from .gram_rows import add_filled, add_sparse
@@ -74,6 +75,13 @@ def solution(part, task):
     return describe(part, read, new, v, pull, part.model(read.point), touched + design.size)
 
 
+def bands(part, task):
+    """Work of the kind ``"bands"``: the Gram matrix of sparse columns, if it is banded."""
+    key, index, model = task.payload
+    [columns] = part.sparse(key, index)
+    return banded(columns, model, part.problem.fit_intercept), columns.nnz
+
+
 def _mul(part, read, move):
     """Product of the columns with ``move``, and their stored entries."""
     design, index = part.problem.design, read.index
@@ -135,6 +143,7 @@ WORK = {
     "model": model,
     "solution": solution,
     "gram": gram,
+    "bands": bands,
     "product": product,
     "rows_product": rows_product,
 }
