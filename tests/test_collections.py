@@ -384,7 +384,7 @@ def test_reading_counts_to_max_time(client):
 # -- what stays ------------------------------------------------------------------------------------
 
 
-ENDLESS = Lasso(alpha=1e-4, tol=0.0, max_iter=10**6, step_size="adaptive1")
+ENDLESS = Lasso(alpha=1e-4, tol=0.0, max_iter=10**6, step_size="adaptive1", metric="lipschitz")
 
 
 class Stop(BaseException):
