@@ -99,7 +99,8 @@ def walk(problem, penalties, options, start=None):
     for stage in steps.stages(penalties):
         if options.stop is not None:
             options.stop.check()
-        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        limit = one_blas_thread()
+        with limit, limit, np.errstate(over="ignore", invalid="ignore"):
             found = steps.stage(stage)
         for certificate, gap, touched in found:
             passes = touched / pass_size

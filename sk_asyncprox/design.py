@@ -11,6 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh_tridiagonal
 
+from .constant_columns import clear_constants, like, without_constants
+
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
 DENSE_ABOVE = 0.3
 
@@ -141,7 +143,7 @@ class Design:
 
     def scaled(self, exponent):
         """Design with all entries times ``2^exponent``, which rounds none."""
-        X = _like(self.X, np.ldexp(self.X.data, exponent)) if self.is_sparse else np.ldexp(self.X, exponent)
+        X = like(self.X, np.ldexp(self.X.data, exponent)) if self.is_sparse else np.ldexp(self.X, exponent)
         return Design(X, None if self.centre is None else np.ldexp(self.centre, exponent))
 
     def is_full(self, index=None):
@@ -225,23 +227,16 @@ def _transpose(X):
     return out
 
 
-def _like(X, data):
-    """Compressed matrix with the structure of ``X`` and other entries."""
-    out = type(X)(X.shape, dtype=data.dtype)
-    out.data, out.indices, out.indptr = data, X.indices, X.indptr
-    return out
-
-
 def _row_squares(X, weights):
     """``(X * X) @ weights`` of a compressed matrix, in pieces that bound the memory."""
     if X.format != "csr":
-        return _like(X, X.data**2) @ weights
+        return like(X, X.data**2) @ weights
     cuts = np.searchsorted(X.indptr, np.arange(0, X.nnz, PIECE))
     cuts = np.unique(np.concatenate([[0], cuts, [X.shape[0]]]))
     out = np.empty(X.shape[0])
     for a, b in pairwise(cuts):
         piece = _sparse_slice(X, a, b, (b - a, X.shape[1]))
-        out[a:b] = _like(piece, piece.data**2) @ weights
+        out[a:b] = like(piece, piece.data**2) @ weights
     return out
 
 
@@ -286,7 +281,7 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False):
         if not centred:
             return Design(X), np.zeros(X.shape[1])
         means = X.T @ weights
-        return Design(*_without_constants(X, means)), means
+        return Design(*without_constants(X, means)), means
     order = "C" if rows else "F"
     if not centred:
         return Design(np.asarray(X, dtype=np.float64, order=order)), np.zeros(X.shape[1])
@@ -294,46 +289,8 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False):
     means = weights @ dense
     kept = np.may_share_memory(dense, X) and not (overwrite and dense.flags.writeable)
     dense = np.subtract(dense, means, out=None if kept else dense, order=order)
-    _clear_constants(dense, means)
+    clear_constants(dense, means)
     return Design(dense), means
-
-
-def _rounding(n, means):
-    """What rounding may leave of constant columns of ``n`` rows when their means are taken out."""
-    return np.finfo(np.float64).eps * (10.0 + np.sqrt(n)) * np.abs(means)
-
-
-def _clear_constants(centred, means):
-    """Set centred columns to zero that were constant. What rounding leaves of them would determine their
-    coefficients, where nothing is penalised: by numbers as large as it is small."""
-    n = len(centred)
-    most, some = _rounding(n, means), centred[:: 1 + n // 16]
-    for j in np.flatnonzero((np.abs(some).max(axis=0) <= most) & (most > 0.0)):
-        if np.abs(centred[:, j]).max() <= most[j]:
-            centred[:, j] = 0.0
-
-
-def _without_constants(X, means):
-    """The sparse matrix, and means that centre it; both zero in constant columns."""
-    copied, most = False, _rounding(X.shape[0], means)
-    for j in _stored_everywhere(X):
-        run = slice(X.indptr[j], X.indptr[j + 1]) if X.format == "csc" else X.indices == j
-        if np.abs(X.data[run] - means[j]).max() <= most[j]:
-            if not copied:
-                X, means, copied = _like(X, X.data.copy()), means.copy(), True
-            X.data[run], means[j] = 0.0, 0.0
-    return X, means
-
-
-def _stored_everywhere(X):
-    """Columns of a sparse matrix that store an entry in every row."""
-    n = X.shape[0]
-    if X.format == "csc":
-        return np.flatnonzero(np.diff(X.indptr) == n)
-    columns = X.indices[: X.indptr[1]]
-    for i in range(0, n, 1 + n // 16):
-        columns = np.intersect1d(columns, X.indices[X.indptr[i] : X.indptr[i + 1]])
-    return [j for j in columns if np.count_nonzero(X.indices == j) == n]
 
 
 def _kernel_ready(X):

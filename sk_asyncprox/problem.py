@@ -97,8 +97,8 @@ class Problem(Centred):
 
     def share_moments(self):
         """Make the second moments, of which those of every fold are what its other rows leave."""
-        # Not asked of the moments themselves: the first fold that needs some would change what others do.
-        self._shares = self.moments is not None
+        # Said, not derived from the moments: the first fold that needs some would change the others.
+        _, self._shares = self.moments, True
 
     @property
     def features(self):

@@ -30,8 +30,7 @@ NEAR = 0.9
 """Correlation, relative to the last penalty of a stage, from which on a column is taken into use for it."""
 
 ROOM, ROUNDS = 50, 20
-"""Columns that are taken into use at once, at most, where fewer are in
-use; and looks at a stage, at most."""
+"""Columns that are taken into use at once, at most, where fewer are in use; and looks at a stage, at most."""
 
 
 class Walked(NamedTuple):
