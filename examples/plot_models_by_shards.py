@@ -60,7 +60,7 @@ for axes in (left, right):
 fig.tight_layout()
 
 # %%
-# The delays stay as long as they were. How far off a model was is measured when it is replaced: ever less, but
-# for the two high spikes late in the run, which are the slow worker's. The gap falls all the same.
+# The delays stay as long as they were. How far off a model was is measured when it is replaced: ever less,
+# but for the two high spikes late in the run, which are the slow worker's. The gap falls all the same.
 
 plt.show()
