@@ -4,6 +4,8 @@ Sparse columns are multiplied in two parts: those stored in many rows are filled
 and multiplied by BLAS; the thin rest is left to sparse products, whose cost is that of the entries that meet.
 """
 
+from itertools import accumulate
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -72,7 +74,7 @@ def add_filled(columns, model, rows, wanted, Q, sums):
     sums : ndarray of shape (k, n_outputs) or None
         Added to: the products of the columns with those of the intercepts.
     """
-    ends = np.cumsum([0, *(len(block) for block in columns)])
+    ends = [0, *accumulate(map(len, columns))]
     for sign, outputs, scales in model.squares(rows):
         scales = scales.astype(columns[0].dtype, copy=False)
         blocks = columns[outputs]
@@ -81,7 +83,7 @@ def add_filled(columns, model, rows, wanted, Q, sums):
         else:
             block = np.concatenate([part * scale for part, scale in zip(blocks, scales, strict=True)])
         a, b = ends[outputs.start], ends[outputs.stop]
-        low, high = np.searchsorted(wanted, [a, b])
+        low, high = wanted.searchsorted((a, b))
         some = block if high - low == b - a else block[wanted[low:high] - a]
         (np.add if sign > 0 else np.subtract)(Q[low:high, a:b], some @ block.T, out=Q[low:high, a:b])
         if sums is not None:
@@ -90,13 +92,13 @@ def add_filled(columns, model, rows, wanted, Q, sums):
 
 def add_sparse(columns, model, dtype, wanted, Q, sums):
     """As :func:`add_filled`, for sparse columns (CSR) at all samples, in the precision ``dtype``."""
-    ends = np.cumsum([0, *(block.shape[0] for block in columns)])
+    ends = [0, *accumulate(block.shape[0] for block in columns)]
     for sign, outputs, scales in model.squares(slice(None)):
         scales = scales.astype(dtype, copy=False)
         blocks = [scaled(part, scale) for part, scale in zip(columns[outputs], scales, strict=True)]
         block = blocks[0] if len(blocks) == 1 else sp.vstack(blocks, format="csr")
         a, b = ends[outputs.start], ends[outputs.stop]
-        low, high = np.searchsorted(wanted, [a, b])
+        low, high = wanted.searchsorted((a, b))
         Q[low:high, a:b] += sign * _products(block, wanted[low:high] - a)
         sums[a:b, outputs] += sign * (block @ scales.T)
 
