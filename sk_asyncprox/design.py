@@ -31,6 +31,9 @@ ENTRIES_OF_SAMPLE = 10_000
 COPY_COST = 5
 """Cost of copying columns, relative to a product with them."""
 
+ROWS_OF_PRODUCT, ROWS_OF_COPY = 8192, 1024
+"""Rows of a dense matrix that are multiplied, or transposed, at a time."""
+
 
 class Design:
     """Matrix ``X - 1 centre'`` of shape (n, p) with its products.
@@ -65,10 +68,20 @@ class Design:
             return np.zeros(self.shape[0])
         if n_moved * COPY_COST < len(w) and not (self.is_sparse and self.X.format == "csr"):
             moved = w.nonzero()[0]
-            return self.columns(moved).mul(w[moved])
+            return self.columns(moved).mul(w[moved]) if self.is_sparse else self._mul_some(moved, w[moved])
         out = self.X @ w
         if self.centre is not None:
             out -= self.centre @ w
+        return out
+
+    def _mul_some(self, index, w):
+        """Product of some columns of a dense matrix, whose copies do not leave the cache."""
+        out, rows = np.empty(self.shape[0]), self._transposed
+        for a in range(0, len(out), ROWS_OF_PRODUCT):
+            b = a + ROWS_OF_PRODUCT
+            np.matmul(w, rows[index, a:b], out=out[a:b])
+        if self.centre is not None:
+            out -= self.centre[index] @ w
         return out
 
     def tmul(self, u):
@@ -283,14 +296,29 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False):
         means = X.T @ weights
         return Design(*without_constants(X, means)), means
     order = "C" if rows else "F"
+    if X.dtype != np.float64:
+        X, overwrite = _less(X, 0.0, order), True
+    fits = X.flags.c_contiguous if rows else X.flags.f_contiguous
     if not centred:
-        return Design(np.asarray(X, dtype=np.float64, order=order)), np.zeros(X.shape[1])
-    dense = np.asarray(X, dtype=np.float64, order=order)
-    means = weights @ dense
-    kept = np.may_share_memory(dense, X) and not (overwrite and dense.flags.writeable)
-    dense = np.subtract(dense, means, out=None if kept else dense, order=order)
+        return Design(X if fits else _less(X, 0.0, order)), np.zeros(X.shape[1])
+    means = weights @ X
+    mine = fits and overwrite and X.flags.writeable
+    dense = np.subtract(X, means, out=X) if mine else _less(X, means, order)
     clear_constants(dense, means)
     return Design(dense), means
+
+
+def _less(X, means, order):
+    """Dense copy in float64 and that order, less the columns' means; what has to be transposed is so in runs
+    of rows that stay in the cache."""
+    if len(X) <= ROWS_OF_COPY:
+        out = np.array(X, dtype=np.float64, order=order)
+        return np.subtract(out, means, out=out)
+    out = np.empty(X.shape, order=order)
+    run = len(X) if X.flags.f_contiguous == out.flags.f_contiguous else ROWS_OF_COPY
+    for a in range(0, len(X), run):
+        np.subtract(X[a : a + run], means, out=out[a : a + run])
+    return out
 
 
 def _kernel_ready(X):
