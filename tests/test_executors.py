@@ -339,6 +339,39 @@ def test_joblib_context_is_respected():
     assert Lasso(alpha=0.1).fit(X, y).history_.n_workers == 1
 
 
+class OneByOne:
+    """A state machine with one task at a time, for these workers in turn."""
+
+    def __init__(self, *workers):
+        self.workers, self.told = list(workers), []
+
+    def ask(self, worker):
+        return self.workers.pop(0) if self.workers[:1] == [worker] else None
+
+    def part(self, task):
+        return None
+
+    def work(self, part, task):
+        return task
+
+    def tell(self, arrivals):
+        self.told += arrivals
+        return []
+
+
+def test_a_slow_worker_with_the_only_task_is_waited_for():
+    executor = Simulated(Trace.from_service_times([500.0, 1.0, 1.0], random_state=0))
+    solver = OneByOne(1, 0, 2)
+    executor.run(solver, lambda events, now: len(solver.told) == 3)
+    assert solver.told == [(1, 1), (0, 0), (2, 2)]
+
+
+def test_nobody_is_waited_for_where_nothing_is_left_to_do():
+    executor = Simulated(Trace.from_service_times([500.0, 1.0, 1.0], random_state=0))
+    with pytest.raises(RuntimeError, match="nothing to do"):
+        executor.run(OneByOne(1, 0), lambda events, now: False)
+
+
 @pytest.mark.filterwarnings("ignore:.*max_iter was reached:sklearn.exceptions.ConvergenceWarning")
 def test_a_thousand_simulated_workers():
     X = sp.random(500, 1500, density=0.02, format="csc", random_state=0)

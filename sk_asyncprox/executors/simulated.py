@@ -8,6 +8,9 @@ from .._compat import fast_calls
 from .plan import Plan
 from .traces import Trace
 
+PATIENCE = 10_000
+"""Turns per worker after which a worker who has not asked is not waited for."""
+
 
 class Simulated(BaseEstimator):
     """Run the solver along a :class:`Trace`, in the calling thread.
@@ -47,19 +50,23 @@ class Simulated(BaseEstimator):
             Tasks in flight at the end.
         """
         # A worker of a cluster may have had two tasks, the second one queued behind the first.
-        held, idle = defaultdict(deque), 0
+        held, idle, refused = defaultdict(deque), 0, set()
         with fast_calls():
             for now, asks, tells in self.trace.events():
                 for worker in asks:
                     task = solver.ask(worker)
-                    if task is not None:
+                    if task is None:
+                        refused.add(worker)
+                    else:
                         held[worker].append(task)
                 tasks = [held[worker].popleft() for worker in tells if held[worker]]
                 arrivals = [(task, solver.work(solver.part(task), task)) for task in tasks]
                 idle = 0 if arrivals or any(held.values()) else idle + 1
-                if idle > 2 * self.trace.n_workers:
+                # What is to be done may be for a slow worker, who asks long after the others.
+                if idle > (2 if len(refused) == self.trace.n_workers else PATIENCE) * self.trace.n_workers:
                     raise RuntimeError("The solver has nothing to do and nothing is in flight.")
                 if arrivals:
+                    refused.clear()
                     solver.now = now
                     if on_events(solver.tell(arrivals), now):
                         break
