@@ -1,6 +1,13 @@
 """Sphinx configuration; ``make doc`` builds the pages."""
 
+import sys
+from pathlib import Path
+
 import sk_asyncprox
+
+HERE = Path(__file__).parent
+sys.path.append(str(HERE))
+import problems  # noqa: E402
 
 project = "sk_asyncprox"
 author = "the sk_asyncprox developers"
@@ -33,7 +40,13 @@ sphinx_gallery_conf = {
     "capture_repr": (),
 }
 
+html_static_path = ["_static"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"sk_asyncprox {release}"
 html_theme_options = {"show_nav_level": 2, "navigation_with_keys": False}
 html_sidebars = {"theory": [], "design": []}
+
+
+def setup(app):
+    """Compute the data of the interactive page."""
+    app.connect("builder-inited", lambda app: problems.write(HERE / "_static" / "problems.js"))
