@@ -6,7 +6,8 @@ from pathlib import Path
 import sk_asyncprox
 
 HERE = Path(__file__).parent
-sys.path.append(str(HERE))
+sys.path += [str(HERE), str(HERE.parent / "examples" / "lab")]
+import notebooks  # noqa: E402
 import problems  # noqa: E402
 
 project = "sk_asyncprox"
@@ -47,6 +48,12 @@ html_theme_options = {"show_nav_level": 2, "navigation_with_keys": False}
 html_sidebars = {"theory": [], "design": []}
 
 
+def generate(app):
+    """Make what the pages need: data of the interactive one, notebooks of the lab."""
+    problems.write(HERE / "_static" / "problems.js")
+    notebooks.write(HERE / "_static" / "lab")
+
+
 def setup(app):
-    """Compute the data of the interactive page."""
-    app.connect("builder-inited", lambda app: problems.write(HERE / "_static" / "problems.js"))
+    """Have it made before the pages are read."""
+    app.connect("builder-inited", generate)
