@@ -1,6 +1,14 @@
 """Sphinx configuration; ``make doc`` builds the pages."""
 
+import sys
+from pathlib import Path
+
 import sk_asyncprox
+
+HERE = Path(__file__).parent
+sys.path += [str(HERE), str(HERE.parent / "examples" / "lab")]
+import notebooks  # noqa: E402
+import problems  # noqa: E402
 
 project = "sk_asyncprox"
 author = "the sk_asyncprox developers"
@@ -33,7 +41,19 @@ sphinx_gallery_conf = {
     "capture_repr": (),
 }
 
+html_static_path = ["_static"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"sk_asyncprox {release}"
 html_theme_options = {"show_nav_level": 2, "navigation_with_keys": False}
 html_sidebars = {"theory": [], "design": []}
+
+
+def generate(app):
+    """Make what the pages need: data of the interactive one, notebooks of the lab."""
+    problems.write(HERE / "_static" / "problems.js")
+    notebooks.write(HERE / "_static" / "lab")
+
+
+def setup(app):
+    """Have it made before the pages are read."""
+    app.connect("builder-inited", generate)

@@ -42,7 +42,35 @@ class Setting(NamedTuple):
 
 
 class StepSize(BaseEstimator):
-    """Base of the policies; see the module's text for the units."""
+    """Base of the policies, also of your own; see the module's text for the units.
+
+    A policy keeps its parameters as they are given, as scikit-learn's estimators do, and has a method
+    ``make_rule``.
+
+    Examples
+    --------
+    Half of what the principle leaves, and nothing for reads that are older than ten writes:
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> from sk_asyncprox.step_sizes import StepSize
+    >>> from sk_asyncprox.theory import satisfies_principle
+    >>> class HalfOfFresh(StepSize):
+    ...     can_be_zero = True
+    ...
+    ...     def __init__(self, oldest=10):
+    ...         self.oldest = oldest
+    ...
+    ...     def make_rule(self, setting):
+    ...         oldest = self.oldest
+    ...         return lambda delay, window: 0.5 * max(0.0, 1.0 - window) if delay <= oldest else 0.0
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))
+    >>> history = Lasso(alpha=0.1, step_size=HalfOfFresh(), executor=four).fit(X, y).history_
+    >>> satisfies_principle(history.updates["delay"], history.updates["step"], history.largest_step).all()
+    np.True_
+    """
 
     solvers = ("bcd", "piag")
     """Solvers that can serve the policy."""
@@ -53,7 +81,8 @@ class StepSize(BaseEstimator):
     exact = False
     """Whether the step is measured on the objective instead of derived from the delay."""
 
-    h = 1.0
+    h = 0.99
+    """Safety factor of ``gamma' = h / L``; the theorems want it below 1."""
 
     def __repr__(self):
         # All parameters, also those at their defaults: a record of a run must say what ran.
@@ -83,7 +112,7 @@ class StepSize(BaseEstimator):
                 f"step_size {type(self).__name__} cannot be served by solver {setting.solver!r}; "
                 f"it needs solver {' or '.join(map(repr, self.solvers))}."
             )
-        rule = self._rule(setting)
+        rule = self.make_rule(setting)
         self._check("h", 0, np.inf)
         return self._checked(rule)
 
@@ -99,6 +128,21 @@ class StepSize(BaseEstimator):
             )
 
         return checked
+
+    def make_rule(self, setting):
+        """The policy itself: the rule ``(delay, window) -> step`` of one run, whose state it may keep.
+
+        Parameters
+        ----------
+        setting : Setting
+            Facts of the run.
+
+        Returns
+        -------
+        callable
+            It keeps the principle where it returns at most ``max(0, 1 - window)``.
+        """
+        raise TypeError(f"The policy {type(self).__name__} needs a method make_rule(setting).")
 
     def delay_bound(self, setting):
         """Delay up to which the rule is safe; None when it is safe for every delay."""
@@ -133,7 +177,7 @@ class Adaptive1(StepSize):
         self.alpha = alpha
         self.h = h
 
-    def _rule(self, setting):
+    def make_rule(self, setting):
         self._check("alpha", 0, 1, closed=True)
         self._check("h", 0, 1)
         alpha = self.alpha
@@ -156,7 +200,7 @@ class Adaptive2(StepSize):
     def __init__(self, h=0.99):
         self.h = h
 
-    def _rule(self, setting):
+    def make_rule(self, setting):
         self._check("h", 0, 1)
         total = 0.0
 
@@ -200,7 +244,7 @@ class FixedStep(StepSize):
         self.rule = rule
         self.h = h
 
-    def _rule(self, setting):
+    def make_rule(self, setting):
         self._check("h", 0, 1)
         bound = self.delay_bound(setting)
         if bound is None:
@@ -269,11 +313,13 @@ class NaiveStep(StepSize):
     converged
     """
 
+    h = 1.0
+
     def __init__(self, c=1.0, b=1.0):
         self.c = c
         self.b = b
 
-    def _rule(self, setting):
+    def make_rule(self, setting):
         self._check("c", 0, np.inf)
         self._check("b", 0, np.inf)
         c, b = self.c, self.b
@@ -289,9 +335,9 @@ class ExactStep(StepSize):
     whatever the delays.
     """
 
-    exact = True
+    exact, h = True, 1.0
 
-    def _rule(self, setting):
+    def make_rule(self, setting):
         return lambda delay, window: 1.0
 
 

@@ -72,7 +72,7 @@ class Given(StepSize):
         self.steps = steps
         self.h = h
 
-    def _rule(self, setting):
+    def make_rule(self, setting):
         steps = iter(self.steps)
         return lambda delay, window: next(steps, self.steps[-1])
 

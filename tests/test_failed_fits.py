@@ -135,7 +135,7 @@ def configured(**params):
 class Nowhere(StepSize):
     """A policy of the user's own that fails."""
 
-    def _rule(self, setting):
+    def make_rule(self, setting):
         raise ValueError("no step for this one")
 
 

@@ -19,6 +19,7 @@ from sk_asyncprox.step_sizes import (
     FixedStep,
     NaiveStep,
     Setting,
+    StepSize,
 )
 
 BCD, PIAG = Setting("bcd"), Setting("piag")
@@ -326,3 +327,11 @@ def test_every_supported_solver_is_served(policy):
 def test_can_be_zero_tells_the_truth(policy):
     rule = policy(**CASES[policy]).start(BCD)
     assert (rule(5, 1.5) == 0) == policy.can_be_zero
+
+
+def test_a_policy_without_a_rule_is_told_what_it_needs():
+    class Nothing(StepSize):
+        pass
+
+    with pytest.raises(TypeError, match=r"Nothing needs a method make_rule\(setting\)"):
+        Nothing().start(Setting("bcd"))

@@ -159,3 +159,24 @@ class Recorded:
         # A result that waited for others to make an update with it has the time of the update.
         now = min(self.times[position] for position in told)
         return now, asks, [self.tells[position] for position in told]
+
+
+def means_of(mean, n_workers):
+    """Mean service time of every worker."""
+    if np.ndim(mean) == 0:
+        if n_workers is None:
+            raise ValueError("from_service_times needs n_workers when mean is a single number.")
+        mean = np.full(positive_count(n_workers), mean, dtype=float)
+    mean = np.asarray(mean, dtype=float)
+    if mean.ndim != 1 or len(mean) == 0 or not np.all((mean > 0) & np.isfinite(mean)):
+        raise ValueError("Mean service times must be positive and finite.")
+    if n_workers is not None and len(mean) != n_workers:
+        raise ValueError(f"mean has {len(mean)} entries for n_workers={n_workers}.")
+    return mean
+
+
+def positive_count(n_workers):
+    """The number of workers, checked."""
+    if int(n_workers) != n_workers or n_workers < 1:
+        raise ValueError(f"n_workers must be a positive integer, not {n_workers!r}.")
+    return int(n_workers)

@@ -10,10 +10,14 @@ from itertools import islice, pairwise
 
 import numpy as np
 
-from .schedules import DISTRIBUTIONS, SHAPES, Ages, Delays, Recorded, ServiceTimes
+from .logs import Events, integer_delays, read_delays
+from .schedules import DISTRIBUTIONS, SHAPES, Ages, Delays, Recorded, ServiceTimes, means_of, positive_count
 
 MOST_LOOKED_AT = 200_000
 """Updates of a schedule that are looked at for its largest delay."""
+
+LOOKED_AT_BY_REPR = 1000
+"""Updates of a schedule that its representation sums up."""
 
 
 class Trace:
@@ -37,7 +41,13 @@ class Trace:
         self.recorded, self._events = recorded, events
 
     def __repr__(self):
-        return f"<Trace of {self.n_workers} worker(s), {type(self._events).__name__}>"
+        solver = self.solver or "bcd"
+        delays = self.delays(LOOKED_AT_BY_REPR, solver)
+        delays = delays.max(axis=1) if delays.ndim == 2 else delays
+        facts = f"{len(delays)} first delays of {solver}"
+        if len(delays):
+            facts += f": mean {delays.mean():.1f}, largest {delays.max()}"
+        return f"<Trace of {self.n_workers} worker(s), {type(self._events).__name__}; {facts}>"
 
     def events(self):
         """Iterate over ``(time, asks, tells)``: first the workers in ``asks`` read, then the results of
@@ -53,7 +63,7 @@ class Trace:
         delays : array-like of int, or path of a CSV file
             One column: Async-BCD, the delay of every update. ``m`` columns: PIAG, at every update the
             age of each worker's entry in the gradient table. Update ``k`` takes row ``k mod K``,
-            clipped to ``k``.
+            clipped to ``k``. A file has commas, semicolons, tabs or blanks, with or without a header.
 
         Returns
         -------
@@ -66,8 +76,8 @@ class Trace:
             PIAG log do not follow from one another.
         """
         if isinstance(delays, str | os.PathLike):
-            delays = np.loadtxt(delays, delimiter=",", ndmin=2)
-        array = _integer_delays(delays)
+            delays = read_delays(delays)
+        array = integer_delays(delays)
         if array.shape[1] == 1:
             schedule = Delays(array[:, 0])
             return cls(schedule.n_workers(), schedule, "bcd", int(array.max()))
@@ -76,7 +86,7 @@ class Trace:
     @classmethod
     def constant(cls, n_workers):
         """Steady round robin: every delay is ``n_workers - 1`` once all workers have begun."""
-        n_workers = _positive_count(n_workers)
+        n_workers = positive_count(n_workers)
         return cls(n_workers, Delays(np.array([n_workers - 1])), None, n_workers - 1)
 
     @classmethod
@@ -114,7 +124,7 @@ class Trace:
         -------
         Trace
         """
-        mean = _means(mean, n_workers)
+        mean = means_of(mean, n_workers)
         if distribution not in DISTRIBUTIONS:
             raise ValueError(f"distribution must be one of {sorted(DISTRIBUTIONS)}, not {distribution!r}.")
         shape = SHAPES.get(distribution) if shape is None else shape
@@ -124,6 +134,38 @@ class Trace:
             raise ValueError("Bursts need a probability in [0, 1] and a factor of at least 1.")
         times = ServiceTimes(mean, distribution, shape, burst_probability, burst_factor, random_state or 0)
         return cls(len(mean), times)
+
+    @classmethod
+    def from_events(cls, reads, writes, workers=None):
+        """Schedule of the times at which tasks have read and written; after the last write it starts again.
+
+        Parameters
+        ----------
+        reads, writes : array-like of shape (n_tasks,)
+            Times of every task, in any unit and order. What was written at the same time is written together;
+            a read at the time of a write comes after it.
+        workers : array-like of shape (n_tasks,), optional
+            Name of every task's worker; one worker has one task at a time. By default tasks are laid side by
+            side on as few workers as can do them.
+
+        Returns
+        -------
+        Trace
+
+        Raises
+        ------
+        ValueError
+            If a task reads when it has written already, or before its worker's last task was written.
+
+        Examples
+        --------
+        >>> from sk_asyncprox.executors import Trace
+        >>> trace = Trace.from_events([0.0, 0.0, 1.0, 2.0], [1.0, 2.5, 2.0, 3.0], ["a", "b", "a", "a"])
+        >>> trace.delays(4, solver="bcd")
+        array([0, 0, 2, 1])
+        """
+        events = Events(reads, writes, workers)
+        return cls(events.n_workers, events)
 
     @classmethod
     def from_history(cls, history):
@@ -249,38 +291,3 @@ def _recorded_delays(history, n_workers):
         stamps[arrivals["worker"][a:b]] = arrivals["stamp"][a:b]
         ages.append(k - stamps)
     return np.array(ages, dtype=np.int64)
-
-
-def _means(mean, n_workers):
-    if np.ndim(mean) == 0:
-        if n_workers is None:
-            raise ValueError("from_service_times needs n_workers when mean is a single number.")
-        mean = np.full(_positive_count(n_workers), mean, dtype=float)
-    mean = np.asarray(mean, dtype=float)
-    if mean.ndim != 1 or len(mean) == 0 or not np.all((mean > 0) & np.isfinite(mean)):
-        raise ValueError("Mean service times must be positive and finite.")
-    if n_workers is not None and len(mean) != n_workers:
-        raise ValueError(f"mean has {len(mean)} entries for n_workers={n_workers}.")
-    return mean
-
-
-def _positive_count(n_workers):
-    if int(n_workers) != n_workers or n_workers < 1:
-        raise ValueError(f"n_workers must be a positive integer, not {n_workers!r}.")
-    return int(n_workers)
-
-
-def _integer_delays(delays):
-    try:
-        raw = np.asarray(delays, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError("A trace needs integer delays.") from None
-    if raw.ndim not in (1, 2) or raw.size == 0:
-        raise ValueError("A trace needs at least one row of delays.")
-    raw = raw.reshape(len(raw), -1)
-    if not np.all(np.isfinite(raw)) or np.any(raw != np.round(raw)):
-        raise ValueError("A trace needs integer delays.")
-    if raw.min() < 0:
-        row = int(np.argwhere(raw < 0)[0, 0])
-        raise ValueError(f"Row {row} of the trace has a negative delay, a read from the future.")
-    return raw.astype(np.int64)
