@@ -231,6 +231,13 @@ def test_bad_input_gets_one_clear_sentence(data, estimator, wrong, message):
         clone(estimator).set_params(**wrong).fit(data.X, target(estimator, data))
 
 
+@pytest.mark.parametrize("estimator", ALL, ids=str)
+def test_folds_of_shards_leave_the_data_as_they_are(data, estimator):
+    X, y = data.X.copy(), target(estimator, data)
+    clone(estimator).set_params(solver="piag", cv=3).fit(X, y)
+    assert_array_equal(X, data.X)
+
+
 def test_a_fold_without_weight_is_refused(data):
     weights = np.where(np.arange(80) < 16, 1.0, 0.0)
     with pytest.raises(ValueError, match="training fold are zero"):
