@@ -33,6 +33,7 @@ RANKS = {
     "shards": 2,
     "sharded": 3,
     "executors.chunks": 4,
+    "executors.summed": 4,
     "executors.schedules": 2,
     "executors.traces": 2,
     "executors.plan": 2,
