@@ -51,7 +51,10 @@ class Data:
     def design(self):
         """The design, and the means taken out of its columns."""
         if self._design is None:
-            self._design, self._X = design_of(self.rows(), self._weights, **self._how), None
+            rows, how = self.rows(), self._how
+            if self._index is not None and self.is_dense and np.may_share_memory(rows, self._X):
+                how = how | {"overwrite": False}  # rows that follow one another are a view of the data
+            self._design, self._X = design_of(rows, self._weights, **how), None
         return self._design
 
     def moments(self, y, about=None, index=None):

@@ -10,6 +10,7 @@ data once.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg.lapack import dpstrf
 
 EPS = np.finfo(np.float64).eps
 
@@ -77,6 +78,38 @@ class Moments(NamedTuple):
         share = min(share, left.square / self.square if self.square > 0.0 else 1.0)
         return None if share < CANCELLED else left._replace(error=2.0 * self.error / share)
 
+    @property
+    def centre(self):
+        """Weighted means of the columns and of the target."""
+        return self.about + self.sums / self.total, self.about_y + self.sum_y / self.total
+
+    def times(self, m):
+        """Moments of the rows, each counted so often."""
+        if m == 1:
+            return self
+        return self._replace(**{name: m * getattr(self, name) for name in self._fields[2:-1]})
+
+    def plus(self, other):
+        """Moments of these rows and others, about the same point."""
+        sums = {name: getattr(self, name) + getattr(other, name) for name in self._fields[2:-1]}
+        return self._replace(error=max(self.error, other.error), **sums)
+
+    def moved(self, about, about_y):
+        """The same about another point."""
+        if np.array_equal(about, self.about) and about_y == self.about_y:
+            return self
+        d, d_y = self.about - about, self.about_y - about_y
+        across = np.outer(self.sums, d)
+        return self._replace(
+            about=about,
+            about_y=about_y,
+            sums=self.sums + self.total * d,
+            sum_y=self.sum_y + self.total * d_y,
+            Q=self.Q + across + across.T + self.total * np.outer(d, d),
+            q=self.q + d_y * self.sums + (self.sum_y + self.total * d_y) * d,
+            square=self.square + 2.0 * d_y * self.sum_y + self.total * d_y * d_y,
+        )
+
     def quadratic(self, centred):
         """The squared loss on these rows, with an intercept of its own or none."""
         Q, q, square = self.Q / self.total, self.q / self.total, self.square / self.total
@@ -85,7 +118,8 @@ class Moments(NamedTuple):
         means, mean_y, whole = self.sums / self.total, self.sum_y / self.total, Q.diagonal().copy()
         Q -= np.outer(means, means)
         q -= mean_y * means
-        constant = Q.diagonal() <= CONSTANT * whole
+        # About their means, constant columns have left what the means were rounded by.
+        constant = Q.diagonal() <= CONSTANT * whole + self.error * EPS * (means + self.about) ** 2
         if constant.any():
             Q[constant], Q[:, constant], q[constant] = 0.0, 0.0, 0.0
         own = Q.diagonal()
@@ -94,6 +128,49 @@ class Moments(NamedTuple):
         if centred_square > 0.0:
             far = max(far, square / centred_square)
         return Quadratic(Q, q, centred_square, means + self.about, mean_y + self.about_y, self.error * far)
+
+
+def joined(parts, times=None):
+    """Moments of the rows of several parts together: about the means of all, where those of each are about
+    its own, so that nothing cancels; about the same point, where all are.
+
+    Parameters
+    ----------
+    parts : list of Moments
+    times : list of int, optional
+        How often the rows of each count.
+    """
+    times = np.ones(len(parts)) if times is None else np.asarray(times, dtype=float)
+    total = float(sum(m * part.total for m, part in zip(times, parts, strict=True)))
+    point = parts[0].about, parts[0].about_y
+    if not all(np.array_equal(part.about, point[0]) and part.about_y == point[1] for part in parts):
+        shares = [m * part.total / total for m, part in zip(times, parts, strict=True)]
+        centres = [part.centre for part in parts]
+        point = [sum(share * c[i] for share, c in zip(shares, centres, strict=True)) for i in (0, 1)]
+    whole = parts[0].moved(*point).times(times[0])
+    for m, part in zip(times[1:], parts[1:], strict=True):
+        whole = whole.plus(part.moved(*point).times(m))
+    return whole
+
+
+def few_rows(quadratic):
+    """Data of few rows, all of the same weight, with the same squared loss, centred as it is.
+
+    Returns
+    -------
+    X : ndarray of shape (r, p)
+        At most one row more than columns.
+    y : ndarray of shape (r,)
+    """
+    G = np.block([[quadratic.Q, quadratic.q[:, None]], [quadratic.q, quadratic.square]])
+    scale = np.sqrt(np.maximum(G.diagonal(), 0.0))
+    scale[scale == 0.0] = 1.0
+    # Columns of unit length: what is rounded then is no more of one than of another.
+    factor, order, rank, _ = dpstrf(G / np.outer(scale, scale))
+    rows = np.zeros((max(1, rank), len(G)))
+    rows[:rank, order - 1] = np.triu(factor[:rank])
+    rows *= np.sqrt(len(rows)) * scale
+    return rows[:, :-1].copy(), rows[:, -1].copy()
 
 
 def point_of(X, y, weights, centred):

@@ -9,9 +9,19 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
+from sklearn.model_selection import KFold, RepeatedKFold, ShuffleSplit, StratifiedKFold, TimeSeriesSplit
 
-from sk_asyncprox import ElasticNetCV, Lasso, LassoCV, LogisticRegression, LogisticRegressionCV, lasso_path
+from sk_asyncprox import (
+    ElasticNetCV,
+    Lasso,
+    LassoCV,
+    LogisticRegression,
+    LogisticRegressionCV,
+    enet_path,
+    lasso_path,
+)
 from sk_asyncprox.executors import Dask, blocks, chunks, crew
 from sk_asyncprox.executors.plan import Plan, WorkersLost
 from sk_asyncprox.sharded import ShardedProblem
@@ -310,23 +320,133 @@ def test_scores_of_little(client):
     assert several.score(dX, np.column_stack([Y, -Y])) == several.score(X, np.column_stack([Y, -Y]))
 
 
-# -- what would gather -----------------------------------------------------------------------------
+# -- folds and paths -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("model", [LassoCV(), ElasticNetCV(), LogisticRegressionCV(), None], ids=str)
-@pytest.mark.parametrize("make", [np.asarray, sp.csr_matrix])
-def test_folds_and_paths_refuse_collections(client, monkeypatch, model, make):
-    dX, dy = rows(X, Y)
+def test_folds_of_a_classifier_refuse_collections(client, monkeypatch):
+    dX, dy = rows(X, Y > 1.0)
     monkeypatch.setattr(
         distributed.Client, "get", lambda *args, **kwargs: pytest.fail("something was computed")
     )
     with pytest.raises(ValueError, match=r"does not take dask collections.* call X\.compute\(\) first"):
-        (lasso_path if model is None else model.fit)(dX.map_blocks(make, dtype=float), dy)
+        LogisticRegressionCV().fit(dX, dy)
+
+
+FOLDS = {
+    "blocks": 4,
+    "shuffled": KFold(3, shuffle=True, random_state=0),
+    "overlapping": ShuffleSplit(7, test_size=0.3, random_state=0),
+    "repeated": RepeatedKFold(n_splits=6, n_repeats=2, random_state=0),
+    "growing": TimeSeriesSplit(3),
+    "by hand": [(np.r_[0:150, 0:30, -40:-1], np.r_[140:200]), (np.arange(N) % 3 > 0, np.arange(N) % 3 == 0)],
+}
+
+
+@pytest.mark.parametrize(
+    ("folds", "intercept"), [*((name, True) for name in FOLDS), ("blocks", False), ("by hand", False)]
+)
+def test_choices_are_those_of_the_gathered_data(client, folds, intercept):
+    """Far means, scales and a constant column, chunks that no fold respects, weights of zero."""
+    data = X * [1.0, 1e-4, 100.0, 0.0] + [3.0, 0.01, 1e3, 5.0]
+    model = ElasticNetCV(l1_ratio=[0.4, 1.0], alphas=4, cv=FOLDS[folds], tol=1e-12, fit_intercept=intercept)
+    here = clone(model).fit(data, Y, WEIGHTS)
+    there = model.fit(*rows(data, Y, WEIGHTS, size=37))
+    assert_allclose(there.alphas_, here.alphas_, rtol=1e-10)
+    assert_allclose(there.mse_path_, here.mse_path_, rtol=1e-9)
+    assert (there.alpha_, there.l1_ratio_) == (pytest.approx(here.alpha_, rel=1e-10), here.l1_ratio_)
+    assert_allclose(there.coef_, here.coef_, rtol=1e-8, atol=1e-12)
+    assert_allclose(there.intercept_, here.intercept_, rtol=1e-9)
+    assert there.dual_gap_ <= 1e-10
+    assert there.objective_ == pytest.approx(here.objective_, rel=1e-9)
+
+
+@pytest.mark.parametrize("settings", [{}, {"positive": True}, {"solver": "piag"}], ids=str)
+def test_choices_on_sparse_chunks_of_a_dataframe(client, settings):
+    model = LassoCV(alphas=5, tol=1e-11, **settings)
+    here = clone(model).fit(sp.csr_matrix(X), Y)
     d = frames(FRAME)
-    with pytest.raises(ValueError, match="does not take dask collections"):
-        (lasso_path if model is None else model.fit)(
-            d[NAMES], d["label" if "Logistic" in str(model) else "y"]
-        )
+    sparse = d[NAMES].map_partitions(lambda frame: frame.astype(pd.SparseDtype(float, 0.0)))
+    for dX, dy in [(rows(X)[0].map_blocks(sp.csr_matrix, dtype=float), Y), (sparse, d["y"])]:
+        there = clone(model).fit(dX, dy)
+        assert_allclose(there.mse_path_, here.mse_path_, rtol=1e-9)
+        assert_allclose(there.coef_, here.coef_, rtol=1e-9)
+    assert there.feature_names_in_.tolist() == NAMES
+    assert_allclose(there.predict(d[NAMES]).compute(), here.predict(X), rtol=1e-9)
+
+
+def test_choices_where_nearly_nothing_is_left(client):
+    """More columns than rows, and targets without noise: errors of a millionth of a millionth."""
+    wide = np.random.default_rng(1).standard_normal((50, 70)).astype(np.float32)
+    target = wide[:, :3].sum(axis=1, dtype=np.float64)
+    model = LassoCV(cv=3, alphas=8, eps=1e-6, tol=1e-14)
+    here, there = clone(model).fit(wide, target), model.fit(*rows(wide, target, size=20))
+    assert here.mse_path_.min() < 1e-10 * here.mse_path_.max()
+    assert_allclose(there.mse_path_, here.mse_path_, rtol=1e-6)
+    assert_allclose(there.coef_, here.coef_, rtol=1e-6, atol=1e-9)
+    assert (there.coef_.dtype, type(there.intercept_)) == (np.float32, np.float32)
+
+
+READS = []
+
+
+def read(block):
+    READS.append(len(block))
+    return block
+
+
+def test_every_chunk_is_read_once(client, monkeypatch):
+    gathered = distributed.Client.gather
+
+    def look(futures):
+        found = gathered(client, futures)
+        assert not any(isinstance(part, np.ndarray) and len(part) > 8 for part in found)
+        return found
+
+    monkeypatch.setattr(client, "gather", look)
+    dX, dy = rows(X, Y)
+    LassoCV(cv=5).fit(dX.map_blocks(read, dtype=float, meta=np.empty((0, 4))), dy)
+    assert READS == [60] * 4
+
+
+@pytest.mark.parametrize(
+    ("path", "how"),
+    [
+        (lasso_path, {"alphas": 5, "Xy": X.T @ Y}),
+        (lasso_path, {"sample_weight": WEIGHTS, "positive": True, "alphas": 5}),
+        (enet_path, {"l1_ratio": 0.3, "alphas": [0.1, 1.0], "coef_init": [1.0, 0.0, -1.0, 0.0]}),
+    ],
+)
+def test_paths_are_those_of_the_gathered_data(client, path, how):
+    (dX, dy), how = rows(X, Y, size=37), {"tol": 1e-12, "return_n_iter": True, **how}
+    here, there = path(X, Y, **how), path(dX, dy, **how)
+    assert_allclose(there[0], here[0], rtol=1e-10)
+    assert_allclose(there[1], here[1], rtol=1e-8, atol=1e-12)
+    assert (there[2] <= 1e-11).all()
+    assert len(there[3]) == len(here[3])
+    assert path(dX, dy[:, None], **how)[1].shape == (1, *here[1].shape)
+
+
+@pytest.mark.parametrize(
+    ("settings", "change", "message"),
+    [
+        ({"cv": StratifiedKFold(3)}, {}, r"made from the number of rows alone, here 240"),
+        ({"cv": 241}, {}, r"rows alone, here 240: .*n_splits=241 greater"),
+        ({"cv": [([0, 1], [240])]}, {}, r"rows alone, here 240: index 240 is out of bounds"),
+        ({"cv": []}, {}, "cv makes no folds"),
+        ({"cv": [([0, 5], [1, 2])]}, {"sample_weight": WEIGHTS}, "weights of a training fold are zero"),
+        ({"cv": [([1, 2], [0, 5])]}, {"sample_weight": WEIGHTS}, "weights of a test fold are zero"),
+        ({}, {"sample_weight": 0.0}, "no rows, or all sample weights are zero"),
+        ({}, {"y": 1e200 * Y}, "squares of X or y are too large"),
+        ({}, {"X": da.zeros((N, 8_000), chunks=(60, 8_000))}, r"8,000 columns: Gram .* GB .* one penalty"),
+        ({}, {"y": np.column_stack([Y, Y])}, "y must be one column"),
+        ({"executor": "threads"}, {}, "executor='threads' cannot work there"),
+    ],
+)
+def test_folds_that_cannot_be(client, settings, change, message):
+    model = LassoCV(**settings)
+    with pytest.raises(ValueError, match=message):
+        model.fit(**{"X": rows(X)[0], "y": Y} | change)
+    assert vars(model) == vars(LassoCV(**settings))
 
 
 def test_models_chosen_in_memory_predict_collections(client):

@@ -231,6 +231,31 @@ def test_bad_input_gets_one_clear_sentence(data, estimator, wrong, message):
         clone(estimator).set_params(**wrong).fit(data.X, target(estimator, data))
 
 
+@pytest.mark.parametrize("estimator", ALL, ids=str)
+def test_folds_of_shards_leave_the_data_as_they_are(data, estimator):
+    X, y = data.X.copy(), target(estimator, data)
+    clone(estimator).set_params(solver="piag", cv=3).fit(X, y)
+    assert_array_equal(X, data.X)
+
+
+@pytest.mark.parametrize("estimator", ALL, ids=str)
+def test_folds_by_masks_and_by_numbers_from_the_end(data, estimator):
+    n, y = len(data.X), target(estimator, data)
+    mask = np.arange(n) < n - 20
+    found = [
+        clone(estimator).set_params(cv=[fold]).fit(data.X, y)
+        for fold in [
+            (np.flatnonzero(mask), np.flatnonzero(~mask)),
+            (mask, ~mask),
+            (np.arange(-n, -20), np.arange(-20, 0)),
+        ]
+    ]
+    for model in found[1:]:
+        assert_array_equal(model.coef_, found[0].coef_)
+        errors = [m.scores_ if hasattr(m, "scores_") else m.mse_path_ for m in (model, found[0])]
+        assert_array_equal(*errors)
+
+
 def test_a_fold_without_weight_is_refused(data):
     weights = np.where(np.arange(80) < 16, 1.0, 0.0)
     with pytest.raises(ValueError, match="training fold are zero"):

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_asyncprox.losses import SquaredLoss
-from sk_asyncprox.moments import moments_of, point_of
+from sk_asyncprox.moments import few_rows, joined, moments_of, point_of
 from sk_asyncprox.problem import Problem
 
 
@@ -123,3 +123,48 @@ def test_the_bound_on_rounding_holds_for_the_objective(seed, centred, scale):
     b = problem.loss.best_intercept(y, problem.weights) if centred else 0.0
     residuals = (problem.design.X.astype(np.longdouble) @ w + b - y).astype(np.longdouble)
     assert abs(value - float(problem.weights @ residuals**2) / 2) <= found.rounding(w)
+
+
+@given(st.integers(0, 10**6), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_parts_together_and_few_rows_are_the_whole(seed, centred):
+    """Columns far from zero, of any scale, copied and constant ones, more columns than rows, parts that count
+    several times."""
+    rng = np.random.default_rng(seed)
+    n, p = rng.integers(3, 40), rng.integers(1, 12)
+    shift, scale = 10.0 ** rng.integers(-2, 4, p), 10.0 ** rng.integers(-3, 3, p)
+    X = scale * (rng.standard_normal((n, p)) + shift)
+    X[:, rng.integers(p)] = X[:, 0]
+    y, weights = X[:, 0] / scale[0] + rng.standard_normal(n) + 100.0, rng.uniform(0.1, 2.0, n)
+    times, codes, parts = rng.integers(0, 3, 3), rng.integers(0, 3, n), {}
+    times[codes[0]] = 1
+    for part in np.unique(codes):
+        rows = codes == part
+        own = weights[rows] @ X[rows] / weights[rows].sum() if centred else np.zeros(p)
+        about = own, np.average(y[rows], weights=weights[rows]) if centred else 0.0
+        parts[part] = moments_of(X[rows], y[rows], weights[rows], *about)
+    found = joined(list(parts.values()), [times[part] for part in parts]).quadratic(centred)
+    counted = weights * times[codes] / (weights @ times[codes])
+    means, mean_y = (counted @ X, counted @ y) if centred else (0.0, 0.0)
+    Z, t = X - means, y - mean_y
+    Q, size = Z.T @ (counted[:, None] * Z), np.sqrt(counted @ X**2)
+    assert_allclose(found.means, means + np.zeros(p), rtol=1e-12)
+    assert (np.abs(found.Q - Q) <= 1e-12 * np.outer(size, size)).all()
+    assert (np.abs(found.q - counted * t @ Z) <= 1e-11 * size * np.sqrt(counted @ y**2)).all()
+    few, target = few_rows(found)
+    assert len(few) <= min(p, max(1, np.count_nonzero(counted))) + 1
+    units = np.sqrt(found.Q.diagonal())
+    assert (np.abs(few.T @ few / len(few) - found.Q) <= 1e-12 * np.outer(units, units)).all()
+    assert (np.abs(target @ few / len(few) - found.q) <= 1e-12 * units * np.sqrt(found.square)).all()
+    assert target @ target / len(few) == pytest.approx(found.square, rel=1e-12)
+
+
+@pytest.mark.parametrize("constant", [0.1, 1e8 / 3.0])
+def test_constant_columns_are_zero_about_the_means_of_parts(constant):
+    X = np.column_stack([np.arange(9.0), np.full(9, constant)])
+    parts = [
+        moments_of(X[a : a + 3], X[a : a + 3, 0], None, X[a : a + 3].mean(axis=0), 0.0) for a in (0, 3, 6)
+    ]
+    quadratic = joined(parts).quadratic(True)
+    assert_array_equal(quadratic.Q, [[quadratic.Q[0, 0], 0.0], [0.0, 0.0]])
+    assert (few_rows(quadratic)[0][:, 1] == 0.0).all()

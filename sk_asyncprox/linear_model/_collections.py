@@ -14,11 +14,11 @@ from ._checks import class_factors
 
 
 def refuse_collections(name, X):
-    """Say that folds and paths would gather all of a collection, before anything is computed."""
+    """Say that folds would gather all of a collection, before anything is computed."""
     if is_collection(X):
         raise ValueError(
-            f"{name} does not take dask collections, as folds and paths need X in memory: call X.compute() "
-            "first if it fits there, or fit Lasso, ElasticNet or LogisticRegression one penalty at a time."
+            f"{name} does not take dask collections, as its folds need X in memory: call X.compute() first "
+            "if it fits there, or fit LogisticRegression one penalty at a time."
         )
 
 
@@ -41,8 +41,8 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
     """
     model._check_n_jobs()
     X = table(X)
-    _check_one_target(y)
-    executor, client = _executor(model)
+    check_one_target(y)
+    executor, client = executor_of(model)
     validate_data(model, like(X), skip_check_array=True)
     rows = Rows(client)
     try:
@@ -59,7 +59,7 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
         rows.release()
 
 
-def _check_one_target(y):
+def check_one_target(y):
     """Said here, where it is known: a worker could not tell before its task."""
     shape = np.shape(y) if getattr(y, "shape", None) is None else y.shape
     if len(shape) > 2 or (len(shape) == 2 and shape[1] > 1):
@@ -69,7 +69,7 @@ def _check_one_target(y):
         )
 
 
-def _executor(model):
+def executor_of(model):
     executor = model.executor
     if isinstance(executor, str) and executor in ("auto", "dask"):
         executor = Dask()

@@ -27,12 +27,13 @@ from ..executors import Threads
 from ..executors.stop import Deferred, Stop
 from ..losses import SquaredLoss
 from ..problem import Problem
-from ._base import AsyncLinearModel, whole
+from ._base import AsyncLinearModel, check_range, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import FoldsWatcher
 from ._checks import check_numbers, checked_data, checked_weights, scaled
-from ._collections import refuse_collections
+from ._collections import is_collection
 from ._docs import documented
+from ._folds import cross_validated, reading
 from ._path import alpha_grid, batched, check_alphas, enet_penalties, warn_unless_converged
 from ._regression import ElasticNet
 
@@ -54,7 +55,9 @@ class CrossValidated:
 
     def _folds(self, X, y, routed):
         cv = check_cv(self.cv, y, classifier=hasattr(self, "predict_proba"))
-        return list(cv.split(X, y, **routed))
+        rows = np.arange(X.shape[0])
+        # Masks and negative numbers count as well.
+        return [tuple(rows[index] for index in fold) for fold in cv.split(X, y, **routed)]
 
     def _run_folds(self, job, folds, watcher):
         """Results of ``job(train=, test=, options=)`` for every fold.
@@ -281,8 +284,9 @@ class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearMo
 
         Parameters
         ----------
-        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
-            Data.
+        X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
+            Data. Of a dask collection the rows stay where they lie, and are read once for all penalties and
+            folds; passes count the few rows that stand for them then.
         y : array-like of shape (n_samples,)
             Targets.
         sample_weight : float or array-like of shape (n_samples,), default=None
@@ -296,68 +300,114 @@ class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearMo
         self
         """
         _raise_for_params(params, self, "fit")
-        refuse_collections(type(self).__name__, X)
         begin = time.perf_counter()
         self._check_n_jobs()
+        if is_collection(X):
+            return self._fit_collection(X, y, sample_weight, params, begin)
         X, y = checked_data(self, X, y, y_numeric=True)
         sample_weight = checked_weights(sample_weight, X)
         weights, _ = scaled(sample_weight)
-        ratios = self.l1_ratio if np.iterable(self.l1_ratio) else [float(self.l1_ratio)]
-        ratios = check_numbers(ratios, "l1_ratio", high=1.0, boundaries="both")
-        grids = self._grids(X, y, weights, ratios)
-        split = {}
-        if _routing_enabled():
-            split = process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
-        folds = self._folds(X, y, split)
+        ratios = self._ratios()
+        grids = self._grids(X, y, weights, ratios, self.fit_intercept)
+        folds = self._folds(X, y, self._split(sample_weight, params))
         watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + 1)
         errors = self._errors(X, y, weights, ratios, grids, folds, watcher)
-        self.mse_path_ = np.squeeze(np.moveaxis(errors, 0, -1))
-        best_ratio, best = np.unravel_index(np.argmin(errors.mean(axis=0)), grids.shape)
-        self._choose(float(ratios[best_ratio]), float(grids[best_ratio, best]))
-        automatic = isinstance(self.alphas, Integral) and len(ratios) > 1
-        self.alphas_ = grids if automatic else grids[0]
-        chosen = {"alpha": self.alpha_, "l1_ratio": float(ratios[best_ratio])}
+        chosen = self._chosen(ratios, grids, errors)
         model = self._refitted(ElasticNet(), watcher, X, y, sample_weight, **chosen)
         self._take_over(model, "coef_", "intercept_", "n_iter_")
         self.fit_time_ = time.perf_counter() - begin
         watcher.end()
         return self
 
+    def _fit_collection(self, X, y, sample_weight, params, begin):
+        """The same on a dask collection, which is read once: a few rows stand for all in every fit."""
+        ratios, cv = self._ratios(), check_cv(self.cv)
+        with reading(self, X, y, sample_weight) as rows:
+            few, grids, errors, messages = cross_validated(
+                self, rows, partial(self._grids_and_paths, ratios), cv, self._split(None, params)
+            )
+        self._heed(messages, errors, ratios, grids, few.y)
+        own = self._chosen(ratios, grids, errors) | {
+            "fit_intercept": False,
+            "executor": "threads",
+            "n_jobs": None,
+        }
+        model = self._refitted(
+            ElasticNet(), FoldsWatcher(self, few.X, few.y, None, 1), few.X, few.y, None, **own
+        )
+        w, b = model.coef_, few.mean_y - few.means @ model.coef_
+        check_range(rows.dtype, self.tol, few.problem(self.solver), w, 0.0, b)
+        self._take_over(model, "n_iter_")
+        self.coef_, self.intercept_ = w.astype(rows.dtype), rows.dtype.type(b) if self.fit_intercept else 0.0
+        self.fit_time_ = time.perf_counter() - begin
+        return self
+
+    def _ratios(self):
+        ratios = self.l1_ratio if np.iterable(self.l1_ratio) else [float(self.l1_ratio)]
+        return check_numbers(ratios, "l1_ratio", high=1.0, boundaries="both")
+
+    def _split(self, sample_weight, params):
+        """What the splitter is handed beside the data."""
+        if not _routing_enabled():
+            return {}
+        return process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
+
+    def _chosen(self, ratios, grids, errors):
+        """The best penalty by the errors; they are kept."""
+        self.mse_path_ = np.squeeze(np.moveaxis(errors, 0, -1))
+        best_ratio, best = np.unravel_index(np.argmin(errors.mean(axis=0)), grids.shape)
+        self._choose(float(ratios[best_ratio]), float(grids[best_ratio, best]))
+        automatic = isinstance(self.alphas, Integral) and len(ratios) > 1
+        self.alphas_ = grids if automatic else grids[0]
+        return {"alpha": self.alpha_, "l1_ratio": float(ratios[best_ratio])}
+
     def _choose(self, l1_ratio, alpha):
         self.l1_ratio_, self.alpha_ = l1_ratio, alpha
 
-    def _grids(self, X, y, weights, ratios):
+    def _grids(self, X, y, weights, ratios, centred):
         """Alphas of every ratio, one row each."""
         if not isinstance(self.alphas, Integral):
             return np.tile(check_alphas(self.alphas), (len(ratios), 1))
         grid = partial(
             alpha_grid, X, y, eps=self.eps, n_alphas=self.alphas, sample_weight=weights,
-            fit_intercept=self.fit_intercept, positive=self.positive,
+            fit_intercept=centred, positive=self.positive,
         )  # fmt: skip
         return np.array([grid(l1_ratio=ratio) for ratio in ratios])
 
-    def _errors(self, X, y, weights, ratios, grids, folds, watcher):
-        """Mean squared errors, of shape (n_folds, n_l1_ratio, n_alphas)."""
-        paths = [
+    def _grids_and_paths(self, ratios, X, y):
+        """Alphas of every ratio, and penalties, on data that are centred as they are to be."""
+        grids = self._grids(X, y, None, ratios, False)
+        return grids, self._paths(ratios, grids)
+
+    def _paths(self, ratios, grids):
+        return [
             enet_penalties(alphas, ratio, self.positive) for ratio, alphas in zip(ratios, grids, strict=True)
         ]
+
+    def _errors(self, X, y, weights, ratios, grids, folds, watcher):
+        """Mean squared errors, of shape (n_folds, n_l1_ratio, n_alphas)."""
+        paths = self._paths(ratios, grids)
         rows = X.tocsr() if sp.issparse(X) else X
         whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, self.solver == "piag")
         if moments_pay(whole, paths[0][0], self._fold_options(), grids.size * len(folds) // 2):
             whole.share_moments()
         job = partial(squared_errors, whole, rows, y, weights, paths)
         results = self._run_folds(job, folds, watcher)
+        errors = np.array([errors for errors, _ in results])
+        self._heed([message for _, messages in results for message in messages], errors, ratios, grids, y)
+        return errors
+
+    def _heed(self, messages, errors, ratios, grids, y):
+        """Say what fits have not reached, and refuse errors that are no numbers."""
         names = [
             f"fold {k}, l1_ratio={ratio:.3g}, alpha={alpha:.3g}"
-            for k in range(len(folds))
+            for k in range(len(errors))
             for ratio, alphas in zip(ratios, grids, strict=True)
             for alpha in alphas
         ]
-        warn_unless_converged(names, [message for _, messages in results for message in messages])
-        errors = np.array([errors for errors, _ in results])
+        warn_unless_converged(names, messages)
         if not (np.isfinite(errors).all() and (errors.any() or np.square(y).any() or not np.any(y))):
             raise ValueError("The mean squared errors on the test rows overflow or vanish: scale y.")
-        return errors
 
     def get_metadata_routing(self):
         """Metadata routing of the estimator: what the splitter may ask for.

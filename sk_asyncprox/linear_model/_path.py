@@ -16,8 +16,9 @@ from ..problem import Problem
 from ..solvers.base import Snapshot
 from ._base import beyond, check_range
 from ._checks import FLOATS, FORMATS, check_number, check_numbers, checked_weights, in_floats, scaled
-from ._collections import refuse_collections
+from ._collections import is_collection
 from ._docs import documented
+from ._folds import few_for_path
 from ._regression import ElasticNet
 
 RESOLUTION = np.finfo(np.float64).resolution
@@ -144,8 +145,8 @@ def enet_path(
 
     Parameters
     ----------
-    X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
-        Data.
+    X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
+        Data. Of a dask collection the rows stay where they lie, and are read once.
     y : array-like of shape (n_samples,) or (n_samples, 1)
         Targets.
     l1_ratio : float, default=0.5
@@ -192,7 +193,6 @@ def enet_path(
     >>> coefs.shape
     (5, 3)
     """
-    refuse_collections("A path", X)
     model = ElasticNet(
         l1_ratio=l1_ratio, fit_intercept=False, copy_X=copy_X, positive=positive, tol=tol, max_iter=max_iter,
         random_state=random_state, selection=selection, solver=solver, step_size=step_size, n_jobs=n_jobs,
@@ -202,9 +202,7 @@ def enet_path(
     model._validate_params()
     _validate_own("enet_path", y, alphas, Xy, coef_init)
     model._check_n_jobs()
-    X, y, sample_weight = _checked(X, y, sample_weight, check_input)
-    column = y.ndim == 2
-    y, Xy = y.ravel(), _checked_Xy(Xy, X)
+    X, y, sample_weight, Xy, dtype, column = _read(model, X, y, sample_weight, Xy, check_input)
     if isinstance(alphas, Integral):
         check_scalar(alphas, "alphas", Integral, min_val=1)
         check_number(eps, "eps", high=1.0, boundaries="neither")
@@ -224,10 +222,10 @@ def enet_path(
         coefs[:, i], gaps[i] = solution.certificate.w, solution.gap
         n_iters.append(solution.n_iter)
         messages.append(solution.message)
-    if X.dtype != coefs.dtype:
-        for i in np.flatnonzero(beyond(X.dtype, np.abs(coefs).max(axis=0))):
-            check_range(X.dtype, tol, problem.with_penalty(penalties[i]), coefs[:, i], 0.0)
-        coefs = coefs.astype(X.dtype)
+    if dtype != coefs.dtype:
+        for i in np.flatnonzero(beyond(dtype, np.abs(coefs).max(axis=0))):
+            check_range(dtype, tol, problem.with_penalty(penalties[i]), coefs[:, i], 0.0)
+        coefs = coefs.astype(dtype)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
     found = alphas, coefs[None] if column else coefs, gaps
     return (*found, n_iters) if return_n_iter else found
@@ -244,6 +242,18 @@ def _start(problem, coef):
     if len(coef) != p:
         raise ValueError(f"coef_init has {len(coef)} entries, but X has {p} features.")
     return Snapshot(*problem.start(np.maximum(coef, 0.0) if problem.penalty.positive else coef))
+
+
+def _read(model, X, y, sample_weight, Xy, check_input):
+    """Data in memory, ``X'y`` where it is given, the coefficients' type, and whether `y` is a column."""
+    if not is_collection(X):
+        X, y, sample_weight = _checked(X, y, sample_weight, check_input)
+        return X, y.ravel(), sample_weight, _checked_Xy(Xy, X), X.dtype, y.ndim == 2
+    column, few, total, dtype = np.ndim(y) == 2, *few_for_path(model, X, y, sample_weight)
+    model.set_params(executor="threads", n_jobs=None)
+    Xy = _checked_Xy(Xy, few.X)
+    # As few rows as stand for all have another sum of weights.
+    return few.X, few.y, None, None if Xy is None else Xy * (len(few.y) / total), dtype, column
 
 
 def _checked_Xy(Xy, X):
@@ -291,8 +301,8 @@ def lasso_path(
 
     Parameters
     ----------
-    X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
-        Data.
+    X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
+        Data. Of a dask collection the rows stay where they lie, and are read once.
     y : array-like of shape (n_samples,) or (n_samples, 1)
         Targets.
     {path}

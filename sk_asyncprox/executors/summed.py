@@ -1,0 +1,169 @@
+"""Second moments of the rows of a dask collection, part by part, summed where its chunks lie."""
+
+import math
+
+import numpy as np
+
+from .._compat import one_blas_thread
+from ..design import design_of
+from ..losses import SquaredLoss
+from ..moments import EPS, Moments, joined
+from ..shards import RowShard
+from ..solvers.shard_models import model_of
+from ..units import LEAST, MOST
+from .chunks import Rows
+
+TINY = np.finfo(float).tiny
+
+AT_ONCE = 4
+"""Sums that are added up by one task."""
+
+
+class SummedRows(Rows):
+    """Rows of a dask collection that are wanted by their second moments alone.
+
+    Attributes
+    ----------
+    n_rows : int
+    dtype : dtype
+        float32 where all of `X` is, else float64.
+    """
+
+    def read(self, X, y, sample_weight):
+        """Compute the chunks and validate them, as :meth:`Rows.read`."""
+        super().read(X, y, sample_weight)
+        facts = self._gather(self._submit(_facts, self._pieces))
+        self._lengths, dtypes, largest = zip(*facts, strict=True)
+        self.n_rows, self.dtype = sum(self._lengths), np.result_type(*dtypes)
+        if not max(largest):
+            raise ValueError("X has no rows, or all sample weights are zero; at least one must be positive.")
+        self._exponent = math.frexp(max(largest))[1]
+
+    def moments(self, parts, centred):
+        """Moments of the parts of the rows.
+
+        Parameters
+        ----------
+        parts : ndarray of int, shape (n_rows,)
+            Which part each row belongs to.
+        centred : bool
+            Whether they are taken about their means, which costs no accuracy wherever these are.
+
+        Returns
+        -------
+        dict
+            Part -> Moments, where it has rows whose weight is not zero.
+        """
+        sums = self._submit(_moments, self._chunks(parts), self._exponent, centred)
+        while len(sums) > 1:
+            sums = self._submit(_added, [sums[a : a + AT_ONCE] for a in range(0, len(sums), AT_ONCE)])
+        return self._gather(sums)[0]
+
+    def total(self, moments):
+        """Sum of the sample weights of moments, as they were given."""
+        return float(np.ldexp(moments.total, self._exponent))
+
+    def squares(self, parts, wanted, W, means, mean_y):
+        """Weighted sums of squared residuals in some parts.
+
+        Parameters
+        ----------
+        parts : ndarray of int, shape (n_rows,)
+        wanted : ndarray of int
+            The parts.
+        W : ndarray of shape (m, p)
+            Coefficients of models, a row each.
+        means, mean_y : ndarray of shape (p,), float
+            Point that they go through.
+
+        Returns
+        -------
+        dict
+            Part -> ndarray of shape (m,).
+        """
+        found = {}
+        for sums in self._gather(
+            self._submit(_squares, self._chunks(parts), self._exponent, wanted, W, means, mean_y)
+        ):
+            for part, squares in sums.items():
+                found[part] = found.get(part, 0.0) + squares
+        return found
+
+    def _chunks(self, parts):
+        """Chunks and the parts of their rows, in groups: those that lie on one worker by its threads."""
+        parts = np.split(parts.astype(np.min_scalar_type(parts.max())), np.cumsum(self._lengths)[:-1])
+        places = self._places(self._pieces)
+        order = sorted(range(len(places)), key=lambda i: str(places[i]))
+        groups = np.array_split(order, min(len(order), max(1, len(self._roll.slots()))))
+        return [[(self._pieces[i], parts[i]) for i in group] for group in groups]
+
+
+# -- on the workers --------------------------------------------------------------------------------
+
+
+def _facts(raw):
+    X, _, weights = raw
+    return X.shape[0], X.dtype, float(weights.max(initial=0.0))
+
+
+def _by_part(chunks, exponent, wanted=None):
+    """Rows of positive weight of some chunks, part by part; weights over a power of two."""
+    for (X, y, weights), parts in chunks:
+        weights = np.ldexp(weights, -exponent)
+        used = weights > TINY if wanted is None else (weights > TINY) & np.isin(parts, wanted)
+        for part in np.unique(parts[used]).tolist():
+            rows = used & (parts == part)
+            yield part, *((X, y, weights) if rows.all() else (X[rows], y[rows], weights[rows]))
+
+
+def _moments(chunks, exponent, centred):
+    """Moments of some chunks, part by part."""
+    sums = {}
+    with one_blas_thread():
+        for part, *rows in _by_part(chunks, exponent):
+            sums = _added([sums, {part: _moments_of(*rows, centred)}])
+    return sums
+
+
+def _squares(chunks, exponent, wanted, W, means, mean_y):
+    """Sums of squared residuals of some chunks, part by part."""
+    sums = {}
+    with one_blas_thread():
+        for part, X, y, weights in _by_part(chunks, exponent, wanted):
+            residuals = np.asarray(X @ W.T) - (W @ means - mean_y) - np.asarray(y, dtype=np.float64)[:, None]
+            sums[part] = sums.get(part, 0.0) + weights @ residuals**2
+    return sums
+
+
+def _added(several):
+    """Moments of several sets of rows together."""
+    found = {}
+    for sums in several:
+        for part, moments in sums.items():
+            found.setdefault(part, []).append(moments)
+    return {part: each[0] if len(each) == 1 else joined(each) for part, each in found.items()}
+
+
+def _moments_of(X, y, weights, centred):
+    """Moments of rows of positive weight."""
+    y, total = np.asarray(y, dtype=np.float64), float(weights.sum())
+    shares = weights / total
+    design, means = design_of(X, shares, rows=True, centred=centred)
+    mean_y = float(shares @ y) if centred else 0.0
+    y = y - mean_y
+    _check_squares(design, y)
+    # A model of the squared loss is the loss itself.
+    model = model_of(RowShard(design, y, shares, SquaredLoss(), False), np.zeros(design.shape[1]), 0.0)
+    Q, q, square = total * model.curvature, -total * model.gradient.w, 2.0 * total * model.value
+    error = (sum(design.shape) + 10) * EPS
+    nothing = np.zeros(len(q))
+    return Moments(means, mean_y, total, nothing, 0.0, Q, q, square, error)
+
+
+def _check_squares(design, y):
+    least, most = design.extremes()
+    largest = np.abs(y).max()
+    if not (least >= LEAST and most <= MOST and (largest >= LEAST or not largest) and largest <= MOST):
+        raise ValueError(
+            "The squares of X or y are too large or too small for second moments: scale the features, and y."
+        )

@@ -1,0 +1,215 @@
+"""Folds and paths of dask collections, from second moments of their rows: the data are read once.
+
+A squared loss knows of its data only sums over the rows. So the rows are divided into parts that all folds
+put to the same use, and what is summed in a part serves every fold and every penalty.
+"""
+
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import check_cv
+from sklearn.utils.validation import validate_data
+
+from ..along import solutions_along
+from ..executors.blocks import like, table
+from ..executors.summed import SummedRows
+from ..losses import SquaredLoss
+from ..moments import few_rows, joined
+from ..problem import Problem
+from ._collections import check_one_target, executor_of
+
+MOST_BYTES, BESIDE = 2_000_000_000, 6
+"""Bytes that Gram matrices may take here, and how many of them there are beside those of the parts."""
+
+CANCELLED = 1e-6
+"""Error, relative to what it is the difference of, below which it is computed from the rows themselves."""
+
+MOST_PARTS = 32
+"""Parts that rows are divided into in one pass, at most."""
+
+
+class Few(NamedTuple):
+    """A few rows that stand for all: with the same squared loss, the columns and the target centred."""
+
+    X: np.ndarray
+    y: np.ndarray
+    means: np.ndarray
+    mean_y: float
+
+    def problem(self, solver):
+        """The problem of these rows, without penalty and intercept."""
+        return Problem(self.X, self.y, SquaredLoss(), None, None, False, solver == "piag")
+
+
+def few_of(moments, centred):
+    """The rows that stand for those of the moments."""
+    quadratic = moments.quadratic(centred)
+    return Few(*few_rows(quadratic), quadratic.means, quadratic.mean_y)
+
+
+def few_for_path(model, X, y, sample_weight):
+    """Rows that stand for those of a dask collection without intercept, the sum of all sample weights and the
+    dtype of `X`."""
+    with reading(model, X, y, sample_weight) as rows:
+        [all_rows] = rows.moments(np.zeros(rows.n_rows, dtype=int), False).values()
+    return few_of(all_rows, False), rows.total(all_rows), rows.dtype
+
+
+@contextmanager
+def reading(model, X, y, sample_weight):
+    """Rows of a dask collection, as long as they lie on the cluster."""
+    model._check_n_jobs()
+    X = table(X)
+    check_one_target(y)
+    _, client = executor_of(model)
+    validate_data(model, like(X), skip_check_array=True)
+    most_parts(like(X).shape[1])
+    rows = SummedRows(client)
+    try:
+        rows.read(X, y, sample_weight)
+        yield rows
+    finally:
+        rows.release()
+
+
+def most_parts(n_features):
+    """Parts that the Gram matrices of so many columns leave room for."""
+    size = 8 * n_features**2
+    if size * (BESIDE + 1) > MOST_BYTES:
+        raise ValueError(
+            f"X has {n_features:,} columns: Gram matrices for folds and paths of a dask collection take "
+            f"{size * (BESIDE + 1) / 1e9:.1f} GB here, and may take {MOST_BYTES / 1e9:.0f}. Fit one penalty "
+            "at a time, or call X.compute() first if the data fit into memory."
+        )
+    return max(2, min(MOST_PARTS, MOST_BYTES // size - BESIDE))
+
+
+def folds_of(cv, n, routed):
+    """Folds of ``n`` rows as pairs of index arrays, one after the other; made of their numbers alone."""
+    folds = check_cv(cv, None, classifier=False)
+    try:
+        for train, test in folds.split(np.broadcast_to(0.0, (n, 1)), None, **routed):
+            yield tuple(np.arange(n)[index] for index in (train, test))
+    except (TypeError, ValueError, IndexError) as error:
+        raise ValueError(
+            f"On a dask collection folds are made from the number of rows alone, here {n:,}: {error}"
+        ) from error
+
+
+class Shared(NamedTuple):
+    """Folds that read the data together."""
+
+    parts: np.ndarray
+    """Part that each row belongs to."""
+
+    uses: list
+    """For every fold how often it uses the rows of each part: in its training, and in its test."""
+
+
+def shared(folds, n, most):
+    """Folds in groups that divide the rows into so many parts at most; a generator of :class:`Shared`."""
+    parts, uses = np.zeros(n, dtype=int), []
+    for train, test in folds:
+        use = np.stack([np.bincount(index, minlength=n) for index in (train, test)])
+        divided, counts = _divided(parts, use)
+        if uses and counts.shape[1] > most:
+            yield Shared(parts, uses)
+            divided, counts = _divided(np.zeros(n, dtype=int), use)
+            uses = []
+        old, parts = counts[0], divided
+        uses = [each[:, old] for each in uses] + [counts[1:]]
+    if uses:
+        yield Shared(parts, uses)
+
+
+def _divided(parts, use):
+    """Parts of rows that are used alike, and for each of these its old part and its uses."""
+    keys, width = parts, parts.max(initial=0) + 1
+    for counts in use:
+        keys = keys + width * counts
+        width *= counts.max(initial=0) + 1
+    _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
+    return codes, np.stack([parts[first], *(counts[first] for counts in use)])
+
+
+def used(sums, times, kind):
+    """Moments of the rows that a fold uses so often."""
+    found = [(sums[part], m) for part, m in enumerate(times) if m and part in sums]
+    if not found:
+        raise ValueError(f"All sample weights of a {kind} fold are zero; at least one must be positive.")
+    return joined(*zip(*found, strict=True))
+
+
+def errors_along(rows, group, use, sums, paths, options, centred):
+    """Mean squared errors of a fold along the paths of its training rows.
+
+    Parameters
+    ----------
+    rows : SummedRows
+    group : Shared
+    use : ndarray of int, shape (2, n_parts)
+        The fold's, of ``group``.
+    sums : dict
+        Part -> Moments.
+    paths : list of lists of ElasticNetPenalty
+    options : Options
+    centred : bool
+
+    Returns
+    -------
+    errors : ndarray of shape (n_paths, n_penalties)
+    messages : list of str
+    """
+    few, test = few_of(used(sums, use[0], "training"), centred), used(sums, use[1], "test")
+    quadratic, problem = test.moved(few.means, few.mean_y).quadratic(False), few.problem(options.solver)
+    found = [solution for penalties in paths for solution in _weights(problem, penalties, options)]
+    W, messages = np.array([w for w, _ in found]), [message for _, message in found]
+    errors = quadratic.square + np.einsum("ij,ij->i", W @ quadratic.Q - 2.0 * quadratic.q, W)
+    size = np.abs(W) @ np.sqrt(quadratic.Q.diagonal()) + np.sqrt(quadratic.square)
+    lost = np.flatnonzero(errors < CANCELLED * size**2)
+    if len(lost):
+        found = rows.squares(group.parts, np.flatnonzero(use[1]), W[lost], few.means, few.mean_y)
+        errors[lost] = sum(use[1][part] * squares for part, squares in found.items()) / test.total
+    return errors.reshape(len(paths), -1), messages
+
+
+def _weights(problem, penalties, options):
+    for solution in solutions_along(problem, penalties, options):
+        yield solution.certificate.w, solution.message
+
+
+def cross_validated(model, rows, paths_of, cv, routed):
+    """Cross-validation of a squared loss on a dask collection.
+
+    Parameters
+    ----------
+    model : ElasticNetCV
+    rows : SummedRows
+    paths_of : callable
+        ``(X, y)`` of :class:`Few` to grids of alphas, one row each, and their lists of penalties.
+    cv, routed : as for :func:`folds_of`
+
+    Returns
+    -------
+    few : Few
+        Stands for all rows.
+    grids : ndarray
+    errors : ndarray of shape (n_folds, n_paths, n_penalties)
+    messages : list of str
+    """
+    centred, n, few = model.fit_intercept, rows.n_rows, None
+    options = model._fold_options()._replace(executor="threads", n_jobs=None)
+    errors, messages = [], []
+    for group in shared(folds_of(cv, n, routed), n, most_parts(model.n_features_in_)):
+        sums = rows.moments(group.parts, centred)
+        if few is None:
+            few = few_of(joined(list(sums.values())), centred)
+            grids, paths = paths_of(few.X, few.y)
+        for use in group.uses:
+            found, said = errors_along(rows, group, use, sums, paths, options, centred)
+            errors.append(found)
+            messages += said
+    if few is None:
+        raise ValueError("cv makes no folds.")
+    return few, grids, np.array(errors), messages
