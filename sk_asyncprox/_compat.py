@@ -160,7 +160,8 @@ def routing_owner(estimator):
 
 
 def with_labels(scorer, classes):
-    """The same scorer, told all the classes where it asks for them: a fold may lack some."""
+    """The same scorer, told all the classes where it asks for them and has not been told: a fold may lack
+    some."""
     function = getattr(scorer, "_score_func", None)
     names = {} if function is None else inspect.signature(function).parameters
     if "labels" not in names:
@@ -172,7 +173,7 @@ def with_labels(scorer, classes):
         function,
         greater_is_better=scorer._sign == 1,
         response_method=scorer._response_method,
-        **{**getattr(scorer, "_kwargs", {}), **known},
+        **{**known, **getattr(scorer, "_kwargs", {})},
     )
 
 

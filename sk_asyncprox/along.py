@@ -11,8 +11,9 @@ from .solve import Solution, in_rounds, resolve_executor, solve
 from .solvers.base import Snapshot
 from .solvers.choice import resolve_step_size
 from .solvers.columns import Kept, Known
+from .solvers.newton_walk import WIDEST, NewtonWalk
 from .solvers.walk import Walk
-from .stopping import gap_wanted
+from .stopping import StopRule, gap_wanted, tidy
 from .units import LEAST, MOST
 
 COLUMNS_PER_PENALTY = 6
@@ -45,7 +46,8 @@ def solutions_along(problem, penalties, options, start=None):
         Under each penalty; what it holds of the solver is good until the next one is asked for.
     """
     penalties, done, solution = list(penalties), 0, None
-    for walked in walk(problem, penalties, options, start):
+    way = walk if problem.loss.quadratic else newton_walk
+    for walked in way(problem, penalties, options, start):
         yield walked
         done, start = done + 1, Snapshot(walked.certificate.w, walked.certificate.b)
     for penalty in penalties[done:]:
@@ -54,19 +56,23 @@ def solutions_along(problem, penalties, options, start=None):
 
 
 def _walks(problem, options, penalty):
-    """Whether nothing asks for rounds of their own where a squared loss meets full data."""
+    """Whether nothing asks for rounds of their own where the data are full."""
     executor = resolve_executor(options.executor)
     plan, policy = executor.plan(options.n_jobs), resolve_step_size(options.step_size)
     free = isinstance(executor, Threads) and in_rounds(penalty, options, plan, policy)
     free &= options.record is None and options.max_time is None and not options.verbose
     free &= options.tol >= FINEST
-    return free and problem.loss.quadratic and problem.is_dense
+    return free and problem.is_dense
 
 
 def moments_pay(problem, penalty, options, n_penalties):
     """Whether the second moments of the rows cost less than so many penalties as this one without them."""
     n, p = problem.shape
-    return p <= min(n, COLUMNS_PER_PENALTY * n_penalties) and _walks(problem, options, penalty)
+    return (
+        problem.loss.quadratic
+        and p <= min(n, COLUMNS_PER_PENALTY * n_penalties)
+        and _walks(problem, options, penalty)
+    )
 
 
 def _squares_are_safe(problem, known):
@@ -109,3 +115,27 @@ def walk(problem, penalties, options, start=None):
             yield Solution(certificate, gap, passes, 1, "converged", "", history, None)
         if len(found) < len(stage):
             return
+
+
+def newton_walk(problem, penalties, options, start=None):
+    """As :func:`walk`, for the logistic losses: Newton's method on Gram matrices of few coefficients."""
+    if problem.shape[1] * problem.loss.n_outputs > WIDEST:
+        return
+    if any(penalty.is_zero for penalty in penalties) or not _walks(problem, options, penalties[0]):
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not _squares_are_safe(problem, known=False):
+            return
+    steps, history = NewtonWalk(problem, start), History(None)
+    for penalty in penalties:
+        if options.stop is not None:
+            options.stop.check()
+        posed = problem.with_penalty(penalty)
+        rule, limit = StopRule(posed, options), one_blas_thread()
+        with limit, limit, np.errstate(over="ignore", invalid="ignore"):
+            certificate = steps.solve(posed, rule)
+            if rule.status != "converged":
+                return
+            certificate = tidy(posed, certificate, rule.limit(certificate))
+        gap, passes = rule.gap(certificate), steps.touched / posed.pass_size
+        yield Solution(certificate, gap, passes, steps.n_steps, "converged", "", history, None)

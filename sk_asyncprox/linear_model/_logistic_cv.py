@@ -3,7 +3,6 @@
 import time
 from functools import partial
 from numbers import Integral
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,91 +13,20 @@ from sklearn.utils.multiclass import check_classification_targets
 from .._compat import (
     Interval,
     StrOptions,
-    _check_method_params,
     _raise_for_params,
     _routing_enabled,
     routing_owner,
-    with_labels,
 )
-from ..along import solutions_along
-from ..penalties import ElasticNetPenalty
 from ..problem import Problem
 from ._base import whole
 from ._callbacks import FoldsWatcher
-from ._checks import check_numbers, checked_data, checked_weights, strength_of
+from ._checks import checked_data, checked_weights, strength_of
 from ._collections import is_collection, refuse_collections
 from ._cv import CV_CONSTRAINTS, OF_THE_RUN, CrossValidated
 from ._docs import documented
 from ._logistic import LogisticRegression
 from ._path import warn_unless_converged
-
-
-class FoldPaths(NamedTuple):
-    """What a fold has found along its paths."""
-
-    coefs: np.ndarray
-    """Coefficients, the intercept last, shape (n_l1_ratios, n_cs, n_classes or 1, n_dof)."""
-
-    scores: np.ndarray
-    n_iter: np.ndarray
-    """Both of shape (n_l1_ratios, n_cs)."""
-
-    messages: list
-
-
-def scored_paths(whole, X, labels, weights, Cs, l1_ratios, strength, scored, train, test, options):
-    """Paths of a fold's training rows, and their scores on its test rows.
-
-    Parameters
-    ----------
-    whole : Problem
-        Of all rows.
-    X : {ndarray, csr_matrix} of shape (n, p)
-    labels : ndarray of shape (n,)
-    weights : ndarray of shape (n,) or None
-    Cs, l1_ratios : ndarray
-    strength : callable
-        ``(C, total)``, the latter the sum of the weights, to the weight of the penalty.
-    scored : callable
-        ``(coef, intercept, C, X, labels, test)`` to the score.
-    train, test : ndarray of int
-    options : Options
-
-    Returns
-    -------
-    FoldPaths
-    """
-    problem = whole.fold(train)
-    total = len(train) if weights is None else weights[train].sum()
-    X_test, y_test, found = X[test], labels[test], []
-    order = np.argsort(Cs, kind="stable")
-    for ratio in l1_ratios:
-        strengths = [strength(C, total) for C in Cs[order]]
-        penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s) for s in strengths]
-        path = [None] * len(Cs)
-        solutions = solutions_along(problem, penalties, options)
-        for i, penalty, solution in zip(order, penalties, solutions, strict=True):
-            w, b = solution.certificate.w, solution.certificate.b
-            w = problem.with_penalty(penalty).canonical(w)
-            coef, intercept = w.reshape(-1, X.shape[1]), np.atleast_1d(problem.intercept(w, b))
-            score = scored(coef, intercept, Cs[i], X_test, y_test, test)
-            coef = np.column_stack([coef, intercept]) if whole.fit_intercept else coef
-            path[i] = coef, score, solution.n_iter, solution.message
-        found.append([list(column) for column in zip(*path, strict=True)])
-    coefs, scores, n_iter, messages = zip(*found, strict=True)
-    flat = [message for path in messages for message in path]
-    return FoldPaths(np.array(coefs), np.array(scores), np.array(n_iter), flat)
-
-
-def score_of(scorer, params, classes, X, coef, intercept, C, X_test, y_test, test):
-    """Score of a model with the given coefficients; ``params`` are those of all rows ``X``."""
-    model = LogisticRegression(C=C)
-    model.classes_, model.coef_, model.intercept_ = classes, coef, intercept
-    score = scorer(model, X_test, y_test, **_check_method_params(X, params, indices=test))
-    value = np.asarray(score)
-    if value.size != 1 or value.dtype.kind not in "biuf":
-        raise ValueError(f"scoring must return a number, got {score!r} ({type(score)}) instead.")
-    return value.item()
+from ._scored_paths import Scores, grid_of, scored_paths
 
 
 @documented
@@ -257,17 +185,14 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         sample_weight = checked_weights(sample_weight, X)
         classes, codes = np.unique(y, return_inverse=True)
         weights, exponent = self._weights(sample_weight, classes, codes)
-        Cs, ratios = self._grid()
-        split, score = self._routed(sample_weight, params)
+        Cs, ratios = grid_of(self.Cs, self.l1_ratios)
+        split, params = self._routed(sample_weight, params)
         folds = self._folds(X, y, split)
-        scorer = with_labels(self._scorer(), classes)
         rows, (loss, targets) = X.tocsr() if sp.issparse(X) else X, self._task(classes, codes)
         whole = Problem(rows, targets, loss, None, weights, self.fit_intercept, self.solver == "piag")
-        strength, scored = (
-            partial(strength_of, exponent=exponent),
-            partial(score_of, scorer, score, classes, X),
-        )
-        job = partial(scored_paths, whole, rows, y, weights, Cs, ratios, strength, scored)
+        scores = Scores(self.scoring, params, classes, rows, y, codes, weights)
+        strength = partial(strength_of, exponent=exponent)
+        job = partial(scored_paths, whole, scores, Cs, ratios, strength)
         watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + self.refit)
         found = self._run_folds(job, folds, watcher)
         names = [
@@ -288,21 +213,6 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         self.fit_time_ = time.perf_counter() - begin
         watcher.end()
         return self
-
-    def _grid(self):
-        """Values of C and of the share of the l1 part, checked."""
-        if isinstance(self.Cs, Integral):
-            Cs = np.logspace(-4, 4, self.Cs)
-        else:
-            Cs = check_numbers(self.Cs, "Cs", boundaries="neither", finite=False)
-        try:
-            ratios = check_numbers(self.l1_ratios, "l1_ratios", high=1.0, boundaries="both")
-        except (TypeError, ValueError) as wrong:
-            raise ValueError(
-                "l1_ratios must be an array-like of numbers between 0 and 1; got "
-                f"(l1_ratios={self.l1_ratios!r})"
-            ) from wrong
-        return Cs, ratios
 
     def _routed(self, sample_weight, params):
         """Parameters of the splitter's ``split``, and of the scorer."""

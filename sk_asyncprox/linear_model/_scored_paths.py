@@ -1,0 +1,158 @@
+"""Paths of logistic models on the training rows of a fold, and their scores on its test rows."""
+
+from functools import partial
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit, softmax
+from sklearn.metrics import get_scorer
+
+from .._compat import _check_method_params, with_labels
+from ..along import solutions_along
+from ..design import rows_of
+from ..penalties import ElasticNetPenalty
+from ._checks import check_numbers
+from ._logistic import LogisticRegression
+
+EPS = np.finfo(np.float64).eps
+"""Scikit-learn's logarithmic loss takes no probability for less, nor for more than what this leaves of 1."""
+
+
+class FoldPaths(NamedTuple):
+    """What a fold has found along its paths."""
+
+    coefs: np.ndarray
+    """Coefficients, the intercept last, shape (n_l1_ratios, n_cs, n_classes or 1, n_dof)."""
+
+    scores: np.ndarray
+    n_iter: np.ndarray
+    """Both of shape (n_l1_ratios, n_cs)."""
+
+    messages: list
+
+
+def grid_of(Cs, l1_ratios):
+    """Values of C, given as such or as their number, and of the share of the l1 part, checked."""
+    if isinstance(Cs, Integral):
+        Cs = np.logspace(-4, 4, Cs)
+    else:
+        Cs = check_numbers(Cs, "Cs", boundaries="neither", finite=False)
+    try:
+        return Cs, check_numbers(l1_ratios, "l1_ratios", high=1.0, boundaries="both")
+    except (TypeError, ValueError) as wrong:
+        raise ValueError(
+            f"l1_ratios must be an array-like of numbers between 0 and 1; got (l1_ratios={l1_ratios!r})"
+        ) from wrong
+
+
+def scored_paths(whole, scores, Cs, l1_ratios, strength, train, test, options):
+    """Paths of a fold's training rows, and their scores on its test rows.
+
+    Parameters
+    ----------
+    whole : Problem
+        Of all rows.
+    scores : Scores
+    Cs, l1_ratios : ndarray
+    strength : callable
+        ``(C, total)``, the latter the sum of the weights, to the weight of the penalty.
+    train, test : ndarray of int
+    options : Options
+
+    Returns
+    -------
+    FoldPaths
+    """
+    problem, total, found = whole.fold(train), scores.total(train), []
+    order = np.argsort(Cs, kind="stable")
+    for ratio in l1_ratios:
+        strengths = [strength(C, total) for C in Cs[order]]
+        penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s) for s in strengths]
+        path = [None] * len(Cs)
+        solutions = solutions_along(problem, penalties, options)
+        for i, penalty, solution in zip(order, penalties, solutions, strict=True):
+            w, b = solution.certificate.w, solution.certificate.b
+            w = problem.with_penalty(penalty).canonical(w)
+            coef = w.reshape(problem.loss.n_outputs, -1), np.atleast_1d(problem.intercept(w, b))
+            path[i] = *coef, solution.n_iter, solution.message
+        coefs, intercepts, n_iter, messages = zip(*path, strict=True)
+        coefs, intercepts = np.array(coefs), np.array(intercepts)
+        values = scores(coefs, intercepts, Cs, test)
+        if whole.fit_intercept:
+            coefs = np.concatenate([coefs, intercepts[..., None]], axis=-1)
+        found.append((coefs, values, n_iter, messages))
+    coefs, values, n_iter, messages = zip(*found, strict=True)
+    flat = [message for path in messages for message in path]
+    return FoldPaths(np.array(coefs), np.array(values), np.array(n_iter), flat)
+
+
+def log_likelihoods(codes, Z, weights):
+    """Minus the mean logarithmic losses of margins ``Z`` of shape (m, n, n_classes or 1)."""
+    if Z.shape[-1] == 1:
+        p = expit(np.where(codes == 1, Z[..., 0], -Z[..., 0]))
+    else:
+        p = softmax(Z, axis=-1)[:, np.arange(len(codes)), codes]
+    return np.average(np.log(np.clip(p, EPS, 1.0 - EPS)), axis=-1, weights=weights)
+
+
+def accuracies(codes, Z, weights):
+    """Accuracies of the same."""
+    found = Z[..., 0] > 0.0 if Z.shape[-1] == 1 else Z.argmax(axis=-1)
+    return np.average(found == codes, axis=-1, weights=weights)
+
+
+TOGETHER = {"neg_log_loss": log_likelihoods, "accuracy": accuracies, None: accuracies}
+"""Values of `scoring` whose scores are computed from the margins of all models of a path at once."""
+
+
+class Scores:
+    """Scores of logistic models on rows of the data.
+
+    Parameters
+    ----------
+    scoring : str, callable or None
+    params : dict
+        Of the scorer, for all rows.
+    classes : ndarray of shape (n_classes,)
+    X : {ndarray, csr_matrix} of shape (n, p)
+    labels, codes : ndarray of shape (n,)
+        Labels, and their numbers in ``classes``.
+    weights : ndarray of shape (n,) or None
+        Of the fits.
+    """
+
+    def __init__(self, scoring, params, classes, X, labels, codes, weights):
+        self._X, self._labels, self._codes, self._weights = X, labels, codes, weights
+        self._classes, self._params = classes, params
+        self._together = TOGETHER.get(scoring) if isinstance(scoring, str | None) else None
+        self._scorer = with_labels(get_scorer(scoring or "accuracy"), classes)
+
+    def total(self, index):
+        """Sum of the weights of the fits, on some rows."""
+        return len(index) if self._weights is None else self._weights[index].sum()
+
+    def __call__(self, coefs, intercepts, Cs, test):
+        """Scores on the rows ``test`` of models, one for each of the ``Cs``."""
+        X, params = rows_of(self._X, test), _check_method_params(self._X, self._params, indices=test)
+        if self._together is None or not set(params) <= {"sample_weight"}:
+            each = partial(self._score, X, self._labels[test], params)
+            return [each(*model) for model in zip(Cs, coefs, intercepts, strict=True)]
+        weights = params.get("sample_weight")
+        if weights is not None and not np.any(weights):
+            raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
+        m, n_outputs, p = coefs.shape
+        Z = np.asarray(X @ coefs.reshape(-1, p).T).T.reshape(m, n_outputs, -1).swapaxes(1, 2)
+        values = self._together(self._codes[test], Z + intercepts[:, None], weights)
+        if not np.isfinite(values).all():
+            raise ValueError("The margins on the test rows overflow: scale X.")
+        return values
+
+    def _score(self, X, labels, params, C, coef, intercept):
+        model = LogisticRegression(C=C)
+        model.classes_, model.coef_, model.intercept_ = self._classes, coef, intercept
+        score = self._scorer(model, X, labels, **params)
+        value = np.asarray(score)
+        if value.size != 1 or value.dtype.kind not in "biuf":
+            raise ValueError(f"scoring must return a number, got {score!r} ({type(score)}) instead.")
+        return value.item()

@@ -1,0 +1,143 @@
+"""Solutions for many penalties of a logistic loss on full data: Newton's method on the Gram matrix of all
+columns, with a certificate after every step.
+
+No tasks, no working sets and no blocks: where the data are small these cost more than the arithmetic.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..certificate import Certificate
+from .base import Certified
+from .gram import descend_on_gram, newton_on_gram
+from .gram_rows import add_filled
+
+WIDEST = 256
+"""Coefficients of all outputs, at most."""
+
+STEPS, HALVINGS = 30, 8
+"""Steps for a penalty, and halvings of a step, at most."""
+
+WELL = 0.1
+"""Gap left by a step, relative to the one before it, up to which the next step is made with the same
+matrix."""
+
+SHARE_OF_GAP, TENTH = 0.1, 0.1
+"""Gap of a model's solution, relative to that of the point it is made at; what that is multiplied by where a
+step has not gone as well."""
+
+TINY, ROUNDING = np.finfo(float).tiny, 4 * np.finfo(float).eps
+
+ENTRIES_AT_ONCE = 200_000
+"""Entries of the data that are multiplied at a time: they stay in the cache."""
+
+
+class Seen(NamedTuple):
+    """What a look at all data has found."""
+
+    z: np.ndarray
+    gradient: np.ndarray
+    certificate: Certificate
+
+
+class NewtonWalk:
+    """A walk along penalties.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of a logistic loss and dense data.
+    start : Snapshot or None
+
+    Attributes
+    ----------
+    touched, n_steps : int
+        Stored entries touched and steps made, for the last penalty.
+    """
+
+    def __init__(self, problem, start=None):
+        self._w, self._b = problem.start() if start is None else start
+        self._matrix, self._model = None, None
+        self.touched, self.n_steps, self._pass_size = 0, 0, problem.pass_size
+
+    def solve(self, problem, rule):
+        """Go to the solution of a problem, the same but for its penalty, until the rule of its end is met.
+
+        Returns
+        -------
+        Certificate or None
+            The last one; None where every step has raised the objective.
+        """
+        self.touched, self.n_steps, self._pass_size = 0, 0, problem.pass_size
+        self._share = SHARE_OF_GAP
+        seen = self._look(problem, self._w, self._b)
+        self._tell(rule, seen)
+        while rule.status is None and self.n_steps < STEPS:
+            before = seen.certificate.gap
+            seen = self._step(problem, seen)
+            if seen is None:
+                break
+            self._tell(rule, seen)
+            if not seen.certificate.gap <= WELL * before:
+                self._matrix, self._share = None, TENTH * self._share
+        return None if seen is None else seen.certificate
+
+    def _tell(self, rule, seen):
+        """Keep the iterate, and let the rule know of it."""
+        certificate = seen.certificate
+        self._w, self._b = certificate.w, certificate.b
+        best = certificate.dual if rule.last is None else max(certificate.dual, rule.last.dual)
+        rule.certified(Certified(certificate, best, self.n_steps, 0, 0, 0))
+        rule.spent(self.touched / self._pass_size, 0.0)
+
+    def _look(self, problem, w, b, z=None):
+        """The iterate's certificate, where ``z`` are its margins; without them from the data alone."""
+        z, b, gradient, theta = problem.dual_point(w, b, z)
+        correlations = problem.design.tmul(problem.weights * theta)
+        self.touched += problem.pass_size
+        return Seen(z, gradient, problem.conclude(w, b, z, theta, correlations))
+
+    def _step(self, problem, seen):
+        """What is seen after a step that does not raise the objective; None where there is none."""
+        certificate, self.n_steps = seen.certificate, self.n_steps + 1
+        w, b, loss = certificate.w, certificate.b, problem.loss
+        if self._matrix is None:
+            self._model = loss.model(problem.y, seen.z, seen.gradient, problem.weights, None)
+            self._matrix = gram_of(problem, self._model)
+            self.touched += problem.features.size
+        move = self._goal(problem, seen) - w
+        v = problem.design.mul(move)
+        shift = self._model.shift(v) if problem.fit_intercept else 0.0 * b
+        v = v + problem.spread(shift)
+        for _ in range(HALVINGS):
+            ahead = self._look(problem, w + move, b + shift, seen.z + v)
+            if ahead.certificate.objective <= certificate.objective * (1.0 + ROUNDING):
+                return ahead
+            move, shift, v = 0.5 * move, 0.5 * shift, 0.5 * v
+        return None
+
+    def _goal(self, problem, seen):
+        """Minimiser of the model."""
+        w, c, penalty = seen.certificate.w, seen.certificate.correlations, problem.penalty
+        image = self._matrix @ w
+        q = image + c
+        if not penalty.has_zeros:
+            return newton_on_gram(self._matrix, q, w, penalty)
+        square = w @ (image + 2.0 * c) + self._model.inverse_size(seen.gradient, problem.weights)
+        goal = self._share * seen.certificate.gap
+        return descend_on_gram(self._matrix, q, w, penalty, max(square, TINY), goal)[0]
+
+
+def gram_of(problem, model):
+    """Gram matrix of all columns in a model of a dense problem, centred where an intercept follows."""
+    X, n_outputs, k = problem.features.X, problem.loss.n_outputs, problem.design.shape[1]
+    Q, sums, wanted = np.zeros((k, k)), np.zeros((k, n_outputs)), np.arange(k)
+    step = max(1, ENTRIES_AT_ONCE // max(1, k))
+    for a in range(0, len(X), step):
+        rows = slice(a, a + step)
+        columns = [X[rows].T.copy() for _ in range(n_outputs)]
+        add_filled(columns, model, rows, wanted, Q, sums if problem.fit_intercept else None)
+    if problem.fit_intercept:
+        Q -= sums @ model.follow(sums).T
+    return Q
