@@ -364,3 +364,10 @@ def test_coefficients_of_paths_too(kind, checked):
     assert coefs.dtype == ("float32" if "float32" in kind else "float64")
     right = peer.enet_path(ONE_HOT, STEPS, alphas=[0.01])[1]
     assert_allclose(coefs, right, atol=1e-2)
+
+
+@pytest.mark.filterwarnings("error")
+def test_entries_whose_sums_are_out_of_range():
+    X = 1e308 * np.array([[1.0, -1.0] * 8, [-1.0, 1.0] * 8, [1.0, -1.0] * 8])
+    model = Lasso(alpha=1e300).fit(X, [1.0, -1.0, 1.0])
+    assert np.isfinite(model.coef_).all() and np.isfinite(model.dual_gap_)

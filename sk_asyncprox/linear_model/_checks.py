@@ -23,7 +23,9 @@ def checked_data(estimator, X, y, y_numeric=False, **checks):
             "dense numpy array."
         )
     checks = {"accept_sparse": FORMATS, "dtype": FLOATS, "y_numeric": y_numeric} | checks
-    X, y = validate_data(estimator, X, y, **checks)
+    # scikit-learn sums the entries to see whether all are finite, and minds infinity less infinity.
+    with np.errstate(invalid="ignore"):
+        X, y = validate_data(estimator, X, y, **checks)
     return in_floats(X), y.astype(np.float64, copy=False) if y_numeric else y
 
 
