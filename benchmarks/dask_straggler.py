@@ -74,7 +74,7 @@ def synchronous(client, X, y, args):
     shards, facts = cut_rows(problem, WORKERS)
     homes = list(client.nthreads())
     lying = [client.scatter(s, workers=[h], hash=False) for s, h in zip(shards, homes, strict=True)]
-    length = 1.0 / sum(f.share * f.smoothness for f in facts)
+    length = 1.0 / sum(f.share * s.constants().smoothness for f, s in zip(facts, shards, strict=True))
     (w, b), target = problem.start(), TOL * problem.scale
     begin, rounds, wait, since = time.perf_counter(), 0, 1, 1
     work = functools.partial(paced, lambda part, call: getattr(part, call[0])(*call[1:]))

@@ -32,8 +32,8 @@ class Count(NamedTuple):
     """A few targets and weights with the same mean and variance as the shard's; for labels, the labels."""
 
 
-def count(X, y, weights, quadratic):
-    """Numbers of a shard's rows, whose weights are positive."""
+def count(Xs, y, weights, quadratic):
+    """Numbers of a shard's rows, whose weights are positive; of `X` as runs of them."""
     total = weights.sum()
     if quadratic:
         mean = np.average(y, weights=weights)
@@ -42,8 +42,10 @@ def count(X, y, weights, quadratic):
     else:
         values, codes = np.unique(y, return_inverse=True)
         masses = np.bincount(codes, weights) / total
-    size = X.nnz if hasattr(X, "nnz") else X.size
-    return Count(X.shape[0], size, float(total), np.asarray(X.T @ (weights / total)), values, masses)
+    size = sum(X.nnz if hasattr(X, "nnz") else X.size for X in Xs)
+    each = np.split(weights / total, np.cumsum([X.shape[0] for X in Xs])[:-1])
+    means = sum(np.asarray(X.T @ shares) for X, shares in zip(Xs, each, strict=True))
+    return Count(len(y), size, float(total), means, values, masses)
 
 
 class ShardedProblem(Centred):

@@ -163,23 +163,23 @@ class Rows:
 
 
 def join(labelled, pieces):
-    """Rows of several pieces; those of weight zero are left out unless their labels count."""
+    """Rows of several pieces, those of `X` side by side until they are centred; rows of weight zero are left
+    out unless their labels count."""
     Xs, ys, weights = zip(*pieces, strict=True)
-    if len(Xs) == 1:
-        X = Xs[0]
-    else:
-        X = sp.vstack(Xs, format="csr") if any(map(sp.issparse, Xs)) else np.concatenate(Xs)
     y, s = np.concatenate(ys), np.concatenate(weights)
-    return (X, y, s) if labelled else _used(X, y, s)
+    return (Xs, y, s) if labelled else _used(Xs, y, s)
 
 
-def _used(X, y, s):
+def _used(Xs, y, s):
     used = s > 0
-    return (X, y, s) if used.all() else (X[used], y[used], s[used])
+    if used.all():
+        return Xs, y, s
+    each = np.split(used, np.cumsum([X.shape[0] for X in Xs])[:-1])
+    return [X if rows.all() else X[rows] for X, rows in zip(Xs, each, strict=True)], y[used], s[used]
 
 
 def _rows_of(raw):
-    return len(raw[1]), raw[0].dtype
+    return len(raw[1]), np.result_type(*(X.dtype for X in raw[0]))
 
 
 def _census(raw):
@@ -188,23 +188,36 @@ def _census(raw):
 
 
 def _relabel(raw, classes, factors):
-    X, y, s = raw
+    Xs, y, s = raw
     codes = np.searchsorted(classes, y)
     s = s * np.asarray(factors)[codes]
-    return _used(X, 2.0 * codes - 1.0 if len(classes) == 2 else codes, s)
+    return _used(Xs, 2.0 * codes - 1.0 if len(classes) == 2 else codes, s)
 
 
 def _count(raw, loss):
-    X, y, s = raw
-    return count(X, np.asarray(y, dtype=loss.target_type), s, loss.quadratic)
+    Xs, y, s = raw
+    return count(Xs, np.asarray(y, dtype=loss.target_type), s, loss.quadratic)
 
 
 def _shard(raw, means, loss, fit_intercept):
-    X, y, s = raw
-    design, _ = design_of(X, s, rows=True)
-    if means is not None:
-        design = Design(design.X, means) if design.is_sparse else Design(design.X - means)
-    return RowShard(design, np.asarray(y, dtype=loss.target_type), s / s.sum(), loss, fit_intercept)
+    Xs, y, s = raw
+    return RowShard(
+        _joined(Xs, s, means), np.asarray(y, dtype=loss.target_type), s / s.sum(), loss, fit_intercept
+    )
+
+
+def _joined(Xs, s, means):
+    """Design of all the rows, the means taken out: dense ones are copied once."""
+    sparse = any(map(sp.issparse, Xs))
+    if sparse or (means is None and len(Xs) == 1):
+        design, _ = design_of(sp.vstack(Xs, format="csr") if len(Xs) > 1 else Xs[0], s, rows=True)
+        return Design(design.X, means) if sparse else design
+    out, begin = np.empty((len(s), Xs[0].shape[1])), 0
+    for X in Xs:
+        rows = out[begin : begin + len(X)]
+        np.subtract(X, 0.0 if means is None else means, out=rows)
+        begin += len(X)
+    return Design(out)
 
 
 def _call(shard, name, *args):
