@@ -119,9 +119,9 @@ def walk(problem, penalties, options, start=None):
 
 def newton_walk(problem, penalties, options, start=None):
     """As :func:`walk`, for the logistic losses: Newton's method on Gram matrices of few coefficients."""
-    if problem.shape[1] * problem.loss.n_outputs > WIDEST:
-        return
     if any(penalty.is_zero for penalty in penalties) or not _walks(problem, options, penalties[0]):
+        return
+    if problem.shape[1] * problem.loss.n_outputs > WIDEST:
         return
     with np.errstate(over="ignore", invalid="ignore"):
         if not _squares_are_safe(problem, known=False):

@@ -1,5 +1,6 @@
 """A problem whose rows lie elsewhere, in shards."""
 
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -79,6 +80,13 @@ class ShardedProblem(Centred):
         weights = [share * c.y_weights for share, c in zip(shares, counts, strict=True)]
         self.sample_weights = self.weights = np.concatenate(weights)
         self.facts = [Facts(share, c.rows / rows) for share, c in zip(shares.tolist(), counts, strict=True)]
+
+    def with_penalty(self, penalty):
+        """The same problem, shards shared, with another penalty."""
+        self.null, self.scale  # noqa: B018 (once for all penalties)
+        other = copy(self)
+        other.penalty = penalty
+        return other
 
     def constants(self):
         """What first-order steps need to know of every shard."""

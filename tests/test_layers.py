@@ -34,6 +34,7 @@ RANKS = {
     "sharded": 3,
     "executors.chunks": 4,
     "executors.logs": 2,
+    "executors.folded": 4,
     "executors.summed": 4,
     "executors.schedules": 2,
     "executors.traces": 2,

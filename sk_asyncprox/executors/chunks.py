@@ -53,11 +53,14 @@ class Rows:
         from dask import delayed
 
         tell_released(self.client)
-        self._labelled = labelled
         build = delayed(piece, pure=False)
         rows = rows_of(X, {"y": y, "sample_weight": sample_weight}, self._compute)
-        self._pieces = self._keep(self.client.compute([build(*row) for row in rows]))
-        self._wait(self._pieces)
+        self.take(self._keep(self.client.compute([build(*row) for row in rows])), labelled)
+
+    def take(self, pieces, labelled=False):
+        """Take pieces, on their way, for the chunks."""
+        self._pieces, self._labelled = pieces, labelled
+        self._wait(pieces)
 
     def join(self, n_shards):
         """Join the pieces to shards, so many at most: those that lie on one worker to the same shards."""

@@ -6,20 +6,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ..executors import Dask
-from ..executors.blocks import is_collection, like, table
+from ..executors.blocks import like, table
 from ..executors.chunks import Rows
 from ..losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from ..solve import SHARDS_PER_WORKER
 from ._checks import class_factors
-
-
-def refuse_collections(name, X):
-    """Say that folds would gather all of a collection, before anything is computed."""
-    if is_collection(X):
-        raise ValueError(
-            f"{name} does not take dask collections, as its folds need X in memory: call X.compute() first "
-            "if it fits there, or fit LogisticRegression one penalty at a time."
-        )
 
 
 def fit_rows(model, X, y, sample_weight, penalty, begin):
@@ -50,8 +41,11 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
         # Workers may have come while the chunks were read.
         n_workers = executor.plan(model.n_jobs).n_workers
         rows.join(SHARDS_PER_WORKER * n_workers if model.n_blocks == "auto" else model.n_blocks)
-        classes = _classes(model, rows) if is_classifier(model) else None
-        loss = _loss(classes)
+        classes = None
+        if is_classifier(model):
+            classes, factors = labels_of(model, rows)
+            rows.relabel(classes, factors)
+        loss = loss_of(classes)
         problem = rows.problem(loss, penalty(rows.count(loss)), model.fit_intercept)
         options = model._options()._replace(solver="piag", executor=executor)
         return *model._run([problem], options, begin, rows.dtype), rows.dtype, classes
@@ -84,8 +78,8 @@ def executor_of(model):
     return executor, client
 
 
-def _classes(model, rows):
-    """The labels; the rows get in their place what the loss wants, and the class weights."""
+def labels_of(model, rows):
+    """The labels, and the factors of their weights."""
     classes, mass = rows.census()
     # Each of many labels a few times: seen once each, they would look like numbers to be predicted.
     check_classification_targets(np.repeat(classes, 3))
@@ -102,11 +96,11 @@ def _classes(model, rows):
             f"On a dask collection every class needs samples of positive weight; all those of {empty[:5]} "
             "have weight zero: leave them out."
         )
-    rows.relabel(classes, factors)
-    return classes
+    return classes, factors
 
 
-def _loss(classes):
+def loss_of(classes):
+    """Loss of a regressor, or of a classifier of so many labels."""
     if classes is None:
         return SquaredLoss()
     return LogisticLoss() if len(classes) == 2 else MultinomialLoss(len(classes))

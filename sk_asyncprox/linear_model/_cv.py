@@ -24,6 +24,7 @@ from .._compat import (
 from ..along import moments_pay, solutions_along
 from ..design import rows_of
 from ..executors import Threads
+from ..executors.blocks import is_collection
 from ..executors.stop import Deferred, Stop
 from ..losses import SquaredLoss
 from ..problem import Problem
@@ -31,7 +32,6 @@ from ._base import AsyncLinearModel, check_range, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import FoldsWatcher
 from ._checks import check_numbers, checked_data, checked_weights, scaled
-from ._collections import is_collection
 from ._docs import documented
 from ._folds import cross_validated, reading
 from ._path import alpha_grid, batched, check_alphas, enet_penalties, warn_unless_converged

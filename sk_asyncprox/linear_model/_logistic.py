@@ -14,13 +14,14 @@ from .._compat import (
     SparseCoefMixin,
     StrOptions,
 )
+from ..executors.blocks import is_collection
 from ..losses import LogisticLoss, MultinomialLoss
 from ..penalties import ElasticNetPenalty
 from ._base import AsyncLinearModel, whole
 from ._blockwise import DecidesOnCollections, blockwise
 from ._callbacks import watch
 from ._checks import checked_data, checked_weights, class_factors, scaled, strength_of
-from ._collections import fit_rows, is_collection
+from ._collections import fit_rows
 from ._docs import documented
 
 

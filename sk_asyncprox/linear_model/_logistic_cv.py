@@ -17,14 +17,15 @@ from .._compat import (
     _routing_enabled,
     routing_owner,
 )
+from ..executors.blocks import is_collection
 from ..problem import Problem
 from ._base import whole
 from ._callbacks import FoldsWatcher
 from ._checks import checked_data, checked_weights, strength_of
-from ._collections import is_collection, refuse_collections
 from ._cv import CV_CONSTRAINTS, OF_THE_RUN, CrossValidated
 from ._docs import documented
 from ._logistic import LogisticRegression
+from ._logistic_folds import paths_on_cluster
 from ._path import warn_unless_converged
 from ._scored_paths import Scores, grid_of, scored_paths
 
@@ -162,8 +163,8 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
-            Data.
+        X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
+            Data. Of a dask collection the rows stay where they lie, and the solver is PIAG.
         y : array-like of shape (n_samples,)
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -177,27 +178,44 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         self
         """
         _raise_for_params(params, self, "fit")
-        refuse_collections(type(self).__name__, X)
         begin = time.perf_counter()
         self._check_n_jobs()
+        if is_collection(X):
+            return self._fit_collection(X, y, sample_weight, self._routed(sample_weight, params), begin)
         X, y = checked_data(self, X, y)
         check_classification_targets(y)
         sample_weight = checked_weights(sample_weight, X)
         classes, codes = np.unique(y, return_inverse=True)
         weights, exponent = self._weights(sample_weight, classes, codes)
         Cs, ratios = grid_of(self.Cs, self.l1_ratios)
-        split, params = self._routed(sample_weight, params)
+        split, score = self._routed(sample_weight, params)
         folds = self._folds(X, y, split)
         rows, (loss, targets) = X.tocsr() if sp.issparse(X) else X, self._task(classes, codes)
         whole = Problem(rows, targets, loss, None, weights, self.fit_intercept, self.solver == "piag")
-        scores = Scores(self.scoring, params, classes, rows, y, codes, weights)
+        scores = Scores(self.scoring, score, classes, rows, y, codes, weights)
         strength = partial(strength_of, exponent=exponent)
         job = partial(scored_paths, whole, scores, Cs, ratios, strength)
         watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + self.refit)
-        found = self._run_folds(job, folds, watcher)
+        self._keep(self._run_folds(job, folds, watcher), classes, Cs, ratios)
+        self._conclude(X, y, sample_weight, watcher, X.dtype)
+        self.fit_time_ = time.perf_counter() - begin
+        watcher.end()
+        return self
+
+    def _fit_collection(self, X, y, sample_weight, routed, begin):
+        """The same on a dask collection, fold after fold; the last fit reads it again."""
+        Cs, ratios = grid_of(self.Cs, self.l1_ratios)
+        found, classes, dtype = paths_on_cluster(self, X, y, sample_weight, *routed, Cs, ratios, strength_of)
+        self._keep(found, classes, Cs, ratios)
+        self._conclude(X, y, sample_weight, FoldsWatcher(self, X, y, sample_weight, 1), dtype)
+        self.fit_time_ = time.perf_counter() - begin
+        return self
+
+    def _keep(self, found, classes, Cs, ratios):
+        """Keep what the folds have found, and say what fits have not reached."""
         names = [
             f"fold {k}, l1_ratio={ratio:.3g}, C={C:.3g}"
-            for k in range(len(folds))
+            for k in range(len(found))
             for ratio in ratios
             for C in Cs
         ]
@@ -206,13 +224,13 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         self.coefs_paths_, self.scores_, self.n_iter_ = (
             np.array(column) for column in list(zip(*found, strict=True))[:3]
         )
+
+    def _conclude(self, X, y, sample_weight, watcher, dtype):
+        """Fit with the chosen parameters, or average what the folds have chosen."""
         if self.refit:
             self._refit(X, y, sample_weight, watcher)
         else:
-            self._average(X.dtype)
-        self.fit_time_ = time.perf_counter() - begin
-        watcher.end()
-        return self
+            self._average(dtype)
 
     def _routed(self, sample_weight, params):
         """Parameters of the splitter's ``split``, and of the scorer."""

@@ -10,13 +10,13 @@ from sklearn.utils import check_array, check_consistent_length, check_scalar
 
 from .._compat import leaves_settings, validate_parameter_constraints
 from ..along import solutions_along
+from ..executors.blocks import is_collection
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
 from ..problem import Problem
 from ..solvers.base import Snapshot
 from ._base import beyond, check_range
 from ._checks import FLOATS, FORMATS, check_number, check_numbers, checked_weights, in_floats, scaled
-from ._collections import is_collection
 from ._docs import documented
 from ._folds import few_for_path
 from ._regression import ElasticNet

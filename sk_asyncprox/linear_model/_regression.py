@@ -11,13 +11,14 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import Interval, LinearModel, StrOptions
+from ..executors.blocks import is_collection
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
 from ._base import AsyncLinearModel, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import watch
 from ._checks import checked_data, checked_weights, scaled
-from ._collections import fit_rows, is_collection
+from ._collections import fit_rows
 from ._docs import documented
 
 

@@ -87,6 +87,13 @@ def scored_paths(whole, scores, Cs, l1_ratios, strength, train, test, options):
     return FoldPaths(np.array(coefs), np.array(values), np.array(n_iter), flat)
 
 
+def margins(X, coefs, intercepts):
+    """Margins of models, of shape (m, n, n_classes or 1)."""
+    m, n_outputs, p = coefs.shape
+    Z = np.asarray(X @ coefs.reshape(-1, p).T).T.reshape(m, n_outputs, -1).swapaxes(1, 2)
+    return Z + intercepts[:, None]
+
+
 def log_likelihoods(codes, Z, weights):
     """Minus the mean logarithmic losses of margins ``Z`` of shape (m, n, n_classes or 1)."""
     if Z.shape[-1] == 1:
@@ -141,9 +148,7 @@ class Scores:
         weights = params.get("sample_weight")
         if weights is not None and not np.any(weights):
             raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
-        m, n_outputs, p = coefs.shape
-        Z = np.asarray(X @ coefs.reshape(-1, p).T).T.reshape(m, n_outputs, -1).swapaxes(1, 2)
-        values = self._together(self._codes[test], Z + intercepts[:, None], weights)
+        values = self._together(self._codes[test], margins(X, coefs, intercepts), weights)
         if not np.isfinite(values).all():
             raise ValueError("The margins on the test rows overflow: scale X.")
         return values
