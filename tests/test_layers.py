@@ -46,7 +46,8 @@ RANKS = {
     "linear_model": 6,
     "metrics": 7,
     "inspection": 7,
-    "": 8,  # the package's own __init__
+    "comparison": 8,
+    "": 9,  # the package's own __init__
 }
 LAZY = {"matplotlib", "dask", "distributed", "rich", "pandas"}
 

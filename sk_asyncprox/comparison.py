@@ -1,0 +1,148 @@
+"""Step policies side by side, on the same data and the same schedules."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import clone
+
+from .metrics import virtual_time
+from .theory import satisfies_principle
+
+ROW = np.dtype(
+    [
+        ("policy", "U60"),
+        ("trace", "U60"),
+        ("stopped", "U12"),
+        ("updates", "i8"),
+        ("passes", "f8"),
+        ("time", "f8"),
+        ("gap", "f8"),
+        ("zero_steps", "f8"),
+        ("above_ceiling", "f8"),
+    ]
+)
+
+
+class PolicyComparison:
+    """What :func:`compare_policies` has found.
+
+    Attributes
+    ----------
+    table : ndarray
+        A row per run, with the columns ``policy, trace, stopped, updates, passes, time, gap, zero_steps,
+        above_ceiling``. Time is the trace's virtual time (seconds of real workers), ``gap`` bounds the error
+        of the objective. The last two are shares of the updates: steps of length zero, and steps that break
+        the step-size principle (nan for the exact step, which does not rest on it).
+    histories : dict of {(policy, trace): History}
+        The runs, for the displays.
+    """
+
+    def __init__(self, table, histories):
+        self.table, self.histories = table, histories
+
+    def __repr__(self):
+        head = [
+            "policy",
+            "trace",
+            "stopped",
+            "updates",
+            "passes",
+            "time",
+            "gap",
+            "zero steps",
+            "above ceiling",
+        ]
+        rows = [head, *(_words(row) for row in self.table)]
+        if len(set(self.table["trace"])) == 1:
+            rows = [row[:1] + row[2:] for row in rows]
+        columns = zip(*rows, strict=True)
+        padded = [[cell.rjust(max(map(len, column))) for cell in column] for column in columns]
+        return "\n".join("  ".join(row) for row in zip(*padded, strict=True))
+
+    def to_frame(self):
+        """The table as a pandas DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame({name: self.table[name] for name in self.table.dtype.names})
+
+
+def _words(row):
+    above = "-" if np.isnan(row["above_ceiling"]) else f"{row['above_ceiling']:.0%}"
+    return [
+        row["policy"], row["trace"], row["stopped"], f"{row['updates']}", f"{row['passes']:.1f}",
+        f"{row['time']:.4g}", f"{row['gap']:.1e}", f"{row['zero_steps']:.0%}", above,
+    ]  # fmt: skip
+
+
+def compare_policies(estimator, policies, X, y, *, executors=None, sample_weight=None):
+    """Fit an estimator with every policy, along every schedule, and tabulate the runs.
+
+    Policies that converge reach the same solution, so that scores of prediction do not tell them apart;
+    where some do not, such scores prefer what stopped early. The table says how every run ended, and only
+    runs that have ``"converged"`` may be compared by their costs. One warning names those that have not.
+
+    Parameters
+    ----------
+    estimator : estimator of this package with one target
+        It is cloned.
+    policies : dict of {label: policy}
+        Values of ``step_size``.
+    X, y : data, as for ``fit``
+    executors : dict of {label: executor}, optional
+        Simulated schedules or other executors; by default that of the estimator.
+    sample_weight : array-like of shape (n_samples,), optional
+
+    Returns
+    -------
+    PolicyComparison
+
+    See Also
+    --------
+    sk_asyncprox.metrics.neg_virtual_time_scorer : To search over policies with scikit-learn.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.comparison import compare_policies
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> eight = Simulated(Trace.from_service_times([1.0] * 7 + [4.0]))
+    >>> model = Lasso(alpha=0.5, executor=eight)
+    >>> comparison = compare_policies(model, {"exact": "exact", "Adaptive 1": "adaptive1"}, X, y)
+    >>> comparison.table["stopped"].tolist()
+    ['converged', 'converged']
+    >>> exact, adaptive = comparison.table["passes"]  # print(comparison) shows all columns
+    >>> bool(exact < adaptive)
+    True
+    """
+    executors = {"": estimator.executor} if executors is None else executors
+    rows, histories = [], {}
+    for trace, executor in executors.items():
+        for name, policy in policies.items():
+            model = clone(estimator).set_params(step_size=policy, executor=executor)
+            with warnings.catch_warnings(action="ignore"):
+                model.fit(X, y, sample_weight)
+            histories[name, trace] = model.history_
+            rows.append(_row(name, trace, model))
+    table = np.array(rows, dtype=ROW)
+    _warn_of(table[table["stopped"] != "converged"])
+    return PolicyComparison(table, histories)
+
+
+def _row(name, trace, model):
+    history = model.history_
+    steps, gap = history.updates["step"], float(np.max(model.dual_gap_))
+    above = np.nan
+    if history.largest_step is not None and not str(history.step_size).startswith("ExactStep"):
+        kept = satisfies_principle(history.updates["delay"], steps, history.largest_step)
+        above = 1.0 - kept.mean() if len(kept) else 0.0
+    zero = float(np.mean(steps == 0.0)) if len(steps) else 0.0
+    passes = history.certificates["passes"][-1]
+    return name, trace, history.stopped, model.n_updates_, passes, virtual_time(model), gap, zero, above
+
+
+def _warn_of(rows):
+    if len(rows):
+        named = ", ".join(f"{row['policy']} on {row['trace']}".removesuffix(" on ") for row in rows)
+        warnings.warn(f"Not converged, so that their costs say nothing: {named}.", stacklevel=3)
