@@ -51,7 +51,7 @@ def test_steps_above_the_ceiling_are_counted():
 @pytest.mark.filterwarnings("ignore:.*max_iter was reached", "ignore:.*non-finite")
 @pytest.mark.parametrize("scorer", [neg_passes_scorer, neg_virtual_time_scorer])
 def test_what_stopped_early_cannot_win(scorer):
-    model = make_pipeline(StandardScaler(), Lasso(alpha=0.5, executor=SLOW, n_blocks=10, max_iter=600))
+    model = make_pipeline(StandardScaler(), Lasso(alpha=10.0, executor=SLOW, n_blocks=10, max_iter=100))
     policies = [FixedStep(max_delay=9000), Adaptive1(), ExactStep()]
     search = GridSearchCV(model, {"lasso__step_size": policies}, scoring=scorer, cv=2).fit(X, y)
     assert np.isnan(search.cv_results_["mean_test_score"][0])
