@@ -39,6 +39,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "remove_config_comments": True,
     "capture_repr": (),
+    "matplotlib_animations": (True, "jshtml"),
 }
 
 html_static_path = ["_static"]
