@@ -22,9 +22,8 @@ from sk_asyncprox.theory import satisfies_principle
 class SquareRoot(StepSize):
     """``c / sqrt(delay + 1)``, cut off at what the window leaves."""
 
-    can_be_zero = (
-        True  # then blocks are drawn at random, so that none is starved
-    )
+    # Then blocks are drawn at random, so that none is starved.
+    can_be_zero = True
 
     def __init__(self, c=1.0, h=0.99):
         self.c = c
