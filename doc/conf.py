@@ -9,6 +9,7 @@ HERE = Path(__file__).parent
 sys.path += [str(HERE), str(HERE.parent / "examples" / "lab")]
 import notebooks  # noqa: E402
 import problems  # noqa: E402
+import site_parts  # noqa: E402
 
 project = "sk_asyncprox"
 author = "the sk_asyncprox developers"
@@ -20,10 +21,11 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "numpydoc",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_templates"]
+exclude_patterns = ["_build", "_templates", "_static"]
 default_role = "literal"
 
 autosummary_generate = True
@@ -37,21 +39,29 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"(^|/)(?!plot_)[^/]*\.py$",
     "download_all_examples": False,
     "show_memory": False,
+    "write_computation_times": False,
     "remove_config_comments": True,
     "capture_repr": (),
+    "matplotlib_animations": (True, "jshtml"),
 }
 
 html_static_path = ["_static"]
+mathjax_path = "mathjax/tex-svg.js"
 html_theme = "pydata_sphinx_theme"
 html_title = f"sk_asyncprox {release}"
-html_theme_options = {"show_nav_level": 2, "navigation_with_keys": False}
-html_sidebars = {"theory": [], "design": []}
+html_theme_options = {
+    "show_nav_level": 2,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 5,
+    "secondary_sidebar_items": ["page-toc"],
+}
 
 
 def generate(app):
-    """Make what the pages need: data of the interactive one, notebooks of the lab."""
+    """Make what the pages need: data of the interactive one, notebooks, table of speed, MathJax."""
     problems.write(HERE / "_static" / "problems.js")
     notebooks.write(HERE / "_static" / "lab")
+    site_parts.write(HERE / "_static")
 
 
 def setup(app):

@@ -2,8 +2,9 @@
 A first fit
 ===========
 
-The Lasso on the diabetes data with products of its features, on eight simulated workers. One of them is
-four times slower than the others; nobody waits for it.
+The Lasso on the diabetes data with products of its features, on eight
+simulated workers. One of them is four times slower than the others; nobody
+waits for it.
 """
 
 import matplotlib.pyplot as plt
@@ -16,19 +17,27 @@ from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.inspection import ConvergenceDisplay, DelayDisplay
 
 X, y = load_diabetes(return_X_y=True)
-X = make_pipeline(PolynomialFeatures(2, include_bias=False), StandardScaler()).fit_transform(X)
+X = make_pipeline(
+    PolynomialFeatures(2, include_bias=False), StandardScaler()
+).fit_transform(X)
 
 # %%
-# The estimator is scikit-learn's ``Lasso`` with a few parameters more. ``executor`` says who does the
-# work: leave it out for real threads. ``record="iterates"`` keeps copies of the iterate, from which the
-# objective is computed after the run.
+# The estimator is scikit-learn's ``Lasso`` with a few parameters more.
+# ``executor`` says who does the work: leave it out for real threads.
+# ``record="iterates"`` keeps copies of the iterate, from which the objective
+# is computed after the run.
 
 eight = Trace.from_service_times([1.0] * 7 + [4.0])
-model = Lasso(alpha=1.0, tol=1e-6, executor=Simulated(eight), record="iterates").fit(X, y)
-print(f"{model.n_updates_} updates; the objective is within {model.dual_gap_:.1e} of the optimum.")
+model = Lasso(
+    alpha=1.0, tol=1e-6, executor=Simulated(eight), record="iterates"
+).fit(X, y)
+print(
+    f"{model.n_updates_} updates; the objective is within {model.dual_gap_:.1e} of the optimum."
+)
 
 # %%
-# The optimum in this figure is the lower bound that the run's own certificates prove.
+# The optimum in this figure is the lower bound that the run's own
+# certificates prove.
 
 display = ConvergenceDisplay.from_estimator(model, x="passes")
 display.ax_.set_title("Lasso, diabetes, eight simulated workers")

@@ -2,8 +2,8 @@
 Who works when
 ==============
 
-Every task is a bar from its read to its write. The writes of other workers inside that span are its
-delay.
+Every task is a bar from its read to its write. The writes of other workers
+inside that span are its delay.
 """
 
 import matplotlib.pyplot as plt
@@ -20,28 +20,36 @@ X = scale(X)
 
 def fit(trace, **settings):
     """Fit on the workers of a trace."""
-    return Lasso(alpha=1.0, tol=1e-3, executor=Simulated(trace), **settings).fit(X, y)
+    return Lasso(
+        alpha=1.0, tol=1e-3, executor=Simulated(trace), **settings
+    ).fit(X, y)
 
 
 # %%
 # A steady round robin: once all four workers have begun, every delay is 3.
 
-display = TimelineDisplay.from_estimator(fit(Trace.constant(4), n_blocks=8), stop=24)
+display = TimelineDisplay.from_estimator(
+    fit(Trace.constant(4), n_blocks=8), stop=24
+)
 display.ax_.set_title("Round robin: every bar spans three writes of others")
 
 # %%
-# Random service times, and one worker four times slower. Adaptive 2 takes the step of the delay or none;
-# the hatched tasks came to nothing.
+# Random service times, and one worker four times slower. Adaptive 2 takes the
+# step of the delay or none; the hatched tasks came to nothing.
 
 slow = Trace.from_service_times([1.0] * 5 + [4.0])
-display = TimelineDisplay.from_estimator(fit(slow, step_size="adaptive2", n_blocks=8), start=10, stop=60)
+display = TimelineDisplay.from_estimator(
+    fit(slow, step_size="adaptive2", n_blocks=8), start=10, stop=60
+)
 display.ax_.set_title("Async-BCD with Adaptive 2, worker 5 is slow")
 
 # %%
-# PIAG on the same workers. Each has a shard of the rows, and the first step waits for all of them: who
-# comes back before has nothing to do.
+# PIAG on the same workers. Each has a shard of the rows, and the first step
+# waits for all of them: who comes back before has nothing to do.
 
-display = TimelineDisplay.from_estimator(fit(slow, solver="piag", step_size="adaptive1"), stop=40)
+display = TimelineDisplay.from_estimator(
+    fit(slow, solver="piag", step_size="adaptive1"), stop=40
+)
 display.ax_.set_title("PIAG with Adaptive 1, worker 5 is slow")
 
 plt.show()

@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 from contextlib import redirect_stdout
 from importlib.util import find_spec
 from itertools import zip_longest
@@ -73,3 +74,13 @@ def test_the_first_block_shows_asynchrony():
     delays = [int(word) for word in re.findall(r"\d+", shown.splitlines()[0])]
     assert max(delays) > 1
     assert code == next(blocks(ROOT / "doc" / "index.rst"))[1]
+
+
+def test_the_table_of_speed_is_what_was_measured():
+    sys.path.append(str(ROOT / "doc"))
+    import site_parts
+
+    table = site_parts.as_markdown()
+    assert table.count("\n") == 10
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(cell in site_parts.as_rst() for row in site_parts.speed() for cell in row)

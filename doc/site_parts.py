@@ -1,0 +1,59 @@
+"""Parts of the site that are made when it is built: the table of measured speed, and MathJax."""
+
+import csv
+import shutil
+from collections import defaultdict
+from importlib.util import find_spec
+from pathlib import Path
+
+HERE = Path(__file__).parent
+POINTS = HERE.parent / "benchmarks" / "results" / "points.csv"
+OURS, THEIRS = "sk_asyncprox[n_jobs=1]", "sklearn"
+SUITES = {"elastic_net": "Lasso", "logistic": "l1 logistic"}
+TARGET = 1e-6
+
+
+def speed():
+    """Rows ``(problem, ours, scikit-learn's best, the fastest other)``: seconds to a relative gap of 1e-6.
+
+    All problems of the suites with a pure l1 penalty. A time is that of the shortest fit at or under the gap.
+    """
+    best = defaultdict(dict)
+    with POINTS.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if float(row["l1_ratio"]) == 1.0 and float(row["gap"]) <= TARGET:
+                times = best[f"{SUITES[row['suite']]}, {row['data']}"]
+                times[row["solver"]] = min(float(row["seconds"]), times.get(row["solver"], float("inf")))
+    return [_row(problem, times) for problem, times in best.items()]
+
+
+def _row(problem, times):
+    theirs = [seconds for name, seconds in times.items() if name.startswith(THEIRS)]
+    others = {name: s for name, s in times.items() if not name.startswith((THEIRS, "sk_asyncprox"))}
+    other = min(others, key=others.get, default=None)
+    named = "-" if other is None else f"{others[other]:.2g} ({other.split('[')[0]})"
+    return problem, f"{times[OURS]:.2g}", f"{min(theirs):.2g}" if theirs else "-", named
+
+
+HEAD = ("seconds to a gap of 1e-6", "sk_asyncprox", "scikit-learn", "the fastest other")
+
+
+def as_markdown():
+    """The table for README."""
+    rows = [HEAD, ("---",) * 4, *speed()]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def as_rst():
+    """The table for the first page."""
+    head, *rows = (",".join(f'"{cell}"' for cell in row) for row in (HEAD, *speed()))
+    return f".. csv-table::\n   :header: {head}\n\n" + "".join(f"   {row}\n" for row in rows)
+
+
+def write(folder):
+    """Write the table and copy MathJax, which then needs no network."""
+    (folder / "speed.rst").write_text(as_rst(), encoding="utf-8")
+    source = Path(find_spec("mathjax").origin).parent / "static" / "mathjax" / "es5" / "tex-svg.js"
+    (folder / "mathjax").mkdir(exist_ok=True)
+    shutil.copyfile(source, folder / "mathjax" / "tex-svg.js")
+    shutil.copyfile(source.parents[1] / "LICENSE", folder / "mathjax" / "LICENSE")
