@@ -202,7 +202,7 @@ class Batches(BaseEstimator):
 @pytest.mark.filterwarnings("ignore:.*max_iter was reached:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("kind", ["regression", "classification"])
 def test_what_was_told_at_once_is_told_at_once_again(settings, seed, kind):
-    X, y = data(n=300, p=80)
+    X, y = data(n=150, p=40)
     model = Lasso(alpha=0.02, tol=1e-6, max_iter=60, **settings)
     if kind == "classification":
         model = LogisticRegression(C=1.0, l1_ratio=0.8, tol=1e-6, max_iter=60, **settings)
@@ -377,7 +377,7 @@ def test_a_thousand_simulated_workers():
     X = sp.random(500, 1500, density=0.02, format="csc", random_state=0)
     y = X @ np.r_[np.ones(10), np.zeros(1490)]
     executor = Simulated(Trace.from_service_times(1.0, 1000))
-    model = Lasso(alpha=1e-3, executor=executor, n_blocks=1200, max_iter=60).fit(X, y)
+    model = Lasso(alpha=1e-3, executor=executor, n_blocks=1200, max_iter=30).fit(X, y)
     assert model.history_.n_workers == 1000
     assert model.history_.updates["delay"][5000:].mean() == pytest.approx(999, rel=0.1)
 
