@@ -24,13 +24,11 @@ def timeline(ax):
     """Four workers, one of them slow, and the writes that make the delay of one of its tasks."""
     trace = Trace.from_service_times([1.0, 1.2, 0.9, 4.0], distribution="deterministic")
     model = Lasso(alpha=0.05, n_blocks=8, executor=Simulated(trace)).fit(X, y)
-    TimelineDisplay.from_estimator(model, stop=20, ax=ax)
     history = model.history_
     update = int(np.flatnonzero(history.arrivals["worker"] == 3)[0])
-    inside = history.arrivals[history.arrivals["stamp"][update] : update]
-    times = history.updates["time"][inside["update"]]
-    ax.plot(times, inside["worker"], "o", color="black", markersize=5)
-    sentence = f"The first task of worker 3 has the delay {len(inside)}: so many writes (dots)"
+    TimelineDisplay.from_estimator(model, stop=20, write=update, ax=ax)
+    delay = history.updates["delay"][update]
+    sentence = f"The first task of worker 3 has the delay {delay}: so many writes (dots)"
     ax.set(title="Nobody waits for anybody", xlabel=f"{sentence}\nlie between its read and its own write")
     ax.get_legend().remove()
 

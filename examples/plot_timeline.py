@@ -26,10 +26,11 @@ def fit(trace, **settings):
 
 
 # %%
-# A steady round robin: once all four workers have begun, every delay is 3.
+# A steady round robin: once all four workers have begun, every delay is 3. The
+# dots are the writes that make the delay of the framed task.
 
 display = TimelineDisplay.from_estimator(
-    fit(Trace.constant(4), n_blocks=8), stop=24
+    fit(Trace.constant(4), n_blocks=8), stop=24, write=13
 )
 display.ax_.set_title("Round robin: every bar spans three writes of others")
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -116,9 +117,13 @@ def test_the_two_makers_are_told_apart(display, fit):
     with pytest.raises(TypeError, match="not Lasso; for estimators, use from_estimator"):
         display.from_history(fit())
     pipeline = make_pipeline(StandardScaler(), Lasso(alpha=0.1)).fit([[0.0], [1.0], [3.0]], [0.0, 1.0, 2.0])
-    with pytest.raises(TypeError, match="of a pipeline, its last step"):
-        display.from_estimator(pipeline)
-    assert display.from_estimator(pipeline[-1])
+    assert display.from_estimator(pipeline)
+    search = GridSearchCV(pipeline, {"lasso__alpha": [0.1]}, cv=2).fit(
+        np.arange(8.0)[:, None], np.arange(8.0)
+    )
+    assert display.from_estimator({"search": search})
+    with pytest.raises(TypeError, match="StandardScaler has no history_; give a fitted"):
+        display.from_estimator(pipeline[0])
 
 
 @pytest.mark.parametrize("display", [DelayDisplay, StepSizeDisplay, TimelineDisplay])
@@ -158,7 +163,7 @@ def test_convergence_arrays(fit):
     line = drawn.ax_.lines[0]
     assert_array_equal(line.get_ydata(), drawn.error["run"])
     assert drawn.ax_.get_yscale() == "log"
-    assert drawn.ax_.get_ylabel() == "relative objective error"
+    assert drawn.ax_.get_ylabel() == "relative objective error (upper bound)"
     assert drawn.ax_.get_legend() is None
 
 
@@ -394,6 +399,23 @@ def test_looks_of_a_timeline(fit):
     assert threads.ax_.get_xlabel() in ("time (ms)", "time (s)")
     with pytest.raises(ValueError, match="color must be 'block' or 'phase', not 'worker'"):
         drawn.plot(color="worker")
+
+
+@pytest.mark.parametrize(("solver", "write"), [("bcd", 20), ("bcd", 0), ("piag", 15)])
+def test_the_delay_of_a_write_is_shown(fit, solver, write):
+    model = fit(solver=solver, step_size="adaptive1")
+    delay = model.history_.updates["delay"][write]
+    drawn = TimelineDisplay.from_estimator(model, write=write)
+    (dots,) = [line for line in drawn.ax_.lines if line.get_marker() == "o"]
+    if solver == "bcd":
+        assert len(dots.get_xdata()) == delay
+        times = model.history_.updates["time"][write - delay : write]
+        assert_array_equal(np.sort(dots.get_xdata()), times)
+    assert f"delay of update {write}: {delay} writes" in [
+        text.get_text() for text in drawn.ax_.get_legend().get_texts()
+    ]
+    with pytest.raises(ValueError, match="no update 100000 whose delay"):
+        drawn.plot(write=100_000)
 
 
 def test_rows_of_several_runs(fit):

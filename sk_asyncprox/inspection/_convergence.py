@@ -32,6 +32,8 @@ class ConvergenceDisplay:
         What the differences are divided by.
     x_label : str, default="updates (writes)"
         Label of the horizontal axis.
+    bound : bool, default=False
+        Whether the optimum is a lower bound, and the differences are upper bounds of the error.
 
     Attributes
     ----------
@@ -63,9 +65,9 @@ class ConvergenceDisplay:
     True
     """
 
-    def __init__(self, x, objective, optimum, scale=1.0, x_label=X_LABELS["updates"]):
+    def __init__(self, x, objective, optimum, scale=1.0, x_label=X_LABELS["updates"], bound=False):
         self.x, self.objective, self.optimum, self.scale = x, objective, optimum, scale
-        self.x_label = x_label
+        self.x_label, self.bound = x_label, bound
         self.error = {label: (values - optimum) / scale for label, values in objective.items()}
 
     @classmethod
@@ -81,7 +83,8 @@ class ConvergenceDisplay:
         optimum : float, optional
             The optimum, when it is known. The default is the largest lower bound that the certificates
             of the runs prove, so that the curve is never below the true error; without any, it is the
-            smallest objective of the runs.
+            smallest objective of the runs. The axis then says "upper bound": a curve that becomes flat may
+            have come down to the bound, not stopped.
         relative : bool, default=True
             Whether the error is divided by the first objective (the largest one of the runs).
         ax : matplotlib Axes, optional
@@ -118,9 +121,10 @@ class ConvergenceDisplay:
         curves = {label: _curve(h, x, label) for label, h in histories.items()}
         places = {label: curve[0] for label, curve in curves.items()}
         objectives = {label: curve[1] for label, curve in curves.items()}
-        optimum = _best_known(histories, objectives) if optimum is None else float(optimum)
+        bound = optimum is None
+        optimum = _best_known(histories, objectives) if bound else float(optimum)
         scale = max(float(values[0]) for values in objectives.values()) if relative else 1.0
-        return cls(places, objectives, optimum, scale or 1.0, x_label).plot(ax=ax, **kwargs)
+        return cls(places, objectives, optimum, scale or 1.0, x_label, bound).plot(ax=ax, **kwargs)
 
     def plot(self, ax=None, **kwargs):
         """Draw the curves.
@@ -145,7 +149,8 @@ class ConvergenceDisplay:
             ax.plot(self.x[label][shown], error[shown], label=label, **look | kwargs)
         ax.set_yscale("log")
         ax.set_xlabel(self.x_label)
-        ax.set_ylabel("objective error" if self.scale == 1.0 else "relative objective error")
+        name = "objective error" if self.scale == 1.0 else "relative objective error"
+        ax.set_ylabel(f"{name} (upper bound)" if self.bound else name)
         tidy(ax)
         if list(self.x) != [ONLY]:
             legend_below(ax)

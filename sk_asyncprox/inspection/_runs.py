@@ -44,17 +44,24 @@ def histories_of(estimators):
         if isinstance(estimator, History):
             raise TypeError("from_estimator needs a fitted estimator; for a History, use from_history.")
         check_is_fitted(estimator)
+        estimator = last_step(estimator)
         history = getattr(estimator, "history_", None)
         if isinstance(history, list):
             histories |= {f"{label}, target {t}": one for t, one in enumerate(history)}
             continue
         if not isinstance(history, History):
             raise TypeError(
-                f"{type(estimator).__name__} has no history_; give the fitted estimator of this package "
-                f"(of a pipeline, its last step)."
+                f"{type(estimator).__name__} has no history_; give a fitted estimator of this package, or a "
+                f"pipeline or search around one."
             )
         histories[label] = history
     return histories
+
+
+def last_step(estimator):
+    """What a search has refitted, and what a pipeline ends with."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    return estimator[-1] if hasattr(estimator, "steps") else estimator
 
 
 def checked(histories, recorded=True):

@@ -13,6 +13,7 @@ from ._runs import (
     by_label,
     checked,
     histories_of,
+    last_step,
     legend_below,
     one_axes,
     pyplot,
@@ -106,7 +107,7 @@ class StepSizeDisplay:
         StepSizeDisplay
         """
         histories = histories_of(estimator)
-        policies = {label: fitted.step_size for label, fitted in by_label(estimator).items()}
+        policies = {label: last_step(fitted).step_size for label, fitted in by_label(estimator).items()}
         return cls.from_history(histories, step_size=policies, kind=kind, ax=ax)
 
     @classmethod

@@ -10,6 +10,7 @@ TASKS = np.dtype(
         ("start", "f8"),
         ("end", "f8"),
         ("update", "i8"),
+        ("delay", "i8"),
         ("step", "f8"),
         ("phase", "U12"),
         ("certificate", "?"),
@@ -39,7 +40,8 @@ def tasks_of(history, first_row):
     tasks["worker"] = np.r_[arrivals["worker"], certificates["worker"]]
     tasks["row"] = first_row + tasks["worker"]
     tasks["certificate"] = np.arange(len(told)) >= n
-    for name, column in (("block", arrivals["block"]), ("update", arrivals["update"])):
+    delays = updates["delay"][row_of]
+    for name, column in (("block", arrivals["block"]), ("update", arrivals["update"]), ("delay", delays)):
         tasks[name][:n], tasks[name][n:] = column, -1
     tasks["step"][:n], tasks["step"][n:] = updates["step"][row_of], np.nan
     tasks["phase"][:n] = updates["phase"][row_of]

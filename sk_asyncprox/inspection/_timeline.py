@@ -26,8 +26,8 @@ class TimelineDisplay:
     Parameters
     ----------
     tasks : ndarray
-        Structured columns ``row, worker, block, start, end, update, step, phase, certificate``; a
-        certificate has block and update -1.
+        Structured columns ``row, worker, block, start, end, update, delay, step, phase, certificate``;
+        a certificate has block, update and delay -1.
     update_times : list of ndarray
         Times of the updates of every run.
     rows : list of str
@@ -63,7 +63,7 @@ class TimelineDisplay:
         self.inline_certificates, self.clock = inline_certificates, clock
 
     @classmethod
-    def from_estimator(cls, estimator, *, start=0, stop=None, color="block", ax=None):
+    def from_estimator(cls, estimator, *, start=0, stop=None, color="block", write=None, ax=None):
         """Draw the timeline of fitted estimators.
 
         Parameters
@@ -74,6 +74,9 @@ class TimelineDisplay:
             The window: updates ``start`` to ``stop - 1``; the default is 60 updates.
         color : {"block", "phase"}, default="block"
             What the colour of a bar stands for; colours of blocks come again after seven.
+        write : int, optional
+            An update of the first run whose delay is shown: its task is framed, and the writes that make its
+            delay have dots.
         ax : matplotlib Axes, optional
             Axes to draw on.
 
@@ -81,17 +84,18 @@ class TimelineDisplay:
         -------
         TimelineDisplay
         """
-        return cls.from_history(histories_of(estimator), start=start, stop=stop, color=color, ax=ax)
+        settings = {"start": start, "stop": stop, "color": color, "write": write, "ax": ax}
+        return cls.from_history(histories_of(estimator), **settings)
 
     @classmethod
-    def from_history(cls, history, *, start=0, stop=None, color="block", ax=None):
+    def from_history(cls, history, *, start=0, stop=None, color="block", write=None, ax=None):
         """Draw the timeline of recorded runs.
 
         Parameters
         ----------
         history : History or dict of {label: History}
             The runs.
-        start, stop, color, ax
+        start, stop, color, write, ax
             As for :meth:`from_estimator`.
 
         Returns
@@ -108,9 +112,9 @@ class TimelineDisplay:
             inline.append(certificates["time"][certificates["worker"] < 0])
         times = [h.updates["time"] for h in histories.values()]
         display = cls(np.concatenate(tasks), times, rows, inline, clock)
-        return display.plot(start=start, stop=stop, color=color, ax=ax)
+        return display.plot(start=start, stop=stop, color=color, write=write, ax=ax)
 
-    def plot(self, start=0, stop=None, color="block", ax=None):
+    def plot(self, start=0, stop=None, color="block", write=None, ax=None):
         """Draw the timeline.
 
         Parameters
@@ -119,6 +123,8 @@ class TimelineDisplay:
             The window: updates ``start`` to ``stop - 1``; the default is 60 updates.
         color : {"block", "phase"}, default="block"
             What the colour of a bar stands for.
+        write : int, optional
+            An update of the first run whose delay is shown.
         ax : matplotlib Axes, optional
             Axes to draw on; the default is a new figure.
 
@@ -136,12 +142,14 @@ class TimelineDisplay:
         shown = self.tasks[(self.tasks["end"] > first) & (self.tasks["start"] < last)]
         handles = self._draw(ax, shown, unit, color)
         handles += self._draw_inline(ax, first, last, unit)
+        if write is not None:
+            handles += self._draw_delay(ax, write, unit)
         every = -(-len(self.rows) // 40)
         ax.set_yticks(np.arange(0, len(self.rows), every), self.rows[::every])
         ax.set_xlabel(name)
         tidy(ax, grid=None)
         ax.tick_params(axis="y", length=0)
-        legend_below(ax, handles)
+        legend_below(ax, handles, ncols=4 if write is None else 2)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -186,6 +194,20 @@ class TimelineDisplay:
             _bars(ax, tasks[certificate], unit, facecolor=DARK, edgecolor="white")
             handles.append(Patch(color=DARK, label="certificate"))
         return handles
+
+    def _draw_delay(self, ax, write, unit):
+        """A frame around what the write has brought, and dots on the writes that make its delay."""
+        n_rows = len(self.rows) // len(self.inline_certificates)
+        tasks = self.tasks[self.tasks["row"] < n_rows]
+        own = tasks[tasks["update"] == write]
+        if len(own) == 0:
+            raise ValueError(f"There is no update {write} whose delay could be shown.")
+        delay = own["delay"][0]
+        inside = tasks[(tasks["update"] >= write - delay) & (tasks["update"] < write)]
+        _bars(ax, own, unit, facecolor="none", edgecolor=DARK).set_linewidth(2.5)
+        place = inside["end"] * unit, inside["row"]
+        label = f"delay of update {write}: {delay} writes"
+        return ax.plot(*place, "o", color=DARK, markersize=5, label=label, zorder=4)
 
     def _draw_inline(self, ax, first, last, unit):
         below, handles = 0, []
