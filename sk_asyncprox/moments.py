@@ -24,8 +24,9 @@ CANCELLED = 1e-4
 CONSTANT = 1e-10
 """Share of its second moment about its mean below which a column's variance is rounding."""
 
-ENTRIES_AT_ONCE = 200_000
-"""Entries that are copied at a time: they stay in the cache."""
+ENTRIES_AT_ONCE, SQUARE = 200_000, 10
+"""Entries that are multiplied at a time: they stay in the cache; and rows, relative to the columns, of which
+products without a copy have more, as short ones are slow."""
 
 
 class Quadratic(NamedTuple):
@@ -205,23 +206,18 @@ def moments_of(X, y, weights, about, about_y):
     n, p = X.shape
     y = y - about_y
     pull, each = (y, np.ones(n)) if weights is None else (weights * y, weights)
-    if weights is None and X.dtype == np.float64 and not about.any():
-        Q, sums, q = X.T @ X, each @ X, pull @ X
-    else:
-        Q, sums, q = _in_pieces(X, each, pull, about)
+    as_they_are = weights is None and X.dtype == np.float64 and not about.any()
+    step = max(1, ENTRIES_AT_ONCE // max(1, p), SQUARE * p if as_they_are else 0)
+    Q, sums, q = np.zeros((p, p)), np.zeros(p), np.zeros(p)
+    for k in range(0, n, step):
+        rows, some = X[k : k + step], slice(k, k + step)
+        if not as_they_are:
+            rows = np.subtract(rows, about, dtype=np.float64)
+        sums += each[some] @ rows
+        q += pull[some] @ rows
+        if not as_they_are:
+            rows *= np.sqrt(each[some])[:, None]
+        Q += rows.T @ rows
     return Moments(
         about, about_y, float(each.sum()), sums, float(pull.sum()), Q, q, float(pull @ y), (n + p + 10) * EPS
     )
-
-
-def _in_pieces(X, weights, pull, about):
-    """Products of the rows with themselves, the weights and the weighted target."""
-    n, p = X.shape
-    Q, sums, q, step = np.zeros((p, p)), np.zeros(p), np.zeros(p), max(1, ENTRIES_AT_ONCE // max(1, p))
-    for a in range(0, n, step):
-        rows = np.subtract(X[a : a + step], about, dtype=np.float64)
-        sums += weights[a : a + step] @ rows
-        q += pull[a : a + step] @ rows
-        rows *= np.sqrt(weights[a : a + step])[:, None]
-        Q += rows.T @ rows
-    return Q, sums, q

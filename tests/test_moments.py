@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sk_asyncprox import moments
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.moments import few_rows, joined, moments_of, point_of
 from sk_asyncprox.problem import Problem
@@ -43,7 +44,11 @@ def assert_is(quadratic, X, y, weights, centred, rtol=1e-10):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("mean", [0.0, 1e6])
 @pytest.mark.parametrize("form", [np.asarray, np.asfortranarray, np.float32], ids=lambda f: f.__name__)
-def test_moments_are_those_of_the_definition(centred, weighted, mean, form):
+@pytest.mark.parametrize("entries", [7 * 9, 10**6])
+def test_moments_are_those_of_the_definition(centred, weighted, mean, form, entries, monkeypatch):
+    """In one piece, and in pieces of nine rows, the last of which is shorter."""
+    monkeypatch.setattr(moments, "ENTRIES_AT_ONCE", entries)
+    monkeypatch.setattr(moments, "SQUARE", 1)
     X, y, weights = drawn(mean=mean)
     X, weights = form(X), weights if weighted else None
     found = moments_of(X, y, weights, *point_of(X, y, weights, centred)).quadratic(centred)

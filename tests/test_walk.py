@@ -14,7 +14,7 @@ from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import columns
+from sk_asyncprox.solvers import columns, gram
 
 GRID = np.geomspace(1.0, 1e-3, 30)
 OPTIONS = Options(record=None)
@@ -196,6 +196,38 @@ def test_few_columns_in_use_are_certified_against_all(shape, how, weighted, monk
         assert solution.gap <= 1e-4 * problem.scale
         assert alone.gap == pytest.approx(solution.gap, rel=1e-6, abs=1e-9 * problem.scale)
     assert any(isinstance(table, columns.Known) for table in followed) == (shape[0] >= shape[1])
+
+
+def test_columns_are_there_before_they_are_missed(monkeypatch):
+    """Few stages have columns missing at their first look: where correlations go is expected."""
+    asked, look = [], columns.Kept.look
+    monkeypatch.setattr(columns.Kept, "look", lambda self, W: asked.append(len(W)) or look(self, W))
+    X, y = drawn(60, 700)
+    problem = Problem(X, y, SquaredLoss(), None, None, True)
+    largest = np.abs((X - X.mean(axis=0)).T @ y).max() / len(y)
+    penalties = [ElasticNetPenalty(l1) for l1 in largest * np.geomspace(1.0, 1e-3, 100)]
+    assert all(walked(solutions_along(problem, penalties, OPTIONS)))
+    assert len(asked) <= 2 * 14
+    assert sum(asked) <= 1.4 * len(penalties)
+
+
+@pytest.mark.parametrize("patience", [0, 8])
+def test_sweeps_go_on_where_a_newton_step_costs_more(patience, monkeypatch):
+    """The goal is reached either way: where the gap falls slowly and is nearly there, by sweeps alone."""
+    steps, newton = [], gram.newton_on_gram
+    monkeypatch.setattr(gram, "PATIENCE", patience)
+    monkeypatch.setattr(gram, "FEW_ENTRIES", 1)
+    monkeypatch.setattr(gram, "newton_on_gram", lambda *model: steps.append(1) or newton(*model))
+    X, y = drawn(200, 40)
+    Q, q, square, penalty = X.T @ X, X.T @ y, y @ y, ElasticNetPenalty(1e-3 * np.abs(X.T @ y).max())
+    start, _, _ = gram_cd(np.zeros(40), penalty, 40, Q, q, square, 0.0)
+    _, goal, _ = gram_cd(start, penalty, 12, Q, q, square, 0.0)
+    _, first, _ = gram_cd(start, penalty, 4, Q, q, square, 0.0)
+    assert goal < first < gram.gap_on_gram(Q, q, start, penalty, square)
+    w, gap, _ = gram.descend_on_gram(Q, q, start, penalty, square, 1.01 * goal)
+    assert gram.gap_on_gram(Q, q, w, penalty, square) == pytest.approx(gap, rel=1e-6)
+    assert gap <= 1.01 * goal
+    assert bool(steps) == (patience == 0)
 
 
 def test_without_an_l1_part_wide_data_go_in_rounds():

@@ -13,6 +13,9 @@ MANY = 0.15
 WIDEST = 256
 """Columns that are all used from the start."""
 
+MOST = 512
+"""Columns that may be used of data with few rows, at least."""
+
 
 class Known:
     """Columns of a problem whose second moments are known.
@@ -35,12 +38,14 @@ class Known:
         self._all = problem.quadratic
         self.pull, self.square, self.index = self._all.q, self._all.square, np.empty(0, int)
         self.Q, self.q, self.most = np.empty((0, 0)), np.empty(0), len(self.pull)
+        self._rows = np.empty((0, self.most))
         if len(index):
             self.use(index)
 
     def use(self, new):
         """Take more columns into use."""
-        rows = self._all.Q[new]
+        k, rows = len(self.index), self._all.Q[new]
+        self._rows = _with_rows(self._rows, k, rows)
         self.Q = _grown(self.Q, rows[:, self.index], rows[:, new])
         self.index = np.concatenate([self.index, new])
         self.q = self.pull[self.index]
@@ -52,7 +57,7 @@ class Known:
     def look(self, W):
         """What certificates of coefficients, a row each, need: squared norms of the residuals, their products
         with the target and with all columns, and a bound on the rounding; and the entries touched."""
-        images = W @ self._all.Q[self.index]
+        images = W @ self._rows[: W.shape[1]]
         pulls = W @ self.q
         squares = self.square - 2.0 * pulls + np.einsum("ij,ij->i", W, images[:, self.index])
         size = np.abs(W) @ np.sqrt(self.Q.diagonal()) + np.sqrt(self.square)
@@ -71,15 +76,11 @@ class Kept:
         n, p = self._X.shape
         self._problem, self._many = problem, MANY * p if p <= n else np.inf
         self._rows, self.Q, self.q = np.empty((0, n)), np.empty((0, 0)), np.empty(0)
-        self.most = min(p, max(WIDEST, 2 * n))
+        self.most = min(p, max(MOST, 2 * n))
 
     def use(self, new):
-        k, room = len(self.index), len(self._rows)
-        if k + len(new) > room:
-            rows = np.empty((max(2 * room, k + len(new)), self._X.shape[0]))
-            rows[:k] = self._rows[:k]
-            self._rows = rows
-        self._rows[k : k + len(new)] = rows = self._X.T[new]
+        k, rows = len(self.index), self._X.T[new]
+        self._rows = _with_rows(self._rows, k, rows)
         weighted = (rows * self._weights).T
         self.Q = _grown(self.Q, (self._rows[:k] @ weighted).T, rows @ weighted)
         self.index = np.concatenate([self.index, new])
@@ -101,6 +102,15 @@ class Kept:
 def intercept_of(problem):
     """Intercept of the centred design, which is the same for all coefficients."""
     return problem.loss.best_intercept(problem.y, problem.weights) if problem.fit_intercept else 0.0
+
+
+def _with_rows(kept, k, rows):
+    """Array with more rows behind the first ``k`` that are kept, and room for others."""
+    if k + len(rows) > len(kept):
+        longer = np.empty((max(2 * len(kept), k + len(rows)), rows.shape[1]))
+        longer[:k], kept = kept[:k], longer
+    kept[k : k + len(rows)] = rows
+    return kept
 
 
 def _grown(Q, beside, fresh):

@@ -17,8 +17,9 @@ FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 20, 200, 500_000
 FEW_SWEEPS, MANY_SWEEPS, FEW_ENTRIES, MOST_DESCENTS = 4, 100, 200_000, 50
 """The same where a call ends at a gap, and such calls, at most."""
 
-FAST_DESCENT = 0.5
-"""Share of the gap that a call may leave for sweeps to go on, before the first Newton step."""
+FAST_DESCENT, PATIENCE = 0.5, 8
+"""Share of the gap that a call may leave for sweeps to go on, before the first Newton step; and calls that a
+slower fall may take, at its present rate, to a gap that is given: they cost less than such a step."""
 
 MOST_TIMES, MOST_CALLS = 4, 200
 """Sweeps of a call, relative to the first one's, and calls, at most. Where neither sweeps nor Newton steps
@@ -103,7 +104,9 @@ def descend_on_gram(Q, q, w, penalty, square, goal):
     touched : int
         Entries of the matrix touched by sweeps.
     """
-    sweeps = max(FEW_SWEEPS, min(MANY_SWEEPS, FEW_ENTRIES // max(1, len(w)) ** 2))
+    # Of a start that is zero nothing is known of what sweeps will cost.
+    sweeps = FEW_ENTRIES // max(1, len(w) * (np.count_nonzero(w) or len(w)))
+    sweeps = max(FEW_SWEEPS, min(MANY_SWEEPS, sweeps))
     if not penalty.has_zeros:
         w = newton_on_gram(Q, q, w, penalty)
     before, touched = np.inf, 0
@@ -112,7 +115,7 @@ def descend_on_gram(Q, q, w, penalty, square, goal):
         touched += n_sweeps * Q.size
         if gap <= goal:
             break
-        if gap > FAST_DESCENT * before:
+        if gap > FAST_DESCENT * before and gap > goal * (before / gap) ** PATIENCE:
             w = newton_on_gram(Q, q, w, penalty)
         before = gap
     return w, gap, touched

@@ -23,11 +23,12 @@ it was not enough; and the least there is."""
 ROUNDING = 1e-15
 """Gap, relative to the squared norm of the target, that is rounding."""
 
-STAGE = 0.5
+STAGE = 0.6
 """Penalty, relative to the first one of a stage, at which the next stage begins."""
 
 NEAR = 0.9
-"""Correlation, relative to the last penalty of a stage, from which on a column is taken into use for it."""
+"""Correlation expected at the last penalty of a stage, relative to it, from which on a column is taken into
+use for it. Correlations are piecewise linear in the penalty, as solutions are."""
 
 ROOM, ROUNDS = 50, 20
 """Columns that are taken into use at once, at most, where fewer are in use; and looks at a stage, at most."""
@@ -97,7 +98,7 @@ class Walk:
         self._columns, self._pull, self._b = columns, columns.pull, intercept_of(problem)
         self._w = np.zeros(len(self._pull)) if start is None else start.w
         self._trail, self._touched, self._near_null, self._wanted_gap = Trail(), 0, True, wanted
-        self._right = RIGHT
+        self._right, self._last, self._slope = RIGHT, 0.0, 0.0
 
     def stages(self, penalties):
         """The penalties, in runs that one look serves."""
@@ -113,6 +114,7 @@ class Walk:
 
     def stage(self, penalties):
         """Solutions for a run of penalties, as far as they meet the tolerance."""
+        self._right = RIGHT
         self._take(self._score(penalties[-1]))
         W = self._first(penalties) if len(self._columns.index) else []
         todo, found = list(range(len(W))), [None] * len(W)
@@ -132,8 +134,15 @@ class Walk:
                 W[i], _ = self._solve(penalties[i], W[i])
         found = found[: todo[0] if todo else len(found)]
         if found:
-            self._w, self._pull = found[-1].certificate.w, found[-1].certificate.correlations
+            self._remember(penalties, [walked.certificate for walked in found])
         return found
+
+    def _remember(self, penalties, certificates):
+        """Where the stage has ended, and where it goes."""
+        middle, end = certificates[len(certificates) // 2], certificates[-1]
+        self._w, self._pull, self._last = end.w, end.correlations, penalties[len(certificates) - 1].l1
+        length = self._last - penalties[len(certificates) // 2].l1
+        self._slope = (self._pull - middle.correlations) / length if length < 0.0 else 0.0
 
     def _first(self, penalties):
         """Solutions on the columns in use, a row each, as far as they can be found."""
@@ -154,7 +163,8 @@ class Walk:
         """How much the end of a stage is expected to need each column: above one, if it does."""
         if not penalty.has_zeros or (len(self._w) <= WIDEST and isinstance(self._columns, Known)):
             return np.full(len(self._w), np.inf)
-        score = penalty.pull(self._pull) / max(NEAR * penalty.l1, TINY)
+        expected = self._pull + (penalty.l1 - self._last) * self._slope
+        score = penalty.pull(expected) / max(NEAR * penalty.l1, TINY)
         if not len(self._columns.index):
             score[score.argmax()] = np.inf
         score[self._w != 0.0] = np.inf
