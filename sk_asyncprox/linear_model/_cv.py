@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from itertools import islice
 from numbers import Integral, Real
 
 import numpy as np
@@ -34,7 +35,8 @@ from ._callbacks import FoldsWatcher
 from ._checks import check_numbers, checked_data, checked_weights, scaled
 from ._docs import documented
 from ._folds import cross_validated, reading
-from ._path import alpha_grid, batched, check_alphas, enet_penalties, warn_unless_converged
+from ._grids import alpha_grid, check_alphas, enet_penalties
+from ._path import warn_unless_converged
 from ._regression import ElasticNet
 
 TOGETHER = 64
@@ -127,6 +129,13 @@ def limited(job, **fold):
     limit = one_blas_thread()
     with limit, limit:
         return job(**fold)
+
+
+def batched(items, n):
+    """The items in lists of ``n``, the last one shorter."""
+    items = iter(items)
+    while batch := list(islice(items, n)):
+        yield batch
 
 
 def squared_errors(whole, X, y, weights, paths, train, test, options):
