@@ -1,0 +1,423 @@
+"""Faults that are put into the package one at a time, each with the test that has to see it."""
+
+from typing import NamedTuple
+
+
+class Mutation(NamedTuple):
+    """One fault."""
+
+    what: str
+    """What is wrong then, in words."""
+
+    module: str
+    """File of the package."""
+
+    old: str
+    """Text that stands there once."""
+
+    new: str
+    test: str
+    """Test that has to fail: ``file`` or ``file::test``, in ``tests``."""
+
+
+MUTATIONS = [
+    Mutation(
+        "Workers tell without waiting for their turn",
+        "executors/threads.py",
+        (
+            "        with self._turn:\n"
+            "            if self.asked:\n"
+            "                return None\n"
+            "            if arrival"
+        ),
+        ("        if True:\n            if self.asked:\n                return None\n            if arrival"),
+        "test_solvers.py::test_threads_lose_no_update_and_measure_the_delays",
+    ),
+    Mutation(
+        "A late tell undoes the stop",
+        "executors/threads.py",
+        (
+            "                if self.on_events(self.solver.tell([arrival]), now):\n"
+            "                    self.asked = True"
+        ),
+        "                self.asked |= bool(self.on_events(self.solver.tell([arrival]), now))",
+        "test_trust.py::test_a_stop_asked_for_during_a_tell_is_seen_after_it",
+    ),
+    Mutation(
+        "The last loop that leaves does not wake those that sleep",
+        "executors/threads.py",
+        "                self._inside -= 1\n                self._wake_all()",
+        "                self._inside -= 1",
+        "test_trust.py::test_workers_that_sleep_are_served_and_woken",
+    ),
+    Mutation(
+        "A worker that asks is served, those that sleep are not",
+        "executors/threads.py",
+        "            self._serve()\n            if given:",
+        "            if given:",
+        "test_trust.py::test_workers_that_sleep_are_served_and_woken",
+    ),
+    Mutation(
+        "An error in one loop is swallowed",
+        "executors/threads.py",
+        "        if crew.error is not None:\n            raise crew.error\n",
+        "",
+        "test_trust.py::test_the_error_of_a_worker_wakes_and_ends_the_others",
+    ),
+    Mutation(
+        "What a signal's handler raises is raised at once, in the middle of anything",
+        "executors/stop.py",
+        "            self._stop.ask()\n            if self._raised is None:",
+        "            raise\n            if self._raised is None:",
+        "test_interrupt.py::test_a_second_interrupt_is_raised_at_once_when_the_threads_take_long",
+    ),
+    Mutation(
+        "Handlers of signals are not put back",
+        "executors/stop.py",
+        "            signal.signal(number, handler)\n            del self._handlers[number]",
+        "            del self._handlers[number]",
+        "test_interrupt.py::test_a_second_interrupt_is_raised_at_once_when_the_threads_take_long",
+    ),
+    Mutation(
+        "BLAS keeps one thread after a fit",
+        "_blas.py",
+        "            library.set_num_threads(number)\n",
+        "            pass\n",
+        "test_compat.py::test_one_blas_thread_nested",
+    ),
+    Mutation(
+        "The first fit that ends lifts the limit of BLAS for those beside it",
+        "_blas.py",
+        "            if not self._users and self._before is not None:",
+        "            if self._before is not None:",
+        "test_compat.py::test_one_blas_thread_left_first_by_the_first",
+    ),
+    Mutation(
+        "A failed fit leaves what it has set",
+        "linear_model/_base.py",
+        "            self.__dict__ = before\n            raise",
+        "            raise",
+        "test_failed_fits.py::test_without_a_last_fit_nothing_is_said_of_an_earlier_one",
+    ),
+    Mutation(
+        "The window counts no steps",
+        "delays.py",
+        "self.total - oldest.total",
+        "0.0",
+        "test_delays.py",
+    ),
+    Mutation(
+        "The delay is that of the newest read",
+        "delays.py",
+        "        oldest = min(stamps)",
+        "        oldest = max(stamps)",
+        "test_delays.py",
+    ),
+    Mutation(
+        "Steps of length zero are not counted as writes",
+        "delays.py",
+        "        self.update += 1\n",
+        "        self.update += step > 0\n",
+        "test_delays.py",
+    ),
+    Mutation(
+        "A task is stamped before the last write",
+        "solvers/bcd.py",
+        "        return Task(kind, worker, self._tracker.stamp(), self._clock, block, payload)",
+        (
+            "        stamp = self._tracker.stamp()\n"
+            "        stamp = stamp._replace(update=max(0, stamp.update - 1))\n"
+            "        return Task(kind, worker, stamp, self._clock, block, payload)"
+        ),
+        "test_contract.py",
+    ),
+    Mutation(
+        "A certificate of Async-BCD is stamped at its tell",
+        "solvers/bcd.py",
+        "        update = self._tracker.update if task is None else task.stamp.update",
+        "        update = self._tracker.update",
+        "test_contract.py",
+    ),
+    Mutation(
+        "A certificate of PIAG is stamped at its tell",
+        "solvers/piag.py",
+        "            return [self._digest(result, task.stamp.update, task.worker, task.asked)]",
+        "            return [self._digest(result, self._tracker.update, task.worker, task.asked)]",
+        "test_contract.py",
+    ),
+    Mutation(
+        "A certificate by shards is stamped at its last tell",
+        "solvers/piag.py",
+        "        return [self._digest(certificate, looking.stamp.update)]",
+        "        return [self._digest(certificate, self._tracker.update)]",
+        "test_contract.py",
+    ),
+    Mutation(
+        "A block is handed out twice",
+        "solvers/layout.py",
+        "        free = [j for j in range(n) if j not in self._held]",
+        "        free = list(range(n))",
+        "test_contract.py",
+    ),
+    Mutation(
+        "Blocks of an old layout are in flight beside those of a new one",
+        "solvers/layout.py",
+        "        if any(generation != self.generation for generation in self._held.values()):",
+        "        if False:",
+        "test_contract.py",
+    ),
+    Mutation(
+        "A dropped task keeps its block",
+        "solvers/bcd.py",
+        ("            self._certifying = False\n        else:\n            self._layout.release(task.block)"),
+        "            self._certifying = False",
+        "test_contract.py",
+    ),
+    Mutation(
+        "A dropped certificate is waited for",
+        "solvers/bcd.py",
+        (
+            '        if task.kind == "certificate":\n'
+            "            self._certifying = False\n"
+            "        else:\n"
+            "            self._layout"
+        ),
+        '        if task.kind != "certificate":\n            self._layout',
+        "test_contract.py",
+    ),
+    Mutation(
+        "A certificate shares its coefficients with later writes",
+        "solvers/bcd.py",
+        'return self._task("certificate", worker, -1, (self.w.copy(), self.b, self.z))',
+        'return self._task("certificate", worker, -1, (self.w, self.b, self.z))',
+        "test_contract.py",
+    ),
+    Mutation(
+        "Margins are written in place, under those who read them",
+        "solvers/margins.py",
+        "            self.z = self.z + theta * direction.v\n",
+        "            self.z += theta * direction.v\n",
+        "test_contract.py",
+    ),
+    Mutation(
+        "The prox form starts from the block that was read, not from the one there is",
+        "solvers/bcd.py",
+        "        old = self.w[index]\n        new = problem.penalty.prox",
+        "        old = task.payload.w\n        new = problem.penalty.prox",
+        "test_contract.py",
+    ),
+    Mutation(
+        "The coefficients move and the margins do not",
+        "solvers/bcd.py",
+        "            self.z = self.z + block.design.mul(move)\n",
+        "",
+        "test_contract.py",
+    ),
+    Mutation(
+        "Damping of inexact full steps is dropped",
+        "solvers/bcd.py",
+        "min(1.0, step) * direction.damping)",
+        "min(1.0, step))",
+        "test_trust.py::test_an_inexact_step_is_written_as_far_as_it_is_safe",
+    ),
+    Mutation(
+        "The step is not divided by the smoothness of the blocks",
+        "solvers/bcd.py",
+        "        self.step_unit = 1.0 if policy.exact else policy.h / (lipschitz or 1.0)",
+        "        self.step_unit = 1.0 if policy.exact else 4.0 * policy.h / (lipschitz or 1.0)",
+        "test_solvers.py::test_zero_delays_and_one_block_are_proximal_gradient",
+    ),
+    Mutation(
+        "The exact step trusts the slope at the read",
+        "solvers/line.py",
+        (
+            "    slope = -((weights * gradient) @ v + direction.change)\n"
+            "    if slope <= 0.0:\n"
+            "        return 0.0, slope, z, gradient\n"
+        ),
+        "    slope = direction.slope\n",
+        "test_solvers.py::test_exact_step_never_raises_the_objective",
+    ),
+    Mutation(
+        "The exact step of the logistic loss is Newton's length, unchecked",
+        "solvers/line.py",
+        "    if loss.quadratic:\n        return theta, slope, z_new, g_new",
+        "    if True:\n        return theta, slope, z_new, g_new",
+        "test_solvers.py::test_exact_step_never_raises_the_objective",
+    ),
+    Mutation(
+        "Writes that touch nothing cost nothing, so that no budget ends a run",
+        "solvers/bcd.py",
+        "        touched = max(1, touched)  # columns may store nothing",
+        "        touched = max(0, touched)",
+        "test_ends.py::test_columns_that_store_nothing_do_not_keep_a_run_for_ever",
+    ),
+    Mutation(
+        "A share that is handed out again is not waited for",
+        "solvers/phases.py",
+        "        self.todo.append(number)\n        self.missing += 1",
+        "        self.todo.append(number)",
+        "test_contract.py",
+    ),
+    Mutation(
+        "A dropped share of a phase is lost",
+        "solvers/phases.py",
+        "        self._phase.todo.append(task.block)",
+        "        pass",
+        "test_contract.py",
+    ),
+    Mutation(
+        "The recertification of what rounds return is skipped",
+        "stopping.py",
+        'return rule.best if getattr(solver, "certifies_afresh", False) else problem.recertify(rule.best)',
+        "return rule.best",
+        "test_trust.py::test_no_drift_of_the_margins_is_in_what_is_returned",
+    ),
+    Mutation(
+        "The last certificate of a plain run is skipped",
+        "stopping.py",
+        "    certificate, lowest = problem.certify(last.w, last.b), rule.lowest\n",
+        "    certificate = lowest = rule.lowest or problem.certify(last.w, last.b)\n",
+        "test_trust.py::test_a_run_that_is_cut_returns_its_last_iterate",
+    ),
+    Mutation(
+        "PIAG steps before its table is full",
+        "solvers/piag.py",
+        "        if self._fresh and self._missing == 0:",
+        "        if self._fresh:",
+        "test_solvers.py::test_piag_waits_for_its_whole_table",
+    ),
+    Mutation(
+        "PIAG's aggregate is never summed anew",
+        "solvers/piag.py",
+        "        if self._tracker.update % REFRESH_EVERY == REFRESH_EVERY - 1:",
+        "        if False:",
+        "test_trust.py::test_the_aggregate_of_gradients_is_summed_anew",
+    ),
+    Mutation(
+        "The models' sums are never made anew",
+        "solvers/model_sum.py",
+        "        if self._renewed % REFRESH_EVERY == 0 and None not in self._entries:",
+        "        if False:",
+        "test_trust.py::test_the_sums_of_models_are_made_anew",
+    ),
+    Mutation(
+        "An older gradient of a shard replaces a newer one",
+        "solvers/piag.py",
+        "        if old is not None and task.stamp < self._stamps[shard]:",
+        "        if False:",
+        "test_contract.py",
+    ),
+    Mutation(
+        "An older model of a shard replaces a newer one",
+        "solvers/model_piag.py",
+        "        late = old is not None and task.stamp < old",
+        "        late = False",
+        "test_contract.py",
+    ),
+    Mutation(
+        "PIAG's delay is that of the arrivals, not of the table",
+        "solvers/piag.py",
+        "        delay, window = self._tracker.measure(*self._stamps)",
+        "        delay, window = self._tracker.measure(*(self._stamps[a.block] for a in arrivals))",
+        "test_contract.py",
+    ),
+    Mutation(
+        "The old gradient of a shard stays in the aggregate",
+        "solvers/piag.py",
+        "(gradient.w if old is None else gradient.w - old.w)",
+        "gradient.w",
+        "test_solvers.py::test_principle_and_convergence_with_random_delays",
+    ),
+    Mutation(
+        "A dropped minimisation loses its arrivals",
+        "solvers/model_piag.py",
+        "            self._fresh = [*self._solving.arrivals, *self._fresh]\n",
+        "",
+        "test_contract.py",
+    ),
+    Mutation(
+        "A minimisation from before a retreat is written after it",
+        "solvers/model_piag.py",
+        "event = self._write(batch, *result) if task.asked > self._barrier else self._counted(batch, 0.0)",
+        "event = self._write(batch, *result)",
+        "test_models.py::test_the_guard_brings_a_run_back",
+    ),
+    Mutation(
+        "A risen objective leads to no retreat",
+        "solvers/model_piag.py",
+        "        if risen or stuck:\n",
+        "        if stuck:\n",
+        "test_models.py::test_the_guard_brings_a_run_back",
+    ),
+    Mutation(
+        "Adaptive 1 takes all that the principle leaves, and more",
+        "step_sizes.py",
+        "        return lambda delay, window: alpha * max(0.0, 1.0 - window)",
+        "        return lambda delay, window: alpha * max(0.0, 1.1 - window)",
+        "test_step_sizes.py",
+    ),
+    Mutation(
+        "Adaptive 2 turns equality into zeros",
+        "step_sizes.py",
+        "            slack = 1e-12 + (delay + 2) * np.finfo(float).eps * max(1.0, total)",
+        "            slack = 0.0",
+        "test_step_sizes.py",
+    ),
+    Mutation(
+        "The dual point is not scaled into the dual set",
+        "problem.py",
+        "        return (t, 1.0) if self.penalty.l2 > 0.0 and t != 1.0 else (t,)",
+        "        return (1.0,)",
+        "test_problem.py::test_certificates_of_200_problems",
+    ),
+    Mutation(
+        "The dual point is not balanced for the intercept",
+        "problem.py",
+        "            return self.loss.dual_balance(self.y, -gradient, self.weights)",
+        "            return -gradient",
+        "test_problem.py::test_certificates_of_200_problems",
+    ),
+    Mutation(
+        "A bound on the optimum is forgotten where the next certificate has a lower one",
+        "solvers/rounds.py",
+        "        self.lower_bound = max(self.lower_bound, certificate.dual)",
+        "        self.lower_bound = certificate.dual",
+        "test_contract.py",
+    ),
+    Mutation(
+        "A gap that is not a number meets every tolerance",
+        "stopping.py",
+        "        return self.measure(certificate, gap) <= min(self.limit(certificate), LARGEST)",
+        "        return not self.measure(certificate, gap) > min(self.limit(certificate), LARGEST)",
+        "test_ends.py::test_a_start_that_is_not_finite_is_left",
+    ),
+    Mutation(
+        "Weights of the shards are not in the constant of PIAG",
+        "solvers/piag.py",
+        "        return loss.curvature * float(shares @ constants) or 1.0",
+        "        return loss.curvature * float(constants.min()) or 1.0",
+        "test_models.py::test_the_scalar_metric_is_the_plain_algorithm",
+    ),
+    Mutation(
+        "The bound on a walk's rounding is left out",
+        "solvers/walk.py",
+        "np.maximum(objectives - duals, 0.0) + rounding",
+        "np.maximum(objectives - duals, 0.0)",
+        "test_walk.py::test_what_rounding_could_hide_goes_in_rounds",
+    ),
+    Mutation(
+        "A fold's problem keeps the weights of all rows",
+        "problem.py",
+        "        other.y, other.sample_weights = self.y[index], weights / weights.sum()",
+        "        other.y, other.sample_weights = self.y[index], weights",
+        "test_cv.py::test_every_path_value_is_the_plain_fit",
+    ),
+    Mutation(
+        "Small coefficients are set to zero whatever that costs",
+        "stopping.py",
+        "    return certificate if tidied.gap > max(certificate.gap, limit) else tidied",
+        "    return tidied",
+        "test_linear_model.py::test_certified_attributes",
+    ),
+]

@@ -1,0 +1,195 @@
+"""Every solver in every order of its workers: one contract (``contract.py``) for all of them."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from contract import World
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
+
+from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.problem import Problem
+from sk_asyncprox.solvers import PIAG, AsyncBCD, ModelPIAG, RoundsBCD, products, rounds
+from sk_asyncprox.solvers.metric_piag import MetricPIAG
+from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep
+
+LOSSES = {"squared": SquaredLoss(), "logistic": LogisticLoss(), "multinomial": MultinomialLoss(3)}
+
+
+def make_problem(loss, kind, rows):
+    rng, sparse = np.random.default_rng(7), kind == "sparse"
+    X = rng.standard_normal((14, 6)) + 0.5 * rng.standard_normal((14, 1))
+    z = X[:, :2] @ [1.0, -2.0] + 0.3 * rng.standard_normal(14)
+    y = {"squared": z, "logistic": np.where(z > 0, 1.0, -1.0), "multinomial": np.digitize(z, [-1.0, 1.0])}[
+        loss
+    ]
+    if sparse:
+        X[rng.random(X.shape) < 0.4] = 0.0
+    penalty = ElasticNetPenalty(0.0 if kind == "ridge" else 0.03, 0.05)
+    return Problem(sp.csr_matrix(X) if sparse else X, y, LOSSES[loss], penalty, rows=rows)
+
+
+def of_kind(build, kind="full", rows=False, depth=1):
+    """Solver and world by loss and number of workers."""
+    problems = {}
+
+    def make(loss, n_workers):
+        if loss not in problems:
+            problems[loss] = make_problem(loss, kind, rows)
+        return build(problems[loss], n_workers), depth
+
+    return make
+
+
+def blocks(policy, metric="gram", working_set=False, more=1, **options):
+    def build(problem, n):
+        return AsyncBCD(
+            problem, policy, n_workers=n, n_blocks=n + more, metric=metric, working_set=working_set, **options
+        )
+
+    return of_kind(build, "sparse" if working_set else "full")
+
+
+def servers(machine, policy, depth=1, more=1, **options):
+    def build(problem, n):
+        return machine(problem, policy, n_workers=n, n_blocks=n + more, **options)
+
+    return of_kind(build, "full", True, depth)
+
+
+MOVABLE = {"by_shards": True, "most_workers": np.inf}
+MACHINES = {
+    "blocks, adaptive 1": blocks(Adaptive1()),
+    "blocks, adaptive 2, inline": blocks(Adaptive2(), inline=True),
+    "blocks, exact": blocks(ExactStep()),
+    "blocks, exact, working set": blocks(ExactStep(), working_set=True),
+    "blocks, exact, as many as workers": blocks(ExactStep(), more=0),
+    "prox, adaptive 1": blocks(Adaptive1(), "lipschitz"),
+    "prox, fixed, working set": blocks(FixedStep(max_delay=20), "lipschitz", True),
+    "rounds": of_kind(lambda problem, n: RoundsBCD(problem, ExactStep(), n_workers=n)),
+    "rounds, sparse": of_kind(lambda problem, n: RoundsBCD(problem, ExactStep(), n_workers=n), "sparse"),
+    "rounds, ridge": of_kind(lambda problem, n: RoundsBCD(problem, ExactStep(), n_workers=n), "ridge"),
+    "server": servers(PIAG, Adaptive1()),
+    "server, by shards": servers(PIAG, Adaptive2(), by_shards=True),
+    "server, movable": servers(PIAG, Adaptive1(), 2, **MOVABLE),
+    "models": servers(ModelPIAG, ExactStep()),
+    "models, one shard each": servers(ModelPIAG, ExactStep(), more=0),
+    "models, movable": servers(ModelPIAG, ExactStep(), 2, **MOVABLE),
+    "metric": servers(MetricPIAG, Adaptive1()),
+    "metric, movable": servers(MetricPIAG, Adaptive2(), 2, **MOVABLE),
+}
+each_machine = pytest.mark.parametrize("name", MACHINES)
+
+
+@pytest.fixture(autouse=True)
+def shared(monkeypatch):
+    """Rounds share the smallest work, and make Gram matrices only where these are tiny."""
+    monkeypatch.setattr(rounds, "SMALL", 0)
+    monkeypatch.setattr(rounds, "SMALL_FULL", 0)
+    monkeypatch.setattr(products, "SMALL_SHARE", 0)
+
+
+def world_of(name, loss, n_workers):
+    solver, depth = MACHINES[name](loss, n_workers)
+    world = World(solver, depth)
+    world.history.solver = "bcd" if hasattr(solver, "z") else "piag"
+    return world
+
+
+def follow(world, word):
+    """Go through a schedule, as far as every letter does something: a number is a worker's turn, ``n`` lets
+    two and more tell together, and ``-1 - i`` loses what worker ``i`` holds."""
+    n = len(world.held)
+    for letter in word:
+        if letter < 0:
+            done = world.drop(-1 - letter)
+        elif letter < n:
+            done = world.act(letter)
+        else:
+            done = sum(map(bool, world.held.values())) > 1 and world.tell(range(n))
+        if not done:
+            return
+
+
+@each_machine
+@pytest.mark.parametrize(
+    ("n_workers", "letters", "length"), [(2, (0, 1, 2), 6), (2, (0, 1, -1), 5), (3, (0, 1, 2), 5)]
+)
+def test_every_order(name, n_workers, letters, length):
+    for word in product(letters, repeat=length):
+        # The first to ask may as well be called worker 0.
+        follow(world_of(name, "logistic", n_workers), (0, *word))
+
+
+def searched(name, replayed=True):
+    """A search for a long schedule that breaks the contract, with batches, lost tasks and late results."""
+
+    class Schedules(RuleBasedStateMachine):
+        world = None
+
+        @initialize(loss=st.sampled_from(list(LOSSES)), n_workers=st.integers(2, 3))
+        def begin(self, loss, n_workers):
+            self.loss, self.n_workers = loss, n_workers
+            self.world = world_of(name, loss, n_workers)
+
+        @rule(turns=st.lists(st.integers(0, 2), min_size=1, max_size=8))
+        def take_turns(self, turns):
+            for worker in turns:
+                self.world.act(worker % self.n_workers)
+
+        @rule(worker=st.integers(0, 2))
+        def ask_ahead(self, worker):
+            worker %= self.n_workers
+            if len(self.world.held[worker]) < self.world.depth:
+                self.world.ask(worker)
+
+        @rule(workers=st.permutations([0, 1, 2]), place=st.integers(0, 1))
+        def tell_together(self, workers, place):
+            self.world.tell([w for w in workers if w < self.n_workers], place)
+
+        @rule(worker=st.integers(0, 2))
+        def lose(self, worker):
+            self.world.drop(worker % self.n_workers)
+
+        def teardown(self):
+            if self.world is None:
+                return
+            self.world.finish(1e-3 * self.world.problem.scale)
+            if not self.world.dropped:
+                self.world.check_replay(world_of(name, self.loss, self.n_workers).solver)
+
+    return Schedules
+
+
+def search(name, examples, steps):
+    run_state_machine_as_test(
+        searched(name),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@each_machine
+def test_long_schedules(name):
+    search(name, 4, 20)
+
+
+@pytest.mark.soak
+@each_machine
+def test_many_long_schedules(name):
+    search(name, 300, 60)

@@ -1,0 +1,182 @@
+"""What the page on trust states, a test for each statement; and faults of concurrency that no other test saw."""
+
+import threading
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
+
+from sk_asyncprox import ElasticNet, Lasso
+from sk_asyncprox.executors import threads
+from sk_asyncprox.losses import SquaredLoss
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.problem import Problem
+from sk_asyncprox.solvers import PIAG, AsyncBCD, RoundsBCD
+from sk_asyncprox.solvers.base import Task, Update
+from sk_asyncprox.solvers.model_sum import REFRESH_EVERY as RENEWALS
+from sk_asyncprox.solvers.model_sum import ModelSum
+from sk_asyncprox.solvers.piag import REFRESH_EVERY
+from sk_asyncprox.step_sizes import Adaptive1
+
+
+def regression(n=60, p=12, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) + 0.5 * rng.standard_normal((n, 1))
+    return X, X @ np.where(np.arange(p) % 2, 0.0, 1.0) + 0.1 * rng.standard_normal(n)
+
+
+def objective(model, X, y):
+    """Of a Lasso, or an elastic net, from its coefficients alone."""
+    w, ratio = model.coef_, getattr(model, "l1_ratio", 1.0)
+    residual = y - X @ w - model.intercept_
+    penalty = ratio * np.abs(w).sum() + 0.5 * (1.0 - ratio) * (w @ w)
+    return 0.5 * np.mean(residual**2) + model.alpha * penalty
+
+
+def make_problem(rows=False):
+    return Problem(*regression(), SquaredLoss(), ElasticNetPenalty(0.01, 0.01), rows=rows)
+
+
+def run_alone(solver, n_updates):
+    """Ask, work and tell in turn, until so many writes."""
+    turn = 0
+    while solver.n_updates < n_updates:
+        task = solver.ask(turn % solver.n_workers)
+        if task is not None:
+            solver.tell([(task, solver.work(solver.part(task), task))])
+        turn += 1
+
+
+# -- stops -----------------------------------------------------------------------------------------------
+
+
+def test_a_stop_asked_for_during_a_tell_is_seen_after_it():
+    solver, heard = AsyncBCD(make_problem(), Adaptive1(), n_workers=2, n_blocks=4), []
+
+    def on_events(events, now):
+        # As a signal does, or another worker that fails: while this report is on its way.
+        crew.ask()
+        heard.append(events)
+        return False
+
+    crew = threads._Crew(solver, on_events, 0.0)
+    task = crew._next(0, None)
+    assert task is not None
+    assert crew._next(0, (task, solver.work(solver.part(task), task))) is None
+    assert crew._next(1, None) is None
+    assert len(heard) == 1
+
+
+class Relay:
+    """Work for one of two workers at a time: the other has nothing to do until it is told."""
+
+    n_workers = 2
+
+    def __init__(self, fails_at=np.inf):
+        self.turn, self.fails_at = 0, fails_at
+
+    def ask(self, worker):
+        return None if worker != self.turn % 2 else Task("step", worker, None, self.turn, 0, self.turn)
+
+    def part(self, task):
+        return self.fails_at
+
+    def work(self, fails_at, task):
+        if task.payload >= fails_at:
+            raise ArithmeticError("a share has failed")
+
+    def tell(self, arrivals):
+        self.turn += 1
+        return []
+
+
+def test_workers_that_sleep_are_served_and_woken():
+    solver, before = Relay(), threading.active_count()
+    threads.Threads().run(solver, lambda events, now: solver.turn == 31)
+    assert solver.turn == 31
+    assert threading.active_count() == before
+
+
+def test_the_error_of_a_worker_wakes_and_ends_the_others():
+    with pytest.raises(ArithmeticError, match="a share has failed"):
+        threads.Threads().run(Relay(fails_at=20), lambda events, now: False)
+
+
+@pytest.mark.parametrize("run", [{}, {"solver": "piag"}, {"solver": "piag", "metric": "lipschitz"}])
+def test_a_run_that_is_cut_returns_its_last_iterate(run):
+    X, y = regression()
+    model = Lasso(alpha=1e-3, step_size="adaptive1", tol=0.0, max_iter=7, record="iterates", **run)
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        model.fit(X, y)
+    last, certified = model.history_.iterates[-1], model.history_.certificates[-1]
+    assert last["update"] == model.n_updates_ - 1 >= certified["update"]
+    assert model.objective_ <= last["objective"] * (1 + 1e-12)
+    assert model.objective_ < certified["objective"]
+    assert model.objective_ == pytest.approx(objective(model, X, y), rel=1e-12)
+
+
+# -- drift -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("p", [3, 40])
+def test_no_drift_of_the_margins_is_in_what_is_returned(p, monkeypatch):
+    X, y = regression(2000, p)
+    told = RoundsBCD.tell
+
+    def drifting(self, arrivals):
+        events = told(self, arrivals)
+        self.z = self.z + 1e-4 * np.sin(np.arange(len(self.z)))
+        return events
+
+    monkeypatch.setattr(RoundsBCD, "tell", drifting)
+    model = ElasticNet(alpha=1e-3, tol=1e-4).fit(X, y)
+    assert model.objective_ == pytest.approx(objective(model, X, y), rel=1e-13)
+
+
+def test_margins_stay_those_of_the_coefficients():
+    solver = AsyncBCD(make_problem(), Adaptive1(), n_workers=3, n_blocks=6, working_set=False)
+    run_alone(solver, 3000)
+    margins = solver.problem.design.mul(solver.w) + solver.b
+    assert np.abs(solver.z - margins).max() <= 1e-13 * np.abs(margins).max()
+
+
+def test_the_aggregate_of_gradients_is_summed_anew():
+    solver = PIAG(make_problem(rows=True), Adaptive1(), n_workers=2, n_blocks=3)
+    run_alone(solver, 5)
+    solver._aggregate += 1e-3
+    run_alone(solver, 5 + REFRESH_EVERY)
+    table = zip(solver._facts, solver._gradients, strict=True)
+    assert_allclose(solver._aggregate, sum(fact.share * entry.w for fact, entry in table), atol=1e-15)
+
+
+def test_the_sums_of_models_are_made_anew():
+    rng = np.random.default_rng(0)
+    sums = ModelSum([0.3, 0.7], 4)
+
+    def renew(shard):
+        F = rng.standard_normal((6, 4))
+        sums.renew(shard, rng.standard_normal(4), rng.standard_normal(4), F.T @ F, 9.0)
+
+    for shard in (0, 1, 0):
+        renew(shard)
+    for name in ("A", "q", "gradient", "square", "size"):
+        setattr(sums, name, getattr(sums, name) + 1e-3)
+    for turn in range(RENEWALS):
+        renew(turn % 2)
+    entries = sums._entries
+    assert_allclose(
+        sums.A, sum(s * e.curvature for s, e in zip(sums.shares, entries, strict=True)), rtol=1e-9
+    )
+    assert_allclose(sums.q, sum(s * e.linear for s, e in zip(sums.shares, entries, strict=True)), rtol=1e-9)
+
+
+def test_an_inexact_step_is_written_as_far_as_it_is_safe():
+    solver = AsyncBCD(make_problem(), Adaptive1(), n_workers=1, n_blocks=3, working_set=False, inline=True)
+    task = solver.ask(0)
+    direction = solver.work(solver.part(task), task)._replace(damping=0.25)
+    before, index = solver.w.copy(), task.payload.index
+    [*_, update] = (e for e in solver.tell([(task, direction)]) if isinstance(e, Update))
+    step = update.step / solver.step_unit
+    assert 0.0 < step < 1.0
+    assert_allclose(solver.w[index] - before[index], 0.25 * step * direction.move, rtol=1e-14)
