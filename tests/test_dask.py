@@ -312,11 +312,6 @@ def test_inside_a_worker_one_loop_runs(client):
     assert_allclose(coef, Lasso(alpha=0.05, tol=1e-8).fit(X, Y).coef_, atol=1e-2)
 
 
-def test_importing_the_package_does_not_import_dask():
-    code = "import sys, sk_asyncprox.executors; assert not {'dask', 'distributed'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 # -- collections -----------------------------------------------------------------------------------
 
 

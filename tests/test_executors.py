@@ -377,7 +377,7 @@ def test_a_thousand_simulated_workers():
     X = sp.random(500, 1500, density=0.02, format="csc", random_state=0)
     y = X @ np.r_[np.ones(10), np.zeros(1490)]
     executor = Simulated(Trace.from_service_times(1.0, 1000))
-    model = Lasso(alpha=1e-3, executor=executor, n_blocks=1200, max_iter=60).fit(X, y)
+    model = Lasso(alpha=1e-3, executor=executor, n_blocks=1200, max_iter=30).fit(X, y)
     assert model.history_.n_workers == 1000
     assert model.history_.updates["delay"][5000:].mean() == pytest.approx(999, rel=0.1)
 

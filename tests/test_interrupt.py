@@ -32,13 +32,13 @@ from sk_asyncprox.step_sizes import Adaptive1
 
 # Jobs in a shell's background ignore it, and so do the processes that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-solver, n_jobs, source, *moments = sys.argv[1:]
+solver, *moments = sys.argv[1:]
 faulthandler.dump_traceback_later(100, exit=True)
 rng = np.random.default_rng(0)
 X = rng.standard_normal((2000, 400))
 y = X[:, :20].sum(axis=1) + rng.standard_normal(2000)
 slow = Adaptive1(alpha=1e-3)
-model = ElasticNet(1e-4, solver=solver, step_size=slow, n_jobs=int(n_jobs), tol=0, max_iter=10**9)
+model = ElasticNet(1e-4, solver=solver, step_size=slow, tol=0, max_iter=10**9)
 model.set_params(max_time=20)
 
 
@@ -55,10 +55,12 @@ def kill_later(delay):
 
 
 before = limits()
-for moment in map(float, moments):
-    caught = None
+for number, moment in enumerate(map(float, moments)):
+    caught, by_itself = None, moment > 0
+    moment = abs(moment)
+    model.set_params(n_jobs=1 + (number % 3 > 0))
     try:
-        if source == "child":
+        if by_itself:
             kill_later(moment)
         else:
             print("begun", flush=True)
@@ -87,7 +89,7 @@ with warnings.catch_warnings():
 print("done", flush=True)
 """
 
-MOMENTS = [f"{moment:.3f}" for moment in np.linspace(0.05, 1.5, 20)]
+MOMENTS = [f"{moment:.3f}" for moment in np.linspace(0.02, 0.6, 20)]
 
 
 def start(*args):
@@ -112,23 +114,19 @@ def finish(child, timeout):
 
 @pytest.mark.parametrize(("solver", "moments"), [("bcd", MOMENTS[::2]), ("piag", MOMENTS[1::2])])
 def test_many_moments(solver, moments):
-    """The child sends itself the signals, so that one start-up serves many of them."""
-    finish(start(solver, "2", "child", *moments), timeout=90)
-
-
-@pytest.mark.parametrize(("solver", "n_jobs"), [("bcd", "2"), ("piag", "1")])
-def test_signal_from_the_parent(solver, n_jobs):
-    moments = ["0.1", "0.4"]
-    child = start(solver, n_jobs, "parent", *moments)
+    """The parent sends two signals, at moments that are written as negative ones; the others the child sends
+    itself, so that one start-up serves many of them."""
+    parents = ["-0.1", "-0.4"]
+    child = start(solver, *parents, *moments)
     try:
-        for moment in moments:
+        for moment in parents:
             assert child.stdout.readline() == "begun\n"
-            time.sleep(float(moment))
+            time.sleep(-float(moment))
             child.send_signal(signal.SIGINT)
     except BaseException:
         child.kill()
         raise
-    finish(child, timeout=60)
+    finish(child, timeout=90)
 
 
 # -- threads that end together ---------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from sk_asyncprox.executors import Simulated, Threads, Trace
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.solvers import PIAG, AsyncBCD
+from sk_asyncprox.solvers import PIAG, AsyncBCD, RoundsBCD
 from sk_asyncprox.solvers.base import Certified, Update
 from sk_asyncprox.solvers.working_set import partition
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep, NaiveStep
@@ -34,7 +34,7 @@ def make_problem(loss="squared", n=60, p=24, l1=0.02, l2=0.01, sparse=False, see
 
 
 def build(name, problem, policy, **kwargs):
-    return {"bcd": AsyncBCD, "piag": PIAG}[name](problem, policy, **kwargs)
+    return {"bcd": AsyncBCD, "piag": PIAG, "rounds": RoundsBCD}[name](problem, policy, **kwargs)
 
 
 def drive(solver, executor, n_updates, gap=None):
@@ -121,7 +121,7 @@ def test_exact_step_never_raises_the_objective(loss, metric, sparse):
 @pytest.mark.parametrize("policy", [ExactStep(), Adaptive1()])
 def test_threads_lose_no_update_and_measure_the_delays(policy):
     problem = make_problem(n=400, p=64)
-    for _ in range(100):
+    for _ in range(40):
         solver = AsyncBCD(problem, policy, n_workers=4, n_blocks=16)
         updates, _ = drive(solver, Threads(), 60)
         margins = problem.design.mul(solver.w) + solver.b
@@ -197,31 +197,39 @@ def _work_elsewhere(work, part, task):
 class Processes:
     """A small executor whose work runs in other processes."""
 
-    def __init__(self, n_workers):
-        self.n_workers = n_workers
+    def __init__(self, pool):
+        self.pool = pool
 
     def run(self, solver, on_events):
-        with ProcessPoolExecutor(self.n_workers, get_context("spawn")) as pool:
-            pending, waiting, stop = set(), set(range(solver.n_workers)), False
-            while not stop:
-                for worker in sorted(waiting):
-                    task = solver.ask(worker)
-                    if task is not None:
-                        pending.add(pool.submit(_work_elsewhere, solver.work, solver.part(task), task))
-                        waiting.discard(worker)
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                arrivals = [future.result() for future in done]
-                waiting |= {task.worker for task, _ in arrivals}
-                stop = on_events(solver.tell(arrivals), 0.0)
+        pending, waiting, stop = set(), set(range(solver.n_workers)), False
+        while not stop:
+            for worker in sorted(waiting):
+                task = solver.ask(worker)
+                if task is not None:
+                    pending.add(self.pool.submit(_work_elsewhere, solver.work, solver.part(task), task))
+                    waiting.discard(worker)
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            arrivals = [future.result() for future in done]
+            waiting |= {task.worker for task, _ in arrivals}
+            stop = on_events(solver.tell(arrivals), 0.0)
 
 
-@pytest.mark.parametrize("name", ["bcd", "piag"])
-def test_the_seam_carries_over_processes(name):
-    problem = make_problem("logistic", rows=name == "piag", sparse=name == "bcd")
-    policy = ExactStep() if name == "bcd" else Adaptive1()
+@pytest.fixture(scope="module")
+def processes():
+    """An executor of two processes, which take seconds to start."""
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        yield Processes(pool)
+
+
+@pytest.mark.parametrize("name", ["bcd", "piag", "rounds"])
+def test_the_seam_carries_over_processes(name, processes, monkeypatch):
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.products.SMALL_SHARE", 0)
+    problem = make_problem("logistic", rows=name == "piag", sparse=name != "piag")
+    policy = Adaptive1() if name == "piag" else ExactStep()
     target = 1e-10 * problem.scale
     found = []
-    for executor in (Processes(2), Threads()):
+    for executor in (processes, Threads()):
         solver = build(name, problem, policy, n_workers=2)
         _, certificates = drive(solver, executor, 100_000, gap=target)
         assert certificates[-1].gap <= target

@@ -1,4 +1,4 @@
-"""What the page on trust states, a test for each statement; and faults of concurrency that no other test saw."""
+"""What the page on trust states, a test for each statement; and faults that no other test has seen."""
 
 import threading
 
