@@ -568,33 +568,29 @@ def test_workers_come_and_go(where):
         assert len(set().union(*left[-50:])) == 1
 
 
+CLUSTER = """
+import sys, time, distributed
+with distributed.LocalCluster(
+    n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
+) as cluster:
+    print(cluster.scheduler_address, flush=True)
+    time.sleep(300)
+"""
+
+
 @pytest.fixture
-def elsewhere(tmp_path):
-    """A scheduler with one worker, each a process of its own; yields the scheduler and a client."""
-    file = tmp_path / "scheduler.json"
-    command = [
-        sys.executable,
-        "-m",
-        "distributed.cli.dask_{}",
-        "--scheduler-file",
-        str(file),
-        "--no-dashboard",
-    ]
-    processes = []
-    for kind, more in (("scheduler", ["--port", "0"]), ("worker", ["--no-nanny", "--nthreads", "1"])):
-        line = [part.format(kind) for part in command] + more
-        processes.append(subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+def elsewhere():
+    """A cluster in a process of its own; yields the process and a client."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLUSTER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
-        deadline = time.monotonic() + 30
-        while not file.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        with distributed.Client(scheduler_file=str(file), timeout=3) as client:
-            client.wait_for_workers(1, timeout=30)
-            yield processes[0], client
+        address = process.stdout.readline().strip()
+        with distributed.Client(address, timeout=3) as client:
+            yield process, client
     finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+        process.kill()
+        process.communicate()
 
 
 def test_the_scheduler_goes_away(elsewhere):

@@ -202,7 +202,7 @@ class Batches(BaseEstimator):
 @pytest.mark.filterwarnings("ignore:.*max_iter was reached:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("kind", ["regression", "classification"])
 def test_what_was_told_at_once_is_told_at_once_again(settings, seed, kind):
-    X, y = data(n=300, p=80)
+    X, y = data(n=150, p=40)
     model = Lasso(alpha=0.02, tol=1e-6, max_iter=60, **settings)
     if kind == "classification":
         model = LogisticRegression(C=1.0, l1_ratio=0.8, tol=1e-6, max_iter=60, **settings)
