@@ -65,7 +65,7 @@ class World:
     def __init__(self, solver, depth=1):
         self.solver, self.problem, self.depth = solver, solver.problem, depth
         self.held = {worker: [] for worker in range(solver.n_workers)}
-        self.seen, self.told, self.dropped = {}, set(), 0
+        self.seen, self.told, self.in_turn = {}, set(), True
         self.history, self.events, self.steps, self._placed = History(), [], [], []
         self.table, self.certificates, self._idle, self._clock = {}, [], set(), 0
         self.versions = {0: [solver.w.copy()]}
@@ -95,7 +95,8 @@ class World:
         return True
 
     def tell(self, workers, place=0):
-        """Tell together what the workers hold, one task of each."""
+        """Tell together what the workers hold, one task of each: the oldest, or another one."""
+        self.in_turn &= not any(place % len(self.held[w]) for w in workers if self.held[w])
         tasks = [self.held[w].pop(place % len(self.held[w])) for w in workers if self.held[w]]
         if not tasks:
             return False
@@ -116,18 +117,18 @@ class World:
         if not self.held[worker]:
             return False
         self._idle.clear()
-        self.dropped += 1
+        self.in_turn = False
         self.solver.drop(self.held[worker].pop())
         return True
 
     def finish(self, gap, most=20_000, more=False):
-        """Go on in turn until the gap is reached, or by one ``more`` certificate: no state that a schedule
-        leads to is a dead end."""
+        """Go on in random order until the gap is reached, or by one ``more`` certificate: no state that a
+        schedule leads to is a dead end."""
         known = len(self.certificates) if more else 0
-        for step in range(most):
+        for worker in np.random.default_rng(0).integers(len(self.held), size=most):
             if len(self.certificates) > known and self.certificates[-1].gap <= gap:
                 return
-            self.act(step % len(self.held))
+            self.act(int(worker))
         raise AssertionError(f"no end: {len(self.certificates)} certificates, and no gap below {gap:.1e}")
 
     # -- what is checked ---------------------------------------------------------------------------

@@ -4,10 +4,11 @@ import threading
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_asyncprox import ElasticNet, Lasso
+from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import threads
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
@@ -180,3 +181,76 @@ def test_an_inexact_step_is_written_as_far_as_it_is_safe():
     step = update.step / solver.step_unit
     assert 0.0 < step < 1.0
     assert_allclose(solver.w[index] - before[index], 0.25 * step * direction.move, rtol=1e-14)
+
+
+# -- numbers ---------------------------------------------------------------------------------------------
+
+
+def badly_conditioned(condition, n=120, p=15):
+    rng = np.random.default_rng(3)
+    left, right = (np.linalg.qr(rng.standard_normal((k, p)))[0] for k in (n, p))
+    X = np.sqrt(n) * (left * np.geomspace(1.0, 1.0 / condition, p)) @ right.T
+    return X, X @ rng.standard_normal(p) + 0.1 * rng.standard_normal(n)
+
+
+def extended(model, X, y):
+    """Objective of a Lasso, and the value of a dual point made from it, in extended precision."""
+    X, y, w = (np.asarray(a, np.longdouble) for a in (X, y, model.coef_))
+    X, y, n = X - X.mean(axis=0), y - y.mean(), len(y)
+    r = y - X @ w
+    s = min(1, model.alpha / (abs(X.T @ r).max() / n))
+    return (r @ r) / (2 * n) + model.alpha * abs(w).sum(), s * (r @ y) / n - s * s * (r @ r) / (2 * n)
+
+
+@pytest.mark.parametrize("condition", [1e0, 1e4, 1e8, 1e12])
+@pytest.mark.parametrize("run", [{}, {"solver": "piag"}, {"n_jobs": 2}])
+def test_what_the_tolerance_promises_at_any_condition(condition, run):
+    X, y = badly_conditioned(condition)
+    alpha = np.abs(X.T @ (y - y.mean())).max() / len(y) / 300
+    for tol in (1e-3, 1e-7, 1e-11):
+        model = Lasso(alpha, tol=tol, **run).fit(X, y)
+        objective, dual = extended(model, X, y)
+        best = extended(Lasso(alpha, tol=1e-14).fit(X, y), X, y)
+        rounding = 1e-14 * y.var()
+        assert model.history_.stopped == "converged"
+        assert objective - max(dual, best[1]) <= model.dual_gap_ + rounding
+        assert model.dual_gap_ <= tol * y.var()
+
+
+@pytest.mark.parametrize("run", [{}, {"solver": "piag"}, {"step_size": "adaptive1", "metric": "lipschitz"}])
+@pytest.mark.parametrize("factor", [1e8, 1e-8, 2.0**27, 2.0**-27])
+def test_targets_and_penalty_times_a_factor_are_coefficients_times_it(run, factor):
+    X, y = badly_conditioned(10.0)
+    one = Lasso(0.01, max_iter=3000, **run).fit(X, y)
+    two = Lasso(0.01 * factor, max_iter=3000, **run).fit(X, factor * y)
+    # Powers of two change no digit; of others, what the last digits of the data have become is left.
+    exact = np.log2(factor) % 1.0 == 0.0
+    limit = 0.0 if exact else 1e-11 * np.abs(one.coef_).max()
+    assert_allclose(two.coef_ / factor, one.coef_, rtol=0.0, atol=limit)
+    assert two.n_iter_ == one.n_iter_
+    assert two.dual_gap_ / factor**2 == pytest.approx(one.dual_gap_, rel=0.0 if exact else 1e-3)
+
+
+@pytest.mark.parametrize(
+    "model", [Lasso(0.01), LogisticRegression(l1_ratio=0.5), LogisticRegression(C=10.0)], ids=str
+)
+def test_single_precision_is_the_fit_of_its_numbers_rounded_at_the_end(model):
+    X, y = (a.astype(np.float32) for a in badly_conditioned(100.0))
+    y = y > 0 if hasattr(model, "C") else y
+    single = clone(model).fit(X, y)
+    double = clone(model).fit(X.astype(float), y if hasattr(model, "C") else y.astype(float))
+    assert single.coef_.dtype == np.float32
+    assert_array_equal(single.coef_, double.coef_.astype(np.float32))
+    assert single.dual_gap_ == double.dual_gap_
+
+
+@pytest.mark.parametrize("factor", [1e150, 1e-150, 2.0**30])
+@pytest.mark.parametrize("name", ["alpha", "C"])
+def test_features_at_the_ends_of_the_range(factor, name):
+    X, y = badly_conditioned(10.0)
+    if name == "alpha":
+        one, two = Lasso(0.01).fit(X, y), Lasso(0.01 * factor).fit(factor * X, y)
+    else:
+        one, two = (LogisticRegression(C=1.0 / f, l1_ratio=1.0).fit(f * X, y > 0) for f in (1.0, factor))
+    assert_allclose(factor * two.coef_, one.coef_, rtol=0.0, atol=1e-11 * np.abs(one.coef_).max())
+    assert two.objective_ == pytest.approx(one.objective_, rel=1e-12)

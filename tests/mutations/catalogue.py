@@ -143,21 +143,21 @@ MUTATIONS = [
         "solvers/piag.py",
         "            return [self._digest(result, task.stamp.update, task.worker, task.asked)]",
         "            return [self._digest(result, self._tracker.update, task.worker, task.asked)]",
-        "test_contract.py::test_every_order[two-server]",
+        "test_contract.py::test_long_schedules[server]",
     ),
     Mutation(
         "A certificate by shards is stamped at its last tell",
         "solvers/piag.py",
         "        return [self._digest(certificate, looking.stamp.update)]",
         "        return [self._digest(certificate, self._tracker.update)]",
-        "test_contract.py::test_every_order[two-server, by shards]",
+        "test_contract.py::test_long_schedules[server, by shards]",
     ),
     Mutation(
         "A block is handed out twice",
         "solvers/layout.py",
         "        free = [j for j in range(n) if j not in self._held]",
         "        free = list(range(n))",
-        "test_contract.py::test_every_order[two-blocks, exact]",
+        "test_contract.py::test_every_order[two-blocks, exact, as many as workers]",
     ),
     Mutation(
         "Blocks of an old layout are in flight beside those of a new one",
@@ -171,7 +171,7 @@ MUTATIONS = [
         "solvers/bcd.py",
         ("            self._certifying = False\n        else:\n            self._layout.release(task.block)"),
         "            self._certifying = False",
-        "test_contract.py::test_every_order[two, losses-blocks, exact, as many as workers]",
+        "test_contract.py::test_what_is_lost_is_done_again",
     ),
     Mutation(
         "A dropped certificate is waited for",
