@@ -8,7 +8,7 @@ LINT_PINS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["p
 INSTALL = -m pip install -q --disable-pip-version-check
 BENCH = .venv-bench/bin
 
-.PHONY: demo figures doc test soak bench regimes lint format clean
+.PHONY: demo figures doc test soak mutations bench regimes lint format clean
 .NOTPARALLEL:
 
 demo: .venv/.extra-plot
@@ -25,6 +25,10 @@ test: .venv/.extra-test
 
 soak: .venv/.extra-test
 	.venv/bin/python -m pytest -m soak
+
+# Faults put into a copy of the package: every one has a test that sees it.
+mutations: .venv/.extra-test
+	.venv/bin/python tests/mutations
 
 # The suites on a small selection, against the peers: table and curves in benchmarks/results.
 bench: .venv-bench/.ready

@@ -164,7 +164,7 @@ MUTATIONS = [
         "solvers/layout.py",
         "        if any(generation != self.generation for generation in self._held.values()):",
         "        if False:",
-        "test_contract.py::test_long_schedules[blocks, exact, working set]",
+        "test_trust.py::test_blocks_of_a_new_working_set_wait_for_those_of_the_old_one",
     ),
     Mutation(
         "A dropped task keeps its block",
@@ -243,14 +243,7 @@ MUTATIONS = [
         "solvers/line.py",
         "    if loss.quadratic:\n        return theta, slope, z_new, g_new",
         "    if True:\n        return theta, slope, z_new, g_new",
-        "test_solvers.py::test_exact_step_never_raises_the_objective",
-    ),
-    Mutation(
-        "Writes that touch nothing cost nothing, so that no budget ends a run",
-        "solvers/bcd.py",
-        "        touched = max(1, touched)  # columns may store nothing",
-        "        touched = max(0, touched)",
-        "test_ends.py::test_columns_that_store_nothing_do_not_keep_a_run_for_ever",
+        "test_trust.py::test_the_exact_step_falls_also_where_classes_are_nearly_separated",
     ),
     Mutation(
         "A share that is handed out again is not waited for",
@@ -264,7 +257,7 @@ MUTATIONS = [
         "solvers/phases.py",
         "        self._phase.todo.append(task.block)",
         "        pass",
-        "test_contract.py::test_every_order[two, losses-rounds, sparse]",
+        "test_contract.py::test_what_is_lost_is_done_again",
     ),
     Mutation(
         "The recertification of what rounds return is skipped",
@@ -320,7 +313,7 @@ MUTATIONS = [
         "solvers/piag.py",
         "        delay, window = self._tracker.measure(*self._stamps)",
         "        delay, window = self._tracker.measure(*(self._stamps[a.block] for a in arrivals))",
-        "test_contract.py::test_every_order[two-server]",
+        "test_contract.py::test_long_schedules[server]",
     ),
     Mutation(
         "The old gradient of a shard stays in the aggregate",
@@ -334,20 +327,20 @@ MUTATIONS = [
         "solvers/model_piag.py",
         "            self._fresh = [*self._solving.arrivals, *self._fresh]\n",
         "",
-        "test_contract.py::test_every_order[two, losses-models]",
+        "test_contract.py::test_what_is_lost_is_done_again",
     ),
     Mutation(
         "A minimisation from before a retreat is written after it",
         "solvers/model_piag.py",
         "event = self._write(batch, *result) if task.asked > self._barrier else self._counted(batch, 0.0)",
         "event = self._write(batch, *result)",
-        "test_models.py::test_the_guard_brings_a_run_back",
+        "test_trust.py::test_a_minimisation_from_before_a_retreat_is_not_written_after_it",
     ),
     Mutation(
         "A risen objective leads to no retreat",
         "solvers/model_piag.py",
         "        if risen or stuck:\n",
-        "        if stuck:\n",
+        "        if False:\n",
         "test_models.py::test_the_guard_brings_a_run_back",
     ),
     Mutation(
@@ -372,11 +365,11 @@ MUTATIONS = [
         "test_problem.py::test_certificates_of_200_problems",
     ),
     Mutation(
-        "The dual point is not balanced for the intercept",
-        "problem.py",
-        "            return self.loss.dual_balance(self.y, -gradient, self.weights)",
-        "            return -gradient",
-        "test_problem.py::test_certificates_of_200_problems",
+        "The wrong class is shrunk to balance a dual point",
+        "losses/logistic.py",
+        "np.where((y > 0) == (plus > minus)",
+        "np.where((y > 0) != (plus > minus)",
+        "test_losses.py::test_dual_balance",
     ),
     Mutation(
         "A bound on the optimum is forgotten where the next certificate has a lower one",
@@ -390,14 +383,14 @@ MUTATIONS = [
         "stopping.py",
         "        return self.measure(certificate, gap) <= min(self.limit(certificate), LARGEST)",
         "        return not self.measure(certificate, gap) > min(self.limit(certificate), LARGEST)",
-        "test_ends.py::test_a_start_that_is_not_finite_is_left",
+        "test_trust.py::test_what_is_not_a_number_meets_no_tolerance",
     ),
     Mutation(
         "Weights of the shards are not in the constant of PIAG",
         "solvers/piag.py",
         "        return loss.curvature * float(shares @ constants) or 1.0",
         "        return loss.curvature * float(constants.min()) or 1.0",
-        "test_models.py::test_the_scalar_metric_is_the_plain_algorithm",
+        "test_trust.py::test_the_constant_of_unequal_shards_is_the_mean_of_theirs",
     ),
     Mutation(
         "The bound on a walk's rounding is left out",
@@ -418,6 +411,6 @@ MUTATIONS = [
         "stopping.py",
         "    return certificate if tidied.gap > max(certificate.gap, limit) else tidied",
         "    return tidied",
-        "test_linear_model.py::test_certified_attributes",
+        "test_trust.py::test_a_small_coefficient_that_counts_is_kept",
     ),
 ]
