@@ -87,8 +87,7 @@ OPTIONS = [
 """Fields that are parameters of the estimators, too."""
 
 SCHEDULES = "plain", "bursts", "heavy tails", "lockstep", "log", "machine", "replay"
-"""How the workers of a simulated case are; and ``replay``, of any fit by two workers and more: once more, along its
-own history."""
+"""How the workers of a simulated case are; and ``replay``: any fit once more, along its own history."""
 
 STORAGES = "array", "fortran", "csr", "csc", "coo", "int64"
 _WEIGHTS, _POSITIVE = [0.5, 0.2, 0.05, 0.05, 0.2], [0.6, 0.3, 0.05, 0.05, 0.0]
