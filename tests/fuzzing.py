@@ -20,7 +20,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import ElasticNet, ElasticNetCV, LogisticRegression, LogisticRegressionCV, enet_path
-from sk_asyncprox.executors import Simulated, Trace
+from sk_asyncprox.executors import Machine, Simulated, Trace
 
 PATIENCE = 60
 """Seconds after which a fit counts as one that does not end."""
@@ -60,6 +60,9 @@ class Case:
     tol: float = 1e-4
     max_iter: int = 1000
     warm: bool = False
+    schedule: str = "plain"
+    selection: str = "cyclic"
+    record: object = "updates"
 
     def is_ordinary(self):
         """Whether nothing but success will do."""
@@ -82,6 +85,9 @@ OPTIONS = [
     *("working_set", "n_blocks", "n_jobs", "tol", "max_iter"),
 ]
 """Fields that are parameters of the estimators, too."""
+
+SCHEDULES = "plain", "bursts", "heavy tails", "lockstep", "log", "machine", "replay"
+"""How the workers of a simulated case are; and ``replay``: any fit once more, along its own history."""
 
 STORAGES = "array", "fortran", "csr", "csc", "coo", "int64"
 _WEIGHTS, _POSITIVE = [0.5, 0.2, 0.05, 0.05, 0.2], [0.6, 0.3, 0.05, 0.05, 0.0]
@@ -128,6 +134,9 @@ def draw(seed):
         tol=float(10.0 ** rng.uniform(-8, -2)),
         max_iter=pick(1, 10, 1000, p=[0.05, 0.1, 0.85]),
         warm=bool(rng.random() < 0.1),
+        schedule=pick(*SCHEDULES, p=[0.4, *[0.1] * 6]),
+        selection=pick("cyclic", "random", p=[0.8, 0.2]),
+        record=pick("updates", "iterates", None, p=[0.7, 0.2, 0.1]),
     )
 
 
@@ -272,22 +281,42 @@ class Objective:
 def estimator(case, objective, **changes):
     """The case's estimator."""
     options = {name: getattr(case, name) for name in OPTIONS}
-    if case.delays != "none":
-        options["executor"] = Simulated(trace(case))
-    options |= {"warm_start": case.warm} | changes
+    options |= {"executor": executor(case), "warm_start": case.warm, "record": case.record} | changes
+    if not case.n_classes:
+        options |= {"selection": case.selection} | changes
     if case.n_classes:
         return LogisticRegression(C=float(1 / (objective.strength * objective.total)), **options)
     return ElasticNet(alpha=objective.strength, positive=case.positive, **options)
 
 
-def trace(case):
-    """Delays of a simulated case."""
-    workers = 2 + case.seed % 5
-    if case.delays == "constant":
-        return Trace.constant(workers)
-    mean = np.ones(workers)
+def one_millisecond(task, result):
+    """Cost of every task on a simulated machine."""
+    return 1e-3
+
+
+def executor(case):
+    """Threads, or the schedule of a simulated case."""
+    if case.delays == "none":
+        return "auto"
+    mean = np.ones(2 + case.seed % 5)
     mean[0] = 10.0 if case.delays == "slow" else 1.0
-    return Trace.from_service_times(mean, random_state=case.seed)
+    if case.schedule == "machine":
+        return Machine(1 / mean, cost=one_millisecond, lock=1e-4)
+    return Simulated(trace(case, mean))
+
+
+def trace(case, mean):
+    """Delays of a simulated case, whose workers take so long for a task in the mean."""
+    if case.schedule == "log" and case.solver == "bcd":
+        return Trace.from_delays(np.random.default_rng(case.seed).integers(0, len(mean), 200))
+    if case.delays == "constant":
+        return Trace.constant(len(mean))
+    laws = {
+        "bursts": {"burst_probability": 0.05, "burst_factor": 20.0},
+        "heavy tails": {"distribution": "pareto"},
+        "lockstep": {"distribution": "deterministic"},
+    }
+    return Trace.from_service_times(mean, random_state=case.seed, **laws.get(case.schedule, {}))
 
 
 @contextlib.contextmanager
@@ -345,7 +374,14 @@ def _fit(case, objective, X, y, weights):
     model = estimator(case, objective)
     for _ in range(1 + case.warm):
         model.fit(X, y, sample_weight=weights)
-    return [(model, objective.strength)]
+    if case.schedule != "replay" or case.record is None or case.warm or not len(model.history_.updates):
+        return [(model, objective.strength)]
+    again = estimator(case, objective, executor=Simulated(Trace.from_history(model.history_)), n_jobs=None)
+    again.fit(X, y, sample_weight=weights)
+    same = model.history_.updates[["update", "delay"]], again.history_.updates[["update", "delay"]]
+    if not np.array_equal(*same):
+        raise AssertionError(f"replayed with other delays: {same[1]['delay']}, were {same[0]['delay']}")
+    return [(model, objective.strength), (again, objective.strength)]
 
 
 def _strengths(objective, n):
@@ -356,8 +392,7 @@ def _strengths(objective, n):
 
 def _path(case, objective, X, y, weights):
     options = {name: getattr(case, name) for name in OPTIONS if name != "fit_intercept"}
-    if case.delays != "none":
-        options["executor"] = Simulated(trace(case))
+    options["executor"] = executor(case)
     strengths = _strengths(objective, 4)
     alphas, coefs, gaps = enet_path(
         X, y, alphas=strengths, positive=case.positive, sample_weight=weights, **options
@@ -370,8 +405,7 @@ def _path(case, objective, X, y, weights):
 
 def _cv(case, objective, X, y, weights):
     options = {name: getattr(case, name) for name in OPTIONS if name != "l1_ratio"}
-    if case.delays != "none":
-        options["executor"] = Simulated(trace(case))
+    options["executor"] = executor(case)
     strengths, total = _strengths(objective, 3), float(objective.total)
     # Every class is in both halves: data hold each of them twice among their first samples.
     halves = np.arange(case.n) // max(1, case.n_classes) % 2 == 0

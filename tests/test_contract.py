@@ -1,5 +1,7 @@
 """Every solver in every order of its workers: one contract (``contract.py``) for all of them."""
 
+from copy import deepcopy
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -110,8 +112,23 @@ def shared(monkeypatch):
     monkeypatch.setattr(placement, "HUNG", 0.5)
 
 
+@cache
+def first(name, loss, n_workers):
+    return MACHINES[name](loss, n_workers)
+
+
+def solver_of(name, loss, n_workers):
+    """A solver at its beginning, and how many tasks a worker may hold. It is a copy where it can be: its
+    constants take longer than a schedule."""
+    if name.startswith("rounds"):
+        return MACHINES[name](loss, n_workers)
+    solver, depth = first(name, loss, n_workers)
+    shared = solver.problem, *getattr(solver, "_shards", ())
+    return deepcopy(solver, {id(part): part for part in shared}), depth
+
+
 def world_of(name, loss, n_workers):
-    solver, depth = MACHINES[name](loss, n_workers)
+    solver, depth = solver_of(name, loss, n_workers)
     world = World(solver, depth)
     world.history.solver = "bcd" if hasattr(solver, "z") else "piag"
     return world

@@ -338,11 +338,16 @@ def test_blocks_of_a_new_working_set_wait_for_those_of_the_old_one(monkeypatch):
         solver.tell([(task, solver.work(solver.part(task), task))])
 
     certify(0)
+    task = solver.ask(0)
+    solver.tell([(task, solver.work(solver.part(task), task))])
+    solver._gate.due = False
     held = solver.ask(0)
     assert held.kind == "direction"
     certify(1)
+    assert len(solver._layout.blocks) > 1
     assert solver.ask(1) is None
     solver.tell([(held, solver.work(solver.part(held), held))])
+    solver._gate.due = False
     assert solver.ask(1).kind == "direction"
 
 
