@@ -50,6 +50,7 @@ regimes: .venv/.extra-plot
 lint: .venv-lint/.ruff
 	.venv-lint/bin/ruff check
 	.venv-lint/bin/ruff format --check
+	.venv-lint/bin/python tests/check_types.py
 
 format: .venv-lint/.ruff
 	.venv-lint/bin/ruff check --fix
@@ -72,7 +73,7 @@ clean:
 	.venv/bin/python $(INSTALL) -e '.[$*]'
 	@touch $@
 
-# The linter alone, at the version that the extra `lint` pins, without the package.
+# The tools alone, at the versions that the extra `lint` pins, without the package.
 .venv-lint/.ruff: .venv-lint/.made pyproject.toml
 	@.venv-lint/bin/python $(INSTALL) $$(.venv-lint/bin/python -c '$(LINT_PINS)')
 	@touch $@

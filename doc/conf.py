@@ -31,6 +31,15 @@ default_role = "literal"
 autosummary_generate = True
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
+numpydoc_validation_checks = {"GL08", "PR01", "PR02", "RT01", "YD01", "SS06"}
+# Building blocks, the seam of the executors, and what is told once in a base class or of a named tuple.
+numpydoc_validation_exclude = {
+    r"\.(delays|problem|losses|penalties|solvers)\.",
+    r"\.(plan|run|make_rule|delay_bound)$",
+    r"\.Setting",
+    r"\.History\.(add_|close|line|wants|who|to_frame)",
+}
+autodoc_typehints = "none"  # the docstrings say it better
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

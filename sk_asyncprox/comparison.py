@@ -1,11 +1,15 @@
 """Step policies side by side, on the same data and the same schedules."""
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 
 from .metrics import virtual_time
+from .step_sizes import StepSize
 from .theory import satisfies_principle
 
 ROW = np.dtype(
@@ -26,7 +30,7 @@ ROW = np.dtype(
 class PolicyComparison:
     """What :func:`compare_policies` has found.
 
-    Attributes
+    Parameters
     ----------
     table : ndarray
         A row per run, with the columns ``policy, trace, stopped, updates, passes, time, gap, zero_steps,
@@ -60,7 +64,13 @@ class PolicyComparison:
         return "\n".join("  ".join(row) for row in zip(*padded, strict=True))
 
     def to_frame(self):
-        """The table as a pandas DataFrame."""
+        """The table for pandas.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per run.
+        """
         import pandas as pd
 
         return pd.DataFrame({name: self.table[name] for name in self.table.dtype.names})
@@ -74,7 +84,15 @@ def _words(row):
     ]  # fmt: skip
 
 
-def compare_policies(estimator, policies, X, y, *, executors=None, sample_weight=None):
+def compare_policies(
+    estimator: BaseEstimator,
+    policies: Mapping[str, str | StepSize],
+    X: Any,
+    y: Any,
+    *,
+    executors: Mapping[str, Any] | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> PolicyComparison:
     """Fit an estimator with every policy, along every schedule, and tabulate the runs.
 
     Policies that converge reach the same solution, so that scores of prediction do not tell them apart;

@@ -1,6 +1,8 @@
 """What a run has done: tables of numpy columns, thinned iterates, nothing of the data."""
 
 import json
+import os
+from typing import Any, Self
 
 import numpy as np
 
@@ -160,23 +162,23 @@ class History:
     # -- reading ----------------------------------------------------------------------------------------
 
     @property
-    def arrivals(self):
+    def arrivals(self) -> np.ndarray:
         return np.array(self._arrivals, dtype=ARRIVALS)
 
     @property
-    def updates(self):
+    def updates(self) -> np.ndarray:
         return np.array(self._updates, dtype=UPDATES)
 
     @property
-    def certificates(self):
+    def certificates(self) -> np.ndarray:
         return np.array(self._certificates, dtype=CERTIFICATES)
 
     @property
-    def shares(self):
+    def shares(self) -> np.ndarray:
         return np.array(self._shares, dtype=SHARES)
 
     @property
-    def iterates(self):
+    def iterates(self) -> np.ndarray:
         rows = [
             (*it[:3], objective)
             for it, objective in zip(self._iterates, self._objectives or [], strict=False)
@@ -188,7 +190,7 @@ class History:
         """Asks never told, as rows ``(worker, asked)``."""
         return np.array(self._unfinished, dtype=np.int64).reshape(-1, 2)
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike) -> None:
         """Write the history to one ``.npz`` file, which :meth:`load` reads anywhere.
 
         Parameters
@@ -217,7 +219,7 @@ class History:
         )
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | os.PathLike) -> Self:
         """Read a history written by :meth:`save`.
 
         Parameters
@@ -247,7 +249,7 @@ class History:
             history._objectives = file["iterates"]["objective"].tolist()
         return history
 
-    def to_frame(self):
+    def to_frame(self) -> Any:
         """The updates as a pandas frame, one row per update, with the worker and block of its first
         arrival and the number of its arrivals.
 

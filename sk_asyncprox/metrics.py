@@ -5,7 +5,10 @@ what the fit itself has left on the estimator, or on the last step of a pipeline
 called with. Larger is better, as everywhere in scikit-learn, so each is the negative of a cost.
 """
 
+from typing import Any
+
 import numpy as np
+from sklearn.base import BaseEstimator
 
 __all__ = [
     "neg_fit_time_scorer",
@@ -21,7 +24,7 @@ def _last_step(estimator):
     return estimator[-1] if hasattr(estimator, "steps") else estimator
 
 
-def neg_objective_scorer(estimator, X=None, y=None):
+def neg_objective_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the objective that the fit has reached, summed over the targets.
 
     Compares policies under a budget: give all the same ``max_iter`` (passes) or ``max_time`` (seconds) and a
@@ -40,7 +43,7 @@ def neg_objective_scorer(estimator, X=None, y=None):
     return -float(np.sum(_last_step(estimator).objective_))
 
 
-def neg_updates_scorer(estimator, X=None, y=None):
+def neg_updates_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the number of updates of the fit, summed over the targets.
 
     Compares how many writes the policies need to reach the same ``tol``; a fit that was stopped by a budget
@@ -58,7 +61,7 @@ def neg_updates_scorer(estimator, X=None, y=None):
     return -float(np.sum(_last_step(estimator).n_updates_))
 
 
-def neg_fit_time_scorer(estimator, X=None, y=None):
+def neg_fit_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the seconds the fit took.
 
     Compares policies to the same ``tol`` on this machine; fits that run beside one another disturb the
@@ -76,7 +79,7 @@ def neg_fit_time_scorer(estimator, X=None, y=None):
     return -float(_last_step(estimator).fit_time_)
 
 
-def neg_passes_scorer(estimator, X=None, y=None):
+def neg_passes_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the passes over the data that the fit needed, summed over the targets.
 
     Compares policies to the same ``tol``, also of different solvers and block sizes: a pass touches every
@@ -96,7 +99,7 @@ def neg_passes_scorer(estimator, X=None, y=None):
     return -float(sum(h.certificates["passes"][-1] for h in histories)) if histories else np.nan
 
 
-def neg_virtual_time_scorer(estimator, X=None, y=None):
+def neg_virtual_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the virtual time of a simulated fit, summed over the targets.
 
     Compares policies to the same ``tol`` on workers whose times are given by a trace.
@@ -114,7 +117,7 @@ def neg_virtual_time_scorer(estimator, X=None, y=None):
     return -virtual_time(estimator) if _converged(estimator) else np.nan
 
 
-def virtual_time(estimator):
+def virtual_time(estimator: BaseEstimator) -> float:
     """Time of the last update, summed over the targets; in seconds where the run was not simulated.
 
     Parameters

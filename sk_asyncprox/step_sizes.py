@@ -19,6 +19,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator
 
+Rule = Callable[[int, float], float]
+"""``(delay, window) -> step``; window and step are in units of ``gamma'``."""
+
 
 class Setting(NamedTuple):
     """What a policy may know of the run it is started for."""
@@ -36,7 +39,7 @@ class Setting(NamedTuple):
     """Largest delay of the trace, when it is known in advance (simulated runs), or what finds it for a number
     of blocks."""
 
-    def largest_delay(self):
+    def largest_delay(self) -> int | None:
         """Largest delay of the trace; None when it is not known in advance."""
         return self.max_delay(self.n_blocks) if callable(self.max_delay) else self.max_delay
 
@@ -88,7 +91,7 @@ class StepSize(BaseEstimator):
         # All parameters, also those at their defaults: a record of a run must say what ran.
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
 
-    def start(self, setting):
+    def start(self, setting: Setting) -> Rule:
         """Check the parameters and return the rule ``(delay, window) -> step`` of one run.
 
         Parameters
@@ -129,7 +132,7 @@ class StepSize(BaseEstimator):
 
         return checked
 
-    def make_rule(self, setting):
+    def make_rule(self, setting: Setting) -> Rule:
         """The policy itself: the rule ``(delay, window) -> step`` of one run, whose state it may keep.
 
         Parameters
@@ -144,7 +147,7 @@ class StepSize(BaseEstimator):
         """
         raise TypeError(f"The policy {type(self).__name__} needs a method make_rule(setting).")
 
-    def delay_bound(self, setting):
+    def delay_bound(self, setting: Setting) -> int | None:
         """Delay up to which the rule is safe; None when it is safe for every delay."""
         return None
 
@@ -173,11 +176,11 @@ class Adaptive1(StepSize):
 
     can_be_zero = True
 
-    def __init__(self, alpha=0.9, h=0.99):
+    def __init__(self, alpha: float = 0.9, h: float = 0.99) -> None:
         self.alpha = alpha
         self.h = h
 
-    def make_rule(self, setting):
+    def make_rule(self, setting: Setting) -> Rule:
         self._check("alpha", 0, 1, closed=True)
         self._check("h", 0, 1)
         alpha = self.alpha
@@ -197,10 +200,10 @@ class Adaptive2(StepSize):
 
     can_be_zero = True
 
-    def __init__(self, h=0.99):
+    def __init__(self, h: float = 0.99) -> None:
         self.h = h
 
-    def make_rule(self, setting):
+    def make_rule(self, setting: Setting) -> Rule:
         self._check("h", 0, 1)
         total = 0.0
 
@@ -239,12 +242,12 @@ class FixedStep(StepSize):
     .. [2] D. Davis. The asynchronous PALM algorithm for nonsmooth nonconvex problems. 2016.
     """
 
-    def __init__(self, max_delay=None, rule="sun", h=0.99):
+    def __init__(self, max_delay: int | None = None, rule: str = "sun", h: float = 0.99) -> None:
         self.max_delay = max_delay
         self.rule = rule
         self.h = h
 
-    def make_rule(self, setting):
+    def make_rule(self, setting: Setting) -> Rule:
         self._check("h", 0, 1)
         bound = self.delay_bound(setting)
         if bound is None:
@@ -266,7 +269,7 @@ class FixedStep(StepSize):
             raise ValueError(f"FixedStep(rule={self.rule!r}): rule must be 'sun', 'davis' or 'principle'.")
         return lambda delay, window: step
 
-    def delay_bound(self, setting):
+    def delay_bound(self, setting: Setting) -> int | None:
         """The given bound, or the largest delay of the trace."""
         return setting.largest_delay() if self.max_delay is None else self.max_delay
 
@@ -315,11 +318,11 @@ class NaiveStep(StepSize):
 
     h = 1.0
 
-    def __init__(self, c=1.0, b=1.0):
+    def __init__(self, c: float = 1.0, b: float = 1.0) -> None:
         self.c = c
         self.b = b
 
-    def make_rule(self, setting):
+    def make_rule(self, setting: Setting) -> Rule:
         self._check("c", 0, np.inf)
         self._check("b", 0, np.inf)
         c, b = self.c, self.b
@@ -337,7 +340,7 @@ class ExactStep(StepSize):
 
     exact, h = True, 1.0
 
-    def make_rule(self, setting):
+    def make_rule(self, setting: Setting) -> Rule:
         return lambda delay, window: 1.0
 
 

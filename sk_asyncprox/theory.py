@@ -11,10 +11,22 @@ Throughout, ``excess`` is ``P(x_0) - P*``, ``distance`` is ``|x_0 - x*|`` in the
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def step_size_integral(steps):
-    """Running sum of the steps, an ndarray of shape (n_updates,)."""
+def step_size_integral(steps: ArrayLike) -> np.ndarray:
+    """Running sum of the steps.
+
+    Parameters
+    ----------
+    steps : array-like of shape (n_updates,)
+        Step lengths, in any unit.
+
+    Returns
+    -------
+    ndarray of shape (n_updates,)
+        In the same unit.
+    """
     return np.cumsum(np.asarray(steps, dtype=float))
 
 
@@ -28,7 +40,7 @@ def _clipped(delays):
     return np.minimum(delays, np.arange(len(delays)))
 
 
-def window_sums(delays, steps):
+def window_sums(delays: ArrayLike, steps: ArrayLike) -> np.ndarray:
     """Sum of the steps that were taken between the read and the write of every update.
 
     Parameters
@@ -51,7 +63,9 @@ def window_sums(delays, steps):
     return before[k] - before[k - delays]
 
 
-def satisfies_principle(delays, steps, largest_step=1.0, slack=1e-12):
+def satisfies_principle(
+    delays: ArrayLike, steps: ArrayLike, largest_step: float = 1.0, slack: float = 1e-12
+) -> np.ndarray:
     """Whether every update keeps the step-size principle.
 
     It asks for ``0 <= step <= max(0, largest_step - window)``.
@@ -159,6 +173,18 @@ def moves_bound(excess, h):
     """Bound ``excess / (1 - h)`` on ``sum_k |x_{k+1} - x_k|^2 / gamma_k``, zero steps left out.
 
     For PIAG, and for Async-BCD in either metric with any order of blocks; ``f`` need not be convex.
+
+    Parameters
+    ----------
+    excess : float
+        Objective at the start, less its optimum.
+    h : float
+        Safety factor of the policy, below 1.
+
+    Returns
+    -------
+    float
+        In the unit of the objective.
     """
     return excess / (1.0 - h)
 
@@ -222,8 +248,20 @@ def bcd_convex_bound(integral, excess, distance, largest_step, h, n_blocks):
 
 
 def proximal_pl_constant(smooth_modulus, penalty_modulus, largest_step):
-    """Constant ``(mu_f + mu_R) / (1 + gamma' mu_R)`` of the proximal Polyak-Lojasiewicz inequality, from
-    the moduli of strong convexity of the smooth part and of the penalty."""
+    """Constant of the proximal Polyak-Lojasiewicz inequality.
+
+    Parameters
+    ----------
+    smooth_modulus, penalty_modulus : float
+        Moduli of strong convexity of the smooth part and of the penalty.
+    largest_step : float
+        ``gamma'``.
+
+    Returns
+    -------
+    float
+        ``(smooth_modulus + penalty_modulus) / (1 + largest_step penalty_modulus)``.
+    """
     return (smooth_modulus + penalty_modulus) / (1.0 + largest_step * penalty_modulus)
 
 

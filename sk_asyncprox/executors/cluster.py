@@ -1,5 +1,7 @@
 """Workers of a Dask cluster."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -37,7 +39,7 @@ class Dask(BaseEstimator):
     Dask()
     """
 
-    def __init__(self, client=None):
+    def __init__(self, client: Any = None) -> None:
         self.client = client
 
     def __sklearn_clone__(self):

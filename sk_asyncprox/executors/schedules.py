@@ -6,7 +6,8 @@ workers in ``tells`` arrive together.
 
 import heapq
 import itertools
-from collections import defaultdict
+from collections import defaultdict, deque
+from itertools import pairwise
 
 import numpy as np
 
@@ -180,3 +181,44 @@ def positive_count(n_workers):
     if int(n_workers) != n_workers or n_workers < 1:
         raise ValueError(f"n_workers must be a positive integer, not {n_workers!r}.")
     return int(n_workers)
+
+
+def write_delays(events):
+    """Delay of every write of Async-BCD along a schedule."""
+    reads, k = {}, 0
+    for _, asks, tells in events:
+        reads.update(dict.fromkeys(asks, k))
+        for worker in tells:
+            yield k - reads.pop(worker)
+            k += 1
+
+
+def table_ages(events, n_workers, n_shards):
+    """Ages of the gradient table's entries at every update of PIAG along a schedule."""
+    # Every worker serves its shards in turn; while the table fills, none a second time.
+    turns = [deque(range(worker, n_shards, n_workers)) for worker in range(n_workers)]
+    reads, stamps, k = {}, {}, 0
+    for _, asks, tells in events:
+        for worker in asks:
+            turn = turns[worker]
+            if turn and (len(stamps) == n_shards or turn[0] not in stamps):
+                reads[worker] = turn[0], k
+                turn.rotate(-1)
+        arrived = [reads.pop(worker) for worker in tells if worker in reads]
+        stamps.update(arrived)
+        if arrived and len(stamps) == n_shards:
+            yield [k - stamps[shard] for shard in range(n_shards)]
+            k += 1
+
+
+def recorded_delays(history, n_workers):
+    """The same of a recorded run."""
+    if history.solver == "bcd":
+        return history.updates["delay"]
+    stamps, ages = np.zeros(n_workers, dtype=np.int64), []
+    arrivals = history.arrivals
+    starts = np.searchsorted(arrivals["update"], np.arange(len(history.updates) + 1))
+    for k, (a, b) in enumerate(pairwise(starts)):
+        stamps[arrivals["worker"][a:b]] = arrivals["stamp"][a:b]
+        ages.append(k - stamps)
+    return np.array(ages, dtype=np.int64)

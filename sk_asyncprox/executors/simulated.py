@@ -24,7 +24,7 @@ class Simulated(BaseEstimator):
         Order of asks and tells.
     """
 
-    def __init__(self, trace):
+    def __init__(self, trace: Trace) -> None:
         self.trace = trace
 
     def plan(self, n_jobs):

@@ -5,13 +5,28 @@ random service times and yesterday's threaded run are one kind of object: an ord
 """
 
 import os
-from collections import deque
-from itertools import islice, pairwise
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ..history import History
 from .logs import Events, integer_delays, read_delays
-from .schedules import DISTRIBUTIONS, SHAPES, Ages, Delays, Recorded, ServiceTimes, means_of, positive_count
+from .schedules import (
+    DISTRIBUTIONS,
+    SHAPES,
+    Ages,
+    Delays,
+    Recorded,
+    ServiceTimes,
+    means_of,
+    positive_count,
+    recorded_delays,
+    table_ages,
+    write_delays,
+)
 
 MOST_LOOKED_AT = 200_000
 """Updates of a schedule that are looked at for its largest delay."""
@@ -22,6 +37,11 @@ LOOKED_AT_BY_REPR = 1000
 
 class Trace:
     """Order of asks and tells, with virtual times. Make one with the class methods.
+
+    Parameters
+    ----------
+    n_workers, events, solver, max_delay, recorded
+        What the class methods have found.
 
     Attributes
     ----------
@@ -49,13 +69,18 @@ class Trace:
             facts += f": mean {delays.mean():.1f}, largest {delays.max()}"
         return f"<Trace of {self.n_workers} worker(s), {type(self._events).__name__}; {facts}>"
 
-    def events(self):
-        """Iterate over ``(time, asks, tells)``: first the workers in ``asks`` read, then the results of
-        the workers in ``tells`` arrive together."""
+    def events(self) -> Iterator:
+        """Iterate over the schedule.
+
+        Returns
+        -------
+        iterator of (time, asks, tells)
+            First the workers in ``asks`` read, then the results of those in ``tells`` arrive together.
+        """
         return iter(self._events)
 
     @classmethod
-    def from_delays(cls, delays):
+    def from_delays(cls, delays: ArrayLike | str | os.PathLike) -> Self:
         """Schedule of a log of delays; after its last row it starts again.
 
         Parameters
@@ -84,23 +109,33 @@ class Trace:
         return cls(array.shape[1], Ages(array), "piag", int(array.max()))
 
     @classmethod
-    def constant(cls, n_workers):
-        """Steady round robin: every delay is ``n_workers - 1`` once all workers have begun."""
+    def constant(cls, n_workers: int) -> Self:
+        """Steady round robin: every delay is ``n_workers - 1`` once all workers have begun.
+
+        Parameters
+        ----------
+        n_workers : int
+            Workers that take turns.
+
+        Returns
+        -------
+        Trace
+        """
         n_workers = positive_count(n_workers)
         return cls(n_workers, Delays(np.array([n_workers - 1])), None, n_workers - 1)
 
     @classmethod
     def from_service_times(
         cls,
-        mean,
-        n_workers=None,
-        distribution="exponential",
-        random_state=None,
+        mean: ArrayLike,
+        n_workers: int | None = None,
+        distribution: str = "exponential",
+        random_state: int | None = None,
         *,
-        shape=None,
-        burst_probability=0.0,
-        burst_factor=10.0,
-    ):
+        shape: float | None = None,
+        burst_probability: float = 0.0,
+        burst_factor: float = 10.0,
+    ) -> Self:
         """Schedule of workers that need random times for their tasks.
 
         Parameters
@@ -136,7 +171,7 @@ class Trace:
         return cls(len(mean), times)
 
     @classmethod
-    def from_events(cls, reads, writes, workers=None):
+    def from_events(cls, reads: ArrayLike, writes: ArrayLike, workers: Sequence | None = None) -> Self:
         """Schedule of the times at which tasks have read and written; after the last write it starts again.
 
         Parameters
@@ -168,7 +203,7 @@ class Trace:
         return cls(events.n_workers, events)
 
     @classmethod
-    def from_history(cls, history):
+    def from_history(cls, history: History) -> Self:
         """Schedule of a recorded run, with the order of its asks and tells.
 
         Parameters
@@ -185,7 +220,7 @@ class Trace:
         largest = int(history.updates["delay"].max(initial=0))
         return cls(history.n_workers, Recorded(history), history.solver, largest, history)
 
-    def delays(self, n_updates, solver=None):
+    def delays(self, n_updates: int, solver: str | None = None) -> np.ndarray:
         """Delays of the first updates, in the layout of :meth:`from_delays`.
 
         Parameters
@@ -202,11 +237,11 @@ class Trace:
         """
         solver, m = self._solver(solver), self.n_workers
         if self.recorded is not None:
-            return _recorded_delays(self.recorded, m)[:n_updates]
-        rows = _write_delays(self.events()) if solver == "bcd" else _table_ages(self.events(), m, m)
+            return recorded_delays(self.recorded, m)[:n_updates]
+        rows = write_delays(self.events()) if solver == "bcd" else table_ages(self.events(), m, m)
         return np.array(list(islice(rows, n_updates)), dtype=np.int64)
 
-    def largest_delay(self, n_updates, solver=None, n_blocks=None):
+    def largest_delay(self, n_updates: int, solver: str | None = None, n_blocks: int | None = None) -> int:
         """Largest delay of the first updates.
 
         Parameters
@@ -227,9 +262,9 @@ class Trace:
         if self.recorded is not None or (logged and self.max_delay is not None):
             return self.max_delay
         if solver == "bcd":
-            delays = _write_delays(self.events())
+            delays = write_delays(self.events())
         else:
-            delays = map(max, _table_ages(self.events(), self.n_workers, n_blocks))
+            delays = map(max, table_ages(self.events(), self.n_workers, n_blocks))
         return max(islice(delays, min(n_updates, MOST_LOOKED_AT)))
 
     def _solver(self, solver):
@@ -238,7 +273,9 @@ class Trace:
             raise ValueError("This schedule fits both solvers: say solver='bcd' or solver='piag'.")
         return solver
 
-    def to_csv(self, path, n_updates=None, solver=None):
+    def to_csv(
+        self, path: str | os.PathLike, n_updates: int | None = None, solver: str | None = None
+    ) -> None:
         """Write the delays of the first updates as a CSV file that :meth:`from_delays` reads.
 
         Parameters
@@ -253,41 +290,3 @@ class Trace:
         if n_updates is None:
             n_updates = getattr(self._events, "n_rows", 1000)
         np.savetxt(path, self.delays(n_updates, solver), fmt="%d", delimiter=",")
-
-
-def _write_delays(events):
-    reads, k = {}, 0
-    for _, asks, tells in events:
-        reads.update(dict.fromkeys(asks, k))
-        for worker in tells:
-            yield k - reads.pop(worker)
-            k += 1
-
-
-def _table_ages(events, n_workers, n_shards):
-    # Every worker serves its shards in turn; while the table fills, none a second time.
-    turns = [deque(range(worker, n_shards, n_workers)) for worker in range(n_workers)]
-    reads, stamps, k = {}, {}, 0
-    for _, asks, tells in events:
-        for worker in asks:
-            turn = turns[worker]
-            if turn and (len(stamps) == n_shards or turn[0] not in stamps):
-                reads[worker] = turn[0], k
-                turn.rotate(-1)
-        arrived = [reads.pop(worker) for worker in tells if worker in reads]
-        stamps.update(arrived)
-        if arrived and len(stamps) == n_shards:
-            yield [k - stamps[shard] for shard in range(n_shards)]
-            k += 1
-
-
-def _recorded_delays(history, n_workers):
-    if history.solver == "bcd":
-        return history.updates["delay"]
-    stamps, ages = np.zeros(n_workers, dtype=np.int64), []
-    arrivals = history.arrivals
-    starts = np.searchsorted(arrivals["update"], np.arange(len(history.updates) + 1))
-    for k, (a, b) in enumerate(pairwise(starts)):
-        stamps[arrivals["worker"][a:b]] = arrivals["stamp"][a:b]
-        ages.append(k - stamps)
-    return np.array(ages, dtype=np.int64)

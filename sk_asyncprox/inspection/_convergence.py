@@ -1,7 +1,11 @@
 """Objective error against updates, passes or time."""
 
+from collections.abc import Mapping
+from typing import Any, Self
+
 import numpy as np
 
+from ..history import History
 from ._runs import ONLY, checked, clock_of, histories_of, legend_below, one_axes, styles, tidy
 
 X_LABELS = {
@@ -71,7 +75,16 @@ class ConvergenceDisplay:
         self.error = {label: (values - optimum) / scale for label, values in objective.items()}
 
     @classmethod
-    def from_estimator(cls, estimator, *, x="updates", optimum=None, relative=True, ax=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        x: str = "updates",
+        optimum: float | None = None,
+        relative: bool = True,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the convergence of fitted estimators.
 
         Parameters
@@ -100,7 +113,16 @@ class ConvergenceDisplay:
         return cls.from_history(histories, x=x, optimum=optimum, relative=relative, ax=ax, **kwargs)
 
     @classmethod
-    def from_history(cls, history, *, x="updates", optimum=None, relative=True, ax=None, **kwargs):
+    def from_history(
+        cls,
+        history: History | Mapping[str, History],
+        *,
+        x: str = "updates",
+        optimum: float | None = None,
+        relative: bool = True,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the convergence of recorded runs.
 
         Parameters
@@ -126,7 +148,7 @@ class ConvergenceDisplay:
         scale = max(float(values[0]) for values in objectives.values()) if relative else 1.0
         return cls(places, objectives, optimum, scale or 1.0, x_label, bound).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the curves.
 
         Parameters

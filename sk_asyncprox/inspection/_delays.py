@@ -1,7 +1,11 @@
 """The measured delays: how often, of which worker, when."""
 
+from collections.abc import Mapping
+from typing import Any, Self
+
 import numpy as np
 
+from ..history import History
 from ._runs import DARK, MANY, ONLY, checked, histories_of, legend_below, one_axes, styles, tidy
 
 DELAY = "delay (writes between read and write)"
@@ -53,7 +57,9 @@ class DelayDisplay:
         self.delays, self.worker_delays = delays, worker_delays
 
     @classmethod
-    def from_estimator(cls, estimator, *, kind="histogram", ax=None, **kwargs):
+    def from_estimator(
+        cls, estimator: Any, *, kind: str = "histogram", ax: Any = None, **kwargs: Any
+    ) -> Self:
         """Draw the delays of fitted estimators.
 
         Parameters
@@ -75,7 +81,14 @@ class DelayDisplay:
         return cls.from_history(histories_of(estimator), kind=kind, ax=ax, **kwargs)
 
     @classmethod
-    def from_history(cls, history, *, kind="histogram", ax=None, **kwargs):
+    def from_history(
+        cls,
+        history: History | Mapping[str, History],
+        *,
+        kind: str = "histogram",
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the delays of recorded runs.
 
         Parameters
@@ -94,7 +107,7 @@ class DelayDisplay:
         workers = {label: _of_workers(h) for label, h in histories.items()}
         return cls(delays, workers).plot(kind=kind, ax=ax, **kwargs)
 
-    def plot(self, kind="histogram", ax=None, **kwargs):
+    def plot(self, kind: str = "histogram", ax: Any = None, **kwargs: Any) -> Self:
         """Draw the delays.
 
         Parameters

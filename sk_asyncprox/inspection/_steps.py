@@ -1,7 +1,11 @@
 """Steps, their windows and their running integral, against what is proved of them."""
 
+from collections.abc import Mapping
+from typing import Any, Self
+
 import numpy as np
 
+from ..history import History
 from ..solvers.choice import resolve_step_size
 from ..step_sizes import Adaptive1, Adaptive2
 from ._runs import (
@@ -89,7 +93,7 @@ class StepSizeDisplay:
         }
 
     @classmethod
-    def from_estimator(cls, estimator, *, kind="both", ax=None):
+    def from_estimator(cls, estimator: Any, *, kind: str = "both", ax: Any = None) -> Self:
         """Draw the steps of fitted estimators.
 
         Parameters
@@ -111,7 +115,14 @@ class StepSizeDisplay:
         return cls.from_history(histories, step_size=policies, kind=kind, ax=ax)
 
     @classmethod
-    def from_history(cls, history, *, step_size=None, kind="both", ax=None):
+    def from_history(
+        cls,
+        history: History | Mapping[str, History],
+        *,
+        step_size: Any = None,
+        kind: str = "both",
+        ax: Any = None,
+    ) -> Self:
         """Draw the steps of recorded runs.
 
         Parameters
@@ -137,7 +148,7 @@ class StepSizeDisplay:
             {label: _policy(given.get(label), h.solver) for label, h in histories.items()},
         ).plot(kind=kind, ax=ax)
 
-    def plot(self, kind="both", ax=None):
+    def plot(self, kind: str = "both", ax: Any = None) -> Self:
         """Draw the steps.
 
         Parameters

@@ -1,7 +1,11 @@
 """Who worked when, on what: every task from its read to its write."""
 
+from collections.abc import Mapping
+from typing import Any, Self
+
 import numpy as np
 
+from ..history import History
 from ._runs import DARK, ONLY, PALETTE, checked, clock_of, histories_of, legend_below, one_axes, tidy
 from ._tasks import tasks_of
 
@@ -63,7 +67,16 @@ class TimelineDisplay:
         self.inline_certificates, self.clock = inline_certificates, clock
 
     @classmethod
-    def from_estimator(cls, estimator, *, start=0, stop=None, color="block", write=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        color: str = "block",
+        write: int | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw the timeline of fitted estimators.
 
         Parameters
@@ -88,7 +101,16 @@ class TimelineDisplay:
         return cls.from_history(histories_of(estimator), **settings)
 
     @classmethod
-    def from_history(cls, history, *, start=0, stop=None, color="block", write=None, ax=None):
+    def from_history(
+        cls,
+        history: History | Mapping[str, History],
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        color: str = "block",
+        write: int | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw the timeline of recorded runs.
 
         Parameters
@@ -114,7 +136,14 @@ class TimelineDisplay:
         display = cls(np.concatenate(tasks), times, rows, inline, clock)
         return display.plot(start=start, stop=stop, color=color, write=write, ax=ax)
 
-    def plot(self, start=0, stop=None, color="block", write=None, ax=None):
+    def plot(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        color: str = "block",
+        write: int | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw the timeline.
 
         Parameters

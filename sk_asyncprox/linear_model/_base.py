@@ -5,6 +5,7 @@ import warnings
 from functools import cache, partial, wraps
 from inspect import signature
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -21,6 +22,7 @@ from .._compat import (
     validate_parameter_constraints,
 )
 from ..executors.plan import WorkersLost
+from ..history import History
 from ..problem import Problem
 from ..solve import Options, solve
 from ..solvers.base import Snapshot
@@ -112,6 +114,17 @@ def _valid_defaults(cls):
 
 class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
     """Base of the estimators: everything between validated data and fitted attributes."""
+
+    # What a fit leaves; with several targets histories and numbers are lists and arrays.
+    coef_: np.ndarray
+    intercept_: Any
+    n_features_in_: int
+    n_iter_: Any
+    dual_gap_: Any
+    objective_: Any
+    n_updates_: Any
+    fit_time_: float
+    history_: History
 
     # Scikit-learn's HTML representation links to this page.
     _doc_link_module = "sk_asyncprox"

@@ -4,10 +4,12 @@ import time
 from functools import partial
 from itertools import islice
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import RegressorMixin
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
@@ -29,6 +31,7 @@ from ..executors.blocks import is_collection
 from ..executors.stop import Deferred, Stop
 from ..losses import SquaredLoss
 from ..problem import Problem
+from ..step_sizes import StepSize
 from ._base import AsyncLinearModel, check_range, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import FoldsWatcher
@@ -243,28 +246,28 @@ class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearMo
     def __init__(
         self,
         *,
-        l1_ratio=0.5,
-        eps=1e-3,
-        alphas=100,
-        fit_intercept=True,
-        max_iter=1000,
-        tol=1e-4,
-        cv=None,
-        copy_X=True,
-        verbose=0,
-        n_jobs=None,
-        positive=False,
-        random_state=None,
-        selection="cyclic",
-        solver="bcd",
-        step_size="auto",
-        executor="auto",
-        n_blocks="auto",
-        metric="gram",
-        working_set="auto",
-        record="updates",
-        max_time=None,
-    ):
+        l1_ratio: ArrayLike = 0.5,
+        eps: float = 1e-3,
+        alphas: ArrayLike = 100,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+        cv: Any = None,
+        copy_X: bool = True,
+        verbose: int = 0,
+        n_jobs: int | None = None,
+        positive: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        selection: str = "cyclic",
+        solver: str = "bcd",
+        step_size: str | StepSize = "auto",
+        executor: str | BaseEstimator = "auto",
+        n_blocks: int | str = "auto",
+        metric: str = "gram",
+        working_set: bool | str = "auto",
+        record: str | None = "updates",
+        max_time: float | None = None,
+    ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
         self.alphas = alphas
@@ -288,7 +291,7 @@ class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearMo
         self.max_time = max_time
 
     @whole
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Choose the penalty by cross-validation, and fit the model with it on all of the data.
 
         Parameters
@@ -492,27 +495,27 @@ class LassoCV(ElasticNetCV):
     def __init__(
         self,
         *,
-        eps=1e-3,
-        alphas=100,
-        fit_intercept=True,
-        max_iter=1000,
-        tol=1e-4,
-        copy_X=True,
-        cv=None,
-        verbose=False,
-        n_jobs=None,
-        positive=False,
-        random_state=None,
-        selection="cyclic",
-        solver="bcd",
-        step_size="auto",
-        executor="auto",
-        n_blocks="auto",
-        metric="gram",
-        working_set="auto",
-        record="updates",
-        max_time=None,
-    ):
+        eps: float = 1e-3,
+        alphas: ArrayLike = 100,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+        copy_X: bool = True,
+        cv: Any = None,
+        verbose: int = False,
+        n_jobs: int | None = None,
+        positive: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        selection: str = "cyclic",
+        solver: str = "bcd",
+        step_size: str | StepSize = "auto",
+        executor: str | BaseEstimator = "auto",
+        n_blocks: int | str = "auto",
+        metric: str = "gram",
+        working_set: bool | str = "auto",
+        record: str | None = "updates",
+        max_time: float | None = None,
+    ) -> None:
         self.eps = eps
         self.alphas = alphas
         self.fit_intercept = fit_intercept

@@ -3,9 +3,12 @@
 import time
 from functools import partial
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._compat import (
@@ -17,6 +20,7 @@ from .._compat import (
 from ..executors.blocks import is_collection
 from ..losses import LogisticLoss, MultinomialLoss
 from ..penalties import ElasticNetPenalty
+from ..step_sizes import StepSize
 from ._base import AsyncLinearModel, whole
 from ._blockwise import DecidesOnCollections, blockwise
 from ._callbacks import watch
@@ -88,25 +92,25 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
     def __init__(
         self,
         *,
-        C=1.0,
-        l1_ratio=0.0,
-        tol=1e-4,
-        fit_intercept=True,
-        class_weight=None,
-        random_state=None,
-        max_iter=1000,
-        verbose=0,
-        warm_start=False,
-        solver="bcd",
-        step_size="auto",
-        n_jobs=None,
-        executor="auto",
-        n_blocks="auto",
-        metric="gram",
-        working_set="auto",
-        record="updates",
-        max_time=None,
-    ):
+        C: float = 1.0,
+        l1_ratio: float = 0.0,
+        tol: float = 1e-4,
+        fit_intercept: bool = True,
+        class_weight: dict | str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        max_iter: int = 1000,
+        verbose: int = 0,
+        warm_start: bool = False,
+        solver: str = "bcd",
+        step_size: str | StepSize = "auto",
+        n_jobs: int | None = None,
+        executor: str | BaseEstimator = "auto",
+        n_blocks: int | str = "auto",
+        metric: str = "gram",
+        working_set: bool | str = "auto",
+        record: str | None = "updates",
+        max_time: float | None = None,
+    ) -> None:
         self.C = C
         self.l1_ratio = l1_ratio
         self.tol = tol
@@ -127,7 +131,7 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
         self.max_time = max_time
 
     @whole
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -198,7 +202,7 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
         return weights, exponent + more
 
     @blockwise
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes.
 
         Parameters
@@ -215,7 +219,7 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
         return softmax(z, axis=1) if z.ndim == 2 else np.column_stack([expit(-z), expit(z)])
 
     @blockwise
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of the probabilities, accurate for any margin.
 
         Parameters

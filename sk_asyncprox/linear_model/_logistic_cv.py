@@ -3,9 +3,12 @@
 import time
 from functools import partial
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
@@ -19,6 +22,7 @@ from .._compat import (
 )
 from ..executors.blocks import is_collection
 from ..problem import Problem
+from ..step_sizes import StepSize
 from ._base import whole
 from ._callbacks import FoldsWatcher
 from ._checks import checked_data, checked_weights, strength_of
@@ -115,27 +119,27 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
     def __init__(
         self,
         *,
-        Cs=10,
-        l1_ratios=(0.0,),
-        fit_intercept=True,
-        cv=None,
-        scoring="neg_log_loss",
-        tol=1e-4,
-        max_iter=1000,
-        class_weight=None,
-        n_jobs=None,
-        verbose=0,
-        refit=True,
-        random_state=None,
-        solver="bcd",
-        step_size="auto",
-        executor="auto",
-        n_blocks="auto",
-        metric="gram",
-        working_set="auto",
-        record="updates",
-        max_time=None,
-    ):
+        Cs: ArrayLike = 10,
+        l1_ratios: ArrayLike = (0.0,),
+        fit_intercept: bool = True,
+        cv: Any = None,
+        scoring: Any = "neg_log_loss",
+        tol: float = 1e-4,
+        max_iter: int = 1000,
+        class_weight: dict | str | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        refit: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        solver: str = "bcd",
+        step_size: str | StepSize = "auto",
+        executor: str | BaseEstimator = "auto",
+        n_blocks: int | str = "auto",
+        metric: str = "gram",
+        working_set: bool | str = "auto",
+        record: str | None = "updates",
+        max_time: float | None = None,
+    ) -> None:
         self.Cs = Cs
         self.l1_ratios = l1_ratios
         self.fit_intercept = fit_intercept
@@ -158,7 +162,7 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         self.max_time = max_time
 
     @whole
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Choose the penalty by cross-validation, and fit the model with it on all of the data.
 
         Parameters
@@ -270,7 +274,7 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
             return coefs[:, :-1], coefs[:, -1]
         return coefs, np.zeros(len(coefs))
 
-    def score(self, X, y, *, sample_weight=None, **score_params):
+    def score(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, **score_params: Any) -> float:
         """Score by `scoring`.
 
         Parameters

@@ -2,8 +2,11 @@
 
 import warnings
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 
@@ -13,6 +16,7 @@ from ..executors.blocks import is_collection
 from ..losses import SquaredLoss
 from ..problem import Problem
 from ..solvers.base import Snapshot
+from ..step_sizes import StepSize
 from ._base import beyond, check_range
 from ._checks import FLOATS, FORMATS, check_number, checked_weights, in_floats, scaled
 from ._docs import documented
@@ -44,33 +48,33 @@ def warn_unless_converged(names, solutions_messages):
 @documented
 @leaves_settings
 def enet_path(
-    X,
-    y,
+    X: Any,
+    y: Any,
     *,
-    l1_ratio=0.5,
-    eps=1e-3,
-    alphas=100,
-    Xy=None,
-    copy_X=True,
-    coef_init=None,
-    verbose=False,
-    return_n_iter=False,
-    positive=False,
-    check_input=True,
-    sample_weight=None,
-    tol=1e-4,
-    max_iter=1000,
-    random_state=None,
-    selection="cyclic",
-    solver="bcd",
-    step_size="auto",
-    n_jobs=None,
-    executor="auto",
-    n_blocks="auto",
-    metric="gram",
-    working_set="auto",
-    max_time=None,
-):
+    l1_ratio: float = 0.5,
+    eps: float = 1e-3,
+    alphas: ArrayLike = 100,
+    Xy: ArrayLike | None = None,
+    copy_X: bool = True,
+    coef_init: ArrayLike | None = None,
+    verbose: int = False,
+    return_n_iter: bool = False,
+    positive: bool = False,
+    check_input: bool = True,
+    sample_weight: ArrayLike | None = None,
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    random_state: int | np.random.RandomState | None = None,
+    selection: str = "cyclic",
+    solver: str = "bcd",
+    step_size: str | StepSize = "auto",
+    n_jobs: int | None = None,
+    executor: str | BaseEstimator = "auto",
+    n_blocks: int | str = "auto",
+    metric: str = "gram",
+    working_set: bool | str = "auto",
+    max_time: float | None = None,
+) -> tuple[np.ndarray, ...]:
     """Elastic-net solutions for many alphas, each found from the one before.
 
     Minimises for every alpha, with ``S`` the sum of the sample weights,
@@ -215,19 +219,19 @@ def _checked(X, y, sample_weight, check_input):
 
 @documented
 def lasso_path(
-    X,
-    y,
+    X: Any,
+    y: Any,
     *,
-    eps=1e-3,
-    alphas=100,
-    Xy=None,
-    copy_X=True,
-    coef_init=None,
-    verbose=False,
-    return_n_iter=False,
-    positive=False,
-    **params,
-):
+    eps: float = 1e-3,
+    alphas: ArrayLike = 100,
+    Xy: ArrayLike | None = None,
+    copy_X: bool = True,
+    coef_init: ArrayLike | None = None,
+    verbose: int = False,
+    return_n_iter: bool = False,
+    positive: bool = False,
+    **params: Any,
+) -> tuple[np.ndarray, ...]:
     """Lasso solutions for many alphas, each found from the one before.
 
     Minimises for every alpha ``sum_i s_i (y_i - x_i.w)^2 / (2 S) + alpha |w|_1``, with ``S`` the sum of the

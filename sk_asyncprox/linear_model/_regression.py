@@ -4,16 +4,19 @@ import time
 import warnings
 from functools import partial
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import MultiOutputMixin, RegressorMixin
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import Interval, LinearModel, StrOptions
 from ..executors.blocks import is_collection
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
+from ..step_sizes import StepSize
 from ._base import AsyncLinearModel, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import watch
@@ -84,27 +87,27 @@ class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearMo
 
     def __init__(
         self,
-        alpha=1.0,
+        alpha: float = 1.0,
         *,
-        l1_ratio=0.5,
-        fit_intercept=True,
-        max_iter=1000,
-        copy_X=True,
-        tol=1e-4,
-        warm_start=False,
-        positive=False,
-        random_state=None,
-        selection="cyclic",
-        solver="bcd",
-        step_size="auto",
-        n_jobs=None,
-        executor="auto",
-        n_blocks="auto",
-        metric="gram",
-        working_set="auto",
-        record="updates",
-        max_time=None,
-    ):
+        l1_ratio: float = 0.5,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        copy_X: bool = True,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        positive: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        selection: str = "cyclic",
+        solver: str = "bcd",
+        step_size: str | StepSize = "auto",
+        n_jobs: int | None = None,
+        executor: str | BaseEstimator = "auto",
+        n_blocks: int | str = "auto",
+        metric: str = "gram",
+        working_set: bool | str = "auto",
+        record: str | None = "updates",
+        max_time: float | None = None,
+    ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
@@ -126,7 +129,7 @@ class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearMo
         self.max_time = max_time
 
     @whole
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -236,26 +239,26 @@ class Lasso(ElasticNet):
 
     def __init__(
         self,
-        alpha=1.0,
+        alpha: float = 1.0,
         *,
-        fit_intercept=True,
-        copy_X=True,
-        max_iter=1000,
-        tol=1e-4,
-        warm_start=False,
-        positive=False,
-        random_state=None,
-        selection="cyclic",
-        solver="bcd",
-        step_size="auto",
-        n_jobs=None,
-        executor="auto",
-        n_blocks="auto",
-        metric="gram",
-        working_set="auto",
-        record="updates",
-        max_time=None,
-    ):
+        fit_intercept: bool = True,
+        copy_X: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        positive: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        selection: str = "cyclic",
+        solver: str = "bcd",
+        step_size: str | StepSize = "auto",
+        n_jobs: int | None = None,
+        executor: str | BaseEstimator = "auto",
+        n_blocks: int | str = "auto",
+        metric: str = "gram",
+        working_set: bool | str = "auto",
+        record: str | None = "updates",
+        max_time: float | None = None,
+    ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.copy_X = copy_X
