@@ -342,6 +342,18 @@ def test_the_guard_brings_a_run_back(far, slow):
     assert certified[-1].gap < 1e-7
 
 
+def test_a_warm_start_close_to_the_optimum_of_a_weak_penalty():
+    """There the objective has nothing left to fall by, but the gap is as large: its bound is bad."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((2000, 10))
+    y = X[:, ::5] @ rng.standard_normal(2) * 1.5 + rng.standard_normal(2000) > 0
+    run = {"solver": "piag", "n_blocks": 8, "executor": workers(8), "warm_start": True}
+    model = LogisticRegression(**run).fit(X * np.geomspace(100, 0.1, 10), y)
+    model.set_params(C=1e4).fit(X * np.geomspace(100, 0.1, 10), y)
+    assert model.dual_gap_ <= 1e-4 * np.log(2)
+    assert model.n_iter_[0] <= 20
+
+
 # -- what the fits have in common -----------------------------------------------------------------------
 
 

@@ -38,6 +38,10 @@ RISE, FALL = 1e-9, 1e-3
 """Relative rise of the objective that is no rounding; and its fall, relative to the gap, that is too little
 when every shard has been read since the certificate before."""
 
+STUCK = 2
+"""Certificates in a row with too little of a fall from which on it is no chance: close to the optimum of a
+weak penalty a gap may be large because its bound is bad, and then comes down by itself."""
+
 DOUBTFUL = 1.2
 """Factor above its least by which the shards' mean objective may rise before a certificate has to say."""
 
@@ -89,7 +93,7 @@ class ModelPIAG(PIAG):
         self._known, self._values, self._changes = [None] * m, np.zeros(m), np.zeros(m)
         self._promised = np.full(m, np.inf)
         self._moved = np.full(m, np.inf)
-        self._blend, self._best = 0.0, None
+        self._blend, self._best, self._stuck = 0.0, None, 0
         self._ceiling, self._least, self._certified_at = np.inf, np.inf, 0
         self._barrier, self._waiting = 0, set(range(m))
         self._ready, self._solving, self._due_after = False, None, False
@@ -252,10 +256,10 @@ class ModelPIAG(PIAG):
         """Go back where the objective has risen, or not fallen as it should have."""
         best, objective = self._best, certificate.objective
         risen = not objective <= best.objective + RISE * abs(best.objective)
-        stuck = self._is_stuck(certificate, gap)
+        self._stuck = self._stuck + 1 if self._is_stuck(certificate, gap) else 0
         if not risen:
             self._best = Point(certificate.w, certificate.b, objective)
-        if risen or stuck:
+        if risen or self._stuck == STUCK:
             self._retreat()
         else:
             self._blend = LESS * self._blend if LESS * self._blend >= LEAST_BLEND else 0.0
@@ -270,6 +274,7 @@ class ModelPIAG(PIAG):
 
     def _retreat(self):
         """Go back to the best point, and wait until every shard has been read there."""
+        self._stuck = 0
         self.w, self.b = self._best.w, self._best.b
         self._blend = min(1.0, max(FIRST_BLEND, MORE * self._blend))
         self._barrier, self._waiting = self._clock, set(range(self.n_blocks))
