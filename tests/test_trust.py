@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -95,6 +96,32 @@ class Relay:
     def tell(self, arrivals):
         self.turn += 1
         return []
+
+
+class Slow(Relay):
+    """Work for all, asks and tells that take their time, and a count of those that were made meanwhile."""
+
+    n_workers, inside, overlaps = 3, 0, 0
+
+    def _alone(self):
+        self.inside += 1
+        self.overlaps += self.inside > 1
+        time.sleep(0.002)
+        self.inside -= 1
+
+    def ask(self, worker):
+        self._alone()
+        return Task("step", worker, None, self.turn, 0, self.turn)
+
+    def tell(self, arrivals):
+        self._alone()
+        return super().tell(arrivals)
+
+
+def test_asks_and_tells_are_made_one_at_a_time():
+    solver = Slow()
+    threads.Threads().run(solver, lambda events, now: solver.turn >= 30)
+    assert solver.overlaps == 0
 
 
 def test_workers_that_sleep_are_served_and_woken():

@@ -31,7 +31,7 @@ MUTATIONS = [
             "            if arrival"
         ),
         ("        if True:\n            if self.asked:\n                return None\n            if arrival"),
-        "test_solvers.py::test_threads_lose_no_update_and_measure_the_delays",
+        "test_trust.py::test_asks_and_tells_are_made_one_at_a_time",
     ),
     Mutation(
         "A late tell undoes the stop",
