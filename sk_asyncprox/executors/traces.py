@@ -217,8 +217,8 @@ class Trace:
 
         Notes
         -----
-        Runs by threads and simulated ones are replayed with the same blocks, delays and steps. Of a run on a Dask
-        cluster, whose shards move from one worker to another, only the order of asks and tells is.
+        Runs by threads and simulated ones are replayed with the same blocks, delays and steps. Of a run on a
+        Dask cluster, whose shards move from one worker to another, only the order of asks and tells is.
         """
         if history.record is None:
             raise ValueError("The run was not recorded (record=None), so it cannot be replayed.")
