@@ -199,7 +199,7 @@ class World:
 
     def _check_certificate(self, event):
         problem, c, best = self.problem, event.certificate, optimum(self.problem)
-        slack = 1e-10 * problem.scale
+        slack = 1e-10 * (problem.scale + abs(c.objective))
         assert any(np.array_equal(c.w, w) for w in self.versions.get(event.update, [c.w])), "wrong stamp"
         assert abs(c.objective - problem.objective(c.w, c.b)) <= slack
         assert c.dual <= event.dual <= best + slack

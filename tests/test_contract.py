@@ -30,6 +30,7 @@ from sk_asyncprox.solvers import (
     rounds,
     working_set,
 )
+from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.metric_piag import MetricPIAG
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep
 
@@ -70,9 +71,20 @@ def blocks(policy, metric="gram", working_set=False, more=1, **options):
     return of_kind(build, "sparse" if working_set else "full")
 
 
+def begins_far_off(machine):
+    """The machine from a start where models promise too much, so that it has to go back."""
+
+    class FarOff(machine):
+        def _begin_at(self, w, b):
+            self.w = 40.0 * np.random.default_rng(1).standard_normal(len(w))
+
+    return FarOff
+
+
 def servers(machine, policy, depth=1, more=1, **options):
     def build(problem, n):
-        return machine(problem, policy, n_workers=n, n_blocks=n + more, **options)
+        start = Snapshot(*problem.start())
+        return machine(problem, policy, n_workers=n, n_blocks=n + more, start=start, **options)
 
     return of_kind(build, "full", True, depth)
 
@@ -95,6 +107,9 @@ MACHINES = {
     "models": servers(ModelPIAG, ExactStep()),
     "models, one shard each": servers(ModelPIAG, ExactStep(), more=0),
     "models, movable": servers(ModelPIAG, ExactStep(), 2, **MOVABLE),
+    "models, far": servers(begins_far_off(ModelPIAG), ExactStep()),
+    "models, far, movable": servers(begins_far_off(ModelPIAG), ExactStep(), 2, **MOVABLE),
+    "metric, far": servers(begins_far_off(MetricPIAG), Adaptive1()),
     "metric": servers(MetricPIAG, Adaptive1()),
     "metric, movable": servers(MetricPIAG, Adaptive2(), 2, **MOVABLE),
 }
