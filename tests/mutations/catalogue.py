@@ -339,8 +339,8 @@ MUTATIONS = [
     Mutation(
         "A risen objective leads to no retreat",
         "solvers/model_piag.py",
-        "        if risen or stuck:\n",
-        "        if False:\n",
+        "        risen = not objective",
+        "        risen = False and not objective",
         "test_models.py::test_the_guard_brings_a_run_back",
     ),
     Mutation(
