@@ -13,11 +13,26 @@ SUITES = {"elastic_net": "Lasso", "logistic": "l1 logistic"}
 TARGET = 1e-6
 
 
-GALLERY = (
-    "first_fit delays timeline anatomy_of_a_run fixed_step_is_slow naive_diverges policies_on_one_trace slow_worker "
-    "burst search_over_policies own_policy own_log replay_a_run models_by_shards text_pipeline path_and_cv "
-    "dask_failing_worker paper"
-).split()
+GALLERY = [
+    "first_fit",
+    "delays",
+    "timeline",
+    "anatomy_of_a_run",
+    "fixed_step_is_slow",
+    "naive_diverges",
+    "policies_on_one_trace",
+    "slow_worker",
+    "burst",
+    "search_over_policies",
+    "own_policy",
+    "own_log",
+    "replay_a_run",
+    "models_by_shards",
+    "text_pipeline",
+    "path_and_cv",
+    "dask_failing_worker",
+    "paper",
+]
 
 
 class InOrder:

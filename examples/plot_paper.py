@@ -129,7 +129,7 @@ for solver, models in (("piag", piag), ("bcd", bcd)):
 
 # %%
 # On the left PIAG, on the right Async-BCD.
-figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for ax, title, models in zip(
     axes, ("PIAG", "Async-BCD, 20 blocks"), (piag, bcd), strict=True
 ):
