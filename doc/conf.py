@@ -47,6 +47,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/plot_",
     "ignore_pattern": r"(^|/)(?!plot_)[^/]*\.py$",
     "download_all_examples": False,
+    "within_subsection_order": "site_parts.InOrder",
     "show_memory": False,
     "write_computation_times": False,
     "remove_config_comments": True,

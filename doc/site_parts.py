@@ -13,6 +13,39 @@ SUITES = {"elastic_net": "Lasso", "logistic": "l1 logistic"}
 TARGET = 1e-6
 
 
+GALLERY = [
+    "first_fit",
+    "delays",
+    "timeline",
+    "anatomy_of_a_run",
+    "fixed_step_is_slow",
+    "naive_diverges",
+    "policies_on_one_trace",
+    "slow_worker",
+    "burst",
+    "search_over_policies",
+    "own_policy",
+    "own_log",
+    "replay_a_run",
+    "models_by_shards",
+    "text_pipeline",
+    "path_and_cv",
+    "dask_failing_worker",
+    "paper",
+]
+
+
+class InOrder:
+    """Order of the examples, from first to last things to ask; those that are not named come last."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, name):
+        stem = name.removeprefix("plot_").removesuffix(".py")
+        return GALLERY.index(stem) if stem in GALLERY else len(GALLERY)
+
+
 def speed():
     """Rows ``(problem, ours, scikit-learn's best, the fastest other)``: seconds to a relative gap of 1e-6.
 

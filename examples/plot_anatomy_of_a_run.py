@@ -86,7 +86,7 @@ def draw(now):
 
 draw(6.0)
 film = FuncAnimation(
-    fig, draw, frames=np.linspace(0.0, writes[-1], 48), interval=150
+    fig, draw, frames=np.linspace(3.0, writes[-1], 40), interval=150
 )
 
 plt.show()

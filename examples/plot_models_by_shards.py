@@ -51,7 +51,7 @@ forms = {
         "metric": "lipschitz",
     },
 }
-fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
+fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6))
 for name, settings in forms.items():
     model = LogisticRegression(
         C=C,

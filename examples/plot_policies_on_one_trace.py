@@ -52,7 +52,8 @@ with warnings.catch_warnings():
     for name, policy in policies.items():
         histories[name] = model.set_params(step_size=policy).fit(X, y).history_
 
-display = ConvergenceDisplay.from_history(histories)
+best = Lasso(alpha=1.0, tol=1e-12).fit(X, y).objective_
+display = ConvergenceDisplay.from_history(histories, optimum=best)
 display.ax_.set(title="Lasso, diabetes, one log of delays", xlim=(-100, 6000))
 
 # %%

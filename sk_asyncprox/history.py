@@ -89,10 +89,26 @@ class History:
     stopped : str
         Why the run ended.
 
+    See Also
+    --------
+    sk_asyncprox.executors.Trace.from_history : To replay the run.
+    sk_asyncprox.inspection.TimelineDisplay : To draw it.
+
     Notes
     -----
     ``asked`` and ``told`` are positions in the one order of asks and tells; they are what a replay
     needs. Neighbours among the results, with no position between them, were told together.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> history = Lasso(alpha=0.1, step_size="adaptive1").fit(X, y).history_
+    >>> history.updates.dtype.names
+    ('update', 'time', 'delay', 'step', 'phase', 'error')
+    >>> history.stopped
+    'converged'
     """
 
     def __init__(self, record="updates"):

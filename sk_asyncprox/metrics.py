@@ -39,6 +39,10 @@ def neg_objective_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None)
     Returns
     -------
     float
+
+    See Also
+    --------
+    sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
     """
     return -float(np.sum(_last_step(estimator).objective_))
 
@@ -57,6 +61,10 @@ def neg_updates_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -
     Returns
     -------
     float
+
+    See Also
+    --------
+    sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
     """
     return -float(np.sum(_last_step(estimator).n_updates_))
 
@@ -75,6 +83,10 @@ def neg_fit_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) 
     Returns
     -------
     float
+
+    See Also
+    --------
+    sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
     """
     return -float(_last_step(estimator).fit_time_)
 
@@ -94,6 +106,10 @@ def neg_passes_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) ->
     -------
     float
         Not a number where the fit has not converged: a search ranks it last, with one warning.
+
+    See Also
+    --------
+    sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
     """
     histories = _converged(estimator)
     return -float(sum(h.certificates["passes"][-1] for h in histories)) if histories else np.nan
@@ -113,6 +129,10 @@ def neg_virtual_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = No
     -------
     float
         Not a number where the fit has not converged: a search ranks it last, with one warning.
+
+    See Also
+    --------
+    sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
     """
     return -virtual_time(estimator) if _converged(estimator) else np.nan
 

@@ -54,6 +54,12 @@ def window_sums(delays: ArrayLike, steps: ArrayLike) -> np.ndarray:
     -------
     ndarray of shape (n_updates,)
         ``sum(steps[k - delays[k]:k])`` for every ``k``.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.theory import window_sums
+    >>> window_sums(delays=[0, 1, 2, 1], steps=[0.5, 0.25, 0.25, 0.5])
+    array([0.  , 0.5 , 0.75, 0.25])
     """
     delays, steps = _clipped(delays), np.asarray(steps, dtype=float)
     if steps.shape != delays.shape:
@@ -83,6 +89,12 @@ def satisfies_principle(
     -------
     ndarray of bool, shape (n_updates,)
         False where the principle is broken; ``np.argmin`` of it finds the first one.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.theory import satisfies_principle
+    >>> satisfies_principle(delays=[0, 1, 2, 1], steps=[0.5, 0.25, 0.5, 0.5])
+    array([ True,  True, False,  True])
     """
     windows, steps = window_sums(delays, steps), np.asarray(steps, dtype=float)
     rounding = (_clipped(delays) + 2) * np.finfo(float).eps * np.maximum(largest_step, np.cumsum(steps))

@@ -428,9 +428,7 @@ def test_rows_of_several_runs(fit):
 
 
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not here")
-@pytest.mark.parametrize(
-    "name", ["plot_first_fit", "plot_naive_diverges", "plot_slow_worker", "plot_own_log"]
-)
+@pytest.mark.parametrize("name", ["plot_first_fit", "plot_naive_diverges", "plot_own_log"])
 def test_examples_run(name):
     runpy.run_path(str(EXAMPLES / f"{name}.py"))
     assert plt.get_fignums()

@@ -32,6 +32,10 @@ class Dask(BaseEstimator):
     ValueError
         At the fit, if there is no client.
 
+    See Also
+    --------
+    Threads : Workers on this machine.
+
     Examples
     --------
     >>> from sk_asyncprox.executors import Dask

@@ -38,6 +38,10 @@ class Machine(BaseEstimator):
     start : float
         Seconds until the workers beside the first are there, after the solver's head start.
 
+    See Also
+    --------
+    Simulated : A schedule that does not depend on the work.
+
     Notes
     -----
     The lock is granted in the order of arrival; who waits for it leaves the memory to the others.

@@ -22,6 +22,21 @@ class Simulated(BaseEstimator):
     ----------
     trace : Trace
         Order of asks and tells.
+
+    See Also
+    --------
+    Trace : Where schedules come from.
+    Machine : Workers whose tasks take the seconds that they really took.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = Lasso(alpha=0.1, n_blocks=8, executor=Simulated(Trace.constant(4))).fit(X, y)
+    >>> model.history_.updates["delay"][:6].tolist()
+    [0, 1, 2, 3, 3, 3]
     """
 
     def __init__(self, trace: Trace) -> None:

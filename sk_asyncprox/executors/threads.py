@@ -21,6 +21,11 @@ class Threads(BaseEstimator):
 
     The number of workers is what joblib grants for ``n_jobs`` (``joblib.parallel_config`` and nesting
     respected). One worker runs a plain loop in the calling thread and is deterministic.
+
+    See Also
+    --------
+    Dask : Workers on other machines.
+    Simulated : The same algorithm along a schedule, in one thread.
     """
 
     def plan(self, n_jobs):

@@ -54,6 +54,12 @@ class Trace:
         service times. :meth:`largest_delay` tells it of every trace.
     recorded : History or None
         The run this trace replays.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.executors import Trace
+    >>> Trace.from_service_times([1.0] * 3 + [4.0], distribution="deterministic").delays(13, solver="bcd")
+    array([ 0,  1,  2,  0,  1,  2,  0,  1,  2,  0,  1,  2, 12])
     """
 
     def __init__(self, n_workers, events, solver=None, max_delay=None, recorded=None):

@@ -48,6 +48,10 @@ class ConvergenceDisplay:
     figure_ : matplotlib Figure
         Their figure.
 
+    See Also
+    --------
+    DelayDisplay, StepSizeDisplay, TimelineDisplay : Other views of the same runs.
+
     Notes
     -----
     Errors of zero and below are left out of the figure, as its axis is logarithmic.

@@ -34,6 +34,10 @@ class DelayDisplay:
     figure_ : matplotlib Figure
         Their figure.
 
+    See Also
+    --------
+    ConvergenceDisplay, StepSizeDisplay, TimelineDisplay : Other views of the same runs.
+
     Notes
     -----
     In Async-BCD every update has one result, and the delays of the workers are those of the updates. In

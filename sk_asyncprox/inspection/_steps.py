@@ -62,6 +62,10 @@ class StepSizeDisplay:
     figure_ : matplotlib Figure
         Their figure.
 
+    See Also
+    --------
+    ConvergenceDisplay, DelayDisplay, TimelineDisplay : Other views of the same runs.
+
     Notes
     -----
     With ``tau`` the largest delay, the integral after ``k`` updates is at least

@@ -48,6 +48,10 @@ class TimelineDisplay:
     figure_ : matplotlib Figure
         Their figure.
 
+    See Also
+    --------
+    ConvergenceDisplay, DelayDisplay, StepSizeDisplay : Other views of the same runs.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes

@@ -1,164 +1,10 @@
-"""Step-size policies: configuration objects, usable as estimator parameters.
+"""The policies: two that keep the principle, two for comparison, and the exact step."""
 
-A policy never changes during a fit. :meth:`StepSize.start` hands out the rule of one run, a function
-of the measured delay and of the steps taken inside the delay's window. Steps and windows are in units
-of the largest safe step ``gamma' = h / L``; the *principle* of delay-adaptive steps [1]_ reads
-
-    0 <= step_k <= max(0, 1 - sum of the steps in the window),      sum of the steps = infinity.
-
-References
-----------
-.. [1] X. Wu, S. Magnússon, H. R. Feyzmahdavian, M. Johansson. Delay-adaptive step-sizes for
-   asynchronous learning. ICML 2022.
-"""
-
-from collections.abc import Callable
-from numbers import Integral, Real
-from typing import NamedTuple
+from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
-Rule = Callable[[int, float], float]
-"""``(delay, window) -> step``; window and step are in units of ``gamma'``."""
-
-
-class Setting(NamedTuple):
-    """What a policy may know of the run it is started for."""
-
-    solver: str
-    """``"bcd"`` or ``"piag"``."""
-
-    smoothness_ratio: float = 1.0
-    """Constant of the whole smooth part over the constant the steps are scaled by."""
-
-    n_blocks: int = 1
-    """Number of blocks (bcd)."""
-
-    max_delay: int | Callable[[int], int] | None = None
-    """Largest delay of the trace, when it is known in advance (simulated runs), or what finds it for a number
-    of blocks."""
-
-    def largest_delay(self) -> int | None:
-        """Largest delay of the trace; None when it is not known in advance."""
-        return self.max_delay(self.n_blocks) if callable(self.max_delay) else self.max_delay
-
-
-class StepSize(BaseEstimator):
-    """Base of the policies, also of your own; see the module's text for the units.
-
-    A policy keeps its parameters as they are given, as scikit-learn's estimators do, and has a method
-    ``make_rule``.
-
-    Examples
-    --------
-    Half of what the principle leaves, and nothing for reads that are older than ten writes:
-
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sk_asyncprox import Lasso
-    >>> from sk_asyncprox.executors import Simulated, Trace
-    >>> from sk_asyncprox.step_sizes import StepSize
-    >>> from sk_asyncprox.theory import satisfies_principle
-    >>> class HalfOfFresh(StepSize):
-    ...     can_be_zero = True
-    ...
-    ...     def __init__(self, oldest=10):
-    ...         self.oldest = oldest
-    ...
-    ...     def make_rule(self, setting):
-    ...         oldest = self.oldest
-    ...         return lambda delay, window: 0.5 * max(0.0, 1.0 - window) if delay <= oldest else 0.0
-    >>> X, y = load_diabetes(return_X_y=True)
-    >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))
-    >>> history = Lasso(alpha=0.1, step_size=HalfOfFresh(), executor=four).fit(X, y).history_
-    >>> satisfies_principle(history.updates["delay"], history.updates["step"], history.largest_step).all()
-    np.True_
-    """
-
-    solvers = ("bcd", "piag")
-    """Solvers that can serve the policy."""
-
-    can_be_zero = False
-    """Whether a step of length zero is possible (then blocks are drawn at random)."""
-
-    exact = False
-    """Whether the step is measured on the objective instead of derived from the delay."""
-
-    h = 0.99
-    """Safety factor of ``gamma' = h / L``; the theorems want it below 1."""
-
-    def __repr__(self):
-        # All parameters, also those at their defaults: a record of a run must say what ran.
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
-
-    def start(self, setting: Setting) -> Rule:
-        """Check the parameters and return the rule ``(delay, window) -> step`` of one run.
-
-        Parameters
-        ----------
-        setting : Setting
-            Facts of the run.
-
-        Returns
-        -------
-        rule : callable
-            Maps the delay (int, in writes) and the window sum (float) to the step, both in units
-            of ``gamma'``.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is out of range or the solver cannot serve the policy.
-        """
-        if setting.solver not in self.solvers:
-            raise ValueError(
-                f"step_size {type(self).__name__} cannot be served by solver {setting.solver!r}; "
-                f"it needs solver {' or '.join(map(repr, self.solvers))}."
-            )
-        rule = self.make_rule(setting)
-        self._check("h", 0, np.inf)
-        return self._checked(rule)
-
-    def _checked(self, rule):
-        """The rule, which gives steps and nothing else."""
-
-        def checked(delay, window):
-            step = rule(delay, window)
-            if (type(step) is float or isinstance(step, Real)) and 0.0 <= step < np.inf:
-                return step
-            raise ValueError(
-                f"step_size {self} gave the step {step!r} for the delay {delay}: not finite, or below zero."
-            )
-
-        return checked
-
-    def make_rule(self, setting: Setting) -> Rule:
-        """The policy itself: the rule ``(delay, window) -> step`` of one run, whose state it may keep.
-
-        Parameters
-        ----------
-        setting : Setting
-            Facts of the run.
-
-        Returns
-        -------
-        callable
-            It keeps the principle where it returns at most ``max(0, 1 - window)``.
-        """
-        raise TypeError(f"The policy {type(self).__name__} needs a method make_rule(setting).")
-
-    def delay_bound(self, setting: Setting) -> int | None:
-        """Delay up to which the rule is safe; None when it is safe for every delay."""
-        return None
-
-    def _check(self, name, low, high, *, closed=False):
-        value = getattr(self, name)
-        inside = isinstance(value, Real) and low < value and (value <= high if closed else value < high)
-        if not inside:
-            raise ValueError(
-                f"{type(self).__name__}({name}={value!r}): {name} must be a number in "
-                f"({low}, {high}{']' if closed else ')'}."
-            )
+from .base import Rule, Setting, StepSize
 
 
 class Adaptive1(StepSize):
@@ -172,6 +18,19 @@ class Adaptive1(StepSize):
         Share taken, in (0, 1].
     h : float, default=0.99
         Safety factor of ``gamma' = h / L``, in (0, 1).
+
+    See Also
+    --------
+    Adaptive2 : The better one where workers move in lockstep.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.step_sizes import Adaptive1, Setting
+    >>> rule = Adaptive1(alpha=0.5).start(Setting("bcd"))
+    >>> rule(delay=0, window=0.0)
+    0.5
+    >>> rule(delay=3, window=0.25)
+    0.375
     """
 
     can_be_zero = True
@@ -196,6 +55,19 @@ class Adaptive2(StepSize):
     ----------
     h : float, default=0.99
         Safety factor of ``gamma' = h / L``, in (0, 1).
+
+    See Also
+    --------
+    Adaptive1 : The better one where delays vary.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.step_sizes import Adaptive2, Setting
+    >>> rule = Adaptive2().start(Setting("bcd"))
+    >>> rule(delay=3, window=0.5)
+    0.25
+    >>> rule(delay=3, window=0.875)
+    0.0
     """
 
     can_be_zero = True
@@ -235,11 +107,22 @@ class FixedStep(StepSize):
     h : float, default=0.99
         Safety factor, in (0, 1).
 
+    See Also
+    --------
+    sk_asyncprox.executors.Trace.largest_delay : What None takes in a simulated run.
+
     References
     ----------
     .. [1] T. Sun, Y. Sun, D. Li, Q. Liao. General proximal incremental aggregated gradient
        algorithms. NeurIPS 2019.
     .. [2] D. Davis. The asynchronous PALM algorithm for nonsmooth nonconvex problems. 2016.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.step_sizes import FixedStep, Setting
+    >>> rule = FixedStep(max_delay=3, rule="principle").start(Setting("bcd"))
+    >>> rule(delay=0, window=0.0)
+    0.25
     """
 
     def __init__(self, max_delay: int | None = None, rule: str = "sun", h: float = 0.99) -> None:
@@ -284,6 +167,10 @@ class NaiveStep(StepSize):
     ----------
     c, b : float, default=1.0
         Positive constants.
+
+    See Also
+    --------
+    Adaptive1, Adaptive2 : What looks at the window as well.
 
     Notes
     -----
@@ -336,18 +223,13 @@ class ExactStep(StepSize):
     whatever was written in between, the objective does not rise. Solver ``"piag"``: the minimiser of the
     shards' second-order models, each made where its shard was read; for the squared loss they are exact,
     whatever the delays.
+
+    See Also
+    --------
+    Adaptive1 : The policy of the paper, which asks for the length of the delay.
     """
 
     exact, h = True, 1.0
 
     def make_rule(self, setting: Setting) -> Rule:
         return lambda delay, window: 1.0
-
-
-STEP_SIZES = {
-    "adaptive1": Adaptive1,
-    "adaptive2": Adaptive2,
-    "fixed": FixedStep,
-    "exact": ExactStep,
-}
-"""Names accepted for ``step_size``; :class:`NaiveStep` is not safe and has none."""

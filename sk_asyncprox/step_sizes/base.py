@@ -1,0 +1,149 @@
+"""What the policies share: the facts of a run, and the rule that a policy starts."""
+
+from collections.abc import Callable
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+Rule = Callable[[int, float], float]
+"""``(delay, window) -> step``; window and step are in units of ``gamma'``."""
+
+
+class Setting(NamedTuple):
+    """What a policy may know of the run it is started for."""
+
+    solver: str
+    """``"bcd"`` or ``"piag"``."""
+
+    smoothness_ratio: float = 1.0
+    """Constant of the whole smooth part over the constant the steps are scaled by."""
+
+    n_blocks: int = 1
+    """Number of blocks (bcd)."""
+
+    max_delay: int | Callable[[int], int] | None = None
+    """Largest delay of the trace, when it is known in advance (simulated runs), or what finds it for a number
+    of blocks."""
+
+    def largest_delay(self) -> int | None:
+        """Largest delay of the trace; None when it is not known in advance."""
+        return self.max_delay(self.n_blocks) if callable(self.max_delay) else self.max_delay
+
+
+class StepSize(BaseEstimator):
+    """Base of the policies, also of your own; see the module's text for the units.
+
+    A policy keeps its parameters as they are given, as scikit-learn's estimators do, and has a method
+    ``make_rule``.
+
+    Examples
+    --------
+    Half of what the principle leaves, and nothing for reads that are older than ten writes:
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> from sk_asyncprox.step_sizes import StepSize
+    >>> from sk_asyncprox.theory import satisfies_principle
+    >>> class HalfOfFresh(StepSize):
+    ...     can_be_zero = True
+    ...
+    ...     def __init__(self, oldest=10):
+    ...         self.oldest = oldest
+    ...
+    ...     def make_rule(self, setting):
+    ...         oldest = self.oldest
+    ...         return lambda delay, window: 0.5 * max(0.0, 1.0 - window) if delay <= oldest else 0.0
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))
+    >>> history = Lasso(alpha=0.1, step_size=HalfOfFresh(), executor=four).fit(X, y).history_
+    >>> satisfies_principle(history.updates["delay"], history.updates["step"], history.largest_step).all()
+    np.True_
+    """
+
+    solvers = ("bcd", "piag")
+    """Solvers that can serve the policy."""
+
+    can_be_zero = False
+    """Whether a step of length zero is possible (then blocks are drawn at random)."""
+
+    exact = False
+    """Whether the step is measured on the objective instead of derived from the delay."""
+
+    h = 0.99
+    """Safety factor of ``gamma' = h / L``; the theorems want it below 1."""
+
+    def __repr__(self):
+        # All parameters, also those at their defaults: a record of a run must say what ran.
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
+
+    def start(self, setting: Setting) -> Rule:
+        """Check the parameters and return the rule ``(delay, window) -> step`` of one run.
+
+        Parameters
+        ----------
+        setting : Setting
+            Facts of the run.
+
+        Returns
+        -------
+        rule : callable
+            Maps the delay (int, in writes) and the window sum (float) to the step, both in units
+            of ``gamma'``.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range or the solver cannot serve the policy.
+        """
+        if setting.solver not in self.solvers:
+            raise ValueError(
+                f"step_size {type(self).__name__} cannot be served by solver {setting.solver!r}; "
+                f"it needs solver {' or '.join(map(repr, self.solvers))}."
+            )
+        rule = self.make_rule(setting)
+        self._check("h", 0, np.inf)
+        return self._checked(rule)
+
+    def _checked(self, rule):
+        """The rule, which gives steps and nothing else."""
+
+        def checked(delay, window):
+            step = rule(delay, window)
+            if (type(step) is float or isinstance(step, Real)) and 0.0 <= step < np.inf:
+                return step
+            raise ValueError(
+                f"step_size {self} gave the step {step!r} for the delay {delay}: not finite, or below zero."
+            )
+
+        return checked
+
+    def make_rule(self, setting: Setting) -> Rule:
+        """The policy itself: the rule ``(delay, window) -> step`` of one run, whose state it may keep.
+
+        Parameters
+        ----------
+        setting : Setting
+            Facts of the run.
+
+        Returns
+        -------
+        callable
+            It keeps the principle where it returns at most ``max(0, 1 - window)``.
+        """
+        raise TypeError(f"The policy {type(self).__name__} needs a method make_rule(setting).")
+
+    def delay_bound(self, setting: Setting) -> int | None:
+        """Delay up to which the rule is safe; None when it is safe for every delay."""
+        return None
+
+    def _check(self, name, low, high, *, closed=False):
+        value = getattr(self, name)
+        inside = isinstance(value, Real) and low < value and (value <= high if closed else value < high)
+        if not inside:
+            raise ValueError(
+                f"{type(self).__name__}({name}={value!r}): {name} must be a number in "
+                f"({low}, {high}{']' if closed else ')'}."
+            )
