@@ -17,6 +17,7 @@ from sklearn.utils.fixes import parse_version
 
 from sk_asyncprox import ElasticNetCV, LassoCV, LogisticRegression, LogisticRegressionCV
 from sk_asyncprox.executors import Simulated, Threads, Trace
+from sk_asyncprox.linear_model._folds import shared
 
 NEW_SHAPES = parse_version(sklearn.__version__) >= parse_version("1.9")
 KINDS = {"dense": np.asarray, "csr": sp.csr_matrix, "csc array": sp.csc_array}
@@ -235,6 +236,20 @@ def test_one_warning_names_the_first_fit_that_did_not_converge(data):
 def test_bad_input_gets_one_clear_sentence(data, estimator, wrong, message):
     with pytest.raises(ValueError, match=message):
         clone(estimator).set_params(**wrong).fit(data.X, target(estimator, data))
+
+
+@pytest.mark.parametrize(("most", "together"), [(2, 1), (5, 5), (32, 8)])
+def test_parts_of_rows_are_put_to_the_same_use(most, together):
+    """Folds that take rows any number of times, in training and in the test."""
+    rng, n = np.random.default_rng(most), 30
+    folds = [tuple(rng.integers(0, n, size) for size in (40, 10)) for _ in range(3)]
+    folds += list(KFold(5).split(np.zeros(n)))
+    groups = list(shared(iter(folds), n, most))
+    uses = [use[:, group.parts] for group in groups for use in group.uses]
+    assert all(len(group.uses) == 1 or group.parts.max() < most for group in groups)
+    assert max(len(group.uses) for group in groups) == together
+    for use, fold in zip(uses, folds, strict=True):
+        assert_array_equal(use, [np.bincount(index, minlength=n) for index in fold])
 
 
 @pytest.mark.parametrize("estimator", ALL, ids=str)

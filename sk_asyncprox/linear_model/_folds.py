@@ -4,6 +4,7 @@ A squared loss knows of its data only sums over the rows. So the rows are divide
 put to the same use, and what is summed in a part serves every fold and every penalty.
 """
 
+import math
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -109,13 +110,13 @@ class Shared(NamedTuple):
 
 def shared(folds, n, most):
     """Folds in groups that divide the rows into so many parts at most; a generator of :class:`Shared`."""
-    parts, uses = np.zeros(n, dtype=int), []
+    parts, uses = np.zeros(n, dtype=np.uint8), []
     for train, test in folds:
-        use = np.stack([np.bincount(index, minlength=n) for index in (train, test)])
+        use = [_counts(index, n) for index in (train, test)]
         divided, counts = _divided(parts, use)
         if uses and counts.shape[1] > most:
             yield Shared(parts, uses)
-            divided, counts = _divided(np.zeros(n, dtype=int), use)
+            divided, counts = _divided(np.zeros(n, dtype=np.uint8), use)
             uses = []
         old, parts = counts[0], divided
         uses = [each[:, old] for each in uses] + [counts[1:]]
@@ -123,14 +124,18 @@ def shared(folds, n, most):
         yield Shared(parts, uses)
 
 
+def _counts(index, n):
+    """How often each of ``n`` rows is there."""
+    counts = np.bincount(index, minlength=n)
+    return counts.astype(np.min_scalar_type(counts.max()))
+
+
 def _divided(parts, use):
     """Parts of rows that are used alike, and for each of these its old part and its uses."""
-    keys, width = parts, parts.max(initial=0) + 1
-    for counts in use:
-        keys = keys + width * counts
-        width *= counts.max(initial=0) + 1
-    _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
-    return codes, np.stack([parts[first], *(counts[first] for counts in use)])
+    sizes = [int(counts.max(initial=0)) + 1 for counts in (parts, *use)]
+    keys = np.ravel_multi_index((parts, *use), sizes).astype(np.min_scalar_type(math.prod(sizes)))
+    present, codes = np.unique(keys, return_inverse=True)
+    return codes.astype(np.min_scalar_type(len(present))), np.stack(np.unravel_index(present, sizes))
 
 
 def used(sums, times, kind):
