@@ -112,6 +112,13 @@ def test_events_that_cannot_be(reads, writes, workers, message):
         Trace.from_events(reads, writes, workers)
 
 
+def test_a_trace_is_no_executor():
+    with pytest.raises(
+        ValueError, match=r"as Threads\(\) and Simulated\(trace\) are \(a trace alone is none\)"
+    ):
+        Lasso(executor=Trace.constant(4)).fit(X, y)
+
+
 def test_a_trace_tells_what_it_is():
     assert repr(Trace.constant(8)) == (
         "<Trace of 8 worker(s), Delays; 1000 first delays of bcd: mean 7.0, largest 7>"

@@ -37,6 +37,9 @@ class _ExecutorObject(HasMethods):
     def is_satisfied_by(self, val):
         return not isinstance(val, type) and super().is_satisfied_by(val)
 
+    def __str__(self):
+        return f"{super().__str__()}, as Threads() and Simulated(trace) are (a trace alone is none)"
+
 
 def _stacked(before, n_targets, found):
     """Coefficients, intercept and passes of a target, together with those of the targets before it, and
