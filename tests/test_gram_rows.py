@@ -106,6 +106,16 @@ def test_what_rounds_have_gained_decides():
     assert rule.choose(np.full(3000, 500), n, 3000) is None
 
 
+def test_gaps_of_other_penalties_are_no_rounds():
+    """Rounds that gain three digits for each of many penalties are not slow, though every one begins high."""
+    rule, sizes, n = GramRule(10**7), np.full(1000, 500), 10_000
+    for _ in range(10):
+        rule.afresh()
+        for gap in (1e-2, 1e-5):
+            rule.gained(gap, 1e-6)
+    assert rule.choose(sizes, n, 1000) is None
+
+
 def test_what_rounds_have_read_decides():
     rule, sizes, n = GramRule(10**7), np.full(1000, 500), 10_000
     rule.counted(10_000)

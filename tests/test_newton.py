@@ -12,6 +12,7 @@ from sklearn.linear_model import ElasticNet
 from sk_asyncprox.design import Design, design_of
 from sk_asyncprox.losses.curvature import DiagonalCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.solvers import gram
 from sk_asyncprox.solvers.gram import Model, gap_on_gram, newton_on_gram, solve_on_gram
 from sk_asyncprox.solvers.newton import along_ray, in_place, newton_step
 
@@ -45,6 +46,22 @@ def test_the_gram_form_is_the_elastic_net(l1, l2, positive, n, k):
         whole, target = np.vstack([X, l2**0.5 * np.eye(k)]), np.r_[t, np.zeros(k)]
         best = nnls(whole, target)[0] if positive else np.linalg.lstsq(whole, target, rcond=None)[0]
         assert_allclose(w, best, atol=1e-7 * np.abs(best).max())
+
+
+def test_no_newton_step_where_sweeps_are_enough(monkeypatch):
+    steps, newton = [], gram.newton_on_gram
+    monkeypatch.setattr(gram, "newton_on_gram", lambda *model: steps.append(1) or newton(*model))
+    monkeypatch.setattr(gram, "FEWEST_SWEEPS", 3)
+    monkeypatch.setattr(gram, "MOST_SWEEPS", 3)
+    _, _, Q, q, square = model(np.random.default_rng(0), 30, 8)
+    penalty, start = ElasticNetPenalty(2.0), np.zeros(8)
+    reached = gap_on_gram(Q, q, gram.swept(Q, q, start, penalty, 3), penalty, square)
+    w, _ = solve_on_gram(Q, q, start, penalty, square, enough=1.01 * reached)
+    assert gap_on_gram(Q, q, w, penalty, square) == pytest.approx(reached)
+    assert not steps
+    w, _ = solve_on_gram(Q, q, start, penalty, square, enough=0.0)
+    assert gap_on_gram(Q, q, w, penalty, square) <= 1e-10 * square
+    assert steps
 
 
 @settings(deadline=None)

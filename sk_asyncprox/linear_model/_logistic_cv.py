@@ -31,7 +31,7 @@ from ._docs import documented
 from ._logistic import LogisticRegression
 from ._logistic_folds import paths_on_cluster
 from ._path import warn_unless_converged
-from ._scored_paths import Scores, grid_of, scored_paths
+from ._scored_paths import Scores, best_of, grid_of, names_of, scored_paths
 
 
 @documented
@@ -217,24 +217,15 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
 
     def _keep(self, found, classes, Cs, ratios):
         """Keep what the folds have found, and say what fits have not reached."""
-        names = [
-            f"fold {k}, l1_ratio={ratio:.3g}, C={C:.3g}"
-            for k in range(len(found))
-            for ratio in ratios
-            for C in Cs
-        ]
-        warn_unless_converged(names, [message for fold in found for message in fold.messages])
+        messages = [message for fold in found for message in fold.messages]
+        warn_unless_converged(names_of(len(found), ratios, Cs), messages)
         self.classes_, self.Cs_, self.l1_ratios_ = classes, Cs, ratios
-        self.coefs_paths_, self.scores_, self.n_iter_ = (
-            np.array(column) for column in list(zip(*found, strict=True))[:3]
-        )
+        *columns, _ = zip(*found, strict=True)
+        self.coefs_paths_, self.scores_, self.n_iter_ = map(np.array, columns)
 
     def _conclude(self, X, y, sample_weight, watcher, dtype):
         """Fit with the chosen parameters, or average what the folds have chosen."""
-        if self.refit:
-            self._refit(X, y, sample_weight, watcher)
-        else:
-            self._average(dtype)
+        self._refit(X, y, sample_weight, watcher) if self.refit else self._average(dtype)
 
     def _routed(self, sample_weight, params):
         """Parameters of the splitter's ``split``, and of the scorer."""
@@ -244,35 +235,25 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         return {}, {} if sample_weight is None else {"sample_weight": sample_weight}
 
     def _refit(self, X, y, sample_weight, watcher):
-        mean = self.scores_.sum(axis=0)
-        ratio, best = np.unravel_index(np.argmax(mean.T), mean.T.shape)[::-1]
+        [ratio], [best] = best_of(self.scores_.sum(axis=0)[None])
         self.C_, self.l1_ratio_ = float(self.Cs_[best]), float(self.l1_ratios_[ratio])
         model = LogisticRegression(warm_start=True)
         model.coef_, model.intercept_ = self._split(self.coefs_paths_[:, ratio, best].mean(axis=0))
-        chosen = {
-            "C": self.C_,
-            "l1_ratio": self.l1_ratio_,
-            "verbose": max(0, int(self.verbose) - 1),
-        }
+        chosen = {"C": self.C_, "l1_ratio": self.l1_ratio_, "verbose": max(0, int(self.verbose) - 1)}
         model = self._refitted(model, watcher, X, y, sample_weight, **chosen)
         self._take_over(model, "coef_", "intercept_")
 
     def _average(self, dtype):
         for name in OF_THE_RUN:
             vars(self).pop(name, None)
-        n_folds, n_ratios, n_cs = self.scores_.shape
-        by_C = self.scores_.swapaxes(1, 2).reshape(n_folds, -1)
-        best, ratio = np.unravel_index(np.argmax(by_C, axis=1), (n_cs, n_ratios))
+        ratio, best = best_of(self.scores_)
         self.C_, self.l1_ratio_ = float(self.Cs_[best].mean()), float(self.l1_ratios_[ratio].mean())
-        chosen = self.coefs_paths_[np.arange(n_folds), ratio, best]
-        coef, intercept = self._split(chosen.mean(axis=0))
+        coef, intercept = self._split(self.coefs_paths_[np.arange(len(best)), ratio, best].mean(axis=0))
         self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
 
     def _split(self, coefs):
         """Coefficients and intercepts of an array with the intercept last."""
-        if self.fit_intercept:
-            return coefs[:, :-1], coefs[:, -1]
-        return coefs, np.zeros(len(coefs))
+        return (coefs[:, :-1], coefs[:, -1]) if self.fit_intercept else (coefs, np.zeros(len(coefs)))
 
     def score(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, **score_params: Any) -> float:
         """Score by `scoring`.

@@ -46,6 +46,20 @@ def grid_of(Cs, l1_ratios):
         ) from wrong
 
 
+def names_of(n_folds, l1_ratios, Cs):
+    """Names of the fits of all folds, in their order."""
+    each = [f"l1_ratio={ratio:.3g}, C={C:.3g}" for ratio in l1_ratios for C in Cs]
+    return [f"fold {k}, {name}" for k in range(n_folds) for name in each]
+
+
+def best_of(scores):
+    """Numbers of the l1_ratio and of the C with the best score, for each of ``scores`` of shape
+    (m, n_l1_ratios, n_cs); the smallest C where there are several."""
+    m, n_ratios, n_cs = scores.shape
+    by_C = scores.swapaxes(1, 2).reshape(m, -1)
+    return np.unravel_index(by_C.argmax(axis=1), (n_cs, n_ratios))[::-1]
+
+
 def scored_paths(whole, scores, Cs, l1_ratios, strength, train, test, options):
     """Paths of a fold's training rows, and their scores on its test rows.
 

@@ -53,7 +53,7 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_call
         Whether sweeps suffice where they have reached that share, without the Newton steps that would
         make the solution exact.
     enough : float
-        Gap below which the model need not be solved.
+        Gap below which the model need not be solved: sweeps suffice where they have reached it.
     most_calls : int
         Rounds, at most.
 
@@ -75,7 +75,7 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_call
         gap = gap_on_gram(Q, q, w, penalty, square)
         if goal < gap < FAST_DESCENT * before:
             continue
-        if roughly and gap <= goal:
+        if gap <= (goal if roughly else enough):
             break
         w = newton_on_gram(Q, q, w, penalty)
         gap = gap_on_gram(Q, q, w, penalty, square)

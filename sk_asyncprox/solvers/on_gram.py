@@ -40,6 +40,9 @@ LAST, LAST_OF_SMALL = 3, 1
 LEAST_FALL, DIGITS = 1e-3, 2.0
 """The least digits that a round has gained, and those still to be gained where no gap is wanted."""
 
+RIGHT, TENTH = 0.5, 0.1
+"""Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
+
 ROUNDS = 8.0
 """Rounds on Gram matrices that end a run, as guessed."""
 
@@ -64,6 +67,10 @@ class GramRule:
         small = size < SMALL
         self._patience, self._last = (FAVOUR, LAST_OF_SMALL) if small else (UNKNOWN, LAST)
         self._reads, self.bands = READS, True
+        self._gaps = []
+
+    def afresh(self):
+        """Gaps begin anew: under another penalty they have risen, which says nothing of rounds."""
         self._gaps = []
 
     def counted(self, reads):
@@ -94,7 +101,7 @@ class GramRule:
 class GramSolver(JoiningSolver):
     """Steps of all active columns at once, from the model on their Gram matrix.
 
-    Subclasses set the attributes ``_generation`` and ``_blocks``, too.
+    Subclasses set the attributes ``_generation``, ``_blocks`` and ``_goal``, too.
     """
 
     def __init__(self, problem, start, n_workers):
@@ -131,8 +138,11 @@ class GramSolver(JoiningSolver):
         beside = self._beside(certificate.w) if self._once() else None
         read = Read(key, index, self.w[index], point, self._penalty, True, beside=beside)
         # Nothing but the next start depends on the solution of a penalty that will be lowered.
-        roughly = self._penalty.l1 > self.problem.penalty.l1
-        payload = read, Q, model, certificate.correlations[index], roughly
+        roughly, enough = self._penalty.l1 > self.problem.penalty.l1, 0.0
+        if self.problem.loss.quadratic and not roughly:
+            # The model is the problem itself: its gap is the one that is wanted.
+            enough = min(RIGHT * self._goal, TENTH * self._gap * self.problem.scale)
+        payload = read, Q, model, certificate.correlations[index], roughly, enough
         [direction] = yield Phase("model", 1, lambda _: payload)
         self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         if beside is not None:

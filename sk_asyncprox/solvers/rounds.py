@@ -124,6 +124,7 @@ class RoundsBCD(GramSolver):
         self.lower_bound, self._gap, self._slow = -np.inf, np.inf, False
         self._penalty, self._products = self.problem.penalty.with_l1(np.inf), FEWEST_PRODUCTS
         self._join_afresh()
+        self._rule.afresh()
 
     def _run(self):
         small = self._is_small()

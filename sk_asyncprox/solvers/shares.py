@@ -47,12 +47,12 @@ def newton(part, task):
 
 def model(part, task):
     """Work of the kind ``"model"``: the model on the Gram matrix of all active columns, nearly solved."""
-    read, Q, curvature, correlations, roughly = task.payload
+    read, Q, curvature, correlations, roughly, enough = task.payload
     weights, gradient = part.problem.weights, read.point.gradient
     # The norm of the model's target, less its part that no coefficients explain.
     square = read.w @ (Q @ read.w + 2.0 * correlations) + curvature.inverse_size(gradient, weights)
     q = Q @ read.w + correlations
-    new, calls = solve_on_gram(Q, q, read.w, read.penalty, square, roughly)
+    new, calls = solve_on_gram(Q, q, read.w, read.penalty, square, roughly, enough)
     move = new - read.w
     (v, size), pull = _mul(part, read, move), -weights * gradient
     # On the matrix no data are touched; a call counts as a product of them, at most.
