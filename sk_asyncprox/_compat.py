@@ -34,6 +34,7 @@ __all__ = [
     "_raise_for_params",
     "_routing_enabled",
     "block_cd",
+    "columns_cd",
     "fast_calls",
     "gram_cd",
     "granted_workers",
@@ -152,6 +153,42 @@ def gram_cd(w, penalty, sweeps, Q, q, square, goal):
     finally:
         _KERNEL_WARNINGS.quiet = False
     return new, gap, n_sweeps
+
+
+def columns_cd(w, penalty, sweeps, X, target, goal):
+    """Sweeps over columns, as those of :func:`gram_cd`, until the duality gap is at most ``goal``; the loss
+    is ``|target - X w|^2 / (2 n)``.
+
+    Parameters
+    ----------
+    w : ndarray of shape (k,)
+        Start; left as it is.
+    penalty : ElasticNetPenalty
+        With an l1 part.
+    sweeps : int
+        At most.
+    X : ndarray of shape (n, k)
+        Fortran-ordered.
+    target : ndarray of shape (n,)
+        Not zero.
+    goal : float
+
+    Returns
+    -------
+    w : ndarray of shape (k,)
+    gap : float
+    n_sweeps : int
+    """
+    n, new = len(target), w.copy()
+    _KERNEL_WARNINGS.quiet = True
+    try:
+        _, gap, _, n_sweeps = _cd_fast.enet_coordinate_descent(
+            new, n * penalty.l1, n * penalty.l2, X, target, sweeps, n * goal / (target @ target),
+            _RANDOM_STATE, False, penalty.positive, *_SCREENING,
+        )  # fmt: skip
+    finally:
+        _KERNEL_WARNINGS.quiet = False
+    return new, gap / n, n_sweeps
 
 
 def routing_owner(estimator):

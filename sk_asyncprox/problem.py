@@ -13,12 +13,15 @@ import numpy as np
 from .block_diagonal import Copies
 from .centred import Centred
 from .certificate import Certificate
-from .data import Data
+from .data import Data, is_wide_in_rows
 from .units import OWN, Units, exponent_between, units_of_targets
 
 SETTLED = 1e-7
 """Newton step of the intercept, relative to the intercept or to 1, that is the last: what it leaves is of the
 order of its square."""
+
+LEVEL = 1e-15
+"""Slope in the intercept that is rounding, for losses whose gradients are at most one."""
 
 TINY = np.finfo(float).tiny
 
@@ -78,6 +81,8 @@ class Problem(Centred):
         self.sample_weights, self._whole, self._rest = weights, None, None
         self._used = np.ones(len(self.y), bool) if used is None else used
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
+        if not (loss.quadratic or penalty is None or penalty.has_zeros) and is_wide_in_rows(X):
+            rows = True  # Nothing but products is made, and they cost no more than in another order.
         self._data, self._shares = Data(X, weights, self.uniform, fit_intercept, rows, overwrite), False
 
     @property
@@ -218,6 +223,8 @@ class Problem(Centred):
         there."""
         gradient = self.loss.gradient(self.y, z)
         for _ in range(max_steps if self.fit_intercept else 0):
+            if not self.loss.quadratic and np.abs(self.intercept_slope(gradient)).max() <= LEVEL:
+                break
             move = self.intercept_move(gradient)
             z, b = z + self.spread(move), b + move
             gradient = self.loss.gradient(self.y, z)

@@ -418,6 +418,38 @@ def test_float32_is_in_the_same_class():
 
 
 @pytest.mark.parametrize(
+    "how", [{}, {"positive": True}, {"fit_intercept": False}, {"l1_ratio": 0.3}], ids=str
+)
+@pytest.mark.parametrize("shape", [(300, 280), (60, 150)], ids=str)
+def test_full_data_are_swept_where_sweeps_are_quick(shape, how):
+    """Once over all columns, between two certificates; never so where few columns are called for."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal(shape) + 2.0 * how.get("fit_intercept", True)
+    y = X @ rng.standard_normal(shape[1]) + rng.standard_normal(len(X))
+    alpha = 0.2 * np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(X)
+    model = ElasticNet(alpha, **{"l1_ratio": 0.9, **how}).fit(X, y)
+    assert (model.n_updates_, len(model.history_.certificates)) == (1, 2)
+    assert model.dual_gap_ <= 1e-4 * np.mean((y - y.mean() * model.fit_intercept) ** 2)
+    strict = clone(model).set_params(tol=1e-12).fit(X, y)
+    assert -1e-9 <= model.objective_ - strict.objective_ <= model.dual_gap_
+    peer = PeerElasticNet(alpha, **{"l1_ratio": 0.9, **how}, tol=1e-12, max_iter=10**5).fit(X, y)
+    assert_allclose(strict.coef_, peer.coef_, atol=1e-5)
+
+
+def test_sweeps_that_are_slow_are_given_up():
+    """Of columns that are nearly alike; the run begins anew, and its certificate is as good."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((400, 1)) + 0.05 * rng.standard_normal((400, 250))
+    y = X[:, :20] @ rng.standard_normal(20) + 0.1 * rng.standard_normal(400)
+    top = np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / 400
+    model = Lasso(top / 300).fit(X, y)
+    assert model.dual_gap_ <= 1e-4 * y.var()
+    assert len(model.history_.certificates) > 2
+    strict = Lasso(top / 300, tol=1e-9).fit(X, y)
+    assert model.objective_ - strict.objective_ <= model.dual_gap_
+
+
+@pytest.mark.parametrize(
     "how", [{}, {"l1_ratio": 0.0}, {"positive": True}, {"fit_intercept": False}], ids=str
 )
 @pytest.mark.parametrize("weighted", [False, True])

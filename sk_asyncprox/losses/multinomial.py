@@ -28,7 +28,8 @@ class MultinomialLoss:
     def probabilities(self, z):
         """Softmax of the margins, shape (K, n)."""
         Z = self._by_class(z)
-        p = np.exp(Z - Z.max(axis=0))
+        p = Z - Z.max(axis=0)
+        np.exp(p, out=p)
         p /= p.sum(axis=0)
         return p
 
@@ -37,8 +38,8 @@ class MultinomialLoss:
         Z = self._by_class(z)
         samples = np.arange(Z.shape[1])
         above = Z - Z.max(axis=0)
-        out = np.zeros_like(Z)
-        out[y, samples] = np.log(np.exp(above).sum(axis=0)) - above[y, samples]
+        own, out = above[y, samples], np.zeros_like(Z)
+        out[y, samples] = np.log(np.exp(above, out=above).sum(axis=0)) - own
         return out.ravel()
 
     def gradient(self, y, z):

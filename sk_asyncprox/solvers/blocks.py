@@ -200,7 +200,9 @@ def _solve_on_columns(part, piece, read, w, pull, omega):
     target = X @ w + h * pull / omega
     if not (sparse or constant):
         root = np.sqrt(omega)
-        X, target = np.asfortranarray(X * root[:, None]), target * root
+        X, target = X * root[:, None], target * root
+    if not sparse:
+        X = np.asfortranarray(X)
     new = block_cd(
         w,
         h * penalty.l1 / unit,

@@ -1,5 +1,9 @@
 """When steps of all coefficients are joined with those before them, and what these were."""
 
+import numpy as np
+
+from .base import Update
+from .descent import STEPS, Memory, descend
 from .phases import Phase
 from .products import SharingSolver
 from .reads import Read
@@ -13,13 +17,20 @@ CALLS, PER_SAMPLE, PER_COEFFICIENT, DENSE = 200_000, 60, 5, 0.3
 """What joining costs, in stored entries of a sparse matrix that a product reads meanwhile; and how many of
 these a dense one's are worth."""
 
-LAST, TENTH = 10, 0.1
-"""Steps over which the gap has to fall to a tenth."""
+LAST, TENTH, HALF = 10, 0.1, 0.5
+"""Steps over which the gap has to fall to a tenth; at least to a half, where there is but one way more."""
 
 RISE_OF_NEWTON = 0.9
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
 
 EVERYTHING = slice(None)
+
+CHEAP, WIDEST = 3_000_000, 512
+"""Products of a matrix of second derivatives so cheap that every step of a descent has its own; and the
+coefficients that have one at all, where steps are slow."""
+
+RIGHT = 0.5
+"""Share of the gap wanted that a descent ends at."""
 
 
 def joining_pays(problem):
@@ -47,7 +58,7 @@ class Pace:
 class JoiningSolver(SharingSolver):
     """Steps of all coefficients at once, for a penalty that makes no zeros.
 
-    Subclasses set the attributes ``_active``, ``_penalty``, ``_products`` and ``_gap``.
+    Subclasses set the attributes ``_active``, ``_penalty``, ``_products``, ``_goal`` and ``_gap``.
     """
 
     def __init__(self, problem, start, n_workers):
@@ -57,6 +68,54 @@ class JoiningSolver(SharingSolver):
     def _join_afresh(self):
         self._caution, self._pace = Caution(), Pace()
         self._least = None
+        design, loss = self.problem.design, self.problem.loss
+        self._descends = not (design.is_sparse or loss.quadratic or self.problem.penalty.has_zeros)
+        cheap = len(self.problem.y) * design.shape[1] ** 2 <= CHEAP and design.shape[1] <= WIDEST
+        self._memory, self._every, self._before = Memory(), 1 if cheap else 0, np.inf
+
+    def _descend(self, certificate):
+        """Steps of all coefficients on full data; return whether they are quick."""
+        if not self._is_quick():
+            return False
+        stamp, point = self._tracker.stamp(), self.point(self._least)
+        read = Read(
+            ("support", -1, 0), np.arange(len(self.w)), certificate.w, point, self.problem.penalty, True,
+            correlations=certificate.correlations,
+        )  # fmt: skip
+        goal = min(RIGHT * self._goal, TENTH * self._gap * self.problem.scale)
+        payload = read, self._memory, self._every, goal
+        if self._shared(EVERYTHING):
+            found = yield from self._by_rows(descend(self._part, *payload), read, self._part.model(point))
+            (place, self._memory), touched = found
+        else:
+            [(place, self._memory, touched)] = yield Phase("descent", 1, lambda _: payload)
+        if touched:
+            self._write_place(stamp, place, touched)
+        return True
+
+    def _write_place(self, stamp, place, touched):
+        """Go where a descent has ended."""
+        delay, _ = self._tracker.measure(stamp)
+        self.w, shift = place.x[: len(self.w)], place.x[len(self.w) :]
+        if self.problem.fit_intercept:
+            self.b = self.b + (shift if self.problem.loss.n_outputs > 1 else float(shift[0]))
+        self.z, self.gradient = place.z, place.gradient
+        self.touched += touched
+        update = self._tracker.update
+        self._tracker.advance(1.0)
+        self._events.append(Update(update, delay, 1.0, "newton", (self._arrival(),)))
+
+    def _is_quick(self):
+        """Whether descents will do: where the last one was slow, the next have more of the second
+        derivatives; where these are too many, there are none any more."""
+        narrow = self.problem.design.shape[1] <= WIDEST
+        if self._descends and self._gap > (TENTH if narrow else HALF) * self._before:
+            self._descends = narrow and self._every != 1
+            self._every = 1 if self._every else STEPS
+            # What is too hard for remembered steps is so for joined ones.
+            self._pace.is_quick = self._descends
+        self._before = self._gap
+        return self._descends
 
     def write_exactly(self, index, direction, rise_allowed=None):
         """As :meth:`SharedMargins.write_exactly`; what a shortened step has met, or one that this one was

@@ -81,14 +81,18 @@ class SharingSolver(PhasedSolver):
         of the system, where shares of columns would take two."""
         part, point = self._part, read.point
         model, pull = part.model(point), -self.problem.weights * point.gradient
+        step, touched = yield from self._by_rows(joint_step(part, read, pull, model), read, model)
+        return described(part, read, step, pull, model, touched)
+
+    def _by_rows(self, steps, read, model):
+        """What a generator of products returns, and the entries touched."""
+        part, touched, answer = self._part, 0, None
         rows = RowShares(self._runs, model, self.problem.loss.n_outputs, read.key)
-        touched, answer = 0, None
-        steps = joint_step(part, read, pull, model)
         while True:
             try:
                 operation, *vectors = steps.send(answer)
             except StopIteration as stop:
-                return described(part, read, stop.value, pull, model, touched)
+                return stop.value, touched
             if operation == "curve" and part.follows and rows.sums is None:
                 rows.sums = []
                 for column in model.intercepts():

@@ -34,6 +34,10 @@ CHEAP_SOLUTION, FINEST = 20_000_000, 1e-10
 """The same where the model of a squared loss is solved on it at once; and the gap, relative to the scale,
 from which on it is exact enough for that."""
 
+LARGEST_SWEPT, MANY = 10_000_000, 0.2
+"""Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
+first certificate has to call for: of few a working set is quicker."""
+
 RIGHT = 0.5
 """Share of the gap wanted that is asked of such a solution, which is made from sums of products."""
 
@@ -127,15 +131,18 @@ class RoundsBCD(GramSolver):
         self._rule.afresh()
 
     def _run(self):
-        small = self._is_small()
+        fresh = self._known is None
         while True:
             certificate = yield from self._certify()
             self._known = certificate.correlations
             yield None  # Whether the run goes on is decided before the next ask.
             self._known = None
-            if small:
-                yield from self._solve_at_once(certificate.correlations)
-                small = False
+            kind = self._at_once(certificate) if fresh else None
+            fresh = False
+            if kind is not None:
+                yield from self._solve_at_once(kind, certificate.correlations)
+                continue
+            if (yield from self._descend(certificate)):
                 continue
             self._aim(certificate)
             self._without_gram = not (yield from self._solve_on_gram(certificate))
@@ -149,17 +156,25 @@ class RoundsBCD(GramSolver):
                 yield from self._join(certificate)
             self._rule.counted((self.touched - touched) / max(1, self._sizes[self._active].sum()))
 
-    def _is_small(self):
-        """Whether the whole problem is solved at once."""
-        n, p = self.problem.design.shape
-        cheap = not self.problem.design.is_sparse and p <= n and n * p * p <= CHEAP_SOLUTION
-        new = self._known is None and not self._generation
-        return cheap and new and self.problem.loss.quadratic and self._goal > FINEST * self.problem.scale
+    def _at_once(self, certificate):
+        """Kind of the task that solves the whole problem at once, where one may."""
+        problem, (n, p) = self.problem, self.problem.design.shape
+        if problem.design.is_sparse or not (
+            problem.loss.quadratic and self._goal > FINEST * problem.scale and not self._generation
+        ):
+            return None
+        if p <= n and n * p * p <= CHEAP_SOLUTION:
+            return "solution"
+        penalty = problem.penalty
+        if not (problem.uniform and penalty.l1 > 0.0 and n * p <= LARGEST_SWEPT and self.n_workers == 1):
+            return None
+        wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
+        return "columns" if wanted > MANY * p else None
 
-    def _solve_at_once(self, correlations):
+    def _solve_at_once(self, kind, correlations):
         stamp, index = self._tracker.stamp(), np.arange(len(self.w))
         read = Read(None, index, self.w.copy(), self.point(), self.problem.penalty, True)
-        [direction] = yield Phase("solution", 1, lambda _: (read, correlations, RIGHT * self._goal))
+        [direction] = yield Phase(kind, 1, lambda _: (read, correlations, RIGHT * self._goal))
         self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
 
     def _certify(self):

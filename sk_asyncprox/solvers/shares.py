@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from .._compat import columns_cd
 from .banded import banded
 from .blocks import describe, direction
+from .descent import descend
 from .gram import descend_on_gram, solve_on_gram
 from .gram_rows import add_filled, add_sparse
 from .newton import COST, in_place
@@ -13,6 +15,14 @@ from .subspace import described, join, joint_step, lands
 
 FEWEST_ROWS, ENTRIES_AT_ONCE = 256, 500_000
 """Rows of a Gram matrix are added in pieces that stay in the cache."""
+
+SWEEPS, SLOWING = (8, 4, 28, 32, 64), 1.5
+"""Sweeps over the columns after which the gap is looked at: where it falls too slowly for those that are
+left, working sets and Newton steps are quicker. It will take so many times more than the last ones tell."""
+
+LATE = 5e-3
+"""Relative gap up to which these go on from where the sweeps have ended; else the penalty is to be lowered
+slowly."""
 
 
 def look(part, task):
@@ -45,6 +55,13 @@ def newton(part, task):
     return described(part, read, step, pull, model, touched)
 
 
+def descent(part, task):
+    """Work of the kind ``"descent"``: steps of all coefficients by one worker; where they have ended, what
+    they have told, and the entries touched."""
+    (place, memory), touched = in_place(descend(part, *task.payload), part.problem.design)
+    return place, memory, touched
+
+
 def model(part, task):
     """Work of the kind ``"model"``: the model on the Gram matrix of all active columns, nearly solved."""
     read, Q, curvature, correlations, roughly, enough = task.payload
@@ -73,6 +90,29 @@ def solution(part, task):
     new, _, touched = descend_on_gram(Q, q, w, read.penalty, square, goal)
     v = design.mul(new - w)
     return describe(part, read, new, v, pull, part.model(read.point), touched + design.size)
+
+
+def columns(part, task):
+    """Work of the kind ``"columns"``: the same by sweeps over the columns, while few more will do."""
+    read, _, goal = task.payload
+    problem, w, before, touched = part.problem, read.w, np.inf, 0
+    design, target = problem.design, problem.design.mul(read.w) - read.point.gradient
+    for number, sweeps in enumerate(SWEEPS):
+        new, gap, n_sweeps = columns_cd(w, read.penalty, sweeps, design.X, target, goal)
+        touched += 2 * (n_sweeps + 1) * design.size
+        slow = gap > goal and _is_slow(gap / before, sweeps, goal / gap, sum(SWEEPS[number + 1 :]))
+        if not np.isfinite(gap) or (slow and gap > LATE * problem.scale):
+            break
+        w, before = new, gap
+        if gap <= goal or slow:
+            break
+    v, pull = design.mul(w - read.w), -problem.weights * read.point.gradient
+    return describe(part, read, w, v, pull, part.model(read.point), touched + design.size)
+
+
+def _is_slow(fall, sweeps, wanted, left):
+    """Whether the ``left`` sweeps are too few for a fall of the gap, after so many with one of ``fall``."""
+    return fall > 0.0 and np.log(fall) * left > SLOWING * sweeps * np.log(wanted)
 
 
 def bands(part, task):
@@ -140,9 +180,11 @@ WORK = {
     "conclude": conclude,
     "direction": direction,
     "newton": newton,
+    "descent": descent,
     "model": model,
     "solution": solution,
     "gram": gram,
+    "columns": columns,
     "bands": bands,
     "product": product,
     "rows_product": rows_product,

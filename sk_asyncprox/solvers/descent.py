@@ -1,0 +1,193 @@
+"""Descent on full data where the penalty makes no zeros: Newton and quasi-Newton steps.
+
+All coefficients and the intercept move at once, so there are no working sets. A step costs one product with
+the design and one with its transpose. What the last steps have told of the second derivatives shortens
+the next ones (L-BFGS); where the matrix of second derivatives is cheap, or the steps are slow without, it is
+what they begin with.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .gram import RIDGE, factored
+
+STEPS, MOST, TENTH = 10, 30, 0.1
+"""Steps between two certificates, and at most where the gap has fallen to a tenth after the first of them."""
+
+PAIRS = 10
+"""Steps that are remembered."""
+
+NEAR, TRIALS = 0.25, 6
+"""Slope at the end of a step, relative to the one at its beginning, where it has landed; and lengths, at
+most."""
+
+LONGER = 4.0
+"""Most that a length grows by at a time."""
+
+ROUNDING = 1e-20
+"""Fall that a step promises, relative to the scale, up to which it is rounding."""
+
+ENTRIES_AT_ONCE = 500_000
+"""Entries that are scaled at a time: they stay in the cache."""
+
+
+class Memory(NamedTuple):
+    """What is known of the second derivatives."""
+
+    pairs: tuple = ()
+    """Moves, the changes of the slope that they made, and the products of the two; the oldest first."""
+
+    solve: object = None
+    """What solves systems with the matrix of second derivatives at some point; None where there is none."""
+
+    @property
+    def is_empty(self):
+        """Whether nothing is known."""
+        return not self.pairs and self.solve is None
+
+    def after(self, move, change):
+        """The same after a step that has lowered the slope by ``change``."""
+        product = move @ change
+        if not product > 0.0:
+            return self
+        return self._replace(pairs=(*self.pairs[1 - PAIRS :], (move, change, product)))
+
+    def step(self, slope):
+        """The step that is known to be best where the slope of the objective is minus ``slope``."""
+        x, shares = slope.copy(), []
+        for move, change, product in reversed(self.pairs):
+            shares.append(move @ x / product)
+            x -= shares[-1] * change
+        if self.solve is not None:
+            x = self.solve(x)
+        elif self.pairs:
+            _, change, product = self.pairs[-1]
+            x *= product / (change @ change)
+        for (move, change, product), share in zip(self.pairs, reversed(shares), strict=True):
+            x += (share - change @ x / product) * move
+        return x
+
+
+class Place(NamedTuple):
+    """Where a descent is."""
+
+    x: np.ndarray
+    """Coefficients, followed by the change of the intercept, of all outputs, where there is one."""
+
+    z: np.ndarray
+    gradient: np.ndarray
+    slope: np.ndarray
+    """Minus the slope of the objective in ``x``."""
+
+    def gap(self, l2, p):
+        """Duality gap with ``p`` coefficients, were the intercept the best one."""
+        return 0.5 * (self.slope[:p] @ self.slope[:p]) / l2
+
+
+def descend(part, read, memory, every, goal):
+    """Steps until the duality gap is about ``goal``; a generator of products as in
+    :func:`~sk_asyncprox.solvers.newton.newton_step`.
+
+    Parameters
+    ----------
+    part : ColumnPart
+    read : Read
+        Of all columns, with correlations.
+    memory : Memory
+        Of steps before.
+    every : int
+        Steps after which the matrix of second derivatives is made anew; 0 for never.
+    goal : float
+
+    Returns
+    -------
+    place : Place
+        The last one.
+    memory : Memory
+    """
+    problem, l2, p, point = part.problem, read.penalty.l2, len(read.w), read.point
+    x = np.append(read.w, np.zeros(problem.loss.n_outputs if problem.fit_intercept else 0))
+    place = _place(problem, l2, x, point.z, point.gradient, read.correlations)
+    first = place.gap(l2, p)
+    for number in range(MOST):
+        gap = place.gap(l2, p)
+        if number and (gap <= goal or (number == STEPS and gap > TENTH * first)):
+            break
+        if every and number % every == 0:
+            memory = Memory(solve=newton_solver(part, place, point.least, l2))
+        x = memory.step(place.slope)
+        if not x @ place.slope > 0.0:
+            memory, x = Memory(), place.slope
+        if x @ place.slope <= ROUNDING * problem.scale:
+            break
+        v = yield "mul", x[:p]
+        if problem.fit_intercept:
+            v.reshape(problem.loss.n_outputs, -1)[:] += x[p:, None]
+        length, z, gradient, pull = _length(problem, l2, place, x, v, memory.is_empty)
+        correlations = yield "tmul", pull
+        new = _place(problem, l2, place.x + length * x, z, gradient, correlations)
+        memory, place = memory.after(length * x, place.slope - new.slope), new
+    return place, memory
+
+
+def _place(problem, l2, x, z, gradient, correlations):
+    slope = correlations - l2 * x[: len(correlations)]
+    if problem.fit_intercept:
+        slope = np.append(slope, -problem.intercept_slope(gradient))
+    return Place(x, z, gradient, slope)
+
+
+def _length(problem, l2, place, x, v, is_first):
+    """Length of a step along ``x``, which changes the margins by ``v``; margins, gradient and minus the
+    weighted one after it.
+
+    Of the first step nothing but the direction is known: it ends where the curvature at its beginning would
+    have it end. Where classes are separable a longer one would lead to where curvatures differ much.
+    """
+    loss, y, weights, p = problem.loss, problem.y, problem.weights, problem.design.shape[1]
+    fall, own, ridge = place.slope @ x, l2 * (place.x[:p] @ x[:p]), l2 * (x[:p] @ x[:p])
+    length, near, before, rise_before = 1.0, NEAR, 0.0, -fall
+    if is_first and fall > 0.0:
+        length, near = fall / (weights @ loss.bend(y, place.gradient, v) + ridge), 1.0
+    for trial in range(TRIALS):
+        z = place.z + (v if length == 1.0 else length * v)
+        gradient = loss.gradient(y, z)
+        pull = -weights * gradient
+        rise = own + length * ridge - pull @ v
+        if abs(rise) <= near * fall or trial == TRIALS - 1:
+            break
+        wanted = length - rise * (length - before) / (rise - rise_before)
+        if rise < 0.0:
+            before, rise_before = length, rise
+        length = min(wanted, LONGER * length)
+    return length, z, gradient, pull
+
+
+def newton_solver(part, place, least, l2):
+    """What solves systems with the matrix of second derivatives, of coefficients and intercept; None where
+    rounding has made it singular."""
+    problem = part.problem
+    loss, X, p = problem.loss, problem.features.X, problem.design.shape[1]
+    model = loss.model(problem.y, place.z, place.gradient, problem.weights, least)
+    H = np.zeros((len(place.x), len(place.x)))
+    Q, sums = H[:p, :p], H[p:, :p] if problem.fit_intercept else None
+    step = max(1, ENTRIES_AT_ONCE // p)
+    for a in range(0, len(X), step):
+        _add(X[a : a + step].T, model, slice(a, min(len(X), a + step)), Q, sums)
+    H.flat[: p * (len(H) + 1) : len(H) + 1] += l2
+    if problem.fit_intercept:
+        H[p:, p:] = model.own
+    H.flat[:: len(H) + 1] *= 1.0 + RIDGE
+    return factored(H, 0.0)
+
+
+def _add(columns, model, rows, Q, sums):
+    """Add what some samples make up of the matrix, and of its rows of the intercept."""
+    p = len(columns)
+    for sign, outputs, scales in model.squares(rows):
+        own = slice(outputs.start * p, outputs.stop * p)
+        block = (scales[:, None] * columns).reshape(-1, columns.shape[1])
+        Q[own, own] += sign * (block @ block.T)
+        if sums is not None:
+            sums[outputs, own] += sign * (scales @ block.T)

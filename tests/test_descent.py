@@ -1,0 +1,160 @@
+"""Newton and quasi-Newton steps on full data, where the penalty makes no zeros."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import approx_fprime
+from sklearn.linear_model import LogisticRegression as PeerLogistic
+
+from sk_asyncprox import LogisticRegression
+from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.problem import Problem
+from sk_asyncprox.solvers import joining, products, rounds
+from sk_asyncprox.solvers.blocks import ColumnPart
+from sk_asyncprox.solvers.descent import STEPS, Memory, Place, descend, newton_solver
+from sk_asyncprox.solvers.newton import in_place
+from sk_asyncprox.solvers.reads import Point, Read
+
+
+def drawn(n=80, p=6, n_classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) + 1.0
+    return X, (X @ rng.standard_normal((p, n_classes)) + rng.gumbel(size=(n, n_classes))).argmax(axis=1)
+
+
+def problem_of(n_classes=3, fit_intercept=True, l2=1e-2, weighted=True, **kwargs):
+    X, y = drawn(n_classes=n_classes, **kwargs)
+    loss = MultinomialLoss(n_classes) if n_classes > 2 else LogisticLoss()
+    weights = np.linspace(1.0, 3.0, len(y)) if weighted else None
+    return Problem(
+        X, y if n_classes > 2 else 2.0 * y - 1.0, loss, ElasticNetPenalty(0.0, l2), weights, fit_intercept
+    )
+
+
+def read_at(problem, w, b):
+    z = problem.design.mul(w) + problem.spread(b)
+    gradient = problem.loss.gradient(problem.y, z)
+    correlations = problem.design.tmul(-problem.weights * gradient)
+    return Read(
+        ("support", -1, 0), np.arange(len(w)), w, Point(z, gradient), problem.penalty, True,
+        correlations=correlations,
+    )  # fmt: skip
+
+
+def intercept_in(problem, x):
+    b = x[problem.design.shape[1] :]
+    return b if len(b) > 1 else b.sum()
+
+
+def gradient_of(problem, x, z):
+    """Gradient of the objective in coefficients and intercept, the long way."""
+    p, g = problem.design.shape[1], problem.weights * problem.loss.gradient(problem.y, z)
+    X = problem.features.X
+    by_class = g.reshape(problem.loss.n_outputs, -1)
+    own = (by_class @ X).ravel() + problem.penalty.l2 * x[:p]
+    return np.append(own, by_class.sum(axis=1) if problem.fit_intercept else [])
+
+
+@pytest.mark.parametrize("every", [0, 1, STEPS])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(("n_classes", "p"), [(2, 6), (3, 6), (2, 90), (4, 25)])
+def test_a_descent_ends_where_the_gradient_is_small(n_classes, p, fit_intercept, every):
+    problem = problem_of(n_classes, fit_intercept, p=p)
+    w, b = problem.start()
+    read, memory, counts = read_at(problem, w, b), Memory(), []
+    part = ColumnPart(problem, 1.0, True, None)
+    for _ in range(4):
+        generator = descend(part, read, memory, every, 1e-11)
+        (place, memory), touched = in_place(generator, problem.design)
+        counts.append(touched / problem.design.size)
+        k = len(w)
+        w, b = place.x[:k], b + intercept_in(problem, place.x)
+        read = read_at(problem, w, b)
+        assert_allclose(read.point.z, place.z, atol=1e-12)
+    whole = gradient_of(problem, place.x, place.z)
+    assert 0.5 * whole @ whole / problem.penalty.l2 <= 1e-9
+    # One product with the design and one with its transpose a step.
+    assert all(number % 2 == 0 for number in counts)
+    if every == 1:
+        assert counts[0] <= 2 * 14
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_matrix_is_that_of_finite_differences(n_classes, fit_intercept):
+    problem = problem_of(n_classes, fit_intercept, p=3, n=40)
+    rng = np.random.default_rng(1)
+    k = problem.design.shape[1]
+    x = rng.standard_normal(k + (problem.loss.n_outputs if fit_intercept else 0))
+
+    def margins(x):
+        return problem.design.mul(x[:k]) + problem.spread(intercept_in(problem, x))
+
+    H = approx_fprime(x, lambda x: gradient_of(problem, x, margins(x)), 1e-7)
+    z = margins(x)
+    place = Place(x, z, problem.loss.gradient(problem.y, z), None)
+    solve = newton_solver(ColumnPart(problem, 1.0, True, None), place, None, problem.penalty.l2)
+    if n_classes > 2 and fit_intercept:
+        H[k:, k:] += 1.0  # All intercepts together change nothing, and are held.
+    slope = rng.standard_normal(len(x))
+    assert_allclose(H @ solve(slope), slope, atol=1e-5)
+
+
+def test_a_step_answers_what_the_last_move_has_told():
+    """The matrix of L-BFGS takes the change of the slope to the move that has made it."""
+    rng, memory = np.random.default_rng(2), Memory(solve=lambda b: 0.3 * b)
+    A = rng.standard_normal((8, 8))
+    A = A @ A.T + np.eye(8)
+    for _ in range(14):
+        move = rng.standard_normal(8)
+        memory = memory.after(move, A @ move)
+        assert_allclose(memory.step(A @ move), move, rtol=1e-9)
+    assert len(memory.pairs) == 10
+    # What has not lowered the slope tells nothing.
+    assert memory.after(move, -move) is memory
+
+
+@pytest.mark.parametrize("C", [1e-2, 30.0])
+@pytest.mark.parametrize(("n", "p", "n_classes"), [(60, 5, 2), (60, 5, 3), (40, 120, 2), (60, 90, 3)])
+def test_certificates_hold_against_the_peers_optimum(n, p, n_classes, C):
+    X, y = drawn(n, p, n_classes)
+    model = LogisticRegression(C=C).fit(X, y)
+    peer = PeerLogistic(C=C, solver="lbfgs", tol=1e-10, max_iter=20_000).fit(X, y)
+    probabilities = peer.predict_proba(X)[np.arange(n), y]
+    optimum = -np.log(probabilities).mean() + 0.5 * (peer.coef_**2).sum() / (C * n)
+    assert model.objective_ - optimum <= model.dual_gap_ + 1e-12
+    assert model.dual_gap_ <= 1e-4 * np.log(n_classes)
+    assert model.objective_ >= optimum - 1e-9
+
+
+@pytest.mark.parametrize("widest", [0, 512])
+def test_slow_descents_are_helped(monkeypatch, widest):
+    """Of columns of many scales: by the matrix of second derivatives, or by conjugate gradients."""
+    monkeypatch.setattr(joining, "CHEAP", 0)
+    monkeypatch.setattr(joining, "WIDEST", widest)
+    X, y = drawn(200, 12, 2)
+    model = LogisticRegression(C=100.0, tol=1e-8).fit(X * np.logspace(-3, 3, 12), y)
+    peer = PeerLogistic(C=100.0, solver="newton-cholesky", tol=1e-12).fit(X * np.logspace(-3, 3, 12), y)
+    assert_allclose(model.decision_function(X), peer.decision_function(X), rtol=1e-3, atol=1e-3)
+    assert model.n_iter_[0] < 300
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_products_are_shared_by_workers(monkeypatch, n_classes):
+    monkeypatch.setattr(rounds, "SMALL_FULL", 0)
+    monkeypatch.setattr(products, "SMALL_SHARE", 0)
+    X, y = drawn(200, 30, n_classes, seed=3)
+    one, two = (LogisticRegression(n_jobs=k, tol=1e-9).fit(X, y) for k in (1, 2))
+    assert_allclose(two.coef_, one.coef_, atol=1e-4)
+    assert two.dual_gap_ <= 1e-9 * np.log(n_classes)
+    assert "rows_product" in two.history_.shares["kind"]
+
+
+def test_wide_rows_are_not_copied_in_another_order():
+    X, y = drawn(30, 600, 2)
+    penalty = ElasticNetPenalty(0.0, 0.1)
+    target = 2.0 * y - 1.0
+    assert Problem(X, target, LogisticLoss(), penalty).features.X.flags.c_contiguous
+    assert Problem(X[:, :20].copy(), target, LogisticLoss(), penalty).features.X.flags.f_contiguous
+    assert Problem(X, target, LogisticLoss(), ElasticNetPenalty(0.1, 0.1)).features.X.flags.f_contiguous
