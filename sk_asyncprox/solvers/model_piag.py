@@ -6,10 +6,10 @@ curvature since the read: nothing at all for the squared loss, and of second ord
 step size and no smoothness constant is needed.
 
 Far from the optimum models can promise too much. So where a certificate finds the objective risen, the run
-goes back to the best certified point and waits until every shard has been read there; curvatures are raised to
-the secants that the step has met, and to a share of a majorant's, more of it every time. With all of it the sum
-of the models lies above the objective and touches it at that point, so the next step lowers it, whatever the
-data.
+goes back to the best certified point and waits until every shard has been read there; curvatures are raised
+to the secants that the step has met, and to a share of a majorant's, more of it every time. With all of it
+the sum of the models lies above the objective and touches it at that point, so the next step lowers it,
+whatever the data.
 """
 
 from typing import NamedTuple
