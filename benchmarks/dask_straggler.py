@@ -18,10 +18,11 @@ from distributed import Client, LocalCluster, get_worker
 
 from sk_asyncprox import Lasso
 from sk_asyncprox.executors import Dask
+from sk_asyncprox.looks import conclude
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards import conclude, cut_rows
+from sk_asyncprox.shards import cut_rows
 from sk_asyncprox.solvers import piag
 
 WORKERS, ALPHA, TOL = 4, 0.05, 1e-4

@@ -17,6 +17,14 @@ class Centred:
     units = OWN
     """Units that all its numbers are in."""
 
+    as_it_lies = False
+    """Whether the columns keep their means, and ``b`` is the intercept of the data as they are."""
+
+    @property
+    def free_intercept(self):
+        """Whether the best intercept depends on the coefficients."""
+        return self.fit_intercept and (self.as_it_lies or not self.loss.quadratic)
+
     def in_range(self, features=False):
         """The same problem: numbers that lie elsewhere stay as they are."""
         return self

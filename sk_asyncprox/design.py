@@ -108,20 +108,31 @@ class Design:
 
     def columns(self, index):
         """Design of the columns ``index`` (sorted); contiguous ranges share the entries."""
-        centre = None if self.centre is None else self.centre[index]
         if len(index) == 0 or index[-1] - index[0] + 1 != len(index):
-            # Rows of the transpose are contiguous, and copied as such.
-            return Design(self.X[:, index] if self.is_sparse else self.X.T[index].T, centre)
-        a, b = int(index[0]), int(index[-1]) + 1
+            return self.some(index)
+        a, b, centre = int(index[0]), int(index[-1]) + 1, None if self.centre is None else self.centre[index]
         if self.is_sparse:
             return Design(_sparse_slice(self.X, a, b, (self.shape[0], b - a)), centre)
         return Design(self.X[:, a:b], centre)
+
+    def some(self, index):
+        """Design of the columns ``index``, in any order, copied."""
+        centre = None if self.centre is None else self.centre[index]
+        # Rows of the transpose are contiguous, and copied as such.
+        return Design(self.X[:, index] if self.is_sparse else self.X.T[index].T, centre)
 
     def rows(self, a, b):
         """Design of the rows ``a:b``, sharing the entries of a CSR or dense matrix."""
         if self.is_sparse and self.X.format == "csr":
             return Design(_sparse_slice(self.X, a, b, (b - a, self.shape[1])), self.centre)
         return Design(self.X[a:b], self.centre)
+
+    def by_columns(self):
+        """The same sparse matrix stored by columns, and one without entries after them."""
+        X, (n, p) = self.X.tocsc(), self.shape
+        indptr = np.append(X.indptr, X.indptr[-1:])
+        centre = None if self.centre is None else np.append(self.centre, 0.0)
+        return Design(sp.csc_matrix((X.data, X.indices, indptr), shape=(n, p + 1)), centre)
 
     def cut_rows(self, n_parts):
         """Runs ``(a, b)`` of rows with nearly equal numbers of stored entries; none is empty."""

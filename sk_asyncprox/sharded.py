@@ -6,7 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .centred import Centred
-from .shards import Facts, conclude
+from .looks import Facts, add_up, conclude, thin
+
+SURELY = 1.0 - 1e-9
+"""Share of the penalty that rounding lets no correlation reach, where sums of absolute values do not."""
 
 
 class Extent(NamedTuple):
@@ -25,15 +28,21 @@ class Count(NamedTuple):
     weight: float
     """Sum of the sample weights."""
 
-    means: np.ndarray
-    """Weighted column means."""
+    columns: slice | np.ndarray
+    """All columns, or the numbers of those with entries."""
+
+    means: np.ndarray | None
+    """Weighted means of these columns, where they are wanted."""
+
+    sizes: np.ndarray | None
+    """Weighted means of their absolute values, where they say something about the correlations."""
 
     y: np.ndarray
     y_weights: np.ndarray
     """A few targets and weights with the same mean and variance as the shard's; for labels, the labels."""
 
 
-def count(Xs, y, weights, quadratic):
+def count(Xs, y, weights, quadratic, columns=slice(None), means=True):
     """Numbers of a shard's rows, whose weights are positive; of `X` as runs of them."""
     total = weights.sum()
     if quadratic:
@@ -45,8 +54,23 @@ def count(Xs, y, weights, quadratic):
         masses = np.bincount(codes, weights) / total
     size = sum(X.nnz if hasattr(X, "nnz") else X.size for X in Xs)
     each = np.split(weights / total, np.cumsum([X.shape[0] for X in Xs])[:-1])
-    means = sum(np.asarray(X.T @ shares) for X, shares in zip(Xs, each, strict=True))
-    return Count(len(y), size, float(total), means, values, masses)
+
+    def mean(of):
+        return sum(np.asarray(of(X).T @ shares) for X, shares in zip(Xs, each, strict=True))
+
+    means = mean(lambda X: X) if means else None
+    sizes = None if quadratic or isinstance(columns, slice) else mean(abs)
+    return Count(len(y), size, float(total), columns, means, sizes, values, masses)
+
+
+def without_idle(counts, n_features, l1):
+    """The same counts, without the columns that no slope of the loss lets out of zero: it is at most 1, and
+    correlations at most means of absolute values."""
+    if counts[0].sizes is None or l1 == 0.0:
+        return counts
+    sizes = add_up(n_features, facts_of(counts, n_features), [c.sizes for c in counts])
+    busy = [sizes[c.columns] > SURELY * l1 for c in counts]
+    return [c._replace(columns=c.columns[some], sizes=None) for c, some in zip(counts, busy, strict=True)]
 
 
 class ShardedProblem(Centred):
@@ -62,24 +86,31 @@ class ShardedProblem(Centred):
     counts : list of Count
     homes : ndarray of int
         Number of the worker that holds each shard.
+    n_features : int
     loss, penalty, fit_intercept
         As in ``Problem``.
+
+    Attributes
+    ----------
+    as_it_lies : bool
+        Whether shards know of the columns with entries only, which keep their means.
+    means : ndarray of shape (p,) or None
+        These, where a certificate needs them.
     """
 
-    def __init__(self, shards, each, counts, homes, loss, penalty, fit_intercept):
+    def __init__(self, shards, each, counts, homes, n_features, loss, penalty, fit_intercept):
         self.shards, self._each, self.homes = shards, each, homes
         self.loss, self.penalty, self.fit_intercept = loss, penalty, fit_intercept
         rows, size = (sum(getattr(c, name) for c in counts) for name in ("rows", "size"))
-        n_features = len(counts[0].means)
         outputs = loss.n_outputs
         self.design = Extent((outputs * rows, outputs * n_features), outputs * size, size < rows * n_features)
-        shares = np.array([c.weight for c in counts])
-        shares /= shares.sum()
-        self.offset = centre(counts) if fit_intercept else np.zeros(n_features)
+        self.facts = facts_of(counts, n_features, outputs)
+        self.as_it_lies = not isinstance(counts[0].columns, slice)
+        self.means = None if counts[0].means is None else centre(counts, n_features)
+        self.offset = np.zeros(n_features) if self.as_it_lies or self.means is None else self.means
         self.y = np.concatenate([c.y for c in counts])
-        weights = [share * c.y_weights for share, c in zip(shares, counts, strict=True)]
+        weights = [fact.share * c.y_weights for fact, c in zip(self.facts, counts, strict=True)]
         self.sample_weights = self.weights = np.concatenate(weights)
-        self.facts = [Facts(share, c.rows / rows) for share, c in zip(shares.tolist(), counts, strict=True)]
 
     def with_penalty(self, penalty):
         """The same problem, shards shared, with another penalty."""
@@ -92,17 +123,44 @@ class ShardedProblem(Centred):
         """What first-order steps need to know of every shard."""
         return self._each("constants")
 
+    def _reached(self, w):
+        if self.as_it_lies:
+            reached = np.zeros(len(w), bool)
+            for fact in self.facts:
+                reached[fact.columns] = True
+            w[~reached] = 0.0
+        return w
+
+    def _sent(self, w):
+        return thin(w) if self.as_it_lies else w
+
     def objective(self, w, b):
         """Value at ``(w, b)``."""
         shares = np.array([fact.share for fact in self.facts])
-        return float(shares @ self._each("value", w, b)) + float(self.penalty.value(w))
+        return float(shares @ self._each("value", self._sent(w), b)) + float(self.penalty.value(w))
 
     def certify(self, w, b):
         """Certificate of ``(w, b)``, shard by shard."""
-        return conclude(self, w, b, self._each("look", w, b), self.facts)
+        return conclude(self, w, b, self._each("look", self._sent(w), b), self.facts)
 
 
-def centre(counts):
-    """Column means of all rows."""
+def facts_of(counts, n_features, outputs=1):
+    """What the master knows of the shards."""
     weights = np.array([c.weight for c in counts])
-    return weights @ np.array([c.means for c in counts]) / weights.sum()
+    rows, shares = sum(c.rows for c in counts), (weights / weights.sum()).tolist()
+    return [
+        Facts(share, c.rows / rows, _of_outputs(c.columns, n_features, outputs))
+        for share, c in zip(shares, counts, strict=True)
+    ]
+
+
+def _of_outputs(columns, n_features, outputs):
+    """Coefficients of all outputs that belong to the columns."""
+    if isinstance(columns, slice) or outputs == 1:
+        return columns
+    return (n_features * np.arange(outputs)[:, None] + columns).ravel()
+
+
+def centre(counts, n_features):
+    """Column means of all rows."""
+    return add_up(n_features, facts_of(counts, n_features), [c.means for c in counts])

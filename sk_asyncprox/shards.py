@@ -1,40 +1,22 @@
-"""Shards of rows: what a parameter server's worker holds, and a certificate made of their shares.
+"""Shards of rows: what a parameter server's worker holds.
 
-Only vectors as long as the coefficients and a few numbers leave a shard. A certificate needs the loss of
-every shard at one point, the correlations ``X' theta`` of its dual point, and the dual objective along
-the factors by which that point may still be scaled once the correlations of all shards are known.
-
-With a free intercept the dual point of a classifier is to have ``sum(weights * theta) = 0`` for every output.
-So the rows of each class form a group, which is given a factor of its own (``balance.py``).
+Only vectors as long as the coefficients, or as the shard's own columns, and a few numbers leave a shard. With
+a free intercept the rows of each class of a classifier form a group (``looks.py``).
 """
 
 import itertools
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
 
-from .balance import balance_of
-from .block_diagonal import Copies
-from .certificate import Certificate
+from .block_diagonal import BlockDiagonal, Copies
 from .design import Design
+from .looks import FACTORS, Facts, Look, ShardGradient, Thin
 from .losses import LogisticLoss, MultinomialLoss, SquaredLoss
-
-FACTORS = np.concatenate([[0.0, 0.02, 0.1, 0.3, 0.55], 1.0 - 0.25 ** np.arange(1, 11), [1.0]])
-"""Factors at which a shard computes its dual objective. It is concave, so chords bound it from below; they
-are the closer, the closer the factor is to one, as it is near the optimum."""
 
 ENTRIES_AT_ONCE = 8192
 """Entries of a dual point that are looked at together."""
-
-
-class Facts(NamedTuple):
-    """What the master knows of a shard."""
-
-    share: float
-    """Its part of the sample weights."""
-
-    effort: float
-    """Its part of the rows."""
 
 
 class Constants(NamedTuple):
@@ -45,33 +27,6 @@ class Constants(NamedTuple):
 
     drift: float
     """Norm of its column means, those of all rows taken out."""
-
-
-class ShardGradient(NamedTuple):
-    """Gradient of one shard's mean loss in the coefficients and the intercept."""
-
-    w: np.ndarray
-    b: float
-    """One per output where there are several."""
-
-
-class Look(NamedTuple):
-    """A shard's share of a certificate at one point."""
-
-    gradient: ShardGradient
-    value: float
-    """Mean loss."""
-
-    correlations: np.ndarray
-    """``X' (weights * theta)`` of every group of rows, shape (groups, p), or (groups, K p) with K outputs."""
-
-    mass: np.ndarray
-    """Squared loss: ``sum(weights * theta)``. Else the probability that the rows of every group give to every
-    group, shape (groups, groups), the diagonal without meaning."""
-
-    dual: np.ndarray
-    """Squared loss: weighted means of ``y``, ``y theta`` and ``theta^2``. Else the dual objective of every
-    group at :data:`FACTORS`, shape (groups, factors)."""
 
 
 class RowShard:
@@ -86,6 +41,11 @@ class RowShard:
         Summing to one.
     loss : object of :mod:`sk_asyncprox.losses`
     fit_intercept : bool
+    columns : ndarray of int, optional
+        Numbers of the columns that `design` has, where it has those with entries alone: as they lie, nothing
+        taken out. Coefficients then come as :class:`Thin`, and gradients are about these columns.
+    n_features : int, optional
+        Beside `columns`: how many there are in all.
 
     Attributes
     ----------
@@ -93,11 +53,63 @@ class RowShard:
         Point whose margins are remembered, to save their product; answers do not depend on it.
     """
 
-    def __init__(self, design, y, weights, loss, fit_intercept):
+    def __init__(self, design, y, weights, loss, fit_intercept, columns=None, n_features=None):
         self.features, self.y, self.weights = design, y, weights
         self.design = Copies(design, loss.n_outputs) if loss.n_outputs > 1 else design
         self.loss, self.fit_intercept = loss, fit_intercept
-        self.known = None
+        self.free_intercept = fit_intercept and not (loss.quadratic and columns is None)
+        self._columns, self._n_features = columns, n_features
+        self.known, self._narrow, self._by_columns = None, None, None
+        self._beside = None
+
+    def __getstate__(self):
+        # What is found again in no time is not sent along.
+        return {**vars(self), "_narrow": None, "_by_columns": None}
+
+    def on(self, index, held=None):
+        """The same rows of the coefficients ``index`` (sorted), beside others that are ``held``, as
+        :class:`Thin`; the last is remembered."""
+        narrow, key = self._narrow, (index, *(held or ()))
+        if narrow is None or not all(map(np.array_equal, narrow[0], key)):
+            other = copy(self)
+            other.design, other.known = self._narrowed(index), None
+            if held is not None and len(held.index):
+                other._beside = self._narrowed(held.index).mul(held.values)
+            other._narrow = other._by_columns = None
+            narrow = self._narrow = key, other
+        return narrow[1]
+
+    def _narrowed(self, index):
+        if not self.features.is_sparse:
+            return self.design.columns(index)
+        if self._by_columns is None:
+            self._by_columns = self.features.by_columns()
+        pieces = [self._by_columns.some(part) for part in self._places(index)]
+        return BlockDiagonal(pieces) if len(pieces) > 1 else pieces[0]
+
+    def _places(self, index):
+        """Where coefficients are among the columns, for every output; after all of them, where they are not
+        there."""
+        if self._columns is None:
+            return self.design.places(index) if self.loss.n_outputs > 1 else [index]
+        own, cuts = self._columns, self._n_features * np.arange(1, self.loss.n_outputs)
+        parts = np.split(index, np.searchsorted(index, cuts))
+        found = []
+        for part, start in zip(parts, [0, *cuts], strict=True):
+            at = np.searchsorted(own, part - start)
+            there = own[np.minimum(at, len(own) - 1)] == part - start if len(own) else np.zeros(len(at), bool)
+            found.append(np.where(there, at, len(own)))
+        return found
+
+    def _own(self, w):
+        """Coefficients of the design's columns."""
+        if not isinstance(w, Thin):
+            return w
+        own = np.zeros((self.loss.n_outputs, self.features.shape[1] + 1))
+        places = self._places(w.index)
+        outputs = np.repeat(np.arange(len(places)), [len(part) for part in places])
+        own[outputs, np.concatenate(places)] = w.values
+        return own[:, :-1].ravel()
 
     def constants(self):
         """What takes a dozen products or two to find out."""
@@ -109,7 +121,8 @@ class RowShard:
 
     def margins(self, w, b):
         """Margins at ``(w, b)``."""
-        return (self._by_output(self.design.mul(w)) + np.reshape(b, (-1, 1))).ravel()
+        z = (self._by_output(self.design.mul(self._own(w))) + np.reshape(b, (-1, 1))).ravel()
+        return z if self._beside is None else z + self._beside
 
     def _value(self, z):
         return float((self._by_output(self.loss.value(self.y, z)) @ self.weights).sum())
@@ -137,7 +150,7 @@ class RowShard:
         else:
             codes, n_groups = self._groups()
             groups = [codes == k for k in range(n_groups)]
-            correlations = np.array([self._correlations(pull, rows) for rows in groups])
+            correlations = self._correlations(pull, groups)
             mass = _given(np.array([pull[:, rows].sum(axis=1) for rows in groups]))
             dual = self._dual(self._by_output(theta), codes, n_groups)
         sums = pull.sum(axis=1)
@@ -163,10 +176,17 @@ class RowShard:
                 dual[:, k] += np.bincount(codes[rows], weights * values, n_groups)
         return dual
 
-    def _correlations(self, pull, rows):
-        """``X' pull`` of some rows."""
-        if len(pull) == 1 or rows.all():
-            return self.design.tmul(np.where(rows, pull, 0.0).ravel())
+    def _correlations(self, pull, groups):
+        """``X' pull`` of the rows of every group."""
+        if len(groups) == 1:
+            return self.design.tmul(pull.ravel())[None]
+        if len(pull) == 1:
+            # All at once read the entries once.
+            by_group = np.where(groups, pull, 0.0)
+            return Copies(self.features, len(groups)).tmul(by_group.ravel()).reshape(len(groups), -1)
+        return np.array([self._of_group(pull, rows) for rows in groups])
+
+    def _of_group(self, pull, rows):
         # Each row is in one of many groups: all their products together read it once.
         some = Design(self.features.X[rows], self.features.centre)
         return Copies(some, len(pull)).tmul(pull[:, rows].ravel())
@@ -202,59 +222,3 @@ def cut_rows(problem, n_shards):
         shards.append(RowShard(*rows, problem.loss, problem.fit_intercept))
         facts.append(Facts(share, (b - a) / n))
     return shards, facts
-
-
-def conclude(problem, w, b, looks, facts):
-    """Certificate of ``(w, b)`` from the looks of all shards.
-
-    Parameters
-    ----------
-    problem : object with ``loss``, ``penalty`` and ``fit_intercept``
-    w, b : ndarray of shape (p,), float
-        With K outputs, shapes (K p,) and (K,).
-    looks : list of Look
-    facts : list of Facts
-
-    Returns
-    -------
-    Certificate
-        For the squared loss with the best intercept in place of ``b``.
-    """
-    shares = np.array([fact.share for fact in facts])
-    value, mass, dual = (
-        np.tensordot(shares, np.array([getattr(look, name) for look in looks]), 1)
-        for name in ("value", "mass", "dual")
-    )
-    groups = sum(share * look.correlations for share, look in zip(shares, looks, strict=True))
-    bound = _quadratic_bound if problem.loss.quadratic else _bound
-    shift, correlations, lower = bound(problem, groups, mass, dual)
-    # The squared loss alone moves its intercept, by the mean residual.
-    objective = float(value - 0.5 * shift**2 + problem.penalty.value(w))
-    return Certificate(w, b + shift, objective, lower, correlations)
-
-
-def _quadratic_bound(problem, groups, mass, dual):
-    y, cross, square = dual
-    shift = float(mass[0]) if problem.fit_intercept else 0.0
-    cross, square = cross - shift * y, square - shift**2
-    c, penalty = groups[0], problem.penalty
-    if penalty.is_zero:
-        return shift, c, -np.inf
-    limit = penalty.dual_limit(c)
-    best = min(limit, max(0.0, cross / square)) if square > 0 else 1.0
-    factors = (best, 1.0) if penalty.l2 > 0 else (best,)
-    return shift, c, max(float(t * cross - 0.5 * t * t * square - penalty.conjugate(t * c)) for t in factors)
-
-
-def _bound(problem, groups, mass, dual):
-    penalty, balance = problem.penalty, balance_of(mass)
-    c = balance @ groups
-    if penalty.is_zero:
-        return 0.0, c, -np.inf
-    limit = min(1.0, penalty.dual_limit(c))
-    values = [
-        sum(np.interp(t * f, FACTORS, curve) for f, curve in zip(balance, dual, strict=True))
-        - penalty.conjugate(t * c)
-        for t in ((limit, 1.0) if penalty.l2 > 0 else (limit,))
-    ]
-    return 0.0, c, float(max(values))

@@ -129,6 +129,7 @@ def _attempt(executor, plan, options, watch, begin, problem, start, before):
         if problem.in_range(features=True) is not problem:
             return None
         raise ValueError("The squares of X are too large or too small for a step: scale the features.")
+    rule.guarded = solver.step_size.exact
     history = _describe(options, executor, plan, solver)
     if options.verbose and solver.n_workers < plan.n_workers and before is None:
         print(history.who())

@@ -51,6 +51,8 @@ class StopRule:
         self._largest_gradient = self.options.tol * self._gradient_unit(problem)
         self._low, self._lowest_objective, self._stale, self._stuck = np.inf, np.inf, 0, 0
         self._walked = np.inf
+        self.guarded = False
+        """Whether the solver goes back from points that are too high."""
 
     def _gradient_unit(self, problem):
         """Without penalty the gradient is asked to be small: against 1, or against that of the zero model."""
@@ -97,10 +99,10 @@ class StopRule:
         """Take a certificate into account."""
         self.last, certificate = event, event.certificate
         if self._first is None:
-            self._first = certificate
+            self._first = certificate._replace(correlations=None)
             if self._looks_stray(certificate) and self._strays():
                 self.status = "out of range"
-        ceiling = DIVERGED_ABOVE * max(self._first.objective, self.scale)
+        ceiling = LARGEST if self.guarded else DIVERGED_ABOVE * max(self._first.objective, self.scale)
         if not certificate.objective <= min(ceiling, LARGEST):
             self.status = "out of range" if self._strays() else "diverged"
         elif self.lowest is None or certificate.objective < self.lowest.objective:

@@ -341,8 +341,8 @@ def test_classifiers_are_chosen_on_collections(client, kind):
     assert_allclose(there.scores_, here.scores_, rtol=1e-5)
     assert_allclose(there.coefs_paths_, here.coefs_paths_, atol=5e-5)
     assert (there.C_, there.l1_ratio_) == (here.C_, here.l1_ratio_)
-    assert_allclose(there.coef_, here.coef_, atol=1e-5)
-    assert_allclose(there.intercept_, here.intercept_, atol=1e-5)
+    assert_allclose(there.coef_, here.coef_, atol=5e-5)
+    assert_allclose(there.intercept_, here.intercept_, atol=5e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Dask: the executor on real processes, collections as X, faults."""
 
 import gc
+import itertools
 import os
 import pickle
 import signal
@@ -23,15 +24,18 @@ from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.balance import balance_of
 from sk_asyncprox.design import Design
 from sk_asyncprox.executors import Dask, Simulated, Trace
+from sk_asyncprox.executors.crew import Crew
 from sk_asyncprox.executors.plan import WorkersLost
+from sk_asyncprox.looks import conclude
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards import RowShard, conclude, cut_rows
+from sk_asyncprox.shards import RowShard, cut_rows
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers.base import Update
 from sk_asyncprox.solvers.placement import Placement
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 da = pytest.importorskip("dask.array")
 
@@ -460,8 +464,8 @@ def test_what_collections_refuse(client, nothing_kept, monkeypatch):
         LogisticRegression().fit(dX, da.zeros(N, chunks=400))
     with pytest.raises(ValueError, match=r"all those of \['middle'\] have weight zero"):
         LogisticRegression().fit(dX, da.from_array(THREE, chunks=400), THREE != "middle")
-    with pytest.raises(ValueError, match="keeps matrices of all coefficients, at most 2,000"):
-        Lasso(step_size="exact").fit(da.zeros((N, 2001), chunks=(400, 2001)), dy)
+    with pytest.raises(ValueError, match="keeps matrices of all coefficients where no l1 part"):
+        ElasticNet(l1_ratio=0.0, step_size="exact").fit(da.zeros((N, 2001), chunks=(400, 2001)), dy)
 
 
 # -- faults ----------------------------------------------------------------------------------------
@@ -613,3 +617,75 @@ def test_the_scheduler_goes_away(elsewhere):
     assert model.history_.stopped == "workers lost"
     assert 0 < model.dual_gap_ < Y.var()
     assert model.predict(X).shape == (N,)
+
+
+# -- wide data -------------------------------------------------------------------------------------
+
+
+def hashed(n=900, p=5000, k=12, seed=0):
+    """Sparse rows of few words, some frequent and most nearly unique, and targets."""
+    rng = np.random.default_rng(seed)
+    columns = np.minimum((rng.pareto(0.7, (n, k)) * 8).astype(int), p - 1)
+    X = sp.csr_matrix((rng.uniform(0.5, 1.5, n * k), columns.ravel(), k * np.arange(n + 1)), shape=(n, p))
+    X.sum_duplicates()
+    y = X[:, :40] @ rng.standard_normal(40) + 0.3 * rng.standard_normal(n) + 2.0
+    return X, y
+
+
+def in_chunks(X, n_chunks=4):
+    cuts = np.linspace(0, X.shape[0], n_chunks + 1).astype(int)
+    blocks = [dask.delayed(X[a:b]) for a, b in itertools.pairwise(cuts)]
+    meta = sp.csr_matrix((0, X.shape[1]), dtype=X.dtype)
+    shapes = [(b - a, X.shape[1]) for a, b in itertools.pairwise(cuts)]
+    pieces = [da.from_delayed(block, shape, meta=meta) for block, shape in zip(blocks, shapes, strict=True)]
+    return da.concatenate(pieces)
+
+
+WIDE = {
+    "lasso": Lasso(0.05),
+    "without": ElasticNet(0.05, l1_ratio=0.8, fit_intercept=False),
+    "two": LogisticRegression(C=0.05, l1_ratio=1.0),
+    "three": LogisticRegression(C=0.05, l1_ratio=1.0, class_weight="balanced"),
+    "first order": LogisticRegression(C=0.05, l1_ratio=1.0, step_size="adaptive1"),
+}
+
+
+@pytest.mark.parametrize("case", WIDE)
+def test_wide_sparse_rows_stay_where_they_lie(client, nothing_kept, case):
+    X, y = hashed()
+    y = {"two": y > 2, "three": np.digitize(y, [1.5, 2.5]), "first order": y > 2}.get(case, y)
+    rows, model = in_chunks(X), clone(WIDE[case]).set_params(tol=0.2 if case == "first order" else 1e-8)
+    reference = clone(model).set_params(step_size="auto", tol=1e-10).fit(X, y)
+    model.fit(rows, y)
+    assert model.history_.stopped == "converged"
+    above = model.objective_ - reference.objective_
+    assert -1e-9 * reference.objective_ <= above <= 1.1 * model.dual_gap_ + 1e-9 * reference.objective_
+    if case != "first order":
+        assert model.history_.step_size == "ExactStep()"
+        assert_allclose(model.coef_, reference.coef_, atol=2e-3 * np.abs(reference.coef_).max())
+        assert_allclose(model.intercept_, reference.intercept_, atol=2e-3)
+        # Coefficients of columns that cannot matter are no obstacle.
+        model.coef_ = model.coef_ + 0.01
+        model.set_params(warm_start=True).fit(rows, y)
+        assert model.objective_ == pytest.approx(reference.objective_, rel=1e-7)
+
+
+def test_nothing_as_long_as_the_coefficients_travels(client, nothing_kept, monkeypatch):
+    sizes, submit, unpack = [], Crew._submit, Crew._unpack
+
+    def sent(self, task, address):
+        sizes.append(len(pickle.dumps(task.payload)))
+        return submit(self, task, address)
+
+    def received(self, answer):
+        pair = unpack(self, answer)
+        sizes.append(0 if pair is None else len(pickle.dumps(pair[1])))
+        return pair
+
+    monkeypatch.setattr(Crew, "_submit", sent)
+    monkeypatch.setattr(Crew, "_unpack", received)
+    X, y = hashed(p=200_000)
+    model = LogisticRegression(C=0.05, l1_ratio=1.0, tol=1e-6).fit(in_chunks(X), y > 2)
+    assert model.history_.stopped == "converged"
+    assert np.count_nonzero(model.coef_) > 5
+    assert max(sizes) < 200_000

@@ -29,6 +29,7 @@ RANKS = {
     "_compat": 0,
     "centred": 1,
     "data": 1,
+    "looks": 1,
     "problem": 2,
     "shards": 2,
     "sharded": 3,

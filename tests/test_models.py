@@ -18,8 +18,9 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.shards import RowShard
 from sk_asyncprox.solvers import PIAG, ModelPIAG
 from sk_asyncprox.solvers.base import Snapshot
+from sk_asyncprox.solvers.model_piag import FIRST_SHARE
 from sk_asyncprox.solvers.model_sum import ModelSum
-from sk_asyncprox.solvers.shard_models import model_of
+from sk_asyncprox.solvers.shard_models import Care, model_of
 from sk_asyncprox.step_sizes import Adaptive1, ExactStep, FixedStep, NaiveStep
 from sk_asyncprox.theory import satisfies_principle
 
@@ -165,7 +166,7 @@ def test_curvature_changes_no_more_than_the_margins_say(loss, seed, size, move):
 def test_a_model_with_all_of_the_majorant_lies_above_the_loss(loss, seed, size, move):
     shard = make_shard(loss, seed=seed % 97)
     (w, b), (dw, db) = random_point(shard, seed, size), random_point(shard, seed + 1, move)
-    model = model_of(shard, w, b, blend=1.0)
+    model = model_of(shard, w, b, care=Care(1.0))
     d = np.append(dw, db)
     bound = model.value + np.append(model.gradient.w, model.gradient.b) @ d + 0.5 * d @ model.curvature @ d
     assert shard.value(w + dw, b + db) <= bound * (1 + 1e-9) + 1e-12
@@ -314,7 +315,7 @@ class _Told(ModelPIAG):
         if self.retreats and not self.retreats[-1][1]:
             self.retreats[-1][1].append(certificate.objective)
         if self._barrier != barrier:
-            self.retreats = [*self.retreats, (best, [], self._blend)]
+            self.retreats = [*self.retreats, (best, [], self._care.share if self._care else 0.0)]
 
 
 @pytest.mark.parametrize("far", [0.2, 20.0])
@@ -335,8 +336,8 @@ def test_the_guard_brings_a_run_back(far, slow):
 
     workers(8, slow).run(solver, on_events)
     assert solver.retreats
-    assert solver.retreats[0][2] == 0.1
-    assert all(after[0] < best for best, after, blend in solver.retreats if blend == 1.0 and after)
+    assert solver.retreats[0][2] == FIRST_SHARE
+    assert all(after[0] < best for best, after, share in solver.retreats if share == 1.0 and after)
     objectives = [event.certificate.objective for event in certified]
     assert max(objectives) > problem.objective(*start)
     assert certified[-1].gap < 1e-7
@@ -457,12 +458,12 @@ def test_lost_tasks_are_done_again():
     assert kinds == {"model", "solve", "certificate"}
 
 
-def test_wide_data_get_first_order_steps_unless_asked_for():
+def test_wide_data_without_an_l1_part_get_first_order_steps_unless_asked_for():
     X, y = sp.random(50, 2500, 0.05, "csr", random_state=0), np.arange(50.0)
-    model = Lasso(1.0, solver="piag", tol=1e-2).fit(X, y)
+    model = ElasticNet(1.0, l1_ratio=0.0, solver="piag", tol=1e-2).fit(X, y)
     assert model.history_.step_size.startswith("Adaptive1")
     with pytest.raises(ValueError, match="at most 2,000, and there are 2,500"):
-        Lasso(1.0, solver="piag", step_size="exact").fit(X, y)
+        ElasticNet(1.0, l1_ratio=0.0, solver="piag", step_size="exact").fit(X, y)
 
 
 # -- policies of delays in the metric of the curvatures --------------------------------------------------

@@ -7,11 +7,15 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..design import Design, design_of
-from ..sharded import ShardedProblem, centre, count
+from ..sharded import ShardedProblem, centre, count, without_idle
 from ..shards import RowShard
+from ..solvers.choice import WIDEST
 from .blocks import piece, rows_of
 from .crew import GONE, Lying, RollCall, next_batch, raise_if_lost, release, tell_released
 from .plan import WorkersLost
+
+SMALL = 16_000_000
+"""Bytes of a shard below which the cost of a task outweighs its work."""
 
 LOST = "The Dask cluster has lost the data, or cannot be reached any more."
 
@@ -62,6 +66,14 @@ class Rows:
         self._pieces, self._labelled = pieces, labelled
         self._wait(pieces)
 
+    def enough_shards(self, n_features, most, n_workers):
+        """How many shards to begin with: wide data take few and short tasks, and are not cut smaller than
+        pays, unless a worker would have none."""
+        if n_features <= WIDEST:
+            return most
+        size = sum(self.client.nbytes([piece.key for piece in self._pieces]).values())
+        return min(most, max(n_workers, -(-size // SMALL)))
+
     def join(self, n_shards):
         """Join the pieces to shards, so many at most: those that lie on one worker to the same shards."""
         places = self._places(self._pieces)
@@ -73,10 +85,11 @@ class Rows:
     def _settle(self, futures):
         """Wait for shards; those without rows are left out."""
         sizes = self._gather(self._submit(_rows_of, futures))
-        kept = [f for f, (size, _) in zip(futures, sizes, strict=True) if size]
+        kept = [f for f, (size, *_) in zip(futures, sizes, strict=True) if size]
         if not kept:
             raise ValueError("X has no rows, or all sample weights are zero; at least one must be positive.")
-        self.dtype = np.result_type(*(dtype for size, dtype in sizes if size))
+        self.dtype = np.result_type(*(dtype for size, dtype, *_ in sizes if size))
+        self.n_features, self._sparse = sizes[0][2], all(sparse for *_, sparse in sizes)
         return kept
 
     def _submit(self, function, parts, *args):
@@ -133,15 +146,27 @@ class Rows:
         factors."""
         self._raw = self._settle(self._submit(_relabel, self._raw, classes, factors))
 
-    def count(self, loss):
+    def count(self, loss, fit_intercept):
         """Numbers of every shard; returns the sum of the sample weights."""
-        self.counts = self._gather(self._submit(_count, self._raw, loss))
+        # Sparse shards of wide data keep the columns with entries alone.
+        wide = self._sparse and loss.n_outputs * self.n_features > WIDEST
+        means = fit_intercept and (loss.quadratic or not wide)
+        self.counts = self._gather(self._submit(_count, self._raw, loss, wide, means))
         return sum(c.weight for c in self.counts)
 
     def problem(self, loss, penalty, fit_intercept):
-        """The problem over the shards, centred where they lie; what they were made of is let go."""
-        means = centre(self.counts) if fit_intercept else None
-        shards = self._submit(_shard, self._raw, means, loss, fit_intercept)
+        """The problem over the shards, centred where they lie, or not at all if they are wide and sparse.
+        What they were made of is let go."""
+        centred = fit_intercept and isinstance(self.counts[0].columns, slice)
+        means = centre(self.counts, self.n_features) if centred else None
+        if penalty is not None:
+            self.counts = without_idle(self.counts, self.n_features, penalty.l1)
+        shards = self._keep(
+            [
+                self.client.submit(_shard, raw, c.columns, means, loss, fit_intercept, pure=False)
+                for raw, c in zip(self._raw, self.counts, strict=True)
+            ]
+        )
         self._wait(shards)
         places = self._places(shards)
         self._raw = None
@@ -155,7 +180,8 @@ class Rows:
             mine = [i for i, address in enumerate(slots) if address == place] or [0]
             turn[place] = turn.get(place, -1) + 1
             homes.append(mine[turn[place] % len(mine)])
-        return ShardedProblem(lying, each, self.counts, np.array(homes), loss, penalty, fit_intercept)
+        known = self.counts, np.array(homes), self.n_features
+        return ShardedProblem(lying, each, *known, loss, penalty, fit_intercept)
 
     def _places(self, futures):
         where = self.client.who_has(futures)
@@ -182,7 +208,8 @@ def _used(Xs, y, s):
 
 
 def _rows_of(raw):
-    return len(raw[1]), np.result_type(*(X.dtype for X in raw[0]))
+    Xs, y, _ = raw
+    return len(y), np.result_type(*(X.dtype for X in Xs)), Xs[0].shape[1], all(map(sp.issparse, Xs))
 
 
 def _census(raw):
@@ -197,16 +224,30 @@ def _relabel(raw, classes, factors):
     return _used(Xs, 2.0 * codes - 1.0 if len(classes) == 2 else codes, s)
 
 
-def _count(raw, loss):
-    Xs, y, s = raw
-    return count(Xs, np.asarray(y, dtype=loss.target_type), s, loss.quadratic)
+def _with_entries(Xs):
+    """The columns of sparse rows that have entries, and their numbers."""
+    X = sp.vstack(Xs, format="csr") if len(Xs) > 1 else Xs[0]
+    columns, places = np.unique(X.indices, return_inverse=True)
+    return sp.csr_matrix((X.data, places, X.indptr), shape=(X.shape[0], len(columns))), columns
 
 
-def _shard(raw, means, loss, fit_intercept):
+def _count(raw, loss, wide, means):
     Xs, y, s = raw
-    return RowShard(
-        _joined(Xs, s, means), np.asarray(y, dtype=loss.target_type), s / s.sum(), loss, fit_intercept
-    )
+    columns = slice(None)
+    if wide:
+        X, columns = _with_entries(Xs)
+        Xs = [X]
+    return count(Xs, np.asarray(y, dtype=loss.target_type), s, loss.quadratic, columns, means)
+
+
+def _shard(raw, columns, means, loss, fit_intercept):
+    Xs, y, s = raw
+    own = (None, None) if isinstance(columns, slice) else (columns, Xs[0].shape[1])
+    if own[0] is not None:
+        X, there = _with_entries(Xs)
+        Xs = [X[:, np.isin(there, columns)]]
+    y = np.asarray(y, dtype=loss.target_type)
+    return RowShard(_joined(Xs, s, means), y, s / s.sum(), loss, fit_intercept, *own)
 
 
 def _joined(Xs, s, means):

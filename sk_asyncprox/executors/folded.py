@@ -40,7 +40,7 @@ class FoldedRows(Rows):
         fold.take(self._submit(_of_some, self._some(index), tuple), labelled=True)
         fold.join(n_shards)
         fold.relabel(classes, factors)
-        total = fold.count(loss)
+        total = fold.count(loss, fit_intercept)
         return fold.problem(loss, None, fit_intercept), total
 
     def release(self):

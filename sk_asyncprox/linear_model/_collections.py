@@ -40,13 +40,16 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
         rows.read(X, y, sample_weight, labelled=is_classifier(model))
         # Workers may have come while the chunks were read.
         n_workers = executor.plan(model.n_jobs).n_workers
-        rows.join(SHARDS_PER_WORKER * n_workers if model.n_blocks == "auto" else model.n_blocks)
+        most = SHARDS_PER_WORKER * n_workers
+        enough = rows.enough_shards(X.shape[1], most, n_workers)
+        rows.join(enough if model.n_blocks == "auto" else model.n_blocks)
         classes = None
         if is_classifier(model):
             classes, factors = labels_of(model, rows)
             rows.relabel(classes, factors)
         loss = loss_of(classes)
-        problem = rows.problem(loss, penalty(rows.count(loss)), model.fit_intercept)
+        total = rows.count(loss, model.fit_intercept)
+        problem = rows.problem(loss, penalty(total), model.fit_intercept)
         options = model._options()._replace(solver="piag", executor=executor)
         return *model._run([problem], options, begin, rows.dtype), rows.dtype, classes
     finally:

@@ -5,7 +5,8 @@ from .metric_piag import MetricPIAG
 from .model_piag import ModelPIAG
 from .piag import PIAG
 from .rounds import RoundsBCD
+from .wide_piag import WidePIAG
 
 SOLVERS = {"bcd": AsyncBCD, "piag": PIAG}
 
-__all__ = ["PIAG", "SOLVERS", "AsyncBCD", "MetricPIAG", "ModelPIAG", "RoundsBCD"]
+__all__ = ["PIAG", "SOLVERS", "AsyncBCD", "MetricPIAG", "ModelPIAG", "RoundsBCD", "WidePIAG"]

@@ -7,8 +7,6 @@ differ, as any of the shards' curvatures together are at most ``A``. For the squ
 For the logistic losses it follows the points where shards are read, and certificates guard the steps.
 """
 
-import numpy as np
-
 from .model_piag import ENOUGH, ModelPIAG
 from .piag_work import minimised
 
@@ -36,8 +34,7 @@ class MetricPIAG(ModelPIAG):
         if step == 0.0:
             self._begin()
             return self._counted(batch, 0.0)
-        point = np.append(self.w, self.b) if self._free else self.w
-        proximal = self._sum.proximal(point, step * self.step_unit)
+        proximal = self._sum.proximal(self._joint(self.w, self.b), step * self.step_unit)
         found = minimised(proximal, self.w, self.problem.penalty, ENOUGH * self._wanted)
         return self._write(batch, *found, step)
 

@@ -6,9 +6,10 @@ curvature since the read: nothing at all for the squared loss, and of second ord
 step size and no smoothness constant is needed.
 
 Far from the optimum models can promise too much. So where a certificate finds the objective risen, the run
-goes back to the best certified point and waits until every shard has been read there; curvatures are blended
-with those of a majorant, more of it every time. With all of it the sum of the models lies above the objective
-and touches it at that point, so the next step lowers it, whatever the data.
+goes back to the best certified point and waits until every shard has been read there; curvatures are raised
+to the secants that the step has met, and to a share of a majorant's, more of it every time. With all of it
+the sum of the models lies above the objective and touches it at that point, so the next step lowers it,
+whatever the data.
 """
 
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from .base import Arrival, Shared, Update
 from .model_sum import ModelSum
 from .piag import PIAG
 from .piag_work import minimised
+from .shard_models import Care
 
 WAIT = 20
 """Passes between two certificates, at most."""
@@ -45,9 +47,9 @@ weak penalty a gap may be large because its bound is bad, and then comes down by
 DOUBTFUL = 1.2
 """Factor above its least by which the shards' mean objective may rise before a certificate has to say."""
 
-FIRST_BLEND, MORE, LESS, LEAST_BLEND = 0.1, 4.0, 0.25, 0.02
-"""Share of the majorant after a rise, its growth after another, its fall after a certificate without one, and
-the least that counts."""
+FIRST_SHARE, MORE, LESS = 1e-3, 10.0, 0.1
+"""Share of the majorant after a rise, beside the secants; its growth after another, and its fall after a
+certificate without one, down to nothing below the first."""
 
 
 class Batch(NamedTuple):
@@ -88,15 +90,20 @@ class ModelPIAG(PIAG):
 
     def _lay_table(self):
         m = self.n_blocks
-        self._free = self.problem.fit_intercept and not self.problem.loss.quadratic
-        self._sum = ModelSum([fact.share for fact in self._facts], len(self.w), self._free * np.size(self.b))
+        self._free = self.problem.free_intercept
+        self._penalty = self.problem.penalty
+        self._shares = np.array([fact.share for fact in self._facts])
+        self._sum = self._empty_sum()
         self._known, self._values, self._changes = [None] * m, np.zeros(m), np.zeros(m)
         self._promised = np.full(m, np.inf)
         self._moved = np.full(m, np.inf)
-        self._blend, self._best, self._stuck = 0.0, None, 0
+        self._care, self._best, self._stuck = None, None, 0
         self._ceiling, self._least, self._certified_at = np.inf, np.inf, 0
         self._barrier, self._waiting = 0, set(range(m))
         self._ready, self._solving, self._due_after = False, None, False
+
+    def _empty_sum(self):
+        return ModelSum(self._shares, len(self.w), self._free * np.size(self.b))
 
     # -- ask ---------------------------------------------------------------------------------------
 
@@ -138,7 +145,7 @@ class ModelPIAG(PIAG):
     def _payload(self, shard, w, b):
         self._moved[shard] = 0.0 if w is self.w else np.inf
         known = self._known[shard]
-        return w, b, None if known is None or known[1] != self._blend else known[0], self._blend
+        return w, b, None if known is None or known[1] is not self._care else known[0], self._care
 
     # -- tell --------------------------------------------------------------------------------------
 
@@ -161,21 +168,27 @@ class ModelPIAG(PIAG):
         late = old is not None and task.stamp < old
         if late or (task.asked <= self._barrier and shard not in self._waiting):
             return [Shared("late", arrival)]
-        w, b, _, blend = task.payload
-        gradient, x = result.gradient.w, w
-        if self._free:
-            gradient, x = np.append(gradient, result.gradient.b), np.append(w, b)
+        w, b, _, care, *_ = task.payload
+        x, gradient = self._joint(w, b), self._joint(*result.gradient)
         self._sum.renew(shard, x, gradient, result.curvature, result.size)
         if result.curvature is not None:
-            self._known[shard] = (w, b), blend
+            self._known[shard] = (w, b), care
         self._changes[shard] = result.change
-        self._values[shard] = result.value + self.problem.penalty.value(w)
+        self._values[shard] = result.value + self._penalty.value(w)
         self._stamps[shard] = task.stamp
         self._fresh.append(arrival)
         if task.asked > self._barrier:
             self._waiting.discard(shard)
         self._missing = len(self._waiting)
         return []
+
+    def _joint(self, w, b):
+        """Coefficients, and the intercepts where they are free."""
+        return np.append(w, b) if self._free else w
+
+    def _some(self, w):
+        """Those of all coefficients that the server keeps."""
+        return w
 
     def _move(self):
         if self._solves:
@@ -193,13 +206,13 @@ class ModelPIAG(PIAG):
 
     def _minimisation(self):
         """What a minimisation needs to know."""
-        return self._sum.quadratic(), self.w, self.problem.penalty, ENOUGH * self._wanted
+        return self._sum.quadratic(), self.w, self._penalty, ENOUGH * self._wanted
 
     def _begin(self):
         """Before the first write: the objective of the start, which every shard has been read at."""
         if self._best is None:
             self._ceiling = self._mixture()
-            self._best = Point(self.w, self.b, self._ceiling)
+            self._best = Point(self._whole(self.w), self.b, self._ceiling)
             self._wanted = max(self._wanted, ROUNDING * abs(self._ceiling))
 
     def _write(self, batch, gap, w, b, step=1.0):
@@ -241,8 +254,7 @@ class ModelPIAG(PIAG):
 
     def _mixture(self):
         """Mean of the objectives of the shards, each where it was read."""
-        shares = np.array([fact.share for fact in self._facts])
-        return float(shares @ self._values)
+        return float(self._shares @ self._values)
 
     def _digest(self, certificate, update, worker=-1, asked=-1):
         event = super()._digest(certificate, update, worker, asked)
@@ -257,12 +269,15 @@ class ModelPIAG(PIAG):
         best, objective = self._best, certificate.objective
         risen = not objective <= best.objective + RISE * abs(best.objective)
         self._stuck = self._stuck + 1 if self._is_stuck(certificate, gap) else 0
-        if not risen:
+        share = 0.0 if self._care is None else self._care.share
+        if risen:
+            share = min(1.0, max(FIRST_SHARE, MORE * share))
+            self._care = Care(share, self._some(certificate.w), certificate.b)
+        else:
             self._best = Point(certificate.w, certificate.b, objective)
+            self._care = self._care._replace(share=LESS * share) if LESS * share >= FIRST_SHARE else None
         if risen or self._stuck == STUCK:
             self._retreat()
-        else:
-            self._blend = LESS * self._blend if LESS * self._blend >= LEAST_BLEND else 0.0
 
     def _is_stuck(self, certificate, gap):
         """Whether the objective has hardly fallen since the last certificate, though all shards were read."""
@@ -275,8 +290,7 @@ class ModelPIAG(PIAG):
     def _retreat(self):
         """Go back to the best point, and wait until every shard has been read there."""
         self._stuck = 0
-        self.w, self.b = self._best.w, self._best.b
-        self._blend = min(1.0, max(FIRST_BLEND, MORE * self._blend))
+        self.w, self.b = self._some(self._best.w), self._best.b
         self._barrier, self._waiting = self._clock, set(range(self.n_blocks))
         self._missing, self._round = len(self._waiting), None
         self._ready, self._due_after = False, True

@@ -145,3 +145,44 @@ class ModelSum:
         slopes, constants = best[:, :-1], best[:, -1]
         q, square = b[:n] - across @ constants, square - b[n:] @ constants
         return Quadratic(A[:n, :n] - across @ slopes, q, square, slopes, constants)
+
+
+class PartialSum(ModelSum):
+    """The same where some shards have not sent their curvature yet: they count with the mean of the others'.
+
+    Parameters are those of :class:`ModelSum`.
+    """
+
+    def __init__(self, shares, n_coefs, n_free=0):
+        super().__init__(shares, n_coefs, n_free)
+        self._awaited = {}
+
+    def expect(self, shard, x, gradient, size):
+        """Take what is known of a shard: the gradient at ``x``, and ``g' H^-1 g``."""
+        self._awaited[shard] = x, gradient, size
+
+    @property
+    def known(self):
+        """Share of the shards that have sent their curvature."""
+        return sum(s for shard, s in enumerate(self.shares) if shard not in self._awaited)
+
+    @property
+    def is_whole(self):
+        """Whether all have."""
+        return not self._awaited
+
+    def renew(self, shard, x, gradient, curvature, size):
+        """As :meth:`ModelSum.renew`."""
+        self._awaited.pop(shard, None)
+        super().renew(shard, x, gradient, curvature, size)
+
+    def quadratic(self):
+        """As :meth:`ModelSum.quadratic`."""
+        if self.is_whole:
+            return super().quadratic()
+        mean, q, square = self.A / self.known, self.q.copy(), self.square
+        for shard, (x, gradient, size) in self._awaited.items():
+            image = mean @ x
+            q += self.shares[shard] * (image - gradient)
+            square += self.shares[shard] * float(x @ image - 2.0 * (x @ gradient) + size)
+        return self._reduced(mean, q, square)

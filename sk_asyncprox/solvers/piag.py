@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..delays import DelayTracker, Stamp
-from ..shards import conclude, cut_rows
+from ..looks import add_up, conclude, thin
+from ..shards import cut_rows
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Shared, Snapshot, Task, Update
 from .piag_work import work
@@ -111,7 +112,7 @@ class PIAG:
     def _begin_at(self, w, b):
         """Begin at a point that is finite and no worse than the zero model."""
         # Of centred columns the best intercept of the squared loss is that of the zero model.
-        b = self.b if self.problem.loss.quadratic else b
+        b = b if self.problem.free_intercept or not self.problem.loss.quadratic else self.b
         if self.problem.objective(w, b) <= self.problem.objective(self.w, self.b):
             self.w, self.b = w.copy(), b
 
@@ -129,7 +130,7 @@ class PIAG:
         constants = np.array([c.smoothness for c in known])
         if not np.isfinite(constants).all():
             return np.inf
-        self._free = self.problem.fit_intercept and not loss.quadratic
+        self._free = problem.free_intercept
         self._intercept_scale = square = float(shares @ constants) or 1.0
         if self._free:
             for i, shard in enumerate(known):
@@ -144,7 +145,11 @@ class PIAG:
 
     def snapshot(self):
         """The iterate now."""
-        return Snapshot(self.w.copy(), self.b)
+        return Snapshot(self._whole(self.w).copy(), self.b)
+
+    def _whole(self, w):
+        """All coefficients, from those that the server keeps."""
+        return w
 
     # -- ask ---------------------------------------------------------------------------------------
 
@@ -174,7 +179,11 @@ class PIAG:
 
     def _payload(self, shard, w, b):
         """What a visit of the shard needs to know."""
-        return w, b
+        return self._sent(w), b
+
+    def _sent(self, w):
+        """Coefficients as they travel."""
+        return thin(w) if self.problem.as_it_lies else w
 
     def _task(self, kind, worker, block, stamp, payload):
         self._clock += 1
@@ -240,7 +249,7 @@ class PIAG:
             return []
         self._round = None
         looks = [looking.looks[shard] for shard in range(self.n_blocks)]
-        certificate = conclude(self.problem, looking.w, looking.b, looks, self._facts)
+        certificate = conclude(self.problem, self._whole(looking.w), looking.b, looks, self._facts)
         return [self._digest(certificate, looking.stamp.update)]
 
     def _renew(self, task, gradient):
@@ -254,7 +263,7 @@ class PIAG:
             # Another worker has taken the shard over and was faster.
             return [Shared("late", arrival)]
         self._missing -= old is None
-        self._aggregate += fact.share * (gradient.w if old is None else gradient.w - old.w)
+        self._aggregate[fact.columns] += fact.share * (gradient.w if old is None else gradient.w - old.w)
         change = gradient.b if old is None else gradient.b - old.b
         self._aggregate_b = self._aggregate_b + fact.share * change
         self._gradients[shard], self._stamps[shard] = gradient, task.stamp
@@ -267,9 +276,9 @@ class PIAG:
         if self._delay_bound is not None and delay > self._delay_bound:
             self.over_bound += 1
         if self._tracker.update % REFRESH_EVERY == REFRESH_EVERY - 1:
-            table = [(fact.share, entry) for fact, entry in zip(self._facts, self._gradients, strict=True)]
-            self._aggregate = sum(share * entry.w for share, entry in table)
-            self._aggregate_b = sum(share * entry.b for share, entry in table)
+            table = list(zip(self._facts, self._gradients, strict=True))
+            self._aggregate = add_up(len(self.w), self._facts, [entry.w for entry in self._gradients])
+            self._aggregate_b = sum(fact.share * entry.b for fact, entry in table)
         step = self._rule(delay, window)
         length = step * self.step_unit
         self.w = self.problem.penalty.prox(self.w - length * self._aggregate, length)

@@ -26,9 +26,32 @@ def model(shard, task):
 
 def model_look(shard, task):
     """Work of the kind ``"model look"``: a share of a certificate, and the model at its point."""
-    w, b, known, blend = task.payload
+    w, b, known, care = task.payload
     z = shard.margins(w, b)
-    return shard.look(w, b, z), model_of(shard, w, b, known, blend, z)
+    return shard.look(w, b, z), model_of(shard, w, b, known, care, z)
+
+
+def wide_model(shard, task):
+    """Work of the kind ``"wide model"``: the shard's model in the coefficients of the working set."""
+    *point, index, held = task.payload
+    part = shard.on(index, held)
+    return _lighter(shard, part, model_of(part, *point), 0.0)
+
+
+def wide_look(shard, task):
+    """Work of the kind ``"wide look"``: the same, and a share of a certificate at its point."""
+    w, b, known, care, index, held = task.payload
+    part = shard.on(index, held)
+    z = part.margins(w, b)
+    found = shard.look(w, b, z)
+    # The server finds the gradient in the correlations.
+    found = found._replace(gradient=found.gradient._replace(w=None))
+    return found, _lighter(shard, part, model_of(part, w, b, known, care, z), 1.0)
+
+
+def _lighter(shard, part, model, more):
+    """A model that says how often all the shard's entries were read, where those of its part were."""
+    return model._replace(reads=more + model.reads * part.design.size / max(1, shard.design.size))
 
 
 def solve(_, task):
@@ -48,6 +71,8 @@ WORK = {
     "look": look,
     "model": model,
     "model look": model_look,
+    "wide model": wide_model,
+    "wide look": wide_look,
     "solve": solve,
 }
 

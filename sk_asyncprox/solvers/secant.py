@@ -57,11 +57,9 @@ class Caution(NamedTuple):
         kept = None if self.secants is None else KEPT * self.secants
         if step == 1.0:
             return Caution(kept, KEPT * self.share if self.share > LEAST else 0.0)
-        change = (problem.loss.gradient(problem.y, z + v) - gradient) * v
-        change, size = (a.reshape(problem.loss.n_outputs, -1).sum(axis=0) for a in (change, v * v))
-        secants = np.where(size > STILL, change / np.maximum(size, STILL), 0.0)
+        met = secants(problem.loss, problem.y, z, gradient, v)
         share = min(1.0, max(FIRST, MORE * self.share))
-        return Caution(secants if kept is None else np.maximum(kept, secants), share)
+        return Caution(met if kept is None else np.maximum(kept, met), share)
 
     def floor(self, loss, z):
         """Curvature of every sample, at least, in models at the margins ``z``; None where none is known."""
@@ -70,3 +68,10 @@ class Caution(NamedTuple):
         if not self.share:
             return self.secants
         return np.maximum(self.secants, self.share * loss.majorant(z[: len(self.secants)]))
+
+
+def secants(loss, y, z, gradient, v):
+    """``<v, loss'(z + v) - loss'(z)> / |v|^2`` of every sample; `gradient` is that at the margins ``z``."""
+    change = (loss.gradient(y, z + v) - gradient) * v
+    change, size = (a.reshape(loss.n_outputs, -1).sum(axis=0) for a in (change, v * v))
+    return np.where(size > STILL, change / np.maximum(size, STILL), 0.0)

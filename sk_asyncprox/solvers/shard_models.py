@@ -12,9 +12,11 @@ the factors ``exp(-t)`` and ``exp(t)`` of what it was.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import block_diag
 
-from ..shards import ShardGradient
+from ..looks import ShardGradient
 from .gram_rows import add_filled, add_sparse
+from .secant import secants
 
 NEAR = 0.1
 """Change of a margin up to which a curvature is kept."""
@@ -29,6 +31,29 @@ curvature changes from point to point, only the way to the solution is rounded, 
 
 LEAST = 1e-30
 """Diagonal entry below which single precision has run out of exponents."""
+
+
+class Care(NamedTuple):
+    """How curvatures are raised where models have promised too much.
+
+    With all of the majorant a model lies above the loss everywhere. The secants to the point that was too far
+    are what the step there has met, sample by sample.
+    """
+
+    share: float
+    """Of the majorant's curvature, at least."""
+
+    w: np.ndarray | None = None
+    b: float = 0.0
+    """The point, if any."""
+
+    def floor(self, shard, z, slope):
+        """Curvature of every sample at the margins ``z``, at least."""
+        least = self.share * shard.loss.majorant(z[: len(shard.y)])
+        if self.w is None:
+            return least
+        v = shard.margins(self.w, self.b) - z
+        return np.maximum(least, secants(shard.loss, shard.y, z, slope, v))
 
 
 class ShardModel(NamedTuple):
@@ -51,7 +76,7 @@ class ShardModel(NamedTuple):
     """How often the entries were read."""
 
 
-def model_of(shard, w, b, known=None, blend=0.0, z=None):
+def model_of(shard, w, b, known=None, care=None, z=None):
     """Model of a shard at ``(w, b)``.
 
     Parameters
@@ -60,8 +85,7 @@ def model_of(shard, w, b, known=None, blend=0.0, z=None):
     w, b : ndarray of shape (K p,), float or ndarray of shape (K,)
     known : tuple (w, b) or None
         Point of the curvature that the server holds.
-    blend : float
-        Share of the majorant's curvature, at least: with 1 the model lies above the loss everywhere.
+    care : Care or None
     z : ndarray of shape (K n,), optional
         Margins at ``(w, b)``, when they are known.
 
@@ -73,7 +97,8 @@ def model_of(shard, w, b, known=None, blend=0.0, z=None):
     z = shard.margins(w, b) if z is None else z
     change, reads = _change(shard, z, known)
     slope = loss.gradient(y, z)
-    least = blend * loss.majorant(z[: len(y)]) if blend else None
+    least = None if care is None else care.floor(shard, z, slope)
+    reads += care is not None and care.w is not None
     model = loss.model(y, z, slope, shard.weights, least)
     if known is None or change > NEAR:
         # The pieces of the rows that the matrix is made of serve for the gradient as well.
@@ -101,7 +126,7 @@ def _change(shard, z, known):
 def curved(shard, model, slope, b):
     """Curvature of all coefficients, and of the intercepts where these are part of the point; and the
     gradient."""
-    n, k = shard.features.shape[0], shard.design.shape[1]
+    n, k = len(shard.y), shard.design.shape[1]
     single = not shard.loss.quadratic and n * k * k >= LARGE
     pull = shard.weights * slope.reshape(shard.loss.n_outputs, -1)
     H, sums, g = _sums(shard, model, pull, np.float32 if single else np.float64)
@@ -111,31 +136,39 @@ def curved(shard, model, slope, b):
         H, sums, g = _sums(shard, model, pull, np.float64)
     if single:
         H[diagonal] *= 1.0 + RIDGE
-    if shard.fit_intercept and not shard.loss.quadratic:
+    if shard.free_intercept:
         H = np.block([[H, sums], [sums.T, model.own]])
     sums = pull.sum(axis=1)
-    gradient = ShardGradient(g.ravel(), sums if np.ndim(b) else float(sums[0]))
+    gradient = ShardGradient(g, sums if np.ndim(b) else float(sums[0]))
     return H.astype(np.float32) if single else H, gradient
 
 
 def _sums(shard, model, pull, dtype):
     """Sums over the rows: ``X'MX``, its products with the intercepts' columns, and ``X' pull``."""
-    design, outputs = shard.features, len(pull)
-    n, p = design.shape
-    k = outputs * p
-    H, sums, everything = np.zeros((k, k)), np.zeros((k, outputs)), np.arange(k)
-    if not design.is_full():
-        add_sparse([design.X.T.tocsr()] * outputs, model, dtype, everything, H, sums)
-        if design.centre is not None:
-            _centre(H, sums, np.kron(np.eye(outputs), design.centre[:, None]), model)
+    pieces = getattr(shard.design, "pieces", [shard.design])
+    n, k = pull.shape[1], shard.design.shape[1]
+    H, sums, everything = np.zeros((k, k)), np.zeros((k, len(pull))), np.arange(k)
+    if not shard.design.is_full():
+        add_sparse(_each(pieces, lambda piece: piece.X.T.tocsr()), model, dtype, everything, H, sums)
+        if pieces[0].centre is not None:
+            _centre(H, sums, block_diag(*(piece.centre[:, None] for piece in pieces)), model)
         return H, sums, shard.design.tmul(pull.ravel())
-    g, step = np.zeros((outputs, p)), max(FEWEST_ROWS, ENTRIES_AT_ONCE // max(1, p))
-    for start in range(0, n, step):
-        rows = slice(start, min(n, start + step))
-        piece = design.filled_rows(rows.start, rows.stop)
-        g += pull[:, rows] @ piece
-        add_filled([piece.T.astype(dtype) for _ in range(outputs)], model, rows, everything, H, sums)
+    g, step = np.zeros(k), max(FEWEST_ROWS, ENTRIES_AT_ONCE // max(1, max(p.shape[1] for p in pieces)))
+    for a in range(0, n, step):
+        rows = slice(a, min(n, a + step))
+        filled = _each(pieces, lambda piece, rows=rows: piece.filled_rows(rows.start, rows.stop))
+        g += np.concatenate([pull[i, rows] @ part for i, part in enumerate(filled)])
+        add_filled([part.T.astype(dtype) for part in filled], model, rows, everything, H, sums)
     return H, sums, g
+
+
+def _each(pieces, make):
+    """What is made of the outputs' designs, once of those that are the same."""
+    made = {}
+    for piece in pieces:
+        if id(piece.X) not in made:
+            made[id(piece.X)] = make(piece)
+    return [made[id(piece.X)] for piece in pieces]
 
 
 def _centre(H, sums, C, model):

@@ -1,0 +1,139 @@
+"""A certificate made of the shares of shards.
+
+It needs the loss of every shard at one point, the correlations ``X' theta`` of its dual point, and the dual
+objective along the factors by which that point may still be scaled once the correlations of all shards are
+known.
+
+With a free intercept the dual point of a classifier is to have ``sum(weights * theta) = 0`` for every output.
+So the rows of each class form a group, which is given a factor of its own (``balance.py``).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .balance import balance_of
+from .certificate import Certificate
+
+FACTORS = np.concatenate([[0.0, 0.02, 0.1, 0.3, 0.55], 1.0 - 0.25 ** np.arange(1, 11), [1.0]])
+"""Factors at which a shard computes its dual objective. It is concave, so chords bound it from below; they
+are the closer, the closer the factor is to one, as it is near the optimum."""
+
+
+class Facts(NamedTuple):
+    """What the master knows of a shard."""
+
+    share: float
+    """Its part of the sample weights."""
+
+    effort: float
+    """Its part of the rows."""
+
+    columns: slice | np.ndarray = slice(None)
+    """Coefficients that its answers are about: all, or those of columns with entries."""
+
+
+class ShardGradient(NamedTuple):
+    """Gradient of one shard's mean loss in the coefficients and the intercept."""
+
+    w: np.ndarray
+    b: float
+    """One per output where there are several."""
+
+
+class Thin(NamedTuple):
+    """Coefficients of which few are not zero."""
+
+    index: np.ndarray
+    values: np.ndarray
+
+
+def thin(w):
+    """The coefficients that are not zero."""
+    index = np.flatnonzero(w)
+    return Thin(index.astype(np.int32), w[index])
+
+
+class Look(NamedTuple):
+    """A shard's share of a certificate at one point."""
+
+    gradient: ShardGradient
+    value: float
+    """Mean loss."""
+
+    correlations: np.ndarray
+    """``X' (weights * theta)`` of every group of rows, shape (groups, p), or (groups, K p) with K outputs."""
+
+    mass: np.ndarray
+    """Squared loss: ``sum(weights * theta)``. Else the probability that the rows of every group give to every
+    group, shape (groups, groups), the diagonal without meaning."""
+
+    dual: np.ndarray
+    """Squared loss: weighted means of ``y``, ``y theta`` and ``theta^2``. Else the dual objective of every
+    group at :data:`FACTORS`, shape (groups, factors)."""
+
+
+def add_up(size, facts, vectors):
+    """Sum over shards, by their shares, of vectors about their columns, or of matrices of such rows."""
+    out = np.zeros((*vectors[0].shape[:-1], size))
+    for fact, vector in zip(facts, vectors, strict=True):
+        out[..., fact.columns] += fact.share * vector
+    return out
+
+
+def conclude(problem, w, b, looks, facts):
+    """Certificate of ``(w, b)`` from the looks of all shards.
+
+    Parameters
+    ----------
+    problem : object with ``loss``, ``penalty`` and ``fit_intercept``
+    w, b : ndarray of shape (p,), float
+        With K outputs, shapes (K p,) and (K,).
+    looks : list of Look
+    facts : list of Facts
+
+    Returns
+    -------
+    Certificate
+        For the squared loss with the best intercept in place of ``b``.
+    """
+    shares = np.array([fact.share for fact in facts])
+    value, mass, dual = (
+        np.tensordot(shares, np.array([getattr(look, name) for look in looks]), 1)
+        for name in ("value", "mass", "dual")
+    )
+    balance = np.ones(1) if problem.loss.quadratic else balance_of(mass)
+    correlations = add_up(len(w), facts, [balance @ look.correlations for look in looks])
+    if problem.loss.quadratic:
+        shift = float(mass[0]) if problem.fit_intercept else 0.0
+        if shift and problem.as_it_lies:
+            correlations -= shift * problem.means
+        lower = _quadratic_bound(problem.penalty, correlations, shift, dual)
+    else:
+        shift, lower = 0.0, _bound(problem.penalty, correlations, balance, dual)
+    # The squared loss alone moves its intercept, by the mean residual.
+    objective = float(value - 0.5 * shift**2 + problem.penalty.value(w))
+    return Certificate(w, b + shift, objective, lower, correlations)
+
+
+def _quadratic_bound(penalty, c, shift, dual):
+    y, cross, square = dual
+    cross, square = cross - shift * y, square - shift**2
+    if penalty.is_zero:
+        return -np.inf
+    limit = penalty.dual_limit(c)
+    best = min(limit, max(0.0, cross / square)) if square > 0 else 1.0
+    factors = (best, 1.0) if penalty.l2 > 0 else (best,)
+    return max(float(t * cross - 0.5 * t * t * square - penalty.conjugate(t * c)) for t in factors)
+
+
+def _bound(penalty, c, balance, dual):
+    if penalty.is_zero:
+        return -np.inf
+    limit = min(1.0, penalty.dual_limit(c))
+    values = [
+        sum(np.interp(t * f, FACTORS, curve) for f, curve in zip(balance, dual, strict=True))
+        - penalty.conjugate(t * c)
+        for t in ((limit, 1.0) if penalty.l2 > 0 else (limit,))
+    ]
+    return float(max(values))

@@ -1,0 +1,276 @@
+"""PIAG of second order on wide data: models of a working set by shards."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
+from sk_asyncprox.design import Design
+from sk_asyncprox.executors import Simulated, Threads, Trace
+from sk_asyncprox.looks import add_up, thin
+from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.problem import Problem
+from sk_asyncprox.sharded import SURELY, count, facts_of, without_idle
+from sk_asyncprox.shards import RowShard
+from sk_asyncprox.solvers import WidePIAG, choice, wide_piag
+from sk_asyncprox.solvers.model_sum import ModelSum, PartialSum
+from sk_asyncprox.step_sizes import ExactStep
+
+LOSSES = {"squared": SquaredLoss(), "logistic": LogisticLoss(), "multinomial": MultinomialLoss(3)}
+
+
+def text(n, p, words=40, seed=0):
+    """Rows of words by Zipf's law, of norm one, and two classes that a tenth of the words tells apart."""
+    rng = np.random.default_rng(seed)
+    often = 1.0 / np.arange(1, p + 1)
+    columns = np.minimum(np.searchsorted(np.cumsum(often / often.sum()), rng.random(n * words)), p - 1)
+    X = sp.csr_matrix((np.ones(n * words), columns, words * np.arange(n + 1)), shape=(n, p))
+    X.sum_duplicates()
+    X = sp.csr_matrix(X @ sp.diags(np.log(1 + n / (1 + np.bincount(X.indices, minlength=p)))))
+    X = sp.csr_matrix(sp.diags(1 / np.sqrt(np.asarray(X.multiply(X).sum(axis=1)).ravel())) @ X)
+    z = X[:, : p // 10] @ (8 * rng.standard_normal(p // 10))
+    return X, z - np.median(z) + 0.5 * rng.logistic(size=n)
+
+
+def workers(n_workers, slow=1.0, seed=0):
+    """Exponential service times, the first worker's so much longer."""
+    return Simulated(Trace.from_service_times([slow] + [1.0] * (n_workers - 1), random_state=seed))
+
+
+# -- shards ----------------------------------------------------------------------------------------
+
+
+def shards(loss, seed=0, n=30, p=9):
+    """The same rows, whole and with their own columns alone, and two columns without entries."""
+    rng, loss = np.random.default_rng(seed), LOSSES[loss]
+    X = np.where(rng.random((n, p)) < 0.4, rng.standard_normal((n, p)), 0.0)
+    X[:, [2, p - 1]] = 0.0
+    y = {1: np.sign(rng.standard_normal(n)), 3: rng.integers(0, 3, n)}[loss.n_outputs]
+    y, weights, own = y.astype(loss.target_type), np.full(n, 1 / n), np.flatnonzero(X.any(axis=0))
+    whole = RowShard(Design(sp.csr_matrix(X)), y, weights, loss, False)
+    lean = RowShard(Design(sp.csr_matrix(X[:, own])), y, weights, loss, False, own, p)
+    return whole, lean, (p * np.arange(loss.n_outputs)[:, None] + own).ravel()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), share=st.floats(0.0, 1.0))
+def test_own_columns_answer_as_all_do(loss, seed, share):
+    whole, lean, own = shards(loss, seed % 50)
+    rng, b = np.random.default_rng(seed), np.zeros(whole.loss.n_outputs)
+    b = b if len(b) > 1 else 0.0
+    w = np.where(rng.random(whole.design.shape[1]) < share, rng.standard_normal(whole.design.shape[1]), 0.0)
+    assert_allclose(lean.margins(thin(w), b), whole.margins(w, b), atol=1e-14)
+    assert_allclose(lean.gradient(thin(w), b).w, whole.gradient(w, b).w[own], atol=1e-14)
+    assert_allclose(lean.look(thin(w), b).correlations, whole.look(w, b).correlations[:, own], atol=1e-14)
+    index = np.flatnonzero((w != 0.0) | (rng.random(len(w)) < 0.3))
+    for shard in (whole, lean):
+        part = shard.on(index)
+        assert part is shard.on(index.copy())
+        some = index[::2]
+        held = thin(np.where(np.isin(np.arange(len(w)), index[1::2]), w, 0.0))
+        assert_allclose(shard.on(some, held).margins(w[some], b), whole.margins(w, b), atol=1e-14)
+        part = shard.on(index)
+        assert part.design.shape[1] == len(index)
+        assert_allclose(part.margins(w[index], b), whole.margins(w, b), atol=1e-14)
+        assert_allclose(part.gradient(w[index], b).w, whole.gradient(w, b).w[index], atol=1e-14)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), l1=st.floats(0.005, 0.5))
+def test_no_slope_lets_an_idle_column_out_of_zero(seed, l1):
+    rng, loss = np.random.default_rng(seed), LogisticLoss()
+    X = sp.random(40, 12, 0.3, "csr", random_state=seed % 100)
+    y, weights = np.sign(rng.standard_normal(40)), rng.random(40) + 0.1
+    parts, counts = [slice(0, 15), slice(15, 40)], []
+    for rows in parts:
+        columns = np.unique(X[rows].indices)
+        counts.append(count(X[rows][:, columns], y[rows], weights[rows], loss.quadratic, columns, False))
+    kept = np.unique(np.concatenate([c.columns for c in without_idle(counts, 12, l1)]))
+    theta = rng.uniform(-1, 1, 40)
+    correlations = np.abs(X.T @ (weights / weights.sum() * theta))
+    assert np.all(np.delete(correlations, kept) <= SURELY * l1 * (1 + 1e-12))
+    sizes = np.asarray(abs(X).T @ (weights / weights.sum()))
+    assert_array_equal(kept, np.flatnonzero(sizes > SURELY * l1))
+    assert_allclose(add_up(12, facts_of(counts, 12), [c.sizes for c in counts]), sizes, rtol=1e-12)
+
+
+# -- the sum ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_free", [0, 1])
+def test_who_is_awaited_counts_with_the_mean_curvature(n_free):
+    rng, shares, size = np.random.default_rng(0), np.array([0.2, 0.5, 0.3]), 4 + n_free
+    models = []
+    for _ in shares:
+        B = rng.standard_normal((9, size))
+        models.append((rng.standard_normal(size), rng.standard_normal(size), B.T @ B, float(rng.random())))
+    total, expected = PartialSum(shares, 4, n_free), ModelSum(shares, 4, n_free)
+    for i, (x, g, _, one) in enumerate(models):
+        total.expect(i, x, g, one)
+    assert total.known == 0.0
+    for i in (0, 2):
+        total.renew(i, *models[i])
+    assert total.known == pytest.approx(0.5)
+    mean = (0.2 * models[0][2] + 0.3 * models[2][2]) / 0.5
+    models[1] = models[1][0], models[1][1], mean, models[1][3]
+    for i, model in enumerate(models):
+        expected.renew(i, *model)
+    for have, want in zip(total.quadratic()[:3], expected.quadratic()[:3], strict=True):
+        assert_allclose(have, want, rtol=1e-12)
+    assert not total.is_whole
+    total.renew(1, *models[1])
+    assert total.is_whole
+    assert_allclose(total.quadratic().Q, expected.quadratic().Q, rtol=1e-12)
+
+
+# -- fits ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("slow", "most"), [(1.0, 12), (10.0, 20)])
+def test_passes_on_text(slow, most):
+    X, z = text(4000, 2500)
+    y = z > 0
+    C = 10 / np.abs(X.T @ (y - y.mean())).max()
+    model = LogisticRegression(C=C, l1_ratio=1.0, tol=1e-6, solver="piag", executor=workers(8, slow)).fit(
+        X, y
+    )
+    assert model.history_.stopped == "converged"
+    assert model.history_.step_size == "ExactStep()"
+    assert model.n_iter_[0] <= most
+    reference = LogisticRegression(C=C, l1_ratio=1.0, tol=1e-10).fit(X, y)
+    assert_allclose(model.coef_, reference.coef_, atol=1e-3 * np.abs(reference.coef_).max())
+    assert model.objective_ <= reference.objective_ + 1e-6
+
+
+def variants():
+    X, z = text(300, 60, 12)
+    three, weights = np.digitize(z, [-1.0, 1.0]), np.arange(300) % 3 + 0.0
+    yield "lasso", Lasso(0.003), X, z, None
+    yield "weights", ElasticNet(0.004, l1_ratio=0.6), X, z, weights
+    yield "positive", Lasso(0.001, positive=True, fit_intercept=False), X, z, None
+    yield "l1", LogisticRegression(C=3.0, l1_ratio=1.0), X, z > 0, weights
+    yield "no intercept", LogisticRegression(C=1.0, l1_ratio=0.5, fit_intercept=False), X, z > 0, None
+    yield "three classes", LogisticRegression(C=3.0, l1_ratio=1.0), X, three, weights
+    yield "filled", LogisticRegression(C=1.0, l1_ratio=1.0), X.toarray() + 1.0, z > 0, None
+    yield "single", LogisticRegression(C=3.0, l1_ratio=1.0), X.astype(np.float32), z > 0, None
+    yield "fewer rows", LogisticRegression(C=30.0, l1_ratio=1.0), X[:40], z[:40] > 0, None
+
+
+@pytest.mark.parametrize("case", list(variants()), ids=lambda case: case[0])
+@pytest.mark.parametrize(
+    "executor", [workers(5), workers(3, 20.0), Threads()], ids=["equal", "slow", "threads"]
+)
+def test_every_model_is_fitted(case, executor, monkeypatch):
+    _, model, X, y, weights = case
+    model.set_params(tol=1e-9)
+    reference = model.fit(X, y, weights)
+    monkeypatch.setattr(choice, "WIDEST", 20)
+    other = type(model)(**model.get_params()).set_params(solver="piag", n_jobs=3, executor=executor)
+    other.fit(X, y, weights)
+    assert other.history_.stopped == "converged"
+    assert other.history_.step_size == "ExactStep()"
+    assert_allclose(other.coef_, reference.coef_, atol=2e-4 * np.abs(reference.coef_).max())
+    assert_allclose(other.intercept_, reference.intercept_, atol=5e-3)
+    warm = other.set_params(warm_start=True).fit(X, y, weights)
+    assert np.ravel(warm.n_iter_)[0] <= 3
+    assert_allclose(warm.coef_, reference.coef_, atol=2e-4 * np.abs(reference.coef_).max())
+
+
+@pytest.mark.parametrize("squared", [False, True])
+def test_more_coefficients_than_a_working_set_holds(squared, monkeypatch):
+    """Those that violate most move, beside others that are held."""
+    monkeypatch.setattr(choice, "WIDEST", 20)
+    monkeypatch.setattr(wide_piag, "MOST_COLUMNS", 15)
+    X, z = text(300, 60, 12)
+    if squared:
+        model, y = Lasso(2e-3, tol=1e-7), z
+    else:
+        model, y = LogisticRegression(C=4.0, l1_ratio=1.0, tol=1e-6), z > 0
+    reference = model.fit(X, y)
+    other = type(model)(**model.get_params()).set_params(solver="piag", executor=workers(4)).fit(X, y)
+    assert np.count_nonzero(other.coef_) > 18
+    assert other.history_.stopped == "converged"
+    assert_allclose(other.coef_, reference.coef_, atol=1e-2 * np.abs(reference.coef_).max())
+    assert np.ravel(other.set_params(warm_start=True).fit(X, y).n_iter_)[0] <= 3
+
+
+def test_classes_that_are_nearly_separable(monkeypatch):
+    """Where models promise far too much, secants to the point that was too far hold them back."""
+    monkeypatch.setattr(choice, "WIDEST", 20)
+    rng = np.random.default_rng(16)
+    X = sp.random(173, 60, 0.3, "csr", random_state=16)
+    y = np.digitize(X @ rng.standard_normal(60) + 0.1 * rng.standard_normal(173), [-0.5, 0.5])
+    params = {"C": 300.0, "l1_ratio": 1.0, "tol": 1e-6}
+    model = LogisticRegression(**params, solver="piag", executor=workers(4)).fit(X, y)
+    assert model.history_.stopped == "converged"
+    assert model.objective_ <= LogisticRegression(**params).fit(X, y).objective_ + 1e-6
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_threads_are_replayed(n_jobs):
+    X, z = text(2000, 2500)
+    params = {"C": 0.5, "l1_ratio": 1.0, "tol": 1e-7, "solver": "piag", "n_blocks": 7}
+    live = LogisticRegression(**params, n_jobs=n_jobs).fit(X, z > 0)
+    trace = Trace.from_history(live.history_)
+    assert 20 < np.count_nonzero(live.coef_) < 200
+    again = LogisticRegression(**params, executor=Simulated(trace)).fit(X, z > 0)
+    assert_array_equal(again.coef_, live.coef_)
+    assert_array_equal(again.history_.updates["delay"], live.history_.updates["delay"])
+    assert_array_equal(again.history_.certificates["gap"], live.history_.certificates["gap"])
+
+
+def run_with_losses(problem, seed, chance):
+    """Two workers in random order, tasks and results by pickle, some of them lost; kinds that were lost."""
+    solver = WidePIAG(problem, ExactStep(), n_workers=2, n_blocks=4, target=1e-8)
+    rng, certified, held, kinds = np.random.default_rng(seed), [], {}, set()
+    while not certified or certified[-1].gap > 1e-8:
+        worker = int(rng.integers(2))
+        if worker not in held:
+            task = solver.ask(worker)
+            held |= {} if task is None else {worker: task}
+            continue
+        task = held.pop(worker)
+        if rng.random() < chance:
+            kinds.add(task.kind)
+            solver.drop(task)
+            continue
+        task = pickle.loads(pickle.dumps(task))
+        result = pickle.loads(pickle.dumps(solver.work(solver.part(task), task)))
+        certified += [e for e in solver.tell([(task, result)]) if hasattr(e, "certificate")]
+    return solver, certified, kinds
+
+
+def test_lost_tasks_are_done_again():
+    X, z = text(300, 60, 12)
+    problem = Problem(X, np.sign(z), LogisticLoss(), ElasticNetPenalty(0.001), rows=True)
+    kinds, ends = set(), []
+    for seed in range(8):
+        _, certified, lost = run_with_losses(problem, seed, 0.2)
+        kinds |= lost
+        ends.append(certified[-1].certificate.objective)
+    assert kinds == {"wide model", "wide look", "solve"}
+    assert np.ptp(ends) <= 1e-7
+
+
+def test_only_the_working_set_travels():
+    X, z = text(1000, 5000)
+    problem = Problem(X, np.sign(z), LogisticLoss(), ElasticNetPenalty(0.003), rows=True)
+    solver = WidePIAG(problem, ExactStep(), n_workers=1, n_blocks=4, target=1e-6, most_workers=1)
+    looks, models, gap = [], [], np.inf
+    while gap > 1e-6:
+        task = solver.ask(0)
+        result = solver.work(solver.part(task), task)
+        (looks if task.kind == "wide look" else models).append(len(pickle.dumps((task.payload, result))))
+        gap = min([gap, *(e.gap for e in solver.tell([(task, result)]) if hasattr(e, "certificate"))])
+    k = len(solver.w)
+    assert k < 250
+    # The correlations of both classes; and a matrix, two vectors, an index.
+    assert max(looks) <= 8 * (2 * 5000 + k * (k + 5)) + 3000
+    assert max(models) <= 8 * k * (k + 5) + 3000
