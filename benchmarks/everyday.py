@@ -1,6 +1,6 @@
 """What people run every day: cross-validation, paths and default fits of full data, against the peers.
 
-Usage: everyday.py [--rows cv,paths,fits,growth] [--libraries ours,sklearn,...] [--repeats N] [--cpu]
+Usage: everyday.py [--rows cv,logistic,paths,fits,growth] [--libraries ours,sklearn,...] [--repeats N] [--cpu]
 
 Libraries that this environment lacks are left out: adelie wants another NumPy, so run the script once in
 every environment; data come from seeds and are the same. Repeats of the libraries take turns. Printed are the
@@ -15,14 +15,16 @@ import statistics
 import time
 import warnings
 from functools import partial
+from itertools import product
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.model_selection import LeaveOneOut
 from sklearn.preprocessing import scale
 
 GAP, CLOCK = 2e-4, time.perf_counter
 MODULES = {"ours": "sk_asyncprox", "sklearn": "sklearn.linear_model", "celer": "celer", "adelie": "adelie"}
+SOLVERS = "lbfgs", "newton-cholesky", "saga"
 LADDER = {"ours": (1e-4,), "sklearn": (1e-4, 1e-5), "celer": (1e-4, 3e-5), "adelie": (1e-7, 1e-9, 1e-11)}
 
 
@@ -82,7 +84,8 @@ def turns(calls, repeats):
 
 
 def report(row, times, notes=None):
-    reference = times.get("sklearn")
+    peers = [seconds for name, seconds in times.items() if name in ("sklearn", *SOLVERS)]
+    reference = min(peers, default=None)
     for name, seconds in times.items():
         ratio = f"{seconds / reference:6.2f}" if reference else "     -"
         note = (notes or {}).get(name, "")
@@ -102,6 +105,32 @@ def cv_rows(libraries, repeats):
         }
         times, found = turns({name: partial(m.fit, X, y) for name, m in models.items()}, repeats)
         report(f"LassoCV {row}", times, {name: f"alpha {m.alpha_:.3e}" for name, m in found.items()})
+
+
+def logistic_rows(libraries, repeats):
+    """LogisticRegressionCV: with l2 against scikit-learn's solvers of second order, with l1 against saga,
+    which has not converged under weak penalties when its passes are used up."""
+    rng, sets = np.random.default_rng(0), {}
+    for row, load in [("wine", load_wine), ("cancer", load_breast_cancer), ("digits", load_digits)]:
+        X, y = load(return_X_y=True)
+        sets[row] = (X / 16.0 if row == "digits" else scale(X)), y
+    X, y = drawn(2_000, 100)
+    sets["2000 x 100"] = X, (y + rng.logistic(size=2_000) > 0).astype(int)
+    how = {"use_legacy_attributes": False, "scoring": "neg_log_loss", "max_iter": 300}
+    for (row, data), ratio in product(sets.items(), (0.0, 1.0)):
+        models = {}
+        if "ours" in libraries:
+            module = importlib.import_module("sk_asyncprox")
+            models["ours"] = module.LogisticRegressionCV(cv=5, l1_ratios=(ratio,))
+        if "sklearn" in libraries:
+            module = importlib.import_module("sklearn.linear_model")
+            for solver in ("saga",) if ratio else ("lbfgs", "newton-cholesky"):
+                models[solver] = module.LogisticRegressionCV(cv=5, l1_ratios=(ratio,), solver=solver, **how)
+        times, found = turns({name: partial(m.fit, *data) for name, m in models.items()}, repeats)
+        notes = {
+            name: f"C {m.C_:.3g}, log loss {-m.scores_.mean(axis=0).max():.5f}" for name, m in found.items()
+        }
+        report(f"LogisticRegressionCV {row}, l1_ratio {ratio:g}", times, notes)
 
 
 def path_row(libraries, repeats, X, y, n_alphas=100):
@@ -146,12 +175,12 @@ def fit_rows(libraries, repeats):
         report(f"LogisticRegression {row}", times)
 
 
-ROWS = {"cv": cv_rows, "paths": path_rows, "fits": fit_rows, "growth": growth_rows}
+ROWS = {"cv": cv_rows, "logistic": logistic_rows, "paths": path_rows, "fits": fit_rows, "growth": growth_rows}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", default="cv,paths,fits,growth")
+    parser.add_argument("--rows", default="cv,logistic,paths,fits,growth")
     parser.add_argument("--libraries", default=",".join(MODULES))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--cpu", action="store_true")

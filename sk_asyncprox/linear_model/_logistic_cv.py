@@ -13,13 +13,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._compat import (
-    Interval,
-    StrOptions,
-    _raise_for_params,
-    _routing_enabled,
-    routing_owner,
-)
+from .._compat import Interval, StrOptions, _raise_for_params, _routing_enabled, routing_owner
 from ..executors.blocks import is_collection
 from ..problem import Problem
 from ..step_sizes import StepSize
