@@ -34,9 +34,10 @@ CHEAP_SOLUTION, FINEST = 20_000_000, 1e-10
 """The same where the model of a squared loss is solved on it at once; and the gap, relative to the scale,
 from which on it is exact enough for that."""
 
-LARGEST_SWEPT, MANY = 10_000_000, 0.2
+LARGEST_SWEPT, MANY, MOST = 10_000_000, 0.2, 0.9
 """Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
-first certificate has to call for: of few a working set is quicker."""
+first certificate has to call for: of few a working set is quicker. Of most of more columns than rows, sweeps
+are slow."""
 
 RIGHT = 0.5
 """Share of the gap wanted that is asked of such a solution, which is made from sums of products."""
@@ -169,7 +170,7 @@ class RoundsBCD(GramSolver):
         if not (problem.uniform and penalty.l1 > 0.0 and n * p <= LARGEST_SWEPT and self.n_workers == 1):
             return None
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
-        return "columns" if wanted > MANY * p else None
+        return "columns" if MANY * p < wanted <= (p if p <= n else MOST * p) else None
 
     def _solve_at_once(self, kind, correlations):
         stamp, index = self._tracker.stamp(), np.arange(len(self.w))

@@ -20,9 +20,9 @@ SWEEPS, SLOWING = (8, 4, 28, 32, 64), 1.5
 """Sweeps over the columns after which the gap is looked at: where it falls too slowly for those that are
 left, working sets and Newton steps are quicker. It will take so many times more than the last ones tell."""
 
-LATE = 5e-3
-"""Relative gap up to which these go on from where the sweeps have ended; else the penalty is to be lowered
-slowly."""
+NEARLY = 10.0
+"""Gap, relative to the one wanted, up to which these go on from where the sweeps have ended, in data of more
+columns than rows. Before that the support is too large: the penalty is lowered slowly, from the start."""
 
 
 def look(part, task):
@@ -101,7 +101,8 @@ def columns(part, task):
         new, gap, n_sweeps = columns_cd(w, read.penalty, sweeps, design.X, target, goal)
         touched += 2 * (n_sweeps + 1) * design.size
         slow = gap > goal and _is_slow(gap / before, sweeps, goal / gap, sum(SWEEPS[number + 1 :]))
-        if not np.isfinite(gap) or (slow and gap > LATE * problem.scale):
+        if not np.isfinite(gap) or (slow and gap > NEARLY * goal and design.shape[0] < design.shape[1]):
+            w = read.w
             break
         w, before = new, gap
         if gap <= goal or slow:
