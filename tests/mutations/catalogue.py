@@ -97,7 +97,7 @@ MUTATIONS = [
         "linear_model/_base.py",
         "            self.__dict__ = before\n            raise",
         "            raise",
-        "test_failed_fits.py::test_without_a_last_fit_nothing_is_said_of_an_earlier_one",
+        "test_failed_fits.py::test_every_failure_leaves_every_estimator_as_it_was",
     ),
     Mutation(
         "The window counts no steps",
