@@ -345,14 +345,14 @@ MUTATIONS = [
     ),
     Mutation(
         "Adaptive 1 takes all that the principle leaves, and more",
-        "step_sizes.py",
+        "step_sizes/policies.py",
         "        return lambda delay, window: alpha * max(0.0, 1.0 - window)",
         "        return lambda delay, window: alpha * max(0.0, 1.1 - window)",
         "test_step_sizes.py",
     ),
     Mutation(
         "Adaptive 2 turns equality into zeros",
-        "step_sizes.py",
+        "step_sizes/policies.py",
         "            slack = 1e-12 + (delay + 2) * np.finfo(float).eps * max(1.0, total)",
         "            slack = 0.0",
         "test_step_sizes.py",
