@@ -183,6 +183,18 @@ def test_every_model_is_fitted(case, executor, monkeypatch):
     assert_allclose(warm.coef_, reference.coef_, atol=2e-4 * np.abs(reference.coef_).max())
 
 
+def test_fewer_rows_than_columns_and_a_slow_worker(monkeypatch):
+    """The squared loss takes no step before it knows all of a new working set."""
+    monkeypatch.setattr(choice, "WIDEST", 10)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((75, 89))
+    y = X[:, :20] @ rng.standard_normal(20) + rng.standard_normal(75)
+    model = Lasso(0.02, tol=1e-7, solver="piag", n_blocks=13, executor=workers(2, 10.0)).fit(X, y)
+    assert model.history_.stopped == "converged"
+    assert np.diff(model.history_.certificates["objective"]).max() <= 0.0
+    assert_allclose(model.coef_, Lasso(0.02, tol=1e-9).fit(X, y).coef_, atol=1e-3)
+
+
 @pytest.mark.parametrize("squared", [False, True])
 def test_more_coefficients_than_a_working_set_holds(squared, monkeypatch):
     """Those that violate most move, beside others that are held."""

@@ -18,8 +18,8 @@ solver : {"bcd", "piag"}, default="bcd"
     Async-BCD (block-coordinate descent on shared margins) or PIAG (proximal incremental aggregated
     gradient, the parameter server).
 step_size : {"auto", "adaptive1", "adaptive2", "fixed", "exact"} or StepSize, default="auto"
-    Step-size policy, see :mod:`sk_asyncprox.step_sizes`. "auto" is "exact"; with "piag" and more than
-    2,000 coefficients it is "adaptive1". The parameters of a policy object can be searched
+    Step-size policy, see :mod:`sk_asyncprox.step_sizes`. "auto" is "exact"; with "piag", more than
+    2,000 coefficients and no l1 part it is "adaptive1". The parameters of a policy object can be searched
     (``step_size__alpha``).
 n_jobs : int or None, default=None
     Workers, in joblib's meaning. One worker is deterministic. Where nothing else is asked for, a small

@@ -28,7 +28,8 @@ MOST_COLUMNS = 1000
 optimum most move, and the others are held until the next certificate."""
 
 ENOUGH_KNOWN = 0.7
-"""Share of the shards whose curvature in a new working set has to be known before a step."""
+"""Share of the shards whose curvature in a new working set has to be known before a step; with the squared
+loss all, whose next step is then exact."""
 
 
 class WidePIAG(ModelPIAG):
@@ -85,7 +86,8 @@ class WidePIAG(ModelPIAG):
         # A minimisation in many coefficients is to serve many rows.
         enough = min(MOST_AWAITED, len(self.w) / self._n_samples)
         fresh = sum(self._facts[arrival.block].effort for arrival in self._fresh)
-        return super()._move() if fresh >= enough and self._sum.known >= ENOUGH_KNOWN else []
+        known = self._sum.known >= ENOUGH_KNOWN and not self.problem.loss.quadratic
+        return super()._move() if fresh >= enough and (known or self._sum.is_whole) else []
 
     @property
     def _is_exact(self):
