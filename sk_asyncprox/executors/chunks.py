@@ -227,8 +227,12 @@ def _relabel(raw, classes, factors):
 def _with_entries(Xs):
     """The columns of sparse rows that have entries, and their numbers."""
     X = sp.vstack(Xs, format="csr") if len(Xs) > 1 else Xs[0]
-    columns, places = np.unique(X.indices, return_inverse=True)
-    return sp.csr_matrix((X.data, places, X.indptr), shape=(X.shape[0], len(columns))), columns
+    # To sort the entries would take longer than all the visits of a shard.
+    places = np.zeros(X.shape[1], dtype=X.indices.dtype)
+    places[X.indices] = 1
+    columns = np.flatnonzero(places).astype(X.indices.dtype)
+    places[columns] = np.arange(len(columns))
+    return sp.csr_matrix((X.data, places[X.indices], X.indptr), shape=(X.shape[0], len(columns))), columns
 
 
 def _count(raw, loss, wide, means):
@@ -245,7 +249,7 @@ def _shard(raw, columns, means, loss, fit_intercept):
     own = (None, None) if isinstance(columns, slice) else (columns, Xs[0].shape[1])
     if own[0] is not None:
         X, there = _with_entries(Xs)
-        Xs = [X[:, np.isin(there, columns)]]
+        Xs = [X if len(columns) == len(there) else X[:, np.isin(there, columns)]]
     y = np.asarray(y, dtype=loss.target_type)
     return RowShard(_joined(Xs, s, means), y, s / s.sum(), loss, fit_intercept, *own)
 
