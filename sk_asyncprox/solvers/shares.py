@@ -20,7 +20,7 @@ SWEEPS, SLOWING = (8, 4, 28, 32, 64), 1.5
 """Sweeps over the columns after which the gap is looked at: where it falls too slowly for those that are
 left, working sets and Newton steps are quicker. It will take so many times more than the last ones tell."""
 
-NEARLY = 10.0
+NEARLY = 50.0
 """Gap, relative to the one wanted, up to which these go on from where the sweeps have ended, in data of more
 columns than rows. Before that the support is too large: the penalty is lowered slowly, from the start."""
 
