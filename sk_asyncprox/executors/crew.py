@@ -243,11 +243,12 @@ class Crew:
 
     def _drop(self, future):
         self.solver.drop(self._forget(future))
-        future.release()
 
     def _forget(self, future):
         task = self.held.pop(future).task
         self._queues[task.worker].remove(future)
+        # Left to the end of its life it would do the same, where what a signal raises is lost.
+        future.release()
         return task
 
     def disband(self):
