@@ -158,3 +158,13 @@ def test_wide_rows_are_not_copied_in_another_order():
     assert Problem(X, target, LogisticLoss(), penalty).features.X.flags.c_contiguous
     assert Problem(X[:, :20].copy(), target, LogisticLoss(), penalty).features.X.flags.f_contiguous
     assert Problem(X, target, LogisticLoss(), ElasticNetPenalty(0.1, 0.1)).features.X.flags.f_contiguous
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_what_rounding_hides_is_not_looked_for(n_classes):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 4))
+    y = np.digitize(X[:, 0] + rng.standard_normal(300), [0.0, 0.7][: n_classes - 1])
+    model = LogisticRegression(C=1.0, l1_ratio=0.0, tol=1e-14).fit(X, y)
+    assert model.n_iter_.max() < 50
+    assert np.max(model.dual_gap_) < 1e-14

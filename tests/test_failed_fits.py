@@ -24,7 +24,7 @@ MODELS = [
     LassoCV(cv=3, alphas=4),
     ElasticNetCV(cv=3, alphas=3, l1_ratio=[0.5, 0.9]),
     LogisticRegressionCV(cv=3, Cs=3),
-    LogisticRegressionCV(cv=3, Cs=3, refit=False, n_jobs=2),
+    LogisticRegressionCV(cv=3, Cs=3, refit=False, n_jobs=2, max_time=60),  # which has it go by rounds
 ]
 EXPECTED = (ValueError, TypeError, MemoryError, KeyboardInterrupt, SystemExit, ConvergenceWarning)
 # What fits has five features and two classes; what fails has seven and three.

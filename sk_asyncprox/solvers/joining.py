@@ -89,8 +89,11 @@ class JoiningSolver(SharingSolver):
             (place, self._memory), touched = found
         else:
             [(place, self._memory, touched)] = yield Phase("descent", 1, lambda _: payload)
-        if touched:
-            self._write_place(stamp, place, touched)
+        if not touched:
+            # Rounding hides what there is to be gained; whether nothing is, the other steps will tell.
+            self._descends = False
+            return False
+        self._write_place(stamp, place, touched)
         return True
 
     def _write_place(self, stamp, place, touched):
