@@ -231,9 +231,7 @@ def test_fixed_step_without_a_bound_where_the_tasks_decide_the_schedule(data):
     refused(MODELS[1], data, data.X, data.y, says, step_size="fixed", executor=Machine(3))
 
 
-@pytest.mark.parametrize(
-    "model", [ElasticNet(l1_ratio=0.0), LogisticRegression(l1_ratio=0.0)]
-)
+@pytest.mark.parametrize("model", [ElasticNet(l1_ratio=0.0), LogisticRegression(l1_ratio=0.0)])
 @pytest.mark.parametrize("policy", ["exact", ExactStep()])
 @pytest.mark.parametrize("run", [{}, {"n_jobs": 2}, {"executor": Simulated(ROUND_ROBIN)}])
 def test_piag_with_the_exact_step_and_too_many_columns_without_zeros(model, data, policy, run):
