@@ -18,9 +18,9 @@ def _rounding(n, means):
 def clear_constants(centred, means):
     """Set centred columns to zero that were constant. What rounding leaves of them would determine their
     coefficients, where nothing is penalised: by numbers as large as it is small."""
-    n = len(centred)
-    most, some = _rounding(n, means), centred[:: 1 + n // 4]
-    for j in np.flatnonzero((np.abs(some).max(axis=0) <= most) & (most > 0.0)):
+    most = _rounding(len(centred), means)
+    some = np.flatnonzero(np.abs(centred[0]) <= most)
+    for j in some[most[some] > 0.0]:
         if np.abs(centred[:, j]).max() <= most[j]:
             centred[:, j] = 0.0
 

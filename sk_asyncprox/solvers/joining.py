@@ -32,6 +32,10 @@ coefficients that have one at all, where steps are slow."""
 RIGHT = 0.5
 """Share of the gap wanted that a descent ends at."""
 
+FEW_SAMPLES = 20
+"""Columns per sample up to which full data descend; beyond, joined steps, solved exactly in the space of a
+few directions, take less than half as many."""
+
 
 def joining_pays(problem):
     """Whether joining the gradient costs less than the products that a Newton step takes more."""
@@ -69,7 +73,8 @@ class JoiningSolver(SharingSolver):
         self._caution, self._pace = Caution(), Pace()
         self._least = None
         design, loss = self.problem.design, self.problem.loss
-        self._descends = not (design.is_sparse or loss.quadratic or self.problem.penalty.has_zeros)
+        few = design.shape[1] > FEW_SAMPLES * design.shape[0]
+        self._descends = not (few or design.is_sparse or loss.quadratic or self.problem.penalty.has_zeros)
         cheap = len(self.problem.y) * design.shape[1] ** 2 <= CHEAP and design.shape[1] <= WIDEST
         self._memory, self._every, self._before = Memory(), 1 if cheap else 0, np.inf
 
