@@ -75,13 +75,11 @@ class Design:
         return out
 
     def _mul_some(self, index, w):
-        """Product of some columns of a dense matrix, whose copies do not leave the cache."""
+        """Product of some columns of a dense matrix, centred itself; copies stay in the cache."""
         out, rows = np.empty(self.shape[0]), self._transposed
         for a in range(0, len(out), ROWS_OF_PRODUCT):
             b = a + ROWS_OF_PRODUCT
             np.matmul(w, rows[index, a:b], out=out[a:b])
-        if self.centre is not None:
-            out -= self.centre[index] @ w
         return out
 
     def tmul(self, u):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .gram import RIDGE, factored
+from .gram_rows import full_rows
 
 STEPS, MOST, TENTH = 10, 30, 0.1
 """Steps between two certificates, and at most where the gap has fallen to a tenth after the first of them."""
@@ -27,9 +28,6 @@ LONGER = 4.0
 
 ROUNDING = 1e-20
 """Fall that a step promises, relative to the scale, up to which it is rounding."""
-
-ENTRIES_AT_ONCE = 500_000
-"""Entries that are scaled at a time: they stay in the cache."""
 
 
 class Memory(NamedTuple):
@@ -171,23 +169,9 @@ def newton_solver(part, place, least, l2):
     loss, X, p = problem.loss, problem.features.X, problem.design.shape[1]
     model = loss.model(problem.y, place.z, place.gradient, problem.weights, least)
     H = np.zeros((len(place.x), len(place.x)))
-    Q, sums = H[:p, :p], H[p:, :p] if problem.fit_intercept else None
-    step = max(1, ENTRIES_AT_ONCE // p)
-    for a in range(0, len(X), step):
-        _add(X[a : a + step].T, model, slice(a, min(len(X), a + step)), Q, sums)
+    H[:p, :p], sums = full_rows(X, model, loss.n_outputs)
     H.flat[: p * (len(H) + 1) : len(H) + 1] += l2
     if problem.fit_intercept:
-        H[p:, p:] = model.own
+        H[p:, :p], H[p:, p:] = sums.T, model.own
     H.flat[:: len(H) + 1] *= 1.0 + RIDGE
     return factored(H, 0.0)
-
-
-def _add(columns, model, rows, Q, sums):
-    """Add what some samples make up of the matrix, and of its rows of the intercept."""
-    p = len(columns)
-    for sign, outputs, scales in model.squares(rows):
-        own = slice(outputs.start * p, outputs.stop * p)
-        block = (scales[:, None] * columns).reshape(-1, columns.shape[1])
-        Q[own, own] += sign * (block @ block.T)
-        if sums is not None:
-            sums[outputs, own] += sign * (scales @ block.T)

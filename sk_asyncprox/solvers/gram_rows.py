@@ -18,6 +18,9 @@ SMALL = 50_000
 FEWEST_ROWS, AT_ONCE = 256, 2_000_000
 """Rows of a filled run, at least; and its entries, or those of a piece of a sparse product."""
 
+ENTRIES_OF_FULL = 500_000
+"""Entries of a dense matrix that are scaled at a time: they stay in the cache."""
+
 COPYING, FILLING, MEETING, BESIDE, BLAS = 8.0, 2.0, 10.0, 0.4, 0.03
 """Costs, in stored entries that a product with a vector reads meanwhile: of an entry that is copied, of one
 that is filled, of two that meet in a sparse product, of one that meets a filled one, of a product in BLAS."""
@@ -88,6 +91,22 @@ def add_filled(columns, model, rows, wanted, Q, sums):
         (np.add if sign > 0 else np.subtract)(Q[low:high, a:b], some @ block.T, out=Q[low:high, a:b])
         if sums is not None:
             sums[a:b, outputs] += sign * (block @ scales.T)
+
+
+def full_rows(X, model, n_outputs):
+    """Gram matrix of all columns of a dense matrix, one copy for every output, in a model of its margins; and
+    the products of the columns with those of the intercepts, of shape (k, n_outputs)."""
+    p = X.shape[1]
+    Q, sums = np.zeros((n_outputs * p, n_outputs * p)), np.zeros((n_outputs * p, n_outputs))
+    step = max(1, ENTRIES_OF_FULL // max(1, p))
+    for a in range(0, len(X), step):
+        columns = X[a : a + step].T
+        for sign, outputs, scales in model.squares(slice(a, a + columns.shape[1])):
+            own = slice(outputs.start * p, outputs.stop * p)
+            block = (scales[:, None] * columns).reshape(-1, columns.shape[1])
+            Q[own, own] += sign * (block @ block.T)
+            sums[own, outputs] += sign * (block @ scales.T)
+    return Q, sums
 
 
 def add_sparse(columns, model, dtype, wanted, Q, sums):

@@ -11,7 +11,7 @@ import numpy as np
 from ..certificate import Certificate
 from .base import Certified
 from .gram import descend_on_gram, newton_on_gram
-from .gram_rows import add_filled
+from .gram_rows import full_rows
 
 WIDEST = 256
 """Coefficients of all outputs, at most."""
@@ -28,9 +28,6 @@ SHARE_OF_GAP, TENTH = 0.1, 0.1
 step has not gone as well."""
 
 TINY, ROUNDING = np.finfo(float).tiny, 4 * np.finfo(float).eps
-
-ENTRIES_AT_ONCE = 200_000
-"""Entries of the data that are multiplied at a time: they stay in the cache."""
 
 
 class Seen(NamedTuple):
@@ -131,13 +128,7 @@ class NewtonWalk:
 
 def gram_of(problem, model):
     """Gram matrix of all columns in a model of a dense problem, centred where an intercept follows."""
-    X, n_outputs, k = problem.features.X, problem.loss.n_outputs, problem.design.shape[1]
-    Q, sums, wanted = np.zeros((k, k)), np.zeros((k, n_outputs)), np.arange(k)
-    step = max(1, ENTRIES_AT_ONCE // max(1, k))
-    for a in range(0, len(X), step):
-        rows = slice(a, a + step)
-        columns = [X[rows].T.copy() for _ in range(n_outputs)]
-        add_filled(columns, model, rows, wanted, Q, sums if problem.fit_intercept else None)
+    Q, sums = full_rows(problem.features.X, model, problem.loss.n_outputs)
     if problem.fit_intercept:
         Q -= sums @ model.follow(sums).T
     return Q
