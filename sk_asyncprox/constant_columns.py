@@ -2,12 +2,7 @@
 
 import numpy as np
 
-
-def like(X, data):
-    """Compressed matrix with the structure of ``X`` and other entries."""
-    out = type(X)(X.shape, dtype=data.dtype)
-    out.data, out.indices, out.indptr = data, X.indices, X.indptr
-    return out
+from .compressed import like
 
 
 def _rounding(n, means):

@@ -11,7 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh_tridiagonal
 
-from .constant_columns import clear_constants, like, without_constants
+from .compressed import kernel_ready, like, major_slice, row_squares, transpose
+from .constant_columns import clear_constants, without_constants
 
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
 DENSE_ABOVE = 0.3
@@ -21,9 +22,6 @@ NEAR = 0.5
 
 TINY = 1e-250
 """Squared norm that is not exact any more."""
-
-PIECE = 1_000_000
-"""Stored entries that are squared at a time."""
 
 ENTRIES_OF_SAMPLE = 10_000
 """Entries whose rows tell how the entries are spread over the rows."""
@@ -50,7 +48,7 @@ class Design:
         self.X, self.centre = X, centre
         self.shape = X.shape
         self.is_sparse = sp.issparse(X)
-        self._transposed, self._squares = _transpose(X), None
+        self._transposed, self._squares = transpose(X), None
 
     def __reduce__(self):
         # Without the transpose, whose entries would be pickled a second time.
@@ -100,7 +98,7 @@ class Design:
             if np.abs(weights / total - before).sum() <= NEAR:
                 return total * squares
         X = self.X
-        squares = _row_squares(self._transposed, weights) if self.is_sparse else (X * X).T @ weights
+        squares = row_squares(self._transposed, weights) if self.is_sparse else (X * X).T @ weights
         self._squares = weights / total, squares / total
         return squares
 
@@ -110,7 +108,7 @@ class Design:
             return self.some(index)
         a, b, centre = int(index[0]), int(index[-1]) + 1, None if self.centre is None else self.centre[index]
         if self.is_sparse:
-            return Design(_sparse_slice(self.X, a, b, (self.shape[0], b - a)), centre)
+            return Design(major_slice(self.X, a, b, (self.shape[0], b - a)), centre)
         return Design(self.X[:, a:b], centre)
 
     def some(self, index):
@@ -122,7 +120,7 @@ class Design:
     def rows(self, a, b):
         """Design of the rows ``a:b``, sharing the entries of a CSR or dense matrix."""
         if self.is_sparse and self.X.format == "csr":
-            return Design(_sparse_slice(self.X, a, b, (b - a, self.shape[1])), self.centre)
+            return Design(major_slice(self.X, a, b, (b - a, self.shape[1])), self.centre)
         return Design(self.X[a:b], self.centre)
 
     def by_columns(self):
@@ -239,38 +237,6 @@ def rows_of(X, index):
     return X[index]
 
 
-def _transpose(X):
-    """Transpose that shares the entries; scipy's own copies those of a slice that is small."""
-    if not sp.issparse(X):
-        return X.T
-    kind = sp.csr_matrix if X.format == "csc" else sp.csc_matrix
-    out = kind(X.shape[::-1], dtype=X.dtype)
-    out.data, out.indices, out.indptr = X.data, X.indices, X.indptr
-    return out
-
-
-def _row_squares(X, weights):
-    """``(X * X) @ weights`` of a compressed matrix, in pieces that bound the memory."""
-    if X.format != "csr":
-        return like(X, X.data**2) @ weights
-    cuts = np.searchsorted(X.indptr, np.arange(0, X.nnz, PIECE))
-    cuts = np.unique(np.concatenate([[0], cuts, [X.shape[0]]]))
-    out = np.empty(X.shape[0])
-    for a, b in pairwise(cuts):
-        piece = _sparse_slice(X, a, b, (b - a, X.shape[1]))
-        out[a:b] = like(piece, piece.data**2) @ weights
-    return out
-
-
-def _sparse_slice(X, a, b, shape):
-    """Major slices ``a:b`` of a compressed matrix, without copying the entries."""
-    start, stop = X.indptr[a], X.indptr[b]
-    out = type(X)(shape, dtype=X.dtype)
-    out.data, out.indices = X.data[start:stop], X.indices[start:stop]
-    out.indptr = X.indptr[a : b + 1] - start
-    return out
-
-
 def design_of(X, weights, *, rows=False, centred=False, overwrite=False):
     """Design that the solvers work on, and the column means.
 
@@ -299,7 +265,7 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False):
         if not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
-        X = _kernel_ready(X)
+        X = kernel_ready(X)
         if not centred:
             return Design(X), np.zeros(X.shape[1])
         means = X.T @ weights
@@ -327,14 +293,4 @@ def _less(X, means, order):
     run = len(X) if X.flags.f_contiguous == out.flags.f_contiguous else ROWS_OF_COPY
     for a in range(0, len(X), run):
         np.subtract(X[a : a + run], means, out=out[a : a + run])
-    return out
-
-
-def _kernel_ready(X):
-    """The same matrix in float64 and, where they suffice, int32 indices; sharing what it can."""
-    small = max(*X.shape, X.nnz) <= np.iinfo(np.int32).max
-    out = type(X)(X.shape, dtype=np.float64)
-    out.data = np.asarray(X.data, dtype=np.float64)
-    out.indices = np.asarray(X.indices, dtype=np.int32 if small else X.indices.dtype)
-    out.indptr = np.asarray(X.indptr, dtype=np.int32 if small else X.indptr.dtype)
     return out

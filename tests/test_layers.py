@@ -13,6 +13,7 @@ PACKAGE = ROOT.name
 # A folder stands for all its modules; the longest entry that fits a module counts.
 RANKS = {
     "_blas": -1,
+    "compressed": -2,
     "constant_columns": -1,
     "losses": 0,
     "balance": 0,
