@@ -14,7 +14,7 @@ from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options, solve
-from sk_asyncprox.solvers import newton_walk
+from sk_asyncprox.solvers import newton_walk, shares
 
 OPTIONS = Options(record=None)
 STRENGTHS = np.geomspace(0.3, 1e-5, 5)
@@ -190,3 +190,33 @@ def test_what_a_scorer_was_told_stays():
         one = model.fit(X, labels).coefs_paths_[0, 0, 0, 0]
         found = np.where(X[60:] @ one[:-1] + one[-1] > 0.0, "yes", "no")
         assert model.scores_.item() == pytest.approx(f1_score(labels[60:], found, pos_label=pos_label))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("l1_ratio", [0.5, 1.0])
+def test_small_fits_step_on_one_matrix(monkeypatch, n_classes, l1_ratio):
+    """One task makes the steps; without them rounds find the same optimum."""
+    tasks = []
+    monkeypatch.setitem(
+        shares.WORK, "steps", lambda part, task: tasks.append(1) or newton_walk.steps(part, task)
+    )
+    problem = posed(n_classes).with_penalty(ElasticNetPenalty(l1_ratio * 0.01, (1.0 - l1_ratio) * 0.01))
+    solution = solve(problem, OPTIONS._replace(tol=1e-8))
+    assert len(tasks) == 1
+    monkeypatch.setitem(shares.WORK, "steps", lambda part, task: (None, 0))
+    other = solve(problem, OPTIONS._replace(tol=1e-8))
+    assert other.status == solution.status == "converged"
+    assert solution.gap <= 1e-8 * problem.scale
+    assert_allclose(solution.certificate.w, other.certificate.w, atol=1e-4)
+    assert_allclose(solution.certificate.objective, other.certificate.objective, rtol=3e-8)
+    assert problem.recertify(solution.certificate).objective == pytest.approx(
+        solution.certificate.objective, rel=1e-14
+    )
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (3000, 90)])
+def test_wide_and_large_data_have_working_sets(monkeypatch, shape):
+    monkeypatch.setitem(shares.WORK, "steps", None)
+    n, p = shape
+    problem = posed(2, n=n, p=p).with_penalty(ElasticNetPenalty(0.05))
+    assert solve(problem, OPTIONS).status == "converged"

@@ -171,7 +171,7 @@ def test_a_spoilt_step_is_taken_again(shared, monkeypatch):
 
 @pytest.mark.parametrize("sparse", [False, True])
 def test_work_in_rounds_changes_nothing_it_was_given(sparse, shared):
-    problem = make_problem("logistic", n=100, p=60, sparse=sparse)
+    problem = make_problem("logistic", n=100, p=60 if sparse else 120, sparse=sparse)
     solver = RoundsBCD(problem, ExactStep(), n_workers=2)
     kinds = set()
     for _ in range(200):

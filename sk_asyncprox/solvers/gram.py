@@ -88,7 +88,7 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_call
     return w, calls
 
 
-def descend_on_gram(Q, q, w, penalty, square, goal):
+def descend_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_DESCENTS):
     """Lower the model's gap to ``goal``, if that can be: by sweeps, and Newton steps where these are slow.
 
     Parameters
@@ -96,6 +96,8 @@ def descend_on_gram(Q, q, w, penalty, square, goal):
     Q, q, w, penalty, square
         As for :func:`solve_on_gram`.
     goal : float
+    most_calls : int
+        Calls of sweeps, at most.
 
     Returns
     -------
@@ -110,7 +112,7 @@ def descend_on_gram(Q, q, w, penalty, square, goal):
     if not penalty.has_zeros:
         w = newton_on_gram(Q, q, w, penalty)
     before, touched = np.inf, 0
-    for _ in range(MOST_DESCENTS):
+    for _ in range(most_calls):
         w, gap, n_sweeps = gram_cd(w, penalty, sweeps, Q, q, square, goal)
         touched += n_sweeps * Q.size
         if gap <= goal:

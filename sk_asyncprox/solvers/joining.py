@@ -98,16 +98,16 @@ class JoiningSolver(SharingSolver):
             # Rounding hides what there is to be gained; whether nothing is, the other steps will tell.
             self._descends = False
             return False
-        self._write_place(stamp, place, touched)
+        w, shift = place.x[: len(self.w)], place.x[len(self.w) :]
+        if self.problem.fit_intercept:
+            shift = shift if self.problem.loss.n_outputs > 1 else float(shift[0])
+        self._go_to(stamp, w, self.b + shift if self.problem.fit_intercept else self.b, place, touched)
         return True
 
-    def _write_place(self, stamp, place, touched):
-        """Go where a descent has ended."""
+    def _go_to(self, stamp, w, b, place, touched):
+        """Write coefficients, intercept, and the margins and gradient of their place."""
         delay, _ = self._tracker.measure(stamp)
-        self.w, shift = place.x[: len(self.w)], place.x[len(self.w) :]
-        if self.problem.fit_intercept:
-            self.b = self.b + (shift if self.problem.loss.n_outputs > 1 else float(shift[0]))
-        self.z, self.gradient = place.z, place.gradient
+        self.w, self.b, self.z, self.gradient = w, b, place.z, place.gradient
         self.touched += touched
         update = self._tracker.update
         self._tracker.advance(1.0)

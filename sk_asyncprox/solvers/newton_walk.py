@@ -16,8 +16,14 @@ from .gram_rows import full_rows
 WIDEST = 256
 """Coefficients of all outputs, at most."""
 
+AT_ONCE = 10
+"""Steps of a task, at most."""
+
 STEPS, HALVINGS = 30, 8
 """Steps for a penalty, and halvings of a step, at most."""
+
+CALLS = 4
+"""Calls of sweeps that solve a model, at most: where they are slow, the next model does the rest."""
 
 WELL = 0.1
 """Gap left by a step, relative to the one before it, up to which the next step is made with the same
@@ -54,7 +60,7 @@ class NewtonWalk:
     """
 
     def __init__(self, problem, start=None):
-        self._w, self._b = problem.start() if start is None else start
+        self._w, self._b = problem.start() if start is None else start[:2]
         self._matrix, self._model = None, None
         self.touched, self.n_steps, self._pass_size = 0, 0, problem.pass_size
 
@@ -64,21 +70,29 @@ class NewtonWalk:
         Returns
         -------
         Certificate or None
-            The last one; None where every step has raised the objective.
+            The last one; None where steps do not lead there.
         """
         self.touched, self.n_steps, self._pass_size = 0, 0, problem.pass_size
-        self._share = SHARE_OF_GAP
         seen = self._look(problem, self._w, self._b)
         self._tell(rule, seen)
-        while rule.status is None and self.n_steps < STEPS:
-            before = seen.certificate.gap
-            seen = self._step(problem, seen)
-            if seen is None:
-                break
-            self._tell(rule, seen)
-            if not seen.certificate.gap <= WELL * before:
-                self._matrix, self._share = None, TENTH * self._share
+        steps = self.steps(problem, seen, STEPS)
+        while rule.status is None and seen is not None:
+            seen = next(steps, None)
+            if seen is not None:
+                self._tell(rule, seen)
         return None if seen is None else seen.certificate
+
+    def steps(self, problem, seen, most):
+        """Make at most so many steps; yield what is seen after each, while none raises the objective."""
+        share = SHARE_OF_GAP
+        for _ in range(most):
+            before = seen.certificate.gap
+            seen = self._step(problem, seen, share)
+            if seen is None:
+                return
+            yield seen
+            if not seen.certificate.gap <= WELL * before:
+                self._matrix, share = None, TENTH * share
 
     def _tell(self, rule, seen):
         """Keep the iterate, and let the rule know of it."""
@@ -95,7 +109,7 @@ class NewtonWalk:
         self.touched += problem.pass_size
         return Seen(z, gradient, problem.conclude(w, b, z, theta, correlations))
 
-    def _step(self, problem, seen):
+    def _step(self, problem, seen, share=SHARE_OF_GAP):
         """What is seen after a step that does not raise the objective; None where there is none."""
         certificate, self.n_steps = seen.certificate, self.n_steps + 1
         w, b, loss = certificate.w, certificate.b, problem.loss
@@ -103,7 +117,7 @@ class NewtonWalk:
             self._model = loss.model(problem.y, seen.z, seen.gradient, problem.weights, None)
             self._matrix = gram_of(problem, self._model)
             self.touched += problem.features.size
-        move = self._goal(problem, seen) - w
+        move = self._goal(problem, seen, share) - w
         v = problem.design.mul(move)
         shift = self._model.shift(v) if problem.fit_intercept else 0.0 * b
         v = v + problem.spread(shift)
@@ -114,7 +128,7 @@ class NewtonWalk:
             move, shift, v = 0.5 * move, 0.5 * shift, 0.5 * v
         return None
 
-    def _goal(self, problem, seen):
+    def _goal(self, problem, seen, share):
         """Minimiser of the model."""
         w, c, penalty = seen.certificate.w, seen.certificate.correlations, problem.penalty
         image = self._matrix @ w
@@ -122,8 +136,21 @@ class NewtonWalk:
         if not penalty.has_zeros:
             return newton_on_gram(self._matrix, q, w, penalty)
         square = w @ (image + 2.0 * c) + self._model.inverse_size(seen.gradient, problem.weights)
-        goal = self._share * seen.certificate.gap
-        return descend_on_gram(self._matrix, q, w, penalty, max(square, TINY), goal)[0]
+        goal = share * seen.certificate.gap
+        return descend_on_gram(self._matrix, q, w, penalty, max(square, TINY), goal, CALLS)[0]
+
+
+def steps(part, task):
+    """Work of the kind ``"steps"``: steps of all coefficients from what a look has seen; what is seen where
+    the gap is at most ``goal``, or after the last step, and the entries touched. None where no step is good.
+    """
+    seen, goal = task.payload
+    walk, last, best = NewtonWalk(part.problem, seen.certificate), None, seen.certificate.dual
+    for last in walk.steps(part.problem, seen, AT_ONCE):
+        best = max(best, last.certificate.dual)
+        if last.certificate.objective - best <= goal:
+            break
+    return last, walk.touched
 
 
 def gram_of(problem, model):

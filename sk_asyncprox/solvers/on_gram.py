@@ -6,6 +6,7 @@ from .banded import bands_cost
 from .covariance import GramMatrix
 from .gram_rows import rows_cost
 from .joining import RISE_OF_NEWTON, JoiningSolver
+from .newton_walk import Seen
 from .phases import Phase
 from .reads import Read
 
@@ -39,6 +40,10 @@ LAST, LAST_OF_SMALL = 3, 1
 
 LEAST_FALL, DIGITS = 1e-3, 2.0
 """The least digits that a round has gained, and those still to be gained where no gap is wanted."""
+
+CHEAP_STEPS = 6_000_000
+"""Products of a Gram matrix of all coefficients so cheap that one Newton step after the other is made on it,
+without working sets."""
 
 RIGHT, TENTH = 0.5, 0.1
 """Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
@@ -108,6 +113,23 @@ class GramSolver(JoiningSolver):
         super().__init__(problem, start, n_workers)
         self._gram = GramMatrix(self._part, self.n_workers)
         self._rule = GramRule(problem.design.size)
+        n, p = len(problem.y), problem.design.shape[1]
+        curved = not (problem.loss.quadratic or problem.design.is_sparse)
+        self._few = curved and p <= n and n * p * p <= CHEAP_STEPS
+
+    def _step_all(self, certificate):
+        """Newton steps of all coefficients of full data that are few; return whether these go well."""
+        if not (self._few and self.problem.penalty.has_zeros):
+            return False
+        stamp = self._tracker.stamp()
+        payload = Seen(self.z, self.gradient, certificate), RIGHT * self._goal
+        [(seen, touched)] = yield Phase("steps", 1, lambda _: payload)
+        self._few = seen is not None and seen.certificate.gap <= TENTH * certificate.gap
+        if seen is None:
+            self.touched += touched
+            return False
+        self._go_to(stamp, seen.certificate.w.copy(), seen.certificate.b, seen, touched)
+        return True
 
     def _form_of_gram(self):
         """Form of the Gram matrix that the next model is solved on; None where it is solved on none."""

@@ -143,7 +143,7 @@ class RoundsBCD(GramSolver):
             if kind is not None:
                 yield from self._solve_at_once(kind, certificate.correlations)
                 continue
-            if (yield from self._descend(certificate)):
+            if (yield from self._step_all(certificate)) or (yield from self._descend(certificate)):
                 continue
             self._aim(certificate)
             self._without_gram = not (yield from self._solve_on_gram(certificate))

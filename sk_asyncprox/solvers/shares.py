@@ -10,6 +10,7 @@ from .gram import descend_on_gram, solve_on_gram
 from .gram_rows import add_filled, add_sparse
 from .newton import COST, in_place
 from .newton import product as multiplied
+from .newton_walk import steps
 from .row_shares import split_rows
 from .subspace import described, join, joint_step, lands
 
@@ -182,6 +183,7 @@ WORK = {
     "direction": direction,
     "newton": newton,
     "descent": descent,
+    "steps": steps,
     "model": model,
     "solution": solution,
     "gram": gram,
