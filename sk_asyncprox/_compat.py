@@ -54,7 +54,7 @@ _VERSION = parse_version(sklearn.__version__)
 # Screening inside the kernel trusts the dual gap, which a dummy y makes meaningless: switch it off
 # where the version has it.
 _NO_SCREENING = {"do_screening": False} if parse_version("1.8") <= _VERSION else {}
-_SCREENING = (True,) if parse_version("1.8") <= _VERSION else ()
+_SCREENING, _UNSCREENED = ((True,), (False,)) if parse_version("1.8") <= _VERSION else ((), ())
 
 _ANY_TARGET = np.ones(1)
 
@@ -67,7 +67,8 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
 
     Residual form (``X``, ``target``): lowers
     ``sum(weights * (target - X w)^2) / 2 + l1 |w|_1 + (l2/2) |w|_2^2``.
-    Gram form (``Q``, ``q``): lowers ``w'Qw/2 - q'w + l1 |w|_1 + (l2/2) |w|_2^2``.
+    Gram form (``Q``, ``q``): lowers ``w'Qw/2 - q'w + l1 |w|_1 + (l2/2) |w|_2^2``; the kernel is called without
+    what prepares its arguments, which takes longer than small blocks do.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
     weights : ndarray of shape (n,), optional
         Sample weights; only with a sparse ``X``.
     Q, q : ndarray of shape (k, k) and (k,)
-        Gram matrix and linear term, in place of ``X`` and ``target``.
+        Gram matrix and linear term, in C order, in place of ``X`` and ``target``.
     positive : bool
         Whether ``w >= 0`` is kept.
 
@@ -93,17 +94,16 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
     w : ndarray of shape (k,)
         The new coefficients.
     """
-    if Q is None:
-        args, form = (X, target), {"precompute": False, "sample_weight": weights}
-    else:
+    if Q is not None:
         # The kernel's own gap test would need |y|; any non-zero y serves, as tol=-1 never stops it.
-        args, form = (np.zeros((1, len(q)), order="F"), _ANY_TARGET), {"precompute": Q, "Xy": q}
+        return _gram_kernel(w, l1, l2, sweeps, Q, q, _ANY_TARGET, -1.0, positive, _UNSCREENED)[0]
     total = l1 + l2
     _KERNEL_WARNINGS.quiet = True
     try:
         _, coefs, _ = enet_path(
-            *args,
-            alphas=[total / args[0].shape[0]],
+            X,
+            target,
+            alphas=[total / X.shape[0]],
             l1_ratio=l1 / total if total > 0 else 1.0,
             coef_init=w.copy(),
             check_input=False,
@@ -111,7 +111,8 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
             tol=-1.0,
             random_state=_RANDOM_STATE,
             positive=positive,
-            **form,
+            precompute=False,
+            sample_weight=weights,
             **_NO_SCREENING,
         )
     finally:
@@ -119,10 +120,21 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
     return coefs[:, 0]
 
 
+def _gram_kernel(w, l1, l2, sweeps, Q, q, y, tol, positive, screening):
+    """Coefficients, gap and number of sweeps."""
+    new, Q = w.copy(), np.ascontiguousarray(Q)
+    _KERNEL_WARNINGS.quiet = True
+    try:
+        _, gap, _, n_sweeps = _cd_fast.enet_coordinate_descent_gram(
+            new, l1, l2, Q, q, y, sweeps, tol, _RANDOM_STATE, False, positive, *screening
+        )
+    finally:
+        _KERNEL_WARNINGS.quiet = False
+    return new, gap, n_sweeps
+
+
 def gram_cd(w, penalty, sweeps, Q, q, square, goal):
     """Sweeps in Gram form, as those of :func:`block_cd`, until the duality gap is at most ``goal``.
-
-    The kernel is called without what prepares its arguments, which takes longer than small problems do.
 
     Parameters
     ----------
@@ -143,16 +155,8 @@ def gram_cd(w, penalty, sweeps, Q, q, square, goal):
     gap : float
     n_sweeps : int
     """
-    new, norm = w.copy(), np.array([square**0.5])
-    _KERNEL_WARNINGS.quiet = True
-    try:
-        _, gap, _, n_sweeps = _cd_fast.enet_coordinate_descent_gram(
-            new, penalty.l1, penalty.l2, Q, q, norm, sweeps, goal / square, _RANDOM_STATE, False,
-            penalty.positive, *_SCREENING,
-        )  # fmt: skip
-    finally:
-        _KERNEL_WARNINGS.quiet = False
-    return new, gap, n_sweeps
+    norm, tol = np.array([square**0.5]), goal / square
+    return _gram_kernel(w, penalty.l1, penalty.l2, sweeps, Q, q, norm, tol, penalty.positive, _SCREENING)
 
 
 def columns_cd(w, penalty, sweeps, X, target, goal):

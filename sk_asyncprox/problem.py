@@ -223,23 +223,25 @@ class Problem(Centred):
         there."""
         gradient = self.loss.gradient(self.y, z)
         for _ in range(max_steps if self.fit_intercept else 0):
-            if not self.loss.quadratic and np.abs(self.intercept_slope(gradient)).max() <= LEVEL:
+            slope = self.intercept_slope(gradient)
+            largest = np.abs(slope).max() if self.loss.n_outputs > 1 else abs(slope)
+            if not self.loss.quadratic and largest <= LEVEL:
                 break
-            move = self.intercept_move(gradient)
+            move = self.intercept_move(gradient, slope)
             z, b = z + self.spread(move), b + move
             gradient = self.loss.gradient(self.y, z)
             if self.loss.quadratic or np.dot(move, move) <= SETTLED**2 * max(1.0, np.dot(b, b)):
                 break
         return z, b, gradient
 
-    def intercept_move(self, gradient):
-        """Newton step of the intercept where the loss has the given gradient.
+    def intercept_move(self, gradient, slope=None):
+        """Newton step of the intercept where the loss has the given gradient, and the slope in it if known.
 
         Where the loss is nearly linear the step is at most 1 (for several outputs, the range of their
         steps is): the logistic curvature changes at most by the factor e over that length, so such steps
         converge from anywhere.
         """
-        slope = self.intercept_slope(gradient)
+        slope = self.intercept_slope(gradient) if slope is None else slope
         if self.loss.n_outputs > 1:
             return self.loss.intercept_move(self.y, gradient, slope, self.sample_weights)
         if self.loss.quadratic:

@@ -77,14 +77,20 @@ def add_filled(columns, model, rows, wanted, Q, sums):
     sums : ndarray of shape (k, n_outputs) or None
         Added to: the products of the columns with those of the intercepts.
     """
+    if len(columns) == 1:
+        [(_, _, [root])] = model.squares(rows)
+        [block] = columns
+        root = root.astype(block.dtype, copy=False)
+        block *= root
+        Q += (block if len(wanted) == len(block) else block[wanted]) @ block.T
+        if sums is not None:
+            sums[:, 0] += block @ root
+        return
     ends = [0, *accumulate(map(len, columns))]
     for sign, outputs, scales in model.squares(rows):
         scales = scales.astype(columns[0].dtype, copy=False)
         blocks = columns[outputs]
-        if len(blocks) == 1:
-            block = np.multiply(blocks[0], scales, out=blocks[0])
-        else:
-            block = np.concatenate([part * scale for part, scale in zip(blocks, scales, strict=True)])
+        block = np.concatenate([part * scale for part, scale in zip(blocks, scales, strict=True)])
         a, b = ends[outputs.start], ends[outputs.stop]
         low, high = wanted.searchsorted((a, b))
         some = block if high - low == b - a else block[wanted[low:high] - a]

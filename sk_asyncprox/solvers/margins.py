@@ -78,7 +78,7 @@ class SharedMargins:
         if not problem.fit_intercept or problem.loss.quadratic:
             return
         slope = problem.intercept_slope(self.gradient)
-        move = problem.intercept_move(self.gradient)
+        move = problem.intercept_move(self.gradient, slope)
         if abs(np.dot(slope, move)) <= max(2.0 * worth, 1e-30):
             return
         self.b = self.b + move

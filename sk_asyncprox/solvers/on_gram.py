@@ -152,9 +152,12 @@ class GramSolver(JoiningSolver):
 
     def _solve_on_gram(self, certificate):
         """A step to the solution of the model on a Gram matrix, if one pays; return whether it does."""
+        form = self._form_of_gram()
+        if form is None:
+            return False
         stamp, index, point = self._tracker.stamp(), self._active, self.point(self._least)
         key = "blocks" if len(self._blocks) == 1 else "gram", self._generation, 0
-        Q, model = yield from self._matrix(self._form_of_gram(), key, index, self._part.model(point))
+        Q, model = yield from self._matrix(form, key, index, self._part.model(point))
         if Q is None:
             return False
         beside = self._beside(certificate.w) if self._once() else None

@@ -155,7 +155,8 @@ class RoundsBCD(GramSolver):
                 yield from self._newton()
             else:
                 yield from self._join(certificate)
-            self._rule.counted((self.touched - touched) / max(1, self._sizes[self._active].sum()))
+            if self.problem.design.is_sparse:
+                self._rule.counted((self.touched - touched) / max(1, self._sizes[self._active].sum()))
 
     def _at_once(self, certificate):
         """Kind of the task that solves the whole problem at once, where one may."""
