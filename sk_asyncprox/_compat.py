@@ -67,8 +67,8 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
 
     Residual form (``X``, ``target``): lowers
     ``sum(weights * (target - X w)^2) / 2 + l1 |w|_1 + (l2/2) |w|_2^2``.
-    Gram form (``Q``, ``q``): lowers ``w'Qw/2 - q'w + l1 |w|_1 + (l2/2) |w|_2^2``; the kernel is called without
-    what prepares its arguments, which takes longer than small blocks do.
+    Gram form (``Q``, ``q``): lowers ``w'Qw/2 - q'w + l1 |w|_1 + (l2/2) |w|_2^2``; the kernel is called
+    without what prepares its arguments, which takes longer than small blocks do.
 
     Parameters
     ----------

@@ -87,6 +87,8 @@ class StopRule:
         first, problem = self._first, self._problem
         null = problem.null if first.w.any() else first.objective
         gain = null - self.last.dual
+        if gain >= LITTLE * self.scale:
+            return self.target
         intercept = problem.start()[1]
         rounding = RESOLVED_ABOVE * self.scale + ROUNDING * (self.scale * np.dot(intercept, intercept)) ** 0.5
         return max(float(gap_wanted(self.options.tol, self.scale, gain)), rounding)
