@@ -2,7 +2,6 @@
 
 import time
 from functools import partial
-from itertools import islice
 from numbers import Integral
 from typing import Any, Self
 
@@ -19,8 +18,7 @@ from .._compat import (
     _routing_enabled,
     routing_owner,
 )
-from ..along import moments_pay, solutions_along
-from ..design import rows_of
+from ..along import moments_pay
 from ..executors.blocks import is_collection
 from ..losses import SquaredLoss
 from ..problem import Problem
@@ -35,51 +33,7 @@ from ._grids import alpha_grid, check_alphas, enet_penalties
 from ._parameters import OfElasticNetCV, OfLassoCV
 from ._path import warn_unless_converged
 from ._regression import ElasticNet
-
-TOGETHER = 64
-"""Solutions of a path whose predictions are one product."""
-
-
-def batched(items, n):
-    """The items in lists of ``n``, the last one shorter."""
-    items = iter(items)
-    while batch := list(islice(items, n)):
-        yield batch
-
-
-def squared_errors(whole, X, y, weights, paths, train, test, options):
-    """Mean squared errors on a fold's test rows, along the paths of its training rows; and messages.
-
-    Parameters
-    ----------
-    whole : Problem
-        Of all rows.
-    X, y : {ndarray, csr_matrix} of shape (n, p), ndarray of shape (n,)
-    weights : ndarray of shape (n,) or None
-    paths : list of lists of ElasticNetPenalty
-    train, test : ndarray of int
-    options : Options
-
-    Returns
-    -------
-    errors : list of lists of float
-    messages : list of str
-    """
-    problem, X, y = whole.fold(train), rows_of(X, test), y[test]
-    weights = np.ones(len(y)) if weights is None else weights[test]
-    if not weights.any():
-        raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
-    weights, errors, messages = weights / weights.sum(), [], []
-    for penalties in paths:
-        errors.append([])
-        for some in batched(solutions_along(problem, penalties, options), TOGETHER):
-            w, b = (np.array([getattr(s.certificate, name) for s in some]) for name in "wb")
-            residuals = np.asarray(w @ X.T)
-            residuals += (b - w @ problem.offset)[:, None] - y
-            with np.errstate(over="ignore"):
-                errors[-1].extend(np.einsum("ij,ij,j->i", residuals, residuals, weights))
-            messages.extend(solution.message for solution in some)
-    return errors, messages
+from ._squared_errors import squared_errors
 
 
 @documented

@@ -125,12 +125,7 @@ def enet_path(
     alphas = _alphas(path, X, y, sample_weight, Xy)
     penalties = enet_penalties(alphas, l1_ratio, positive)
     problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, rows=solver == "piag")
-    start = None if coef_init is None else _start(problem, coef_init)
-    coefs, gaps, n_iters, messages = _along(problem, penalties, path, start)
-    if dtype != coefs.dtype:
-        for i in np.flatnonzero(beyond(dtype, np.abs(coefs).max(axis=0))):
-            check_range(dtype, tol, problem.with_penalty(penalties[i]), coefs[:, i], 0.0)
-        coefs = coefs.astype(dtype)
+    coefs, gaps, n_iters, messages = _along(problem, penalties, path, dtype)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
     found = alphas, coefs[None] if column else coefs, gaps
     return (*found, n_iters) if return_n_iter else found
@@ -159,8 +154,9 @@ def _alphas(path, X, y, sample_weight, Xy):
     )  # fmt: skip
 
 
-def _along(problem, penalties, path, start):
+def _along(problem, penalties, path, dtype):
     """Coefficients, gaps, passes and messages of the penalties, one after the other."""
+    start = None if path.coef_init is None else _start(problem, path.coef_init)
     coefs = np.empty((problem.design.shape[1], len(penalties)), order="F")
     gaps, n_iters, messages = np.empty(len(penalties)), [], []
     options = path._options()._replace(verbose=int(path.verbose))
@@ -168,6 +164,10 @@ def _along(problem, penalties, path, start):
         coefs[:, i], gaps[i] = solution.certificate.w, solution.gap
         n_iters.append(solution.n_iter)
         messages.append(solution.message)
+    if dtype != coefs.dtype:
+        for i in np.flatnonzero(beyond(dtype, np.abs(coefs).max(axis=0))):
+            check_range(dtype, path.tol, problem.with_penalty(penalties[i]), coefs[:, i], 0.0)
+        coefs = coefs.astype(dtype)
     return coefs, gaps, n_iters, messages
 
 
