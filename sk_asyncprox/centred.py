@@ -1,5 +1,6 @@
 """What problems have in common wherever their rows lie."""
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -28,6 +29,14 @@ class Centred:
     def in_range(self, features=False):
         """The same problem: numbers that lie elsewhere stay as they are."""
         return self
+
+    def with_penalty(self, penalty):
+        """The same problem, data shared, with another penalty."""
+        with np.errstate(over="ignore"):
+            self.null, self.scale  # noqa: B018 (once for all penalties)
+        other = copy(self)
+        other.penalty = penalty
+        return other
 
     def like(self, other):
         """A problem of the same data in its own units, in those of this one."""
@@ -69,6 +78,10 @@ class Centred:
         if self.loss.n_outputs == 1:
             return float(self.offset @ w)
         return w.reshape(-1, len(self.offset)) @ self.offset
+
+    def spread(self, b):
+        """A change of the intercept, as a change of the margins."""
+        return np.repeat(b, len(self.y)) if np.ndim(b) else b
 
     def intercept(self, w, b):
         """Intercept for the data as they were given; several have mean zero, which changes no loss."""

@@ -155,14 +155,6 @@ class Problem(Centred):
         other._whole, other._rest = self, rest if len(rest) + len(index) == len(others) else None
         return other
 
-    def with_penalty(self, penalty):
-        """The same problem, data shared, with another penalty."""
-        with np.errstate(over="ignore"):
-            self.null, self.scale  # noqa: B018 (once for all penalties)
-        other = copy(self)
-        other.penalty = penalty
-        return other
-
     def targets(self):
         """Problems of the targets, all on the same design."""
         if self.y.ndim == 1:
@@ -202,10 +194,6 @@ class Problem(Centred):
         if not self.penalty.is_zero:
             w[self.design.empty_columns()] = 0.0
         return w
-
-    def spread(self, b):
-        """A change of the intercept, as a change of the margins."""
-        return np.repeat(b, len(self.y)) if np.ndim(b) else b
 
     def intercept_slope(self, gradient):
         """Slope in the intercept where the loss has the given gradient."""

@@ -1,6 +1,5 @@
 """A problem whose rows lie elsewhere, in shards."""
 
-from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -111,13 +110,6 @@ class ShardedProblem(Centred):
         self.y = np.concatenate([c.y for c in counts])
         weights = [fact.share * c.y_weights for fact, c in zip(self.facts, counts, strict=True)]
         self.sample_weights = self.weights = np.concatenate(weights)
-
-    def with_penalty(self, penalty):
-        """The same problem, shards shared, with another penalty."""
-        self.null, self.scale  # noqa: B018 (once for all penalties)
-        other = copy(self)
-        other.penalty = penalty
-        return other
 
     def constants(self):
         """What first-order steps need to know of every shard."""

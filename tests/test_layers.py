@@ -1,6 +1,7 @@
 """Imports point only downwards, and some doors have one key."""
 
 import ast
+import csv
 from pathlib import Path
 
 import pytest
@@ -10,48 +11,18 @@ import sk_asyncprox
 ROOT = Path(sk_asyncprox.__file__).parent
 PACKAGE = ROOT.name
 
-# A folder stands for all its modules; the longest entry that fits a module counts.
-RANKS = {
-    "_blas": -1,
-    "compressed": -2,
-    "constant_columns": -1,
-    "losses": 0,
-    "balance": 0,
-    "certificate": 0,
-    "penalties": 0,
-    "step_sizes": 0,
-    "delays": 0,
-    "history": 0,
-    "design": 0,
-    "moments": 0,
-    "block_diagonal": 0,
-    "theory": 0,
-    "units": 0,
-    "_compat": 0,
-    "centred": 1,
-    "data": 1,
-    "looks": 1,
-    "problem": 2,
-    "shards": 2,
-    "sharded": 3,
-    "executors.chunks": 4,
-    "executors.logs": 2,
-    "executors.folded": 4,
-    "executors.summed": 4,
-    "executors.schedules": 2,
-    "executors.traces": 2,
-    "executors.plan": 2,
-    "executors": 3,
-    "solvers": 3,
-    "stopping": 3,
-    "solve": 4,
-    "along": 5,
-    "linear_model": 6,
-    "metrics": 7,
-    "inspection": 7,
-    "comparison": 8,
-    "": 9,  # the package's own __init__
-}
+
+def read_ranks():
+    """Ranks of the design page: a folder stands for all its modules; the longest entry that fits counts."""
+    with open(Path(__file__).parents[1] / "doc" / "ranks.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        "" if name == PACKAGE else name: int(row["rank"]) for row in rows for name in row["modules"].split()
+    }
+
+
+RANKS = read_ranks()
+LONGEST_MODULE, LONGEST_FUNCTION = 300, 40
 LAZY = {"matplotlib", "dask", "distributed", "rich", "pandas"}
 
 MODULES = {
@@ -129,13 +100,53 @@ def faults(source, module, is_package=False):
 
 @each_module
 def test_module_has_a_rank(module):
-    assert place(module) is not None, f"give {module} a rank here and in CONTRIBUTING.md"
+    assert place(module) is not None, f"give {module} a rank in doc/ranks.csv"
 
 
 @each_module
 def test_imports(module):
     path = MODULES[module]
     assert faults(path.read_text(encoding="utf-8"), module, path.name == "__init__.py") == []
+
+
+def code_of(function, lines):
+    """Lines of a function that are neither empty, comment nor docstring."""
+    told = set()
+    for node in ast.walk(function):
+        if (
+            isinstance(node, ast.FunctionDef | ast.ClassDef)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
+            told |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    own = (n for n in range(function.lineno, function.end_lineno + 1) if n not in told)
+    return sum(bool(lines[n - 1].strip()) and not lines[n - 1].lstrip().startswith("#") for n in own)
+
+
+def too_long(source):
+    """Names of what is longer than CONTRIBUTING.md allows."""
+    lines, names = source.splitlines(), []
+    if len(lines) > LONGEST_MODULE:
+        names.append("module")
+    functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
+    return names + [node.name for node in functions if code_of(node, lines) > LONGEST_FUNCTION]
+
+
+@each_module
+def test_nothing_is_too_long(module):
+    assert too_long(MODULES[module].read_text(encoding="utf-8")) == []
+
+
+def test_what_is_too_long_is_seen():
+    body = "".join(f"    a = {i}\n" for i in range(LONGEST_FUNCTION - 1))
+    told = '    """Words\n\n    and more.\n    """\n    # why\n\n'
+    assert too_long(f"def f():\n{told}{body}") == []
+    assert too_long(f"def f():\n{told}{body}    return a\n") == ["f"]
+    assert too_long("a = 0\n" * (LONGEST_MODULE + 1)) == ["module"]
+
+
+def test_every_rank_is_of_a_module():
+    folders = {name.rpartition(".")[0] for name in MODULES}
+    assert set(RANKS) <= {*MODULES, *folders}
 
 
 def test_package_is_found():

@@ -95,6 +95,13 @@ class ServiceTimes:
     """Workers that ask again as soon as they have told; results that end together arrive together."""
 
     def __init__(self, mean, distribution, shape, burst_probability, burst_factor, seed):
+        if distribution not in DISTRIBUTIONS:
+            raise ValueError(f"distribution must be one of {sorted(DISTRIBUTIONS)}, not {distribution!r}.")
+        shape = SHAPES.get(distribution) if shape is None else shape
+        if shape is not None and not shape > (1.0 if distribution == "pareto" else 0.0):
+            raise ValueError(f"shape={shape!r} is too small for the {distribution} distribution.")
+        if not (0.0 <= burst_probability <= 1.0 and burst_factor >= 1.0):
+            raise ValueError("Bursts need a probability in [0, 1] and a factor of at least 1.")
         self.mean, self.distribution, self.shape = mean, distribution, shape
         self.burst_probability, self.burst_factor, self.seed = burst_probability, burst_factor, seed
 

@@ -15,8 +15,6 @@ from numpy.typing import ArrayLike
 from ..history import History
 from .logs import Events, integer_delays, read_delays
 from .schedules import (
-    DISTRIBUTIONS,
-    SHAPES,
     Ages,
     Delays,
     Recorded,
@@ -166,13 +164,6 @@ class Trace:
         Trace
         """
         mean = means_of(mean, n_workers)
-        if distribution not in DISTRIBUTIONS:
-            raise ValueError(f"distribution must be one of {sorted(DISTRIBUTIONS)}, not {distribution!r}.")
-        shape = SHAPES.get(distribution) if shape is None else shape
-        if shape is not None and not shape > (1.0 if distribution == "pareto" else 0.0):
-            raise ValueError(f"shape={shape!r} is too small for the {distribution} distribution.")
-        if not (0.0 <= burst_probability <= 1.0 and burst_factor >= 1.0):
-            raise ValueError("Bursts need a probability in [0, 1] and a factor of at least 1.")
         times = ServiceTimes(mean, distribution, shape, burst_probability, burst_factor, random_state or 0)
         return cls(len(mean), times)
 

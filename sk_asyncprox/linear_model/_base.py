@@ -4,7 +4,7 @@ import time
 import warnings
 from functools import cache, partial, wraps
 from inspect import signature
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,6 @@ from sklearn.utils import check_random_state
 
 from .._compat import (
     CallbackSupportMixin,
-    HasMethods,
-    Interval,
-    StrOptions,
     _fit_context,
     leaves_settings,
     validate_parameter_constraints,
@@ -26,19 +23,8 @@ from ..history import History
 from ..problem import Problem
 from ..solve import Options, solve
 from ..solvers.base import Snapshot
-from ..step_sizes import STEP_SIZES, StepSize
 
 DOCUMENTATION = "https://sk-asyncprox.readthedocs.io/en/stable"
-
-
-class _ExecutorObject(HasMethods):
-    """An object with an executor's methods, not its class."""
-
-    def is_satisfied_by(self, val):
-        return not isinstance(val, type) and super().is_satisfied_by(val)
-
-    def __str__(self):
-        return f"{super().__str__()}, as Threads() and Simulated(trace) are (a trace alone is none)"
 
 
 def _stacked(before, n_targets, found):
@@ -132,23 +118,6 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
     # Scikit-learn's HTML representation links to this page.
     _doc_link_module = "sk_asyncprox"
     _doc_link_template = DOCUMENTATION + "/generated/sk_asyncprox.{estimator_name}.html"
-
-    _parameter_constraints = {
-        "fit_intercept": ["boolean"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "solver": [StrOptions({"bcd", "piag"})],
-        "step_size": [StrOptions({"auto", *STEP_SIZES}), StepSize],
-        "n_jobs": [None, Integral],
-        "executor": [StrOptions({"auto", "threads", "dask"}), _ExecutorObject(["plan", "run"])],
-        "n_blocks": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "metric": [StrOptions({"gram", "lipschitz"})],
-        "working_set": [StrOptions({"auto"}), "boolean"],
-        "record": [StrOptions({"updates", "iterates"}), None],
-        "max_time": [None, Interval(Real, 0, None, closed="neither")],
-    }
 
     def _solve(self, X, y, loss, penalty, sample_weight, begin, watcher=None):
         """Solve on validated data; set what every estimator has; return coefficients, intercept and passes.

@@ -1,209 +1,52 @@
-"""Cross-validated regression: LassoCV and ElasticNetCV, and what all cross-validated estimators share."""
+"""Cross-validated regression: LassoCV and ElasticNetCV."""
 
 import time
 from functools import partial
-from itertools import islice
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.parallel import Parallel, delayed
 
 from .._compat import (
-    Interval,
     LinearModel,
-    StrOptions,
     _raise_for_params,
     _routing_enabled,
-    one_blas_thread,
     routing_owner,
-    runs_threads,
 )
-from ..along import moments_pay, solutions_along
-from ..design import rows_of
-from ..executors import Threads
+from ..along import moments_pay
 from ..executors.blocks import is_collection
-from ..executors.stop import Deferred, Stop
 from ..losses import SquaredLoss
 from ..problem import Problem
-from ..step_sizes import StepSize
 from ._base import AsyncLinearModel, check_range, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import FoldsWatcher
 from ._checks import check_numbers, checked_data, checked_weights, scaled
-from ._docs import documented
+from ._cross_validated import CrossValidated
+from ._declared import documented
 from ._folds import cross_validated, reading
 from ._grids import alpha_grid, check_alphas, enet_penalties
+from ._parameters import OfElasticNetCV, OfLassoCV
 from ._path import warn_unless_converged
 from ._regression import ElasticNet
-
-TOGETHER = 64
-"""Solutions of a path whose predictions are one product."""
-
-CV_CONSTRAINTS = {
-    **{k: v for k, v in AsyncLinearModel._parameter_constraints.items() if k != "warm_start"},
-    "cv": ["cv_object"],
-    "verbose": ["verbose"],
-}
-
-OF_THE_RUN = ("dual_gap_", "objective_", "n_updates_", "history_")
-"""What is known of the last fit, where there is one."""
-
-
-class CrossValidated:
-    """What the cross-validated estimators share: folds, and their paths beside one another (mixin)."""
-
-    def _folds(self, X, y, routed):
-        cv = check_cv(self.cv, y, classifier=hasattr(self, "predict_proba"))
-        rows = np.arange(X.shape[0])
-        # Masks and negative numbers count as well.
-        return [tuple(rows[index] for index in fold) for fold in cv.split(X, y, **routed)]
-
-    def _run_folds(self, job, folds, watcher):
-        """Results of ``job(train=, test=, options=)`` for every fold.
-
-        As many folds run at once as there are workers, each on one of them, so that folds times workers
-        is never more than ``n_jobs`` grants. Executors that have workers of their own serve one fold
-        after the other.
-        """
-        threads = isinstance(self.executor, str | Threads)
-        parallel = Parallel(
-            n_jobs=self.n_jobs if threads else 1,
-            verbose=self.verbose,
-            prefer="threads",
-            return_as="generator" if watcher.is_watched else "list",
-        )
-        options = self._fold_options()
-        alone = parallel._effective_n_jobs() == 1 or len(folds) == 1
-        stop = None if alone or not runs_threads() else Stop()
-        options = options if alone else options._replace(n_jobs=1, stop=stop)
-        jobs = [partial(limited, job, train=train, test=test, options=options) for train, test in folds]
-        if stop is not None:
-            return self._run_together(parallel, jobs, watcher, stop)
-        results = []
-        for result in (job() for job in jobs) if alone else parallel(delayed(job)() for job in jobs):
-            results.append(result)
-            watcher.fold()
-        return results
-
-    def _fold_options(self):
-        return self._options()._replace(record=None, verbose=max(0, int(self.verbose) - 1))
-
-    def _run_together(self, parallel, jobs, watcher, stop):
-        """Results of jobs in threads; where one of them fails, or a signal raises, all have ended."""
-        results, found = [], ()
-        with Deferred(stop):
-            try:
-                found = parallel(delayed(stop.run)(job) for job in jobs)
-                for result in found:
-                    if stop.asked:
-                        break
-                    results.append(result)
-                    watcher.fold()
-            finally:
-                stop.ask()
-                for _ in found:
-                    pass
-                stop.join()
-        if stop.error is not None:
-            raise stop.error
-        return results
-
-    def _refitted(self, estimator, watcher, X, y, sample_weight, **chosen):
-        """Estimator of the plain class, fitted on all of the data with the chosen parameters."""
-        names = estimator.get_params(deep=False)
-        own = {name: value for name, value in self.get_params(deep=False).items() if name in names}
-        estimator.set_params(**own | chosen)
-        with watcher.refit(estimator):
-            return estimator.fit(X, y, sample_weight=sample_weight)
-
-    def _take_over(self, model, *names):
-        for name in (*names, *OF_THE_RUN):
-            setattr(self, name, getattr(model, name))
-
-
-def limited(job, **fold):
-    """Do a fold's job with one BLAS thread: its rounding is to be the same alone and beside others."""
-    limit = one_blas_thread()
-    with limit, limit:
-        return job(**fold)
-
-
-def batched(items, n):
-    """The items in lists of ``n``, the last one shorter."""
-    items = iter(items)
-    while batch := list(islice(items, n)):
-        yield batch
-
-
-def squared_errors(whole, X, y, weights, paths, train, test, options):
-    """Mean squared errors on a fold's test rows, along the paths of its training rows; and messages.
-
-    Parameters
-    ----------
-    whole : Problem
-        Of all rows.
-    X, y : {ndarray, csr_matrix} of shape (n, p), ndarray of shape (n,)
-    weights : ndarray of shape (n,) or None
-    paths : list of lists of ElasticNetPenalty
-    train, test : ndarray of int
-    options : Options
-
-    Returns
-    -------
-    errors : list of lists of float
-    messages : list of str
-    """
-    problem, X, y = whole.fold(train), rows_of(X, test), y[test]
-    weights = np.ones(len(y)) if weights is None else weights[test]
-    if not weights.any():
-        raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
-    weights, errors, messages = weights / weights.sum(), [], []
-    for penalties in paths:
-        errors.append([])
-        for some in batched(solutions_along(problem, penalties, options), TOGETHER):
-            w, b = (np.array([getattr(s.certificate, name) for s in some]) for name in "wb")
-            residuals = np.asarray(w @ X.T)
-            residuals += (b - w @ problem.offset)[:, None] - y
-            with np.errstate(over="ignore"):
-                errors[-1].extend(np.einsum("ij,ij,j->i", residuals, residuals, weights))
-            messages.extend(solution.message for solution in some)
-    return errors, messages
+from ._squared_errors import squared_errors
 
 
 @documented
-class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearModel, AsyncLinearModel):
+class ElasticNetCV(
+    OfElasticNetCV, PredictsCollections, CrossValidated, RegressorMixin, LinearModel, AsyncLinearModel
+):
     """Elastic net whose penalty is chosen by cross-validation along paths of solutions.
 
     Minimises the objective of :class:`ElasticNet`.
 
     Parameters
     ----------
-    l1_ratio : float or list of float, default=0.5
-        Share of the l1 part, in [0, 1], or several to choose from.
-    eps : float, default=1e-3
-        The smallest alpha of an automatic grid, relative to the largest, in (0, 1).
-    alphas : int or array-like, default=100
-        The alphas to choose from, or the number of an automatic grid for each `l1_ratio`.
-    tol : float, default=1e-4
-        Each fit ends when its duality gap is at most `tol` times the weighted mean of
-        ``(y - mean(y))^2`` (of ``y^2`` without intercept); where the best model without features is
-        within a hundredth of that of the optimum, at most `tol` times the difference.
-    copy_X : bool, default=True
-        Kept for compatibility: `X` is never overwritten.
-    verbose : int, default=0
-        1 lets joblib report on the folds, 2 prints one line per certificate as well.
-    positive : bool, default=False
-        Whether the coefficients are constrained to be non-negative.
-    selection : {"cyclic", "random"}, default="cyclic"
-        Order of the blocks with one worker.
-    {cross_validated}
-    {asynchronous_cv}
+    {parameters}
 
     Attributes
     ----------
@@ -232,63 +75,6 @@ class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearMo
     >>> bool(model.alpha_ == model.alphas_[-1])
     True
     """
-
-    _parameter_constraints = {
-        **CV_CONSTRAINTS,
-        "l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like"],
-        "eps": [Interval(Real, 0, 1, closed="neither")],
-        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "copy_X": ["boolean"],
-        "positive": ["boolean"],
-        "selection": [StrOptions({"cyclic", "random"})],
-    }
-
-    def __init__(
-        self,
-        *,
-        l1_ratio: ArrayLike = 0.5,
-        eps: float = 1e-3,
-        alphas: ArrayLike = 100,
-        fit_intercept: bool = True,
-        max_iter: int = 1000,
-        tol: float = 1e-4,
-        cv: Any = None,
-        copy_X: bool = True,
-        verbose: int = 0,
-        n_jobs: int | None = None,
-        positive: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-        selection: str = "cyclic",
-        solver: str = "bcd",
-        step_size: str | StepSize = "auto",
-        executor: str | BaseEstimator = "auto",
-        n_blocks: int | str = "auto",
-        metric: str = "gram",
-        working_set: bool | str = "auto",
-        record: str | None = "updates",
-        max_time: float | None = None,
-    ) -> None:
-        self.l1_ratio = l1_ratio
-        self.eps = eps
-        self.alphas = alphas
-        self.fit_intercept = fit_intercept
-        self.max_iter = max_iter
-        self.tol = tol
-        self.cv = cv
-        self.copy_X = copy_X
-        self.verbose = verbose
-        self.n_jobs = n_jobs
-        self.positive = positive
-        self.random_state = random_state
-        self.selection = selection
-        self.solver = solver
-        self.step_size = step_size
-        self.executor = executor
-        self.n_blocks = n_blocks
-        self.metric = metric
-        self.working_set = working_set
-        self.record = record
-        self.max_time = max_time
 
     @whole
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
@@ -436,31 +222,14 @@ class ElasticNetCV(PredictsCollections, CrossValidated, RegressorMixin, LinearMo
 
 
 @documented
-class LassoCV(ElasticNetCV):
+class LassoCV(OfLassoCV, ElasticNetCV):
     """Lasso whose penalty is chosen by cross-validation along paths of solutions.
 
     Minimises the objective of :class:`Lasso`.
 
     Parameters
     ----------
-    eps : float, default=1e-3
-        The smallest alpha of an automatic grid, relative to the largest, in (0, 1).
-    alphas : int or array-like, default=100
-        The alphas to choose from, or the number of an automatic grid.
-    tol : float, default=1e-4
-        Each fit ends when its duality gap is at most `tol` times the weighted mean of
-        ``(y - mean(y))^2`` (of ``y^2`` without intercept); where the best model without features is
-        within a hundredth of that of the optimum, at most `tol` times the difference.
-    copy_X : bool, default=True
-        Kept for compatibility: `X` is never overwritten.
-    verbose : int, default=0
-        1 lets joblib report on the folds, 2 prints one line per certificate as well.
-    positive : bool, default=False
-        Whether the coefficients are constrained to be non-negative.
-    selection : {"cyclic", "random"}, default="cyclic"
-        Order of the blocks with one worker.
-    {cross_validated}
-    {asynchronous_cv}
+    {parameters}
 
     Attributes
     ----------
@@ -487,55 +256,6 @@ class LassoCV(ElasticNetCV):
     >>> model.mse_path_.shape
     (100, 5)
     """
-
-    _parameter_constraints = {k: v for k, v in ElasticNetCV._parameter_constraints.items() if k != "l1_ratio"}
-
-    l1_ratio = 1.0
-
-    def __init__(
-        self,
-        *,
-        eps: float = 1e-3,
-        alphas: ArrayLike = 100,
-        fit_intercept: bool = True,
-        max_iter: int = 1000,
-        tol: float = 1e-4,
-        copy_X: bool = True,
-        cv: Any = None,
-        verbose: int = False,
-        n_jobs: int | None = None,
-        positive: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-        selection: str = "cyclic",
-        solver: str = "bcd",
-        step_size: str | StepSize = "auto",
-        executor: str | BaseEstimator = "auto",
-        n_blocks: int | str = "auto",
-        metric: str = "gram",
-        working_set: bool | str = "auto",
-        record: str | None = "updates",
-        max_time: float | None = None,
-    ) -> None:
-        self.eps = eps
-        self.alphas = alphas
-        self.fit_intercept = fit_intercept
-        self.max_iter = max_iter
-        self.tol = tol
-        self.copy_X = copy_X
-        self.cv = cv
-        self.verbose = verbose
-        self.n_jobs = n_jobs
-        self.positive = positive
-        self.random_state = random_state
-        self.selection = selection
-        self.solver = solver
-        self.step_size = step_size
-        self.executor = executor
-        self.n_blocks = n_blocks
-        self.metric = metric
-        self.working_set = working_set
-        self.record = record
-        self.max_time = max_time
 
     def _choose(self, l1_ratio, alpha):
         self.alpha_ = alpha

@@ -2,35 +2,33 @@
 
 import time
 from functools import partial
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax
-from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._compat import (
-    Interval,
     LinearClassifierMixin,
     SparseCoefMixin,
-    StrOptions,
 )
 from ..executors.blocks import is_collection
 from ..losses import LogisticLoss, MultinomialLoss
 from ..penalties import ElasticNetPenalty
-from ..step_sizes import StepSize
 from ._base import AsyncLinearModel, whole
 from ._blockwise import DecidesOnCollections, blockwise
 from ._callbacks import watch
 from ._checks import checked_data, checked_weights, class_factors, scaled, strength_of
 from ._collections import fit_rows
-from ._docs import documented
+from ._declared import documented
+from ._parameters import OfLogisticRegression
 
 
 @documented
-class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoefMixin, AsyncLinearModel):
+class LogisticRegression(
+    OfLogisticRegression, DecidesOnCollections, LinearClassifierMixin, SparseCoefMixin, AsyncLinearModel
+):
     """Logistic regression with l1 and l2 penalty, trained asynchronously.
 
     Minimises, with ``S`` the sum of the sample weights and ``y_i`` in {-1, +1},
@@ -43,20 +41,7 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
 
     Parameters
     ----------
-    C : float, default=1.0
-        Inverse of the penalty's weight; ``np.inf`` for no penalty.
-    l1_ratio : float, default=0.0
-        Share of the l1 part, in [0, 1].
-    tol : float, default=1e-4
-        The fit ends when the duality gap is at most ``tol * log(K)``, with K classes; where the best model
-        without features is within a hundredth of ``log(K)`` of the optimum, at most `tol` times the
-        difference; without penalty, when the largest entry of the gradient is at most `tol`.
-    class_weight : dict or "balanced", default=None
-        Weights of the classes; "balanced" is inversely proportional to their frequencies.
-    verbose : int, default=0
-        Whether one line is printed per certificate.
-    {fitting}
-    {asynchronous}
+    {parameters}
 
     Attributes
     ----------
@@ -80,55 +65,6 @@ class LogisticRegression(DecidesOnCollections, LinearClassifierMixin, SparseCoef
     >>> int((model.coef_ != 0).sum()) < 15
     True
     """
-
-    _parameter_constraints = {
-        **AsyncLinearModel._parameter_constraints,
-        "C": [Interval(Real, 0, None, closed="right")],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "verbose": ["verbose"],
-    }
-
-    def __init__(
-        self,
-        *,
-        C: float = 1.0,
-        l1_ratio: float = 0.0,
-        tol: float = 1e-4,
-        fit_intercept: bool = True,
-        class_weight: dict | str | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        max_iter: int = 1000,
-        verbose: int = 0,
-        warm_start: bool = False,
-        solver: str = "bcd",
-        step_size: str | StepSize = "auto",
-        n_jobs: int | None = None,
-        executor: str | BaseEstimator = "auto",
-        n_blocks: int | str = "auto",
-        metric: str = "gram",
-        working_set: bool | str = "auto",
-        record: str | None = "updates",
-        max_time: float | None = None,
-    ) -> None:
-        self.C = C
-        self.l1_ratio = l1_ratio
-        self.tol = tol
-        self.fit_intercept = fit_intercept
-        self.class_weight = class_weight
-        self.random_state = random_state
-        self.max_iter = max_iter
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.solver = solver
-        self.step_size = step_size
-        self.n_jobs = n_jobs
-        self.executor = executor
-        self.n_blocks = n_blocks
-        self.metric = metric
-        self.working_set = working_set
-        self.record = record
-        self.max_time = max_time
 
     @whole
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:

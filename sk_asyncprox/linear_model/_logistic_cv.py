@@ -2,59 +2,39 @@
 
 import time
 from functools import partial
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import get_scorer
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._compat import Interval, StrOptions, _raise_for_params, _routing_enabled, routing_owner
+from .._compat import _raise_for_params, _routing_enabled, routing_owner
 from ..executors.blocks import is_collection
 from ..problem import Problem
-from ..step_sizes import StepSize
 from ._base import whole
 from ._callbacks import FoldsWatcher
 from ._checks import checked_data, checked_weights, strength_of
-from ._cv import CV_CONSTRAINTS, OF_THE_RUN, CrossValidated
-from ._docs import documented
+from ._cross_validated import OF_THE_RUN, CrossValidated
+from ._declared import documented
 from ._logistic import LogisticRegression
 from ._logistic_folds import paths_on_cluster
+from ._parameters import OfLogisticRegressionCV
 from ._path import warn_unless_converged
 from ._scored_paths import Scores, best_of, grid_of, names_of, scored_paths
 
 
 @documented
-class LogisticRegressionCV(CrossValidated, LogisticRegression):
+class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegression):
     """Logistic regression whose penalty is chosen by cross-validation along paths of solutions.
 
     Minimises the objective of :class:`LogisticRegression`.
 
     Parameters
     ----------
-    Cs : int or array-like, default=10
-        Inverses of the penalty's weight to choose from, or the number of a grid, logarithmic from 1e-4 to
-        1e4.
-    l1_ratios : array-like, default=(0.0,)
-        Shares of the l1 part to choose from, in [0, 1].
-    scoring : str, callable or None, default="neg_log_loss"
-        What the models are compared by on the test rows; None is the accuracy.
-    tol : float, default=1e-4
-        Each fit ends when the duality gap is at most ``tol * log(n_classes)``, or less where the penalty is
-        strong, as :class:`LogisticRegression` has it.
-    class_weight : dict or "balanced", default=None
-        Weights of the classes; "balanced" is inversely proportional to their frequencies in all of the data.
-    verbose : int, default=0
-        1 lets joblib report on the folds, 2 prints one line per certificate as well.
-    refit : bool, default=True
-        Whether the model with the best mean score is fitted on all of the data; otherwise the coefficients
-        and the parameters of each fold's best model are averaged.
-    {cross_validated}
-    {asynchronous_cv}
+    {parameters}
 
     Attributes
     ----------
@@ -94,66 +74,8 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
     (5, 2, 5)
     """
 
-    _parameter_constraints = {
-        **{
-            name: constraint
-            for name, constraint in LogisticRegression._parameter_constraints.items()
-            if name not in ("C", "l1_ratio", "warm_start")
-        },
-        **CV_CONSTRAINTS,
-        "Cs": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "l1_ratios": ["array-like"],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-        "refit": ["boolean"],
-    }
     # `sample_weight` of `score` is a parameter of the scorer, not one that `score` itself may request.
     __metadata_request__score = {"sample_weight": UNUSED}
-    warm_start = False
-
-    def __init__(
-        self,
-        *,
-        Cs: ArrayLike = 10,
-        l1_ratios: ArrayLike = (0.0,),
-        fit_intercept: bool = True,
-        cv: Any = None,
-        scoring: Any = "neg_log_loss",
-        tol: float = 1e-4,
-        max_iter: int = 1000,
-        class_weight: dict | str | None = None,
-        n_jobs: int | None = None,
-        verbose: int = 0,
-        refit: bool = True,
-        random_state: int | np.random.RandomState | None = None,
-        solver: str = "bcd",
-        step_size: str | StepSize = "auto",
-        executor: str | BaseEstimator = "auto",
-        n_blocks: int | str = "auto",
-        metric: str = "gram",
-        working_set: bool | str = "auto",
-        record: str | None = "updates",
-        max_time: float | None = None,
-    ) -> None:
-        self.Cs = Cs
-        self.l1_ratios = l1_ratios
-        self.fit_intercept = fit_intercept
-        self.cv = cv
-        self.scoring = scoring
-        self.tol = tol
-        self.max_iter = max_iter
-        self.class_weight = class_weight
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.refit = refit
-        self.random_state = random_state
-        self.solver = solver
-        self.step_size = step_size
-        self.executor = executor
-        self.n_blocks = n_blocks
-        self.metric = metric
-        self.working_set = working_set
-        self.record = record
-        self.max_time = max_time
 
     @whole
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:

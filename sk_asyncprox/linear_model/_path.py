@@ -1,6 +1,7 @@
 """Solutions for many penalties, each found from the one before: lasso_path and enet_path."""
 
 import warnings
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -19,18 +20,18 @@ from ..solvers.base import Snapshot
 from ..step_sizes import StepSize
 from ._base import beyond, check_range
 from ._checks import FLOATS, FORMATS, check_number, checked_weights, in_floats, scaled
-from ._docs import documented
+from ._declared import documented
 from ._folds import few_for_path
 from ._grids import alpha_grid, check_alphas, enet_penalties
+from ._parameters import OfPath
 from ._regression import ElasticNet
 
-CONSTRAINTS = {
-    "y": ["array-like", "sparse matrix"],
-    "alphas": [Integral, "array-like"],
-    "Xy": ["array-like", None],
-    "coef_init": ["array-like", None],
-}
-"""Of the paths' own parameters; the others are an estimator's."""
+TARGET = ["array-like", "sparse matrix"]
+"""Constraint of the argument that is no parameter."""
+
+
+class Path(OfPath, ElasticNet):
+    """Elastic net of all penalties of a path, for which the arguments of the functions below are checked."""
 
 
 def warn_unless_converged(names, solutions_messages):
@@ -45,12 +46,13 @@ def warn_unless_converged(names, solutions_messages):
         )
 
 
-@documented
+@partial(documented, own=OfPath)
 @leaves_settings
 def enet_path(
     X: Any,
     y: Any,
     *,
+    sample_weight: ArrayLike | None = None,
     l1_ratio: float = 0.5,
     eps: float = 1e-3,
     alphas: ArrayLike = 100,
@@ -61,7 +63,6 @@ def enet_path(
     return_n_iter: bool = False,
     positive: bool = False,
     check_input: bool = True,
-    sample_weight: ArrayLike | None = None,
     tol: float = 1e-4,
     max_iter: int = 1000,
     random_state: int | np.random.RandomState | None = None,
@@ -87,23 +88,9 @@ def enet_path(
         Data. Of a dask collection the rows stay where they lie, and are read once.
     y : array-like of shape (n_samples,) or (n_samples, 1)
         Targets.
-    l1_ratio : float, default=0.5
-        Share of the l1 part, in [0, 1]; with 0, `alphas` must be given.
-    {path}
-    check_input : bool, default=True
-        Whether the data are checked.
     sample_weight : array-like of shape (n_samples,), default=None
         Sample weights, non-negative and not all zero.
-    tol : float, default=1e-4
-        Each fit ends when its duality gap is at most `tol` times the weighted mean of ``y^2``;
-        where the zero model is within a hundredth of that of the optimum, at most `tol` times the difference.
-    max_iter : int, default=1000
-        Most passes over the data, for each alpha.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the choice of blocks; None stands for 0.
-    selection : {"cyclic", "random"}, default="cyclic"
-        Order of the blocks with one worker.
-    {asynchronous_path}
+    {parameters}
 
     Returns
     -------
@@ -131,47 +118,57 @@ def enet_path(
     >>> coefs.shape
     (5, 3)
     """
-    model = ElasticNet(
-        l1_ratio=l1_ratio, fit_intercept=False, copy_X=copy_X, positive=positive, tol=tol, max_iter=max_iter,
-        random_state=random_state, selection=selection, solver=solver, step_size=step_size, n_jobs=n_jobs,
-        executor=executor, n_blocks=n_blocks, metric=metric, working_set=working_set, record=None,
-        max_time=max_time,
-    )  # fmt: skip
-    model._validate_params()
-    _validate_own("enet_path", y, alphas, Xy, coef_init)
-    model._check_n_jobs()
-    X, y, sample_weight, Xy, dtype, column = _read(model, X, y, sample_weight, Xy, check_input)
-    if isinstance(alphas, Integral):
-        check_scalar(alphas, "alphas", Integral, min_val=1)
-        check_number(eps, "eps", high=1.0, boundaries="neither")
-        alphas = alpha_grid(
-            X, y, l1_ratio=l1_ratio, eps=eps, n_alphas=alphas, sample_weight=sample_weight,
-            fit_intercept=False, positive=positive, Xy=Xy,
-        )  # fmt: skip
-    else:
-        alphas = check_alphas(alphas)
+    path = Path(**_own(locals()))
+    _validate("enet_path", y, vars(path))
+    path._check_n_jobs()
+    X, y, sample_weight, Xy, dtype, column = _read(path, X, y, sample_weight, Xy, check_input)
+    alphas = _alphas(path, X, y, sample_weight, Xy)
     penalties = enet_penalties(alphas, l1_ratio, positive)
     problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, rows=solver == "piag")
-    start = None if coef_init is None else _start(problem, coef_init)
-    coefs = np.empty((X.shape[1], len(alphas)), order="F")
-    gaps, n_iters, messages = np.empty(len(alphas)), [], []
-    options = model._options()._replace(verbose=int(verbose))
+    coefs, gaps, n_iters, messages = _along(problem, penalties, path, dtype)
+    warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
+    found = alphas, coefs[None] if column else coefs, gaps
+    return (*found, n_iters) if return_n_iter else found
+
+
+def _own(arguments):
+    """Those that are parameters of a path."""
+    return {name: value for name, value in arguments.items() if name in Path._parameters}
+
+
+def _validate(name, y, parameters):
+    """Validate arguments of the function of that name: those that are not the defaults."""
+    given = {key: value for key, value in parameters.items() if value is not Path._parameters[key].default}
+    validate_parameter_constraints(Path._parameter_constraints | {"y": TARGET}, {"y": y, **given}, name)
+
+
+def _alphas(path, X, y, sample_weight, Xy):
+    """The alphas, or those of an automatic grid."""
+    if not isinstance(path.alphas, Integral):
+        return check_alphas(path.alphas)
+    check_scalar(path.alphas, "alphas", Integral, min_val=1)
+    check_number(path.eps, "eps", high=1.0, boundaries="neither")
+    return alpha_grid(
+        X, y, l1_ratio=path.l1_ratio, eps=path.eps, n_alphas=path.alphas, sample_weight=sample_weight,
+        fit_intercept=False, positive=path.positive, Xy=Xy,
+    )  # fmt: skip
+
+
+def _along(problem, penalties, path, dtype):
+    """Coefficients, gaps, passes and messages of the penalties, one after the other."""
+    start = None if path.coef_init is None else _start(problem, path.coef_init)
+    coefs = np.empty((problem.design.shape[1], len(penalties)), order="F")
+    gaps, n_iters, messages = np.empty(len(penalties)), [], []
+    options = path._options()._replace(verbose=int(path.verbose))
     for i, solution in enumerate(solutions_along(problem, penalties, options, start)):
         coefs[:, i], gaps[i] = solution.certificate.w, solution.gap
         n_iters.append(solution.n_iter)
         messages.append(solution.message)
     if dtype != coefs.dtype:
         for i in np.flatnonzero(beyond(dtype, np.abs(coefs).max(axis=0))):
-            check_range(dtype, tol, problem.with_penalty(penalties[i]), coefs[:, i], 0.0)
+            check_range(dtype, path.tol, problem.with_penalty(penalties[i]), coefs[:, i], 0.0)
         coefs = coefs.astype(dtype)
-    warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
-    found = alphas, coefs[None] if column else coefs, gaps
-    return (*found, n_iters) if return_n_iter else found
-
-
-def _validate_own(name, *values):
-    """Validate the parameters that no estimator has, in the function of that name."""
-    validate_parameter_constraints(CONSTRAINTS, dict(zip(CONSTRAINTS, values, strict=True)), name)
+    return coefs, gaps, n_iters, messages
 
 
 def _start(problem, coef):
@@ -217,7 +214,7 @@ def _checked(X, y, sample_weight, check_input):
     return in_floats(X), y, weights
 
 
-@documented
+@partial(documented, own=OfPath)
 def lasso_path(
     X: Any,
     y: Any,
@@ -243,7 +240,7 @@ def lasso_path(
         Data. Of a dask collection the rows stay where they lie, and are read once.
     y : array-like of shape (n_samples,) or (n_samples, 1)
         Targets.
-    {path}
+    {parameters}
     **params : dict
         Further parameters of :func:`enet_path`: `tol`, `max_iter`, `sample_weight`, `check_input` and how
         the fits run.
@@ -275,8 +272,6 @@ def lasso_path(
     [[0.   0.   0.47]
      [0.22 0.44 0.24]]
     """
-    _validate_own("lasso_path", y, alphas, Xy, coef_init)
-    return enet_path(
-        X, y, l1_ratio=1.0, eps=eps, alphas=alphas, Xy=Xy, copy_X=copy_X, coef_init=coef_init,
-        verbose=verbose, return_n_iter=return_n_iter, positive=positive, **params,
-    )  # fmt: skip
+    own = _own(locals())
+    _validate("lasso_path", y, own)
+    return enet_path(X, y, l1_ratio=1.0, **own, **params)

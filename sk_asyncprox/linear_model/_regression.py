@@ -3,30 +3,31 @@
 import time
 import warnings
 from functools import partial
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._compat import Interval, LinearModel, StrOptions
+from .._compat import LinearModel
 from ..executors.blocks import is_collection
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
-from ..step_sizes import StepSize
 from ._base import AsyncLinearModel, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import watch
 from ._checks import checked_data, checked_weights, scaled
 from ._collections import fit_rows
-from ._docs import documented
+from ._declared import documented
+from ._parameters import OfElasticNet, OfLasso
 
 
 @documented
-class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearModel, AsyncLinearModel):
+class ElasticNet(
+    OfElasticNet, PredictsCollections, MultiOutputMixin, RegressorMixin, LinearModel, AsyncLinearModel
+):
     """Linear regression with l1 and l2 penalty, trained asynchronously.
 
     Minimises, with ``S`` the sum of the sample weights,
@@ -34,25 +35,7 @@ class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearMo
 
     Parameters
     ----------
-    alpha : float, default=1.0
-        Weight of the penalty, non-negative.
-    l1_ratio : float, default=0.5
-        Share of the l1 part, in [0, 1].
-    tol : float, default=1e-4
-        The fit ends when the duality gap is at most `tol` times the weighted mean of
-        ``(y - mean(y))^2`` (of ``y^2`` without intercept); where the best model without features is
-        within a hundredth of that of the optimum, at most `tol` times the difference.
-    copy_X : bool, default=True
-        Whether `X` is left as it is. With False, a writeable dense float64 `X` in the order that the solver
-        needs (Fortran for "bcd", C for "piag") is centred in place when there is an intercept, which saves
-        its copy. Otherwise nothing is ever overwritten; without intercept, and for sparse `X`, data in
-        the needed form are used without a copy anyway.
-    positive : bool, default=False
-        Whether the coefficients are constrained to be non-negative.
-    selection : {"cyclic", "random"}, default="cyclic"
-        Order of the blocks with one worker.
-    {fitting}
-    {asynchronous}
+    {parameters}
 
     Attributes
     ----------
@@ -75,58 +58,6 @@ class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearMo
     >>> bool(model.dual_gap_ <= 1e-4 * ((y - y.mean()) ** 2).mean())
     True
     """
-
-    _parameter_constraints = {
-        **AsyncLinearModel._parameter_constraints,
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "copy_X": ["boolean"],
-        "positive": ["boolean"],
-        "selection": [StrOptions({"cyclic", "random"})],
-    }
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        l1_ratio: float = 0.5,
-        fit_intercept: bool = True,
-        max_iter: int = 1000,
-        copy_X: bool = True,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        positive: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-        selection: str = "cyclic",
-        solver: str = "bcd",
-        step_size: str | StepSize = "auto",
-        n_jobs: int | None = None,
-        executor: str | BaseEstimator = "auto",
-        n_blocks: int | str = "auto",
-        metric: str = "gram",
-        working_set: bool | str = "auto",
-        record: str | None = "updates",
-        max_time: float | None = None,
-    ) -> None:
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.max_iter = max_iter
-        self.copy_X = copy_X
-        self.tol = tol
-        self.warm_start = warm_start
-        self.positive = positive
-        self.random_state = random_state
-        self.selection = selection
-        self.solver = solver
-        self.step_size = step_size
-        self.n_jobs = n_jobs
-        self.executor = executor
-        self.n_blocks = n_blocks
-        self.metric = metric
-        self.working_set = working_set
-        self.record = record
-        self.max_time = max_time
 
     @whole
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
@@ -186,7 +117,7 @@ class ElasticNet(PredictsCollections, MultiOutputMixin, RegressorMixin, LinearMo
 
 
 @documented
-class Lasso(ElasticNet):
+class Lasso(OfLasso, ElasticNet):
     """Linear regression with l1 penalty, trained asynchronously.
 
     Minimises, with ``S`` the sum of the sample weights,
@@ -194,23 +125,7 @@ class Lasso(ElasticNet):
 
     Parameters
     ----------
-    alpha : float, default=1.0
-        Weight of the penalty, non-negative.
-    tol : float, default=1e-4
-        The fit ends when the duality gap is at most `tol` times the weighted mean of
-        ``(y - mean(y))^2`` (of ``y^2`` without intercept); where the best model without features is
-        within a hundredth of that of the optimum, at most `tol` times the difference.
-    copy_X : bool, default=True
-        Whether `X` is left as it is. With False, a writeable dense float64 `X` in the order that the solver
-        needs (Fortran for "bcd", C for "piag") is centred in place when there is an intercept, which saves
-        its copy. Otherwise nothing is ever overwritten; without intercept, and for sparse `X`, data in
-        the needed form are used without a copy anyway.
-    positive : bool, default=False
-        Whether the coefficients are constrained to be non-negative.
-    selection : {"cyclic", "random"}, default="cyclic"
-        Order of the blocks with one worker.
-    {fitting}
-    {asynchronous}
+    {parameters}
 
     Attributes
     ----------
@@ -232,48 +147,3 @@ class Lasso(ElasticNet):
     >>> print(np.round(model.coef_, 4))
     [0.85 0.  ]
     """
-
-    _parameter_constraints = {k: v for k, v in ElasticNet._parameter_constraints.items() if k != "l1_ratio"}
-
-    l1_ratio = 1.0
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        fit_intercept: bool = True,
-        copy_X: bool = True,
-        max_iter: int = 1000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        positive: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-        selection: str = "cyclic",
-        solver: str = "bcd",
-        step_size: str | StepSize = "auto",
-        n_jobs: int | None = None,
-        executor: str | BaseEstimator = "auto",
-        n_blocks: int | str = "auto",
-        metric: str = "gram",
-        working_set: bool | str = "auto",
-        record: str | None = "updates",
-        max_time: float | None = None,
-    ) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.copy_X = copy_X
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.positive = positive
-        self.random_state = random_state
-        self.selection = selection
-        self.solver = solver
-        self.step_size = step_size
-        self.n_jobs = n_jobs
-        self.executor = executor
-        self.n_blocks = n_blocks
-        self.metric = metric
-        self.working_set = working_set
-        self.record = record
-        self.max_time = max_time

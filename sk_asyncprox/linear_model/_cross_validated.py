@@ -1,0 +1,93 @@
+"""What the cross-validated estimators share: folds, and their paths beside one another."""
+
+from functools import partial
+
+import numpy as np
+from sklearn.model_selection import check_cv
+from sklearn.utils.parallel import Parallel, delayed
+
+from .._compat import one_blas_thread, runs_threads
+from ..executors import Threads
+from ..executors.stop import Deferred, Stop
+
+OF_THE_RUN = ("dual_gap_", "objective_", "n_updates_", "history_")
+"""What is known of the last fit, where there is one."""
+
+
+class CrossValidated:
+    """What the cross-validated estimators share (mixin)."""
+
+    def _folds(self, X, y, routed):
+        cv = check_cv(self.cv, y, classifier=hasattr(self, "predict_proba"))
+        rows = np.arange(X.shape[0])
+        # Masks and negative numbers count as well.
+        return [tuple(rows[index] for index in fold) for fold in cv.split(X, y, **routed)]
+
+    def _run_folds(self, job, folds, watcher):
+        """Results of ``job(train=, test=, options=)`` for every fold.
+
+        As many folds run at once as there are workers, each on one of them, so that folds times workers
+        is never more than ``n_jobs`` grants. Executors that have workers of their own serve one fold
+        after the other.
+        """
+        threads = isinstance(self.executor, str | Threads)
+        parallel = Parallel(
+            n_jobs=self.n_jobs if threads else 1,
+            verbose=self.verbose,
+            prefer="threads",
+            return_as="generator" if watcher.is_watched else "list",
+        )
+        options = self._fold_options()
+        alone = parallel._effective_n_jobs() == 1 or len(folds) == 1
+        stop = None if alone or not runs_threads() else Stop()
+        options = options if alone else options._replace(n_jobs=1, stop=stop)
+        jobs = [partial(limited, job, train=train, test=test, options=options) for train, test in folds]
+        if stop is not None:
+            return self._run_together(parallel, jobs, watcher, stop)
+        results = []
+        for result in (job() for job in jobs) if alone else parallel(delayed(job)() for job in jobs):
+            results.append(result)
+            watcher.fold()
+        return results
+
+    def _fold_options(self):
+        return self._options()._replace(record=None, verbose=max(0, int(self.verbose) - 1))
+
+    def _run_together(self, parallel, jobs, watcher, stop):
+        """Results of jobs in threads; where one of them fails, or a signal raises, all have ended."""
+        results, found = [], ()
+        with Deferred(stop):
+            try:
+                found = parallel(delayed(stop.run)(job) for job in jobs)
+                for result in found:
+                    if stop.asked:
+                        break
+                    results.append(result)
+                    watcher.fold()
+            finally:
+                stop.ask()
+                for _ in found:
+                    pass
+                stop.join()
+        if stop.error is not None:
+            raise stop.error
+        return results
+
+    def _refitted(self, estimator, watcher, X, y, sample_weight, **chosen):
+        """Estimator of the plain class, fitted on all of the data with the chosen parameters."""
+        names = estimator.get_params(deep=False)
+        own = {name: value for name, value in self.get_params(deep=False).items() if name in names}
+        estimator.set_params(**own | chosen)
+        with watcher.refit(estimator):
+            return estimator.fit(X, y, sample_weight=sample_weight)
+
+    def _take_over(self, model, *names):
+        for name in (*names, *OF_THE_RUN):
+            setattr(self, name, getattr(model, name))
+
+
+def limited(job, **fold):
+    """Do a fold's job with one BLAS thread: its rounding is to be the same alone and beside others."""
+    limit = one_blas_thread()
+    with limit, limit:
+        return job(**fold)

@@ -1,0 +1,121 @@
+"""Parameters declared in the body of a class: constructor, checks and docstring are made of them."""
+
+import inspect
+import textwrap
+from dataclasses import MISSING, field, make_dataclass
+from typing import Any, NamedTuple, dataclass_transform
+
+FITTED = """
+dual_gap_ : float
+    Duality gap of the solution, an upper bound on its distance to the optimum in objective value;
+    infinite without a penalty. With several targets this and the next two are arrays of one entry per
+    target.
+objective_ : float
+    Objective at the solution.
+n_updates_ : int
+    Writes of the run, zero steps included.
+fit_time_ : float
+    Seconds the fit took.
+history_ : History
+    Every read, write, delay and step of the run; with several targets a list of one per target.
+n_features_in_ : int
+    Number of features.
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
+    Names of the features, when `X` has string column names.
+"""
+
+
+class Parameter(NamedTuple):
+    """What is known of a parameter beside its name."""
+
+    kind: str
+    text: str
+    constraint: tuple
+    default: object
+    init: bool
+    kw_only: bool
+
+
+class Changes(dict):
+    """What differs from the parameter of the same name in a base."""
+
+
+def parameter(kind="", text="", *constraint, default=MISSING, init=True, kw_only=True) -> Any:
+    """Parameter, as the value of an annotated attribute.
+
+    Parameters
+    ----------
+    kind, text : str
+        Type and meaning, for the docstring.
+    *constraint
+        What scikit-learn's ``_parameter_constraints`` lists.
+    default : object
+    init : bool
+        False where the class has no such parameter, though a base has; `default` is the attribute's value.
+    kw_only : bool
+    """
+    return Parameter(kind, text, constraint, default, init, kw_only)
+
+
+def changed(**changes) -> Any:
+    """The parameter of a base with other words, or another default."""
+    return Changes(changes)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(parameter,))
+def declared(cls):
+    """Make constructor and constraints of a class of its parameters and its bases' (decorator).
+
+    Those of the class itself come first. It is no dataclass: libraries take these apart and put them
+    together again, without what was fitted. And no base of it is scikit-learn's, which has no types: a
+    type checker would let every argument pass.
+    """
+    own = [name for name, value in vars(cls).items() if isinstance(value, Parameter | Changes)]
+    cls._declared = {name: vars(cls)[name] for name in own}
+    for name in own:
+        delattr(cls, name)
+    bases, found, types = cls.__mro__[:-1], {}, {}
+    for base in reversed(bases):
+        types |= inspect.get_annotations(base)
+        for name, value in base._declared.items():
+            found[name] = value if isinstance(value, Parameter) else found[name]._replace(**value)
+    cls._parameters = {}
+    for name in dict.fromkeys(name for base in bases for name in base._declared):
+        if found[name].init:
+            cls._parameters[name] = found[name]
+        elif found[name].default is not MISSING:
+            setattr(cls, name, found[name].default)
+    cls._parameter_constraints = {name: list(known.constraint) for name, known in cls._parameters.items()}
+    fields = [
+        (name, types[name], field(default=known.default, kw_only=known.kw_only))
+        for name, known in cls._parameters.items()
+    ]
+    cls.__init__ = make_dataclass(cls.__name__, fields, eq=False, repr=False).__init__
+    return cls
+
+
+def documented(described, own=None):
+    """Fill what stands in braces in a docstring (decorator).
+
+    Parameters
+    ----------
+    described : class or function
+    own : class, optional
+        Whose parameters are told, as far as they are in the signature; by default those of the class itself.
+    """
+    parameters = (own or described)._parameters
+    names = [name for name in inspect.signature(described).parameters if name in parameters]
+    told = paragraphs({name: parameters[name] for name in names})
+    text = inspect.cleandoc(described.__doc__).replace("{parameters}", told)
+    described.__doc__ = text.replace("{fitted}\n", FITTED.lstrip("\n"))
+    return described
+
+
+def paragraphs(parameters):
+    """Paragraphs of a docstring on parameters."""
+    told = []
+    for name, known in parameters.items():
+        default = repr(known.default).replace("'", '"')
+        text = textwrap.fill(known.text, 100, break_long_words=False, break_on_hyphens=False)
+        told.append(f"{name} : {known.kind}, default={default}\n" + textwrap.indent(text, "    "))
+    return "\n".join(told)

@@ -1,0 +1,121 @@
+"""Parameters of every estimator: how long a fit goes on, and who works at it."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from .._compat import HasMethods, Interval, StrOptions
+from ..step_sizes import STEP_SIZES, StepSize
+from ._declared import declared, parameter
+
+NON_NEGATIVE = Interval(Real, 0, None, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
+
+
+class _ExecutorObject(HasMethods):
+    """An object with an executor's methods, not its class."""
+
+    def is_satisfied_by(self, val):
+        return not isinstance(val, type) and super().is_satisfied_by(val)
+
+    def __str__(self):
+        return f"{super().__str__()}, as Threads() and Simulated(trace) are (a trace alone is none)"
+
+
+@declared
+class OfAll:
+    """Parameters of every estimator."""
+
+    tol: float = parameter("float", "", NON_NEGATIVE, default=1e-4)
+    fit_intercept: bool = parameter(
+        "bool", "Whether an intercept, never penalised, is fitted.", "boolean", default=True
+    )
+    max_iter: int = parameter(
+        "int",
+        "Most passes over the data, for each fit; one pass touches every stored entry of `X` twice, whoever "
+        "touches it.",
+        COUNT,
+        default=1000,
+    )
+    warm_start: bool = parameter(
+        "bool", "Whether the next fit begins at the present coefficients.", "boolean", default=False
+    )
+    random_state: int | np.random.RandomState | None = parameter(
+        "int, RandomState instance or None",
+        "Seed of the choice of blocks; None stands for 0.",
+        "random_state",
+        default=None,
+    )
+    solver: str = parameter(
+        '{"bcd", "piag"}',
+        "Async-BCD (block-coordinate descent on shared margins) or PIAG (proximal incremental aggregated "
+        "gradient, the parameter server).",
+        StrOptions({"bcd", "piag"}),
+        default="bcd",
+    )
+    step_size: str | StepSize = parameter(
+        '{"auto", "adaptive1", "adaptive2", "fixed", "exact"} or StepSize',
+        'Step-size policy, see :mod:`sk_asyncprox.step_sizes`. "auto" is "exact"; with "piag", more than '
+        '2,000 coefficients and no l1 part it is "adaptive1". The parameters of a policy object can be '
+        "searched (``step_size__alpha``).",
+        StrOptions({"auto", *STEP_SIZES}),
+        StepSize,
+        default="auto",
+    )
+    n_jobs: int | None = parameter(
+        "int or None",
+        "Workers, in joblib's meaning. One worker is deterministic. Where nothing else is asked for, a small "
+        "problem is given one, and threads start only when a fit lasts: ``history_`` says who has worked.",
+        None,
+        Integral,
+        default=None,
+    )
+    executor: str | BaseEstimator = parameter(
+        '{"auto", "threads", "dask"} or executor object',
+        "Where the workers run: ``Threads()``, ``Dask(client)``, or ``Simulated(trace)`` for a schedule "
+        'replayed in virtual time. "auto" is Dask for dask collections and in joblib\'s dask context, else '
+        "threads.",
+        StrOptions({"auto", "threads", "dask"}),
+        _ExecutorObject(["plan", "run"]),
+        default="auto",
+    )
+    n_blocks: int | str = parameter(
+        'int or "auto"',
+        '"bcd": blocks of columns; a number asks for plain block steps by all workers, without Newton steps. '
+        '"piag": shards of rows; "auto" is one per worker, on Dask four.',
+        StrOptions({"auto"}),
+        COUNT,
+        default="auto",
+    )
+    metric: str = parameter(
+        '{"gram", "lipschitz"}',
+        '"bcd": each block in the metric of its own Gram matrix, or the paper\'s scalar constant. "piag" '
+        "with a policy of delays: the metric of the shards' curvatures together (up to 2,000 coefficients), "
+        "or the same.",
+        StrOptions({"gram", "lipschitz"}),
+        default="gram",
+    )
+    working_set: bool | str = parameter(
+        'bool or "auto"',
+        '"bcd": whether only the columns that certificates call for are visited. "auto" is False for a '
+        'simulated log, for ``metric="lipschitz"`` with a delay policy and for penalties without an l1 part.',
+        StrOptions({"auto"}),
+        "boolean",
+        default="auto",
+    )
+    record: str | None = parameter(
+        '{None, "updates", "iterates"}',
+        "What `history_` keeps.",
+        StrOptions({"updates", "iterates"}),
+        None,
+        default="updates",
+    )
+    max_time: float | None = parameter(
+        "float or None",
+        "Seconds after which the fit stops, those of its set-up included; chunks of a collection are read to "
+        "the end.",
+        None,
+        Interval(Real, 0, None, closed="neither"),
+        default=None,
+    )
