@@ -78,6 +78,11 @@ class LogisticRegressionCV(CrossValidated, LogisticRegression):
         Passes over the data of the folds' fits, rounded up.
     {fitted}
 
+    See Also
+    --------
+    LogisticRegression : The same for one penalty.
+    LassoCV, ElasticNetCV : For regression.
+
     Notes
     -----
     Shapes are those of scikit-learn with ``use_legacy_attributes=False``. Without `refit` there is no
