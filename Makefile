@@ -4,11 +4,11 @@
 PYTHON ?= python3
 PYTHONS = $(if $(filter python3,$(PYTHON)),python3 python3.13 python3.12 python3.11,$(PYTHON))
 USABLE = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
-LINT_PINS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["lint"])
+PINS = import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]])
 INSTALL = -m pip install -q --disable-pip-version-check
 BENCH = .venv-bench/bin
 
-.PHONY: demo figures doc test soak mutations bench regimes lint format clean
+.PHONY: demo figures doc test soak mutations bench regimes lint format release-check clean
 .NOTPARALLEL:
 
 demo: .venv/.extra-plot
@@ -56,11 +56,15 @@ format: .venv-lint/.ruff
 	.venv-lint/bin/ruff check --fix
 	.venv-lint/bin/ruff format
 
+# Archives as they would be uploaded, in environments of their own; uploads nothing.
+release-check: .venv-release/.ready
+	.venv-release/bin/python tests/check_release.py
+
 clean:
-	rm -rf .venv .venv-bench .venv-lint build dist doc/_build doc/auto_examples doc/generated *.egg-info .pytest_cache .ruff_cache .hypothesis benchmarks/*/__cache__
+	rm -rf .venv .venv-bench .venv-lint .venv-release build dist doc/_build doc/auto_examples doc/generated *.egg-info .pytest_cache .ruff_cache .hypothesis benchmarks/*/__cache__
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/.made .venv-bench/.made .venv-lint/.made:
+.venv/.made .venv-bench/.made .venv-lint/.made .venv-release/.made:
 	@for python in $(PYTHONS); do \
 	    if $$python -c '$(USABLE)' 2>/dev/null; then \
 	        $$python -m venv $(@D) && touch $@; exit; \
@@ -75,7 +79,11 @@ clean:
 
 # The tools alone, at the versions that the extra `lint` pins, without the package.
 .venv-lint/.ruff: .venv-lint/.made pyproject.toml
-	@.venv-lint/bin/python $(INSTALL) $$(.venv-lint/bin/python -c '$(LINT_PINS)')
+	@.venv-lint/bin/python $(INSTALL) $$(.venv-lint/bin/python -c '$(PINS)' lint)
+	@touch $@
+
+.venv-release/.ready: .venv-release/.made pyproject.toml
+	@.venv-release/bin/python $(INSTALL) $$(.venv-release/bin/python -c '$(PINS)' release)
 	@touch $@
 
 # The peers need an environment of their own: they are compared with, never depended on.

@@ -11,7 +11,7 @@ from .linear_model import (
     lasso_path,
 )
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = [
     "ElasticNet",

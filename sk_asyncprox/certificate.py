@@ -12,7 +12,26 @@ def duality_gap(objective, bound):
 
 
 class Certificate(NamedTuple):
-    """Proof of how good an iterate is."""
+    """Proof of how good an iterate is.
+
+    See Also
+    --------
+    sk_asyncprox.problem.Problem : Its method ``certify`` makes them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_asyncprox.losses import SquaredLoss
+    >>> from sk_asyncprox.penalties import ElasticNetPenalty
+    >>> from sk_asyncprox.problem import Problem
+    >>> X, y = np.array([[1.0], [-1.0]]), np.array([1.0, -1.0])
+    >>> problem = Problem(X, y, SquaredLoss(), ElasticNetPenalty(l1=0.5))
+    >>> for w in (0.0, 0.5):
+    ...     found = problem.certify(np.array([w]), 0.0)
+    ...     print(found.objective, found.gap)
+    0.5 0.125
+    0.375 0.0
+    """
 
     w: np.ndarray
     b: float

@@ -39,6 +39,26 @@ class PolicyComparison:
         the step-size principle (nan for the exact step, which does not rest on it).
     histories : dict of {(policy, trace): History}
         The runs, for the displays.
+
+    See Also
+    --------
+    compare_policies : Makes it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.comparison import compare_policies
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = Lasso(alpha=0.5, executor=Simulated(Trace.constant(4)))
+    >>> found = compare_policies(model, {"exact": "exact", "Adaptive 1": "adaptive1"}, X, y)
+    >>> found  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+            policy    stopped  updates ...  time      gap  zero steps  above ceiling
+             exact  converged  ...
+        Adaptive 1  converged  ...
+    >>> sorted(found.histories)
+    [('Adaptive 1', ''), ('exact', '')]
     """
 
     def __init__(self, table, histories):

@@ -14,7 +14,21 @@ from typing import NamedTuple
 
 
 class Stamp(NamedTuple):
-    """What a read remembers of the writes before it."""
+    """What a read remembers of the writes before it.
+
+    See Also
+    --------
+    DelayTracker : Makes stamps, and measures by them.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.delays import DelayTracker
+    >>> tracker = DelayTracker()
+    >>> read = tracker.stamp()
+    >>> tracker.advance(0.5)
+    >>> tracker.stamp()
+    Stamp(update=1, total=0.5)
+    """
 
     update: int
     """Number of writes applied when the read was made."""
@@ -24,7 +38,23 @@ class Stamp(NamedTuple):
 
 
 class DelayTracker:
-    """Counts the writes and the step length they used (in units of the largest step)."""
+    """Counts the writes and the step length they used (in units of the largest step).
+
+    See Also
+    --------
+    Stamp : What a task carries.
+    sk_asyncprox.theory.window_sums : The same of recorded delays and steps.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.delays import DelayTracker
+    >>> tracker = DelayTracker()
+    >>> read = tracker.stamp()
+    >>> tracker.advance(0.5)
+    >>> tracker.advance(0.25)
+    >>> tracker.measure(read)
+    (2, 0.75)
+    """
 
     def __init__(self):
         self.update, self.total = 0, 0.0

@@ -43,6 +43,15 @@ def neg_objective_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None)
     See Also
     --------
     sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.metrics import neg_objective_scorer
+    >>> model = Lasso(alpha=1.0).fit(*load_diabetes(return_X_y=True))
+    >>> neg_objective_scorer(model) == -model.objective_
+    True
     """
     return -float(np.sum(_last_step(estimator).objective_))
 
@@ -65,6 +74,22 @@ def neg_updates_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -
     See Also
     --------
     sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
+
+    Examples
+    --------
+    Which step needs the fewest writes, on a schedule of four workers:
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> from sk_asyncprox.metrics import neg_updates_scorer
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))
+    >>> steps = {"step_size": ["exact", "adaptive1"]}
+    >>> search = GridSearchCV(Lasso(alpha=0.5, executor=four), steps, scoring=neg_updates_scorer)
+    >>> search.fit(X, y).best_params_
+    {'step_size': 'exact'}
     """
     return -float(np.sum(_last_step(estimator).n_updates_))
 
@@ -87,6 +112,15 @@ def neg_fit_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) 
     See Also
     --------
     sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.metrics import neg_fit_time_scorer
+    >>> model = Lasso(alpha=1.0).fit(*load_diabetes(return_X_y=True))
+    >>> neg_fit_time_scorer(model) == -model.fit_time_
+    True
     """
     return -float(_last_step(estimator).fit_time_)
 
@@ -110,6 +144,20 @@ def neg_passes_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) ->
     See Also
     --------
     sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.metrics import neg_passes_scorer
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> with warnings.catch_warnings(action="ignore"):  # of what has not converged
+    ...     models = [Lasso(alpha=0.1, step_size="adaptive1", max_iter=n).fit(X, y) for n in (1000, 1)]
+    >>> [bool(neg_passes_scorer(model) < 0) for model in models]
+    [True, False]
+    >>> neg_passes_scorer(models[1])
+    nan
     """
     histories = _converged(estimator)
     return -float(sum(h.certificates["passes"][-1] for h in histories)) if histories else np.nan
@@ -133,6 +181,18 @@ def neg_virtual_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = No
     See Also
     --------
     sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> from sk_asyncprox.metrics import neg_virtual_time_scorer
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> two = Simulated(Trace.from_service_times([1.0, 2.0], distribution="deterministic"))
+    >>> model = Lasso(alpha=1.0, n_blocks=4, executor=two).fit(X, y)
+    >>> bool(neg_virtual_time_scorer(model) == -model.history_.updates["time"][-1])
+    True
     """
     return -virtual_time(estimator) if _converged(estimator) else np.nan
 
@@ -147,6 +207,22 @@ def virtual_time(estimator: BaseEstimator) -> float:
     Returns
     -------
     float
+
+    See Also
+    --------
+    neg_virtual_time_scorer : For searches, where a fit that has not converged cannot win.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> from sk_asyncprox.metrics import virtual_time
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> two = Simulated(Trace.from_service_times([1.0, 2.0], distribution="deterministic"))
+    >>> model = Lasso(alpha=1.0, n_blocks=4, executor=two).fit(X, y)
+    >>> bool(virtual_time(model) == model.history_.updates["time"][-1])
+    True
     """
     return float(sum(h.updates["time"][-1] if len(h.updates) else 0.0 for h in _histories(estimator)))
 

@@ -14,6 +14,19 @@ class ElasticNetPenalty:
         Weights of the two terms, non-negative.
     positive : bool
         Whether the coefficients are constrained to be non-negative.
+
+    See Also
+    --------
+    sk_asyncprox.problem.Problem : What it is a part of.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_asyncprox.penalties import ElasticNetPenalty
+    >>> penalty = ElasticNetPenalty(l1=1.0, l2=2.0)
+    >>> w = np.array([3.0, -0.5])
+    >>> print(penalty.value(w), penalty.prox(w, step=0.5) + 0.0)
+    12.75 [1.25 0.  ]
     """
 
     def __init__(self, l1=0.0, l2=0.0, positive=False):

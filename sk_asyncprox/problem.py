@@ -63,6 +63,21 @@ class Problem(Centred):
         The data, of one output.
     offset : ndarray of shape (p,)
         Column means taken out of the design.
+
+    See Also
+    --------
+    Certificate : What its method ``certify`` answers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_asyncprox.losses import SquaredLoss
+    >>> from sk_asyncprox.penalties import ElasticNetPenalty
+    >>> from sk_asyncprox.problem import Problem
+    >>> X, y = np.array([[1.0], [3.0]]), np.array([2.0, 4.0])
+    >>> problem = Problem(X, y, SquaredLoss(), ElasticNetPenalty(l1=0.1))
+    >>> print(problem.offset, *problem.start())
+    [2.] [0.] 3.0
     """
 
     def __init__(

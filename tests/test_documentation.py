@@ -1,6 +1,8 @@
 """The code on the pages runs as it stands there, and prints what is shown below it."""
 
+import inspect
 import io
+import pkgutil
 import re
 import sys
 from contextlib import redirect_stdout
@@ -55,3 +57,33 @@ def test_the_table_of_speed_is_what_was_measured():
     assert table.count("\n") == 10
     assert table in (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(cell in site_parts.as_rst() for row in site_parts.speed() for cell in row)
+
+
+def on_the_api_page():
+    """Dotted names of all objects that the API page lists."""
+    module, names = None, []
+    for line in (ROOT / "doc" / "api.rst").read_text(encoding="utf-8").splitlines():
+        if line.startswith(".. currentmodule:: "):
+            module = line.split()[-1]
+        elif name := re.fullmatch(r"   ([A-Za-z_][\w.]*)", line):
+            names.append(f"{module}.{name[1]}")
+    return [name for name in names if name != "sk_asyncprox.extending"]
+
+
+@pytest.mark.parametrize("name", on_the_api_page())
+def test_every_object_shows_an_example_and_what_to_see_next(name):
+    text = inspect.getdoc(pkgutil.resolve_name(name))
+    assert re.search(r"^See Also\n--------\n\w", text, re.MULTILINE)
+    assert re.search(r"^Examples\n--------\n(.+\n)*\n?>>> ", text, re.MULTILINE)
+
+
+def test_the_api_page_has_all_public_objects():
+    import sk_asyncprox
+    from sk_asyncprox import executors, inspection, metrics, step_sizes, theory
+
+    listed = on_the_api_page()
+    for module in (sk_asyncprox, executors, inspection, metrics, step_sizes, theory):
+        for name in module.__all__:
+            public = getattr(module, name)
+            if inspect.isclass(public) or inspect.isfunction(public):
+                assert f"{module.__name__}.{name}" in listed

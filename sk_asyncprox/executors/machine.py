@@ -45,6 +45,19 @@ class Machine(BaseEstimator):
     Notes
     -----
     The lock is granted in the order of arrival; who waits for it leaves the memory to the others.
+
+    Examples
+    --------
+    Two workers, the second at half the speed, tasks of one second, and no time for the lock:
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Machine
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> machine = Machine([1.0, 0.5], cost=lambda task, result: 1.0, lock=0.0)
+    >>> history = Lasso(alpha=0.1, n_blocks=4, executor=machine).fit(X, y).history_
+    >>> history.updates["time"][:6]
+    array([2., 3., 3., 4., 5., 5.])
     """
 
     def __init__(self, speeds, cost=None, streams=np.inf, lock=None, wake=0.0, start=0.0):

@@ -28,7 +28,25 @@ class Plan(NamedTuple):
 
 
 class WorkersLost(RuntimeError):
-    """The workers, or those who know of them, cannot be reached any more."""
+    """The workers, or those who know of them, cannot be reached any more.
+
+    See Also
+    --------
+    Dask : The executor whose workers can be lost.
+
+    Examples
+    --------
+    A fit that is cut off keeps what it had certified:
+
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import WorkersLost
+    >>> model = Lasso(alpha=0.1)
+    >>> try:
+    ...     model.fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
+    ... except WorkersLost:
+    ...     print("so far:", model.coef_)
+    Lasso(alpha=0.1)
+    """
 
     solution = None
     """What the run had certified by then."""

@@ -26,6 +26,16 @@ class Threads(BaseEstimator):
     --------
     Dask : Workers on other machines.
     Simulated : The same algorithm along a schedule, in one thread.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Threads
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = Lasso(alpha=0.1, n_blocks=4, n_jobs=2, executor=Threads()).fit(X, y)
+    >>> model.history_.n_workers
+    2
     """
 
     def plan(self, n_jobs):

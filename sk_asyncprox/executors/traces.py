@@ -53,6 +53,11 @@ class Trace:
     recorded : History or None
         The run this trace replays.
 
+    See Also
+    --------
+    Simulated : Runs a solver along a trace.
+    sk_asyncprox.history.History : What a run has recorded, which becomes a trace.
+
     Examples
     --------
     >>> from sk_asyncprox.executors import Trace

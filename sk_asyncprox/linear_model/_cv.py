@@ -66,6 +66,12 @@ class ElasticNetCV(
         Passes over the data of the last fit, rounded up.
     {fitted}
 
+    See Also
+    --------
+    ElasticNet : The same for one pair of penalties.
+    LassoCV : With the l1 part alone.
+    enet_path : Coefficients along many penalties, without folds.
+
     Examples
     --------
     >>> from sklearn.datasets import make_regression
@@ -246,6 +252,12 @@ class LassoCV(OfLassoCV, ElasticNetCV):
     n_iter_ : int
         Passes over the data of the last fit, rounded up.
     {fitted}
+
+    See Also
+    --------
+    Lasso : The same for one penalty.
+    ElasticNetCV : With an l2 part as well.
+    lasso_path : Coefficients along many penalties, without folds.
 
     Examples
     --------

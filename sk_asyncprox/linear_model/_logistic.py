@@ -55,6 +55,12 @@ class LogisticRegression(
         Passes over the data, rounded up.
     {fitted}
 
+    See Also
+    --------
+    LogisticRegressionCV : Finds the penalty by cross-validation.
+    sk_asyncprox.inspection.DelayDisplay : Draws the delays of a fit.
+    sklearn.linear_model.LogisticRegression : The same problem, by one worker and without a history.
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer

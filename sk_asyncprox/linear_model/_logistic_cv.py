@@ -58,6 +58,11 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         Passes over the data of the folds' fits, rounded up.
     {fitted}
 
+    See Also
+    --------
+    LogisticRegression : The same for one penalty.
+    LassoCV, ElasticNetCV : For regression.
+
     Notes
     -----
     Shapes are those of scikit-learn with ``use_legacy_attributes=False``. Without `refit` there is no

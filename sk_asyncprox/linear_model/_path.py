@@ -109,6 +109,11 @@ def enet_path(
         If `y` has several columns: scikit-learn's path of several targets has a penalty that ties them
         together, which is not offered here.
 
+    See Also
+    --------
+    lasso_path : With the l1 part alone.
+    ElasticNetCV : Chooses from such paths by cross-validation.
+
     Examples
     --------
     >>> from sklearn.datasets import make_regression
@@ -261,6 +266,11 @@ def lasso_path(
     ValueError
         If `y` has several columns: scikit-learn's path of several targets has a penalty that ties them
         together, which is not offered here.
+
+    See Also
+    --------
+    enet_path : With an l2 part as well.
+    LassoCV : Chooses from such paths by cross-validation.
 
     Examples
     --------

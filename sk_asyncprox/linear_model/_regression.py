@@ -49,6 +49,13 @@ class ElasticNet(
         Passes over the data, rounded up; one number per target.
     {fitted}
 
+    See Also
+    --------
+    Lasso : The same with the l1 part alone.
+    ElasticNetCV : Finds both penalties by cross-validation.
+    enet_path : Coefficients along many penalties.
+    sklearn.linear_model.ElasticNet : The same problem, by one worker and without a history.
+
     Examples
     --------
     >>> from sklearn.datasets import make_regression
@@ -138,6 +145,13 @@ class Lasso(OfLasso, ElasticNet):
     n_iter_ : int or list of int
         Passes over the data, rounded up; one number per target.
     {fitted}
+
+    See Also
+    --------
+    ElasticNet : With an l2 part as well.
+    LassoCV : Finds the penalty by cross-validation.
+    lasso_path : Coefficients along many penalties.
+    sklearn.linear_model.Lasso : The same problem, by one worker and without a history.
 
     Examples
     --------

@@ -10,7 +10,20 @@ functions are several times as fast as the special ones of scipy, which know no 
 
 
 class LogisticLoss:
-    """Binary logistic loss ``log(1 + exp(-y z))`` with targets -1 and +1."""
+    """Binary logistic loss ``log(1 + exp(-y z))`` with targets -1 and +1.
+
+    See Also
+    --------
+    SquaredLoss : For real targets.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_asyncprox.losses import LogisticLoss
+    >>> y, z = np.array([-1.0, 1.0]), np.array([0.0, 0.0])
+    >>> print(LogisticLoss().gradient(y, z))
+    [ 0.5 -0.5]
+    """
 
     curvature = 0.25
     quadratic = False

@@ -6,7 +6,20 @@ from .curvature import DiagonalCurvature
 
 
 class SquaredLoss:
-    """Half squared loss ``(z - y)^2 / 2``, with real targets."""
+    """Half squared loss ``(z - y)^2 / 2``, with real targets.
+
+    See Also
+    --------
+    LogisticLoss : For two classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_asyncprox.losses import SquaredLoss
+    >>> y, z = np.array([1.0, 2.0]), np.array([0.0, 2.0])
+    >>> print(SquaredLoss().value(y, z), SquaredLoss().gradient(y, z))
+    [0.5 0. ] [-1.  0.]
+    """
 
     curvature = 1.0
     """Largest second derivative; the solvers' quadratic models use it as a majoriser."""

@@ -45,6 +45,30 @@ class AsyncBCD(SharedMargins):
         Whether certificates are computed inside ``tell`` instead of as tasks.
     max_delay : int, callable or None
         Largest delay, where it is known in advance, or what finds it for a number of blocks.
+
+    See Also
+    --------
+    RoundsBCD : The same with Newton steps, which the estimators take by default.
+    PIAG : Shards of rows in place of blocks of columns.
+
+    Examples
+    --------
+    Two workers ask before the first of them tells, so that the second has a delay of one:
+
+    >>> import numpy as np
+    >>> from sk_asyncprox.losses import SquaredLoss
+    >>> from sk_asyncprox.penalties import ElasticNetPenalty
+    >>> from sk_asyncprox.problem import Problem
+    >>> from sk_asyncprox.solvers import AsyncBCD
+    >>> from sk_asyncprox.step_sizes import Adaptive1
+    >>> problem = Problem(np.eye(4), np.arange(4.0), SquaredLoss(), ElasticNetPenalty(l1=0.1))
+    >>> solver = AsyncBCD(problem, Adaptive1(), n_workers=2, n_blocks=2, inline=True)
+    >>> one, two = solver.ask(0), solver.ask(1)
+    >>> for task in (one, two):
+    ...     *_, update = solver.tell([(task, solver.work(solver.part(task), task))])
+    ...     print(update.delay, round(update.step, 3))
+    0 0.891
+    1 0.089
     """
 
     work = staticmethod(work)

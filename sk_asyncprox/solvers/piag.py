@@ -53,6 +53,29 @@ class PIAG:
         Whether certificates are made of shares.
     most_workers : int, inf or None
         Where shards may move to other workers, and workers come and go: how many there may be at a time.
+
+    See Also
+    --------
+    AsyncBCD : Blocks of columns in place of shards of rows.
+
+    Examples
+    --------
+    Both shards arrive together; the next step rests on one gradient that is a write old:
+
+    >>> import numpy as np
+    >>> from sk_asyncprox.losses import SquaredLoss
+    >>> from sk_asyncprox.penalties import ElasticNetPenalty
+    >>> from sk_asyncprox.problem import Problem
+    >>> from sk_asyncprox.solvers import PIAG
+    >>> from sk_asyncprox.step_sizes import Adaptive1
+    >>> problem = Problem(np.eye(4), np.arange(4.0), SquaredLoss(), ElasticNetPenalty(l1=0.1), rows=True)
+    >>> solver = PIAG(problem, Adaptive1(), n_workers=2, n_blocks=2, inline=True)
+    >>> for workers in ([0, 1], [0]):
+    ...     tasks = [solver.ask(worker) for worker in workers]
+    ...     events = solver.tell([(task, solver.work(solver.part(task), task)) for task in tasks])
+    ...     print([(event.delay, round(event.step, 3)) for event in events if hasattr(event, "delay")])
+    [(0, 1.747)]
+    [(1, 0.175)]
     """
 
     work = staticmethod(work)

@@ -81,6 +81,25 @@ class RoundsBCD(GramSolver):
         First iterate.
     goal : float
         The gap that is wanted.
+
+    See Also
+    --------
+    AsyncBCD : Block steps alone, with every policy and metric.
+    PIAG : Shards of rows in place of blocks of columns.
+
+    Examples
+    --------
+    A round begins with a look at the whole problem:
+
+    >>> import numpy as np
+    >>> from sk_asyncprox.losses import SquaredLoss
+    >>> from sk_asyncprox.penalties import ElasticNetPenalty
+    >>> from sk_asyncprox.problem import Problem
+    >>> from sk_asyncprox.solvers import RoundsBCD
+    >>> from sk_asyncprox.step_sizes import ExactStep
+    >>> problem = Problem(np.eye(4), np.arange(4.0), SquaredLoss(), ElasticNetPenalty(l1=0.1))
+    >>> RoundsBCD(problem, ExactStep()).ask(0).kind
+    'look'
     """
 
     work = staticmethod(work)

@@ -12,7 +12,19 @@ Rule = Callable[[int, float], float]
 
 
 class Setting(NamedTuple):
-    """What a policy may know of the run it is started for."""
+    """What a policy may know of the run it is started for.
+
+    See Also
+    --------
+    StepSize.make_rule : What it is handed to.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.step_sizes import FixedStep, Setting
+    >>> rule = FixedStep(rule="principle").start(Setting("bcd", max_delay=3))
+    >>> rule(delay=0, window=0.0)
+    0.25
+    """
 
     solver: str
     """``"bcd"`` or ``"piag"``."""
@@ -38,6 +50,11 @@ class StepSize(BaseEstimator):
     A policy keeps its parameters as they are given, as scikit-learn's estimators do, and has a method
     ``make_rule``.
 
+    See Also
+    --------
+    Adaptive1, Adaptive2, ExactStep : Policies that are there.
+    sk_asyncprox.theory.satisfies_principle : Whether a run has kept the principle.
+
     Examples
     --------
     Half of what the principle leaves, and nothing for reads that are older than ten writes:
@@ -59,8 +76,9 @@ class StepSize(BaseEstimator):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))
     >>> history = Lasso(alpha=0.1, step_size=HalfOfFresh(), executor=four).fit(X, y).history_
-    >>> satisfies_principle(history.updates["delay"], history.updates["step"], history.largest_step).all()
-    np.True_
+    >>> u = history.updates
+    >>> bool(satisfies_principle(u["delay"], u["step"], history.largest_step).all())
+    True
     """
 
     solvers = ("bcd", "piag")

@@ -227,6 +227,22 @@ class ExactStep(StepSize):
     See Also
     --------
     Adaptive1 : The policy of the paper, which asks for the length of the delay.
+
+    Examples
+    --------
+    Some reads are more than a hundred writes old, and the objective never rises:
+
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Simulated, Trace
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 20.0]))
+    >>> history = Lasso(alpha=0.1, step_size="exact", executor=four, record="iterates").fit(X, y).history_
+    >>> bool(history.updates["delay"].max() > 100)
+    True
+    >>> bool((np.diff(history.iterates["objective"]) <= 1e-9).all())
+    True
     """
 
     exact, h = True, 1.0

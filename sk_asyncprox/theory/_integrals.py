@@ -1,14 +1,4 @@
-"""What is proved of delay-adaptive steps, as functions of arrays.
-
-Steps and windows are in any unit, the same as that of ``largest_step = gamma' = h / L``. The measure
-that all bounds depend on is the *step-size integral*, the sum of the steps taken so far. Proofs are on the
-documentation's page of theory; what is not proved there is not here. The bounds are worst cases: they
-hold for every problem of their class, so that a run is usually far below them. An array of integrals
-gives an array of bounds.
-
-Throughout, ``excess`` is ``P(x_0) - P*``, ``distance`` is ``|x_0 - x*|`` in the metric of the solver,
-``h`` is the safety factor in (0, 1) and the steps keep the principle (:func:`satisfies_principle`).
-"""
+"""Windows, the principle, and how fast steps that keep it add up."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +16,17 @@ def step_size_integral(steps: ArrayLike) -> np.ndarray:
     -------
     ndarray of shape (n_updates,)
         In the same unit.
+
+    See Also
+    --------
+    window_sums : Sums between read and write only.
+    adaptive1_integral_bound, adaptive2_integral_bound : What is proved of it.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.theory import step_size_integral
+    >>> step_size_integral([0.5, 0.25, 0.0, 0.25])
+    array([0.5 , 0.75, 0.75, 1.  ])
     """
     return np.cumsum(np.asarray(steps, dtype=float))
 
@@ -54,6 +55,10 @@ def window_sums(delays: ArrayLike, steps: ArrayLike) -> np.ndarray:
     -------
     ndarray of shape (n_updates,)
         ``sum(steps[k - delays[k]:k])`` for every ``k``.
+
+    See Also
+    --------
+    satisfies_principle : Whether these sums leave room for the steps.
 
     Examples
     --------
@@ -90,6 +95,11 @@ def satisfies_principle(
     ndarray of bool, shape (n_updates,)
         False where the principle is broken; ``np.argmin`` of it finds the first one.
 
+    See Also
+    --------
+    window_sums : The sums that it asks for.
+    sk_asyncprox.comparison.compare_policies : Shares of updates that break it, policy by policy.
+
     Examples
     --------
     >>> from sk_asyncprox.theory import satisfies_principle
@@ -114,6 +124,19 @@ def adaptive1_integral_bound(n_updates, max_delay, largest_step=1.0, alpha=0.9):
     -------
     float
         ``alpha gamma' ceil(n_updates / (max_delay + 1))``.
+
+    See Also
+    --------
+    adaptive1_integral_from_delays : The bound of the delays that happened.
+    residual_bound, piag_convex_bound, bcd_convex_bound, linear_bound : What an integral is good for.
+
+    Examples
+    --------
+    A thousand updates with delays of at most nine, and steps up to one:
+
+    >>> from sk_asyncprox.theory import adaptive1_integral_bound
+    >>> float(adaptive1_integral_bound(1000, max_delay=9))
+    90.0
     """
     return alpha * largest_step * np.ceil(n_updates / (max_delay + 1))
 
@@ -130,6 +153,17 @@ def adaptive2_integral_bound(n_updates, max_delay, largest_step=1.0):
     -------
     float
         ``n_updates gamma' max_delay / (max_delay + 1)^2``, without delays ``n_updates gamma'``.
+
+    See Also
+    --------
+    adaptive2_integral_from_delays : The bound of the delays that happened.
+    adaptive1_integral_bound : That of the other policy, of much the same size.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.theory import adaptive2_integral_bound
+    >>> round(adaptive2_integral_bound(1000, max_delay=9), 6)
+    90.0
     """
     rate = max_delay / (max_delay + 1) ** 2 if max_delay > 0 else 1.0
     return rate * largest_step * n_updates
@@ -150,6 +184,21 @@ def adaptive1_integral_from_delays(delays, largest_step=1.0, alpha=0.9):
     -------
     ndarray of shape (n_updates,)
         Bound after every update.
+
+    See Also
+    --------
+    adaptive1_integral_bound : The same from the largest delay alone.
+
+    Examples
+    --------
+    One old read among fresh ones costs little, whatever its age:
+
+    >>> from sk_asyncprox.theory import adaptive1_integral_bound, adaptive1_integral_from_delays
+    >>> delays = [0, 0, 0, 0, 4, 0]
+    >>> print(adaptive1_integral_from_delays(delays).round(2))
+    [0.9 1.8 2.7 3.6 3.6 4.5]
+    >>> print(adaptive1_integral_bound(6, max_delay=4))
+    1.8
     """
     bound = [0.0]
     for k, delay in enumerate(_clipped(delays).tolist()):
@@ -172,6 +221,16 @@ def adaptive2_integral_from_delays(delays, largest_step=1.0):
     -------
     ndarray of shape (n_updates,)
         Bound after every update.
+
+    See Also
+    --------
+    adaptive2_integral_bound : The same from the largest delay alone.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.theory import adaptive2_integral_from_delays
+    >>> print(adaptive2_integral_from_delays([0, 1, 1, 1]))
+    [1.  1.  1.5 1.5]
     """
     bound = [0.0]
     for k, delay in enumerate(_clipped(delays).tolist()):
@@ -179,118 +238,3 @@ def adaptive2_integral_from_delays(delays, largest_step=1.0):
         refused = bound[k - delay] + largest_step * delay / (delay + 1) if delay else np.inf
         bound.append(max(bound[k], min(taken, refused)))
     return np.array(bound[1:])
-
-
-def moves_bound(excess, h):
-    """Bound ``excess / (1 - h)`` on ``sum_k |x_{k+1} - x_k|^2 / gamma_k``, zero steps left out.
-
-    For PIAG, and for Async-BCD in either metric with any order of blocks; ``f`` need not be convex.
-
-    Parameters
-    ----------
-    excess : float
-        Objective at the start, less its optimum.
-    h : float
-        Safety factor of the policy, below 1.
-
-    Returns
-    -------
-    float
-        In the unit of the objective.
-    """
-    return excess / (1.0 - h)
-
-
-def residual_bound(integral, excess, h, n_blocks=1):
-    """Bound on the least squared residual ``|x - prox(x - gamma' grad f(x))|^2 / gamma'^2`` of a run.
-
-    Parameters
-    ----------
-    integral, excess, h : float
-    n_blocks : int, default=1
-        1 for PIAG, and for the residual of the block that is written in Async-BCD (any order of
-        blocks). The number of blocks for the expected residual of all blocks, when blocks are drawn
-        uniformly and independently (see :func:`bcd_convex_bound`). In the Gram metric the residual is
-        in that metric, and the block steps must be exact.
-
-    Returns
-    -------
-    float or ndarray
-        ``n_blocks (1 + h)^2 excess / ((1 - h) integral)``; infinite where the integral is 0.
-    """
-    with np.errstate(divide="ignore"):
-        return np.divide(n_blocks * (1.0 + h) ** 2 * excess / (1.0 - h), integral)
-
-
-def piag_convex_bound(integral, excess, distance, largest_step, h):
-    """Bound on ``P(x_k) - P*`` of PIAG when every shard's loss is convex.
-
-    Parameters
-    ----------
-    integral, excess, distance, largest_step, h : float
-
-    Returns
-    -------
-    float or ndarray
-        ``(distance^2 / 2 + a excess) / (a + integral)`` with ``a = 3 h gamma' / (4 (1 - h))``.
-    """
-    a = 0.75 * h * largest_step / (1.0 - h)
-    return (0.5 * distance**2 + a * excess) / (a + np.asarray(integral))
-
-
-def bcd_convex_bound(integral, excess, distance, largest_step, h, n_blocks):
-    """Bound on the expectation of ``P(x_k) - P*`` of Async-BCD for convex ``f``.
-
-    Blocks are drawn uniformly, independently of one another and of the delays, and the prox step is
-    taken at the write (``metric="lipschitz"`` with random blocks and a simulated trace).
-
-    Parameters
-    ----------
-    integral, excess, distance, largest_step, h, n_blocks : float
-
-    Returns
-    -------
-    float or ndarray
-        ``(n_blocks distance^2 / 2 + a excess) / (a + integral)`` with
-        ``a = n_blocks gamma' (2 + (h + 2 h / n_blocks + max(0, 2 h - 1)) / (1 - h)) / 2``.
-    """
-    share = (h + 2.0 * h / n_blocks + max(0.0, 2.0 * h - 1.0)) / (1.0 - h)
-    a = 0.5 * n_blocks * largest_step * (2.0 + share)
-    return (0.5 * n_blocks * distance**2 + a * excess) / (a + np.asarray(integral))
-
-
-def proximal_pl_constant(smooth_modulus, penalty_modulus, largest_step):
-    """Constant of the proximal Polyak-Lojasiewicz inequality.
-
-    Parameters
-    ----------
-    smooth_modulus, penalty_modulus : float
-        Moduli of strong convexity of the smooth part and of the penalty.
-    largest_step : float
-        ``gamma'``.
-
-    Returns
-    -------
-    float
-        ``(smooth_modulus + penalty_modulus) / (1 + largest_step penalty_modulus)``.
-    """
-    return (smooth_modulus + penalty_modulus) / (1.0 + largest_step * penalty_modulus)
-
-
-def linear_bound(integral, excess, pl_constant, h, n_blocks=1):
-    """Bound on ``P(x_k) - P*`` under the proximal Polyak-Lojasiewicz inequality.
-
-    For PIAG (``n_blocks=1``), and in expectation for Async-BCD with blocks drawn as in
-    :func:`bcd_convex_bound`.
-
-    Parameters
-    ----------
-    integral, excess, pl_constant, h, n_blocks : float
-        The constant of strongly convex problems is :func:`proximal_pl_constant`.
-
-    Returns
-    -------
-    float or ndarray
-        ``excess exp(-(1 - h) pl_constant integral / (2 n_blocks))``.
-    """
-    return excess * np.exp(-0.5 * (1.0 - h) * pl_constant * np.asarray(integral) / n_blocks)
