@@ -115,7 +115,7 @@ def cluster():
 
     return distributed.Client(
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=False, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=2, processes=False, dashboard_address=":0", silence_logs=50
         )
     )
 
