@@ -424,6 +424,19 @@ def test_coefficients_that_no_precision_holds(xy, run):
     assert_array_equal(model.coef_, 0.0)
 
 
+@pytest.mark.parametrize("solver", ["bcd", "piag"])
+def test_an_intercept_that_single_precision_cannot_hold(xy, solver):
+    X, target = xy[0].astype(np.float32), (xy[1] + 2.0 * xy[1].std()) * 1e-50
+    with pytest.raises(ValueError, match=r"too small for dtype\('float32'\)"):
+        Lasso(1e-49, solver=solver).fit(X, target)
+    # A mean of no account may vanish, and so may coefficients beside an intercept that stays.
+    target -= target.mean() - 1e-60
+    assert Lasso(1e-49, solver=solver).fit(X, target).intercept_ == 0.0
+    model = Lasso(1e-49, solver=solver).fit(X, target + 1.0)
+    assert_array_equal(model.coef_, 0.0)
+    assert model.intercept_ == 1.0
+
+
 def test_coefficients_of_no_account_may_vanish(xy):
     model = LogisticRegression(C=1e-60).fit(xy[0].astype(np.float32), xy[1] > 0)
     assert_array_equal(model.coef_, 0.0)

@@ -1,46 +1,163 @@
 """Random fits of every kind, judged in extended precision; see ``fuzzing.py``. The long run is a soak."""
 
-import dataclasses
 import os
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzzing import Case, Objective, _dishonest, data, draw, estimator, judge
+from fuzz_fits import Claim, best_found, data, estimator
+from fuzz_judge import dishonest
+from fuzz_objective import Objective
+from fuzzing import Case, draw, main, shrunk
+from sklearn.exceptions import ConvergenceWarning
 
-SLICE = 120
-CASES = int(os.environ.get("FUZZ_CASES", 20_000))
+ROOT = Path(__file__).resolve().parents[1]
+SLICE = 240
+MINUTES = float(os.environ.get("SOAK_MINUTES", 60))
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_a_slice_of_cases(part):
-    wrong = {seed: judge(draw(seed)) for seed in range(part, SLICE, 4)}
-    assert not {draw(seed).script(): said for seed, said in wrong.items() if said}
+def test_a_slice_of_cases(part, tmp_path, capsys):
+    failures = main(
+        ["--cases", str(SLICE // 4), "--seed", str(part * SLICE // 4), "--scripts", str(tmp_path)]
+    )
+    assert failures == 0, capsys.readouterr().out
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(4 * 3600)
-def test_many_cases():
-    wrong = {seed: judge(draw(seed)) for seed in range(CASES)}
-    assert not {draw(seed).script(): said for seed, said in wrong.items() if said}
+@pytest.mark.timeout(60 * (MINUTES + 30))
+def test_many_cases(tmp_path):
+    seed = int(os.environ.get("SOAK_SEED", 1_000_000))
+    found = ["--minutes", str(MINUTES), "--cases", "1000000000", "--seed", str(seed)]
+    assert main([*found, "--scripts", str(tmp_path)]) == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "says"),
-    [
-        ("dual_gap_", 0.0, "a model is better"),
-        ("dual_gap_", np.nan, "dual_gap_ is"),
-        ("objective_", 0.0, "objective_ is"),
-        ("coef_", np.full(4, np.nan), "coefficients"),
-        ("coef_", np.zeros(4, int), "dtype"),
-    ],
-)
-def test_the_judge_sees_what_is_not_true(name, value, says):
-    case = Case(n=30, strength=0.01, max_iter=1, tol=1e-12)
+def test_cases_of_every_kind_are_drawn():
+    cases = [draw(seed) for seed in range(3000)]
+    for field, values in {
+        "way": ["fit", "path", "cv"],
+        "workers": ["threads", "constant", "times", "slow", "dask"],
+        "storage": ["array", "fortran", "csr", "csc", "coo", "int64", "chunks"],
+        "n_targets": [1, 2, 3],
+        "warm": ["no", "same", "far"],
+        "n_jobs": [None, 2, 3, 4, 5, 6, 7, 8],
+    }.items():
+        assert {getattr(case, field) for case in cases} == set(values), field
+    assert min(case.scale for case in cases) < 1e-200
+    assert max(case.scale for case in cases) > 1e200
+    assert sum(case.max_time is not None for case in cases) > 100
+    assert max(case.n for case in cases) > 300
+    assert {case.way for case in cases if case.n_classes and case.workers == "dask"} == {"fit", "cv"}
+
+
+# -- the judge ---------------------------------------------------------------------------------------------
+
+CLAIMS = {
+    "gap": (0.0, "a model is better"),
+    "value": (0.0, "objective_ is"),
+    "coef": (np.full(4, np.nan), "coefficients"),
+    "converged": (True, "converged, and a model is better"),
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_the_judge_sees_what_is_not_true(name):
+    value, says = CLAIMS[name]
+    case = Case(n=30, strength=0.01, max_iter=1, tol=1e-12, step_size="adaptive1", solver="piag")
     X, y, weights = data(case)
     objective = Objective(case, X, y, weights)
-    model = estimator(dataclasses.replace(case, step_size="adaptive1", solver="piag"), objective)
-    with pytest.warns(UserWarning, match="did not converge"):
+    model = estimator(case, objective)
+    with pytest.warns(ConvergenceWarning, match="did not converge"):
         model.fit(X, y)
-    assert _dishonest(case, objective, model, X, y, weights) is None
-    setattr(model, name, value)
-    assert says in _dishonest(case, objective, model, X, y, weights)
+    claim = Claim(objective, model.coef_, model.intercept_, model.objective_, model.dual_gap_, False)
+    assert dishonest(case, claim, X, weights) is None
+    assert says in dishonest(case, claim._replace(**{name: value}), X, weights)
+    assert "dtype" in dishonest(case, claim._replace(coef=np.zeros(4, int)), X, weights)
+    assert dishonest(case, claim._replace(gap=np.nan), X, weights) == "dual_gap_ is nan"
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize(("n_classes", "positive"), [(0, False), (0, True), (2, False), (4, False)])
+def test_the_bound_is_below_every_model_and_meets_the_best(n_classes, positive, l1_ratio, fit_intercept):
+    case = Case(
+        n=40, p=6, n_classes=n_classes, positive=positive, l1_ratio=l1_ratio, fit_intercept=fit_intercept,
+        strength=0.05, weights="random", seed=3, tol=1e-13,
+    )  # fmt: skip
+    X, y, weights = data(case)
+    objective = Objective(case, X, y, weights)
+    model = estimator(case, objective, max_iter=10**5, tol=1e-15)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y, sample_weight=weights)
+    best = objective(model.coef_, model.intercept_)
+    assert abs(best - objective.bound(model.coef_, model.intercept_)) < 1e-11 * objective.scale()
+    assert best <= best_found(case, objective, X, weights) + 1e-12
+    rng = np.random.default_rng(0)
+    for size in (1e-4, 1e-2, 1.0):
+        coef = model.coef_ + size * rng.standard_normal(model.coef_.shape)
+        coef = np.maximum(coef, 0.0) if positive else coef
+        intercept = model.intercept_ + (size * rng.standard_normal() if fit_intercept else 0.0)
+        assert objective.bound(coef, intercept) <= best + 1e-15
+        assert objective.bound(coef, intercept) > -np.inf
+
+
+# -- what fails --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spoilt(tmp_path):
+    """A copy of the package in which fits with `n_jobs` lose a digit of their gap."""
+    for name in ("sk_asyncprox", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    path = tmp_path / "sk_asyncprox" / "linear_model" / "_base.py"
+    fault = "    def _describe(self, solutions):\n"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(fault) == 1
+    lost = "        solutions = [s._replace(gap=s.gap / 10 if self.n_jobs else s.gap) for s in solutions]\n"
+    head, tail = text.split(fault)
+    doc, tail = tail.split("\n", 1)
+    path.write_text(head + fault + doc + "\n" + lost + tail, encoding="utf-8")
+    return tmp_path
+
+
+def run(folder, *args):
+    return subprocess.run(
+        [sys.executable, *map(str, args)],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        cwd=folder,
+    )
+
+
+def test_a_fault_gives_a_short_script_that_fails_by_itself(spoilt, tmp_path):
+    fuzz = run(spoilt, "tests/fuzzing.py", "--failures", 1, "--scripts", "found")
+    assert fuzz.returncode == 1, fuzz.stderr
+    [found] = (tmp_path / "found").iterdir()
+    text = found.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 25
+    assert f"Case {found.stem.removeprefix('case_')}: dual_gap_ is" in text
+    assert "n_jobs" in text
+    again = run(spoilt, found)
+    assert again.returncode == 1, again.stderr
+    assert "a model is better" in again.stderr
+    assert run(ROOT, found).returncode == 0
+
+
+def test_cases_are_shrunk(monkeypatch):
+    """To the plainest one that fails alike."""
+    seen = []
+
+    def fails(case):
+        seen.append(case)
+        return f"too wide: {case.p}" if case.p > 7 and case.storage == "csr" else None
+
+    monkeypatch.setattr("fuzzing.judge", fails)
+    case = Case(seed=5, n=50, p=30, storage="csr", tol=1e-7, solver="piag", n_classes=3)
+    assert shrunk(case) == Case(seed=5, n=4, p=8, storage="csr")
+    assert len(seen) < 200

@@ -70,9 +70,9 @@ def beyond(dtype, largest):
 def check_range(dtype, tol, problem, w, b, intercept=0.0):
     """Refuse coefficients, and an intercept, that their type, that of the data, cannot hold, unless they may
     as well be zero; ``b`` is the intercept of the centred design."""
-    largest = float(max(np.abs(w).max(initial=0.0), np.abs(intercept).max(initial=0.0)))
-    small = 0.0 < largest < 1.0
-    if not beyond(dtype, largest) or (small and not _matters(problem, tol, w, b)):
+    largest = np.array([np.abs(w).max(initial=0.0), np.abs(intercept).max(initial=0.0)])
+    lost, small = beyond(dtype, largest), not largest.max() >= 1.0
+    if not lost.any() or (small and not _matters(problem, tol, w, b, intercept, lost)):
         return
     raise ValueError(
         f"The coefficients are too {'small' if small else 'large'} for {dtype!r}, that of X: scale X or y, "
@@ -80,12 +80,14 @@ def check_range(dtype, tol, problem, w, b, intercept=0.0):
     )
 
 
-def _matters(problem, tol, w, b):
-    """Whether the zero model is worse by more than the tolerance."""
+def _matters(problem, tol, w, b, intercept, lost):
+    """Whether the model without what is lost, coefficients or intercept, is worse than the tolerance."""
     with np.errstate(over="ignore"):
         problem = problem.in_range()
-    model = problem.units.point(Snapshot(w, b))
-    return problem.objective(*problem.start()) - problem.objective(*model) > tol * problem.scale
+    less = intercept * lost[1] + (b - intercept if problem.fit_intercept else 0.0) * lost[0]
+    models = Snapshot(w, b), Snapshot(w * (not lost[0]), b - less)
+    found, rest = (problem.objective(*problem.units.point(model)) for model in models)
+    return rest - found > tol * problem.scale
 
 
 @cache
