@@ -210,12 +210,6 @@ class Problem(Centred):
             w[self.design.empty_columns()] = 0.0
         return w
 
-    def intercept_slope(self, gradient):
-        """Slope in the intercept where the loss has the given gradient."""
-        if self.loss.n_outputs == 1:
-            return self.weights @ gradient
-        return gradient.reshape(-1, len(self.y)) @ self.sample_weights
-
     def objective(self, w, b, z=None):
         """Value at ``(w, b)``."""
         z = self.design.mul(w) + self.spread(b) if z is None else z
@@ -227,8 +221,7 @@ class Problem(Centred):
         gradient = self.loss.gradient(self.y, z)
         for _ in range(max_steps if self.fit_intercept else 0):
             slope = self.intercept_slope(gradient)
-            largest = np.abs(slope).max() if self.loss.n_outputs > 1 else abs(slope)
-            if not self.loss.quadratic and largest <= LEVEL:
+            if not self.loss.quadratic and (abs(slope) if np.ndim(slope) == 0 else abs(slope).max()) <= LEVEL:
                 break
             move = self.intercept_move(gradient, slope)
             z, b = z + self.spread(move), b + move
@@ -236,21 +229,6 @@ class Problem(Centred):
             if self.loss.quadratic or np.dot(move, move) <= SETTLED**2 * max(1.0, np.dot(b, b)):
                 break
         return z, b, gradient
-
-    def intercept_move(self, gradient, slope=None):
-        """Newton step of the intercept where the loss has the given gradient, and the slope in it if known.
-
-        Where the loss is nearly linear the step is at most 1 (for several outputs, the range of their
-        steps is): the logistic curvature changes at most by the factor e over that length, so such steps
-        converge from anywhere.
-        """
-        slope = self.intercept_slope(gradient) if slope is None else slope
-        if self.loss.n_outputs > 1:
-            return self.loss.intercept_move(self.y, gradient, slope, self.sample_weights)
-        if self.loss.quadratic:
-            return -slope / self.loss.curvature
-        curvature = self.weights @ self.loss.second_derivative(gradient)
-        return -slope / max(curvature, abs(slope), TINY)
 
     def certify(self, w, b, z=None):
         """Objective, a feasible dual point and the gap at ``w``.

@@ -10,16 +10,14 @@ References
    asynchronous learning. ICML 2022, Algorithm 1.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
-from ..delays import DelayTracker, Stamp
+from ..delays import DelayTracker
 from ..looks import add_up, conclude, thin
 from ..shards import cut_rows
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Shared, Snapshot, Task, Update
-from .piag_work import work
+from .piag_work import Round, work
 from .placement import Placement
 
 REFRESH_EVERY = 100
@@ -27,15 +25,6 @@ REFRESH_EVERY = 100
 
 LONGEST_WAIT = 10
 """Passes between two certificates, at most."""
-
-
-class Round(NamedTuple):
-    """A certificate whose shares are being collected."""
-
-    w: np.ndarray
-    b: float
-    stamp: Stamp
-    looks: dict
 
 
 class PIAG:
@@ -60,7 +49,7 @@ class PIAG:
 
     Examples
     --------
-    Both shards arrive together; the next step rests on one gradient that is a write old:
+    The second step rests on one gradient that is a write old:
 
     >>> import numpy as np
     >>> from sk_asyncprox.losses import SquaredLoss
@@ -113,7 +102,6 @@ class PIAG:
         setting = Setting("piag", 1.0, n_shards, max_delay)
         self._rule, self._delay_bound = step_size.start(setting), step_size.delay_bound(setting)
         self.step_unit = self._unit()
-
         self._tracker = DelayTracker()
         self.w, self.b = problem.start()
         if start is not None:
@@ -134,7 +122,7 @@ class PIAG:
 
     def _begin_at(self, w, b):
         """Begin at a point that is finite and no worse than the zero model."""
-        # Of centred columns the best intercept of the squared loss is that of the zero model.
+        # Of centred columns that of the zero model is best for the squared loss.
         b = b if self.problem.free_intercept or not self.problem.loss.quadratic else self.b
         if self.problem.objective(w, b) <= self.problem.objective(self.w, self.b):
             self.w, self.b = w.copy(), b
@@ -146,9 +134,7 @@ class PIAG:
         that neither slows the other. A shard's constant with that column is at most the largest
         eigenvalue of ``[[L_i, c |m_i|], [c |m_i|, c^2]]``, ``m_i`` the shard's column means.
         """
-        loss = self.problem.loss
-        shares = np.array([fact.share for fact in self._facts])
-        problem = self.problem
+        problem, shares = self.problem, np.array([fact.share for fact in self._facts])
         known = problem.constants() if hasattr(problem, "shards") else [s.constants() for s in self._shards]
         constants = np.array([c.smoothness for c in known])
         if not np.isfinite(constants).all():
@@ -159,7 +145,7 @@ class PIAG:
             for i, shard in enumerate(known):
                 cross = np.sqrt(square) * shard.drift
                 constants[i] = np.linalg.norm([[constants[i], cross], [cross, square]], 2)
-        return loss.curvature * float(shares @ constants) or 1.0
+        return problem.loss.curvature * float(shares @ constants) or 1.0
 
     @property
     def n_updates(self):
@@ -173,8 +159,6 @@ class PIAG:
     def _whole(self, w):
         """All coefficients, from those that the server keeps."""
         return w
-
-    # -- ask ---------------------------------------------------------------------------------------
 
     def ask(self, worker):
         """Hand out a certificate when one is due, else the worker's next shard."""
@@ -227,8 +211,6 @@ class PIAG:
     def pending(self):
         """Arrivals that are in no update yet."""
         return tuple(self._fresh)
-
-    # -- tell --------------------------------------------------------------------------------------
 
     def tell(self, arrivals):
         """Renew the table; one proximal step for all the arrivals together."""

@@ -1,6 +1,20 @@
 """Work of the parameter servers: certificates, gradients and models of shards, and the minimiser of these."""
 
+from typing import NamedTuple
+
+import numpy as np
+
+from ..delays import Stamp
 from .shard_models import model_of
+
+
+class Round(NamedTuple):
+    """A certificate whose shares are being collected."""
+
+    w: np.ndarray
+    b: float
+    stamp: Stamp
+    looks: dict
 
 
 def certify(problem, task):

@@ -388,8 +388,8 @@ MUTATIONS = [
     Mutation(
         "Weights of the shards are not in the constant of PIAG",
         "solvers/piag.py",
-        "        return loss.curvature * float(shares @ constants) or 1.0",
-        "        return loss.curvature * float(constants.min()) or 1.0",
+        "        return problem.loss.curvature * float(shares @ constants) or 1.0",
+        "        return problem.loss.curvature * float(constants.min()) or 1.0",
         "test_trust.py::test_the_constant_of_unequal_shards_is_the_mean_of_theirs",
     ),
     Mutation(
