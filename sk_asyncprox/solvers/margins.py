@@ -30,7 +30,7 @@ class SharedMargins:
     def _retreat(self):
         """Go to the zero model where the iterate is not finite, or worse; return whether it was."""
         problem = self.problem
-        self.z, self.b, self.gradient = problem.settle(self.z, self.b)
+        self.z, self.b, self.gradient = problem.settle(self.z, self.b, self.gradient)
         w, b = problem.start()
         z = np.zeros_like(self.z) + problem.spread(b)
         if problem.objective(self.w, self.b, self.z) <= problem.objective(w, b, z):

@@ -226,7 +226,8 @@ class RoundsBCD(GramSolver):
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
         tiny = problem.design.size <= TINY
         self.certifies_afresh = tiny or np.count_nonzero(self.w) * COPY_COST < len(self.w)
-        start = self.w.copy(), self.b, None if self.certifies_afresh else self.z
+        known = (None, None) if self.certifies_afresh else (self.z, self.gradient)
+        start = self.w.copy(), self.b, *known
         if self._alone("look"):
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:

@@ -367,8 +367,8 @@ MUTATIONS = [
     Mutation(
         "The wrong class is shrunk to balance a dual point",
         "losses/logistic.py",
-        "np.where((y > 0) == (plus > minus)",
-        "np.where((y > 0) != (plus > minus)",
+        "np.copysign(0.5 - 0.5 * factor, -more)",
+        "np.copysign(0.5 - 0.5 * factor, more)",
         "test_losses.py::test_dual_balance",
     ),
     Mutation(
