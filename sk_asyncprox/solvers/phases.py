@@ -59,14 +59,7 @@ class PhasedSolver(SharedMargins):
         First iterate.
     sharing : Sharing or None
         What is known of the workers' speeds.
-
-    Attributes
-    ----------
-    now : float
-        Seconds at the last tell, where the executor says them.
     """
-
-    now = 0.0
 
     def __init__(self, problem, start=None, sharing=None):
         super().__init__(problem, start)
