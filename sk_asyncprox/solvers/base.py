@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..certificate import duality_gap
-from ..delays import Stamp
+from ..delays import DelayTracker, Stamp
 
 
 class Task(NamedTuple):
@@ -129,15 +129,18 @@ class Solver:
     over_bound: int
     """Updates whose delay was above the bound that the policy was given."""
 
+    _tracker: DelayTracker
     lower_bound: float
     """Best lower bound on the optimum so far."""
-
-    n_updates: int
-    """Writes so far, zero steps included."""
 
     plain = ()
     """Metrics in which steps of policies of delays need no more of a penalty than its ``prox``; all others
     are made for the elastic net."""
+
+    @property
+    def n_updates(self):
+        """Writes so far, zero steps included."""
+        return self._tracker.update
 
     def ask(self, worker):
         """A stamped piece of work for the worker, or None: nothing to do until the next tell. Cheap."""

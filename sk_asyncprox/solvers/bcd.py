@@ -126,11 +126,6 @@ class AsyncBCD(SharedMargins):
         self.step_unit = 1.0 if policy.exact else policy.h / (lipschitz or 1.0)
         self._part = ColumnPart(problem, policy.h, policy.exact, lipschitz)
 
-    @property
-    def n_updates(self):
-        """Writes so far, zero steps included."""
-        return self._tracker.update
-
     # -- ask ---------------------------------------------------------------------------------------
 
     def ask(self, worker):

@@ -77,11 +77,6 @@ class PhasedSolver(SharedMargins):
         Python looks for such circles."""
         self._phase = self._script = None
 
-    @property
-    def n_updates(self):
-        """Writes so far."""
-        return self._tracker.update
-
     def ask(self, worker):
         """Hand out a share of the phase."""
         if self._phase is None:

@@ -148,11 +148,6 @@ class PIAG(Solver):
                 constants[i] = np.linalg.norm([[constants[i], cross], [cross, square]], 2)
         return problem.loss.curvature * float(shares @ constants) or 1.0
 
-    @property
-    def n_updates(self):
-        """Writes so far, zero steps included."""
-        return self._tracker.update
-
     def snapshot(self):
         """The iterate now."""
         return Snapshot(self._whole(self.w).copy(), self.b)
