@@ -167,7 +167,7 @@ def returned(problem, solver, rule):
     """Certificate of what a run returns, computed from the coefficients alone: of its last iterate, or of the
     lowest that was certified where that is better; of the zero model where neither is finite."""
     if rule.best is not None:
-        return rule.best if getattr(solver, "certifies_afresh", False) else problem.recertify(rule.best)
+        return rule.best if solver.certifies_afresh else problem.recertify(rule.best)
     last = solver.snapshot()
     certificate, lowest = problem.certify(last.w, last.b), rule.lowest
     if lowest is not None and not certificate.objective <= lowest.objective * (1.0 + ROUNDING):

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from .base import Snapshot
+from .base import Snapshot, Solver
 from .line import exact_step, full_step
 from .reads import Point
 
 
-class SharedMargins:
+class SharedMargins(Solver):
     """Coefficients ``w``, intercept ``b``, margins ``z = X w + b`` and the loss gradient at them.
 
     Writes replace the arrays of margins and gradient, so a read copies nothing.

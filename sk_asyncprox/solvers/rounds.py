@@ -103,7 +103,7 @@ class RoundsBCD(GramSolver):
     """
 
     work = staticmethod(work)
-    head_start = 0.1
+    head_start, resumes = 0.1, True
 
     def __init__(self, problem, step_size, *, n_workers=1, start=None, goal=0.0):
         small = SMALL_FULL if problem.design.is_full() else SMALL

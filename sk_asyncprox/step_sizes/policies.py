@@ -145,7 +145,7 @@ class FixedStep(StepSize):
         elif self.rule == "principle":
             step = 1.0 / (bound + 1.0)
         elif self.rule == "davis" and setting.solver == "bcd":
-            step = 1.0 / (1.0 + 2.0 * setting.smoothness_ratio * bound / np.sqrt(setting.n_blocks))
+            step = 1.0 / (1.0 + 2.0 * setting.ratio() * bound / np.sqrt(setting.n_blocks))
         elif self.rule == "davis":
             raise ValueError("FixedStep(rule='davis') is a rule for solver 'bcd', not for 'piag'.")
         else:

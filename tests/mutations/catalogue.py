@@ -262,7 +262,7 @@ MUTATIONS = [
     Mutation(
         "The recertification of what rounds return is skipped",
         "stopping.py",
-        'return rule.best if getattr(solver, "certifies_afresh", False) else problem.recertify(rule.best)',
+        "return rule.best if solver.certifies_afresh else problem.recertify(rule.best)",
         "return rule.best",
         "test_trust.py::test_no_drift_of_the_margins_is_in_what_is_returned",
     ),
