@@ -17,7 +17,7 @@ from .shards import divisible
 from .solvers import SOLVERS, RoundsBCD
 from .solvers.base import Certified, Shared, Snapshot
 from .solvers.choice import piag_of, policy_of
-from .stopping import StopRule, advice, held, returned, tidy, warn_of_delays
+from .stopping import StopRule, advice, held, returned, tidy, warn_of_steps
 
 SHARDS_PER_WORKER = 4
 """Shards that a worker beyond the caller's memory begins with: they move to faster workers one by one."""
@@ -293,7 +293,7 @@ def _finish(problem, solver, rule, history):
     certificate = held(problem, certificate, rule.target)
     gap = rule.gap(certificate)
     history.stopped, history.n_over_bound = status, solver.over_bound
-    warn_of_delays(solver)
+    warn_of_steps(solver, history)
     passes = solver.touched / problem.pass_size
     message = advice(problem, solver, rule, status, certificate, gap, passes)
     given, gap = problem.units.certificate(certificate), problem.units.value(gap)
