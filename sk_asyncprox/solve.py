@@ -16,7 +16,7 @@ from .history import History
 from .penalties import ElasticNetPenalty
 from .solvers import SOLVERS
 from .solvers.base import Certified, Shared, Snapshot
-from .stopping import StopRule, advice, held, returned, tidy, warn_of_delays
+from .stopping import StopRule, advice, held, returned, tidy, warn_of_steps
 
 
 class Options(NamedTuple):
@@ -257,7 +257,7 @@ def _finish(problem, solver, rule, history):
     certificate = held(problem, certificate, rule.target)
     gap = rule.gap(certificate)
     history.stopped, history.n_over_bound = status, solver.over_bound
-    warn_of_delays(solver)
+    warn_of_steps(solver, history)
     passes = solver.touched / problem.pass_size
     message = advice(problem, solver, rule, status, certificate, gap, passes)
     given, gap = problem.units.certificate(certificate), problem.units.value(gap)

@@ -94,6 +94,9 @@ class StepSize(BaseEstimator):
     exact = False
     """Whether the step is measured on the objective instead of derived from the delay."""
 
+    warns_above_ceiling = True
+    """Whether a recorded run in which the rule has not kept the step-size principle ends with a warning."""
+
     h = 0.99
     """Safety factor of ``gamma' = h / L``; the theorems want it below 1."""
 
