@@ -49,6 +49,8 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "within_subsection_order": "site_parts.InOrder",
     "show_memory": False,
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("sk_asyncprox",),
     "write_computation_times": False,
     "min_reported_time": float("inf"),
     "remove_config_comments": True,
