@@ -5,8 +5,8 @@ objective along the factors by which that point may still be scaled once the cor
 known.
 
 With a free intercept the dual point is to have ``sum(weights * theta) = 0`` for every output. So the rows of
-each class form a group, for a loss of numbers those with residuals of one sign, which is given a factor of its
-own (``balance.py``).
+each class form a group (for a loss of numbers, those with residuals of one sign), which is given a factor of
+its own (``balance.py``).
 """
 
 from typing import NamedTuple

@@ -91,8 +91,8 @@ def _scaled(weight, exponent):
 
 def units_of_targets(y, mean, scale, length=np.inf):
     """Units in which squares of targets are in range, and large beside that of the mean that is to be taken
-    out of them; ``scale`` is the mean of the squares, or 1 for none. Where the loss has a ``length`` of its own,
-    they are such that slopes are about one."""
+    out of them; ``scale`` is the mean of the squares, or 1 for none. Where the loss has a ``length`` of its
+    own, they are such that slopes are about one."""
     in_range = LEAST**2 < scale < MOST**2 and scale != 1.0 and mean * mean <= DROWNED**2 * scale
     if in_range and length == np.inf:
         return OWN

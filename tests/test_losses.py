@@ -38,6 +38,7 @@ def test_every_loss_is_tested():
 def test_gradient_is_the_derivative_of_value(name, data):
     loss, y, z = LOSSES[name](), data.draw(CASES[name][0]), data.draw(real)
     eps = 1e-5
+    assume(abs(abs(z - y) - getattr(loss, "threshold", np.inf)) > eps)
     slope = (loss.value(y, np.array([z + eps])) - loss.value(y, np.array([z - eps]))) / (2 * eps)
     assert loss.gradient(y, np.array([z])) == pytest.approx(slope, rel=1e-6, abs=1e-7)
 
@@ -222,11 +223,11 @@ def test_units_of_targets_change_no_digit_of_the_huber_loss(seed, exponent):
     assert_array_equal(small.majorant(*there), loss.majorant(y, z))
 
 
-def test_curvature_drifts_where_residuals_cross_the_threshold():
+def test_drift_of_curvatures_by_hand():
     loss, y = HuberLoss(1.0), np.zeros(4)
-    z, known = np.array([0.5, 0.9, 3.0, -9.0]), np.array([0.5, 1.1, 2.0, -1.0])
-    assert loss.drift(y, z, known) == pytest.approx(-np.log(0.75))
-    assert loss.drift(y, z, z + 1e-3) == 0.0
+    z, known = np.array([0.5, 0.9, 3.0, -8.0]), np.array([0.6, 2.0, 2.0, 0.0])
+    assert loss.drift(y, z, known) == pytest.approx(np.log(8.0))
+    assert loss.drift(y[:1], z[:1], known[:1]) == 0.0
     assert LogisticLoss().drift(y, z, known) == 8.0
     assert SquaredLoss().drift(y, z, known) == 0.0
 

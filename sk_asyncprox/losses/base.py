@@ -1,5 +1,5 @@
-"""What losses have in common: the kind of their targets, the bounds that there are, and answers that follow from
-others."""
+"""What losses have in common: the kind of their targets, the bounds that there are, and answers that follow
+from others."""
 
 import numpy as np
 
@@ -13,6 +13,16 @@ class Loss:
 
     A loss of one output says ``value``, ``gradient``, ``second_derivative``, ``majorant``, ``dual_value``,
     ``best_intercept`` and ``scale``. The other answers follow, and are given where more is known.
+
+    See Also
+    --------
+    SquaredLoss : One of them.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.losses import Loss, HuberLoss, LogisticLoss
+    >>> Loss.curvature, HuberLoss.curvature, LogisticLoss.curvature
+    (inf, 1.0, 0.25)
     """
 
     curvature = np.inf
@@ -22,11 +32,15 @@ class Loss:
     """Largest slope, where there is one."""
 
     length = np.inf
-    """Change of a margin over which the curvature changes at most by the factor e; infinite where it never
-    changes."""
+    """Change of a margin that is neither large nor small, over which the curvature changes by a factor of
+    about e; infinite where it never changes."""
 
     quadratic = False
     """Whether the second derivative is constant, so that quadratic models are exact."""
+
+    jumps = False
+    """Whether the second derivative jumps: then a model that was made elsewhere says nothing sure, unless it
+    lies above the loss."""
 
     labelled = False
     """Whether targets are labels; else they are numbers, in the unit of the margins."""
@@ -38,7 +52,7 @@ class Loss:
     """What the targets ``y`` are stored as."""
 
     def in_units(self, exponent):
-        """The loss where targets and margins are divided by ``2^exponent``, and its values by ``4^exponent``."""
+        """The loss where targets and margins are divided by ``2^exponent``, and values by ``4^exponent``."""
         return self
 
     def bend(self, y, gradient, v):
@@ -62,12 +76,12 @@ class Loss:
         return -slope / max(curvature, abs(slope) / self.length, TINY)
 
     def groups(self, y, theta):
-        """Groups of samples whose dual points have one sign: a number for each sample, and how many there are."""
+        """Groups of samples whose dual points have one sign: the number of each sample's, and of all."""
         return (theta <= 0.0).astype(int), 2
 
     def dual_balance(self, y, theta, weights):
-        """Shrink the heavier sign so that ``sum(weights * theta) = 0``, as a free intercept asks: a dual point
-        that is feasible stays so."""
+        """Shrink the heavier sign so that ``sum(weights * theta) = 0``, as a free intercept asks: what is
+        feasible stays so."""
         mass, plus = weights * np.abs(theta), theta > 0.0
         sums = mass[plus].sum(), mass[~plus].sum()
         light, heavy = min(sums), max(sums)

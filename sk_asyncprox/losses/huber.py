@@ -6,10 +6,10 @@ from .base import Loss
 from .curvature import DiagonalCurvature
 
 LEAST = 0.1
-"""Curvature of a model, at least, as a share of the majorant's: beyond the threshold there is none, and a model
-that says so has no end."""
+"""Curvature of a model, at least, as a share of the majorant's: beyond the threshold there is none, and a
+model that says so has no end."""
 
-TINY, LARGEST = np.finfo(float).tiny, np.finfo(float).max
+LARGEST, EPS = np.finfo(float).max, np.finfo(float).eps
 MOST_TRIALS = 100
 PIECES = 256
 """Targets, at most, that stand for those of a shard in the losses of constant models."""
@@ -22,9 +22,22 @@ class HuberLoss(Loss):
     ----------
     threshold : float
         Residual from which on the slope grows no more, positive and finite.
+
+    See Also
+    --------
+    SquaredLoss : What it is up to the threshold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_asyncprox.losses import HuberLoss
+    >>> y, z = np.zeros(3), np.array([0.5, 2.0, -10.0])
+    >>> print(HuberLoss(threshold=1.0).gradient(y, z))
+    [ 0.5  1.  -1. ]
     """
 
     curvature = 1.0
+    jumps = True
 
     def __init__(self, threshold=1.0):
         self.threshold = self.steepest = self.length = float(threshold)
@@ -62,25 +75,25 @@ class HuberLoss(Loss):
         return DiagonalCurvature(weights * (curvature if least is None else np.maximum(curvature, least)))
 
     def drift(self, y, z, known):
-        """Number ``t`` with which a share ``exp(-t)`` of the samples is on the same side of the threshold."""
-        now, before = (np.abs(margins - y) < self.threshold for margins in (z, known))
-        return float(-np.log(max(np.mean(now == before), TINY)))
+        """The same for majorants, as second derivatives jump."""
+        change = np.log(self.majorant(y, z) / self.majorant(y, known))
+        return float(np.abs(change).max(initial=0.0))
 
     def _balancing(self, r, weights):
-        """Number ``t`` with ``sum(weights * clip(r + t)) = 0``: Newton's method between bounds; on every piece
-        of the sum, which is linear there, one step."""
+        """Number ``t`` with ``sum(weights * clip(r + t)) = 0``: Newton's method between bounds. The sum is
+        linear by pieces, and on the last one a step is exact."""
         low, high, t = -r.max(), -r.min(), 0.0
+        rounding = EPS * max(abs(low), abs(high))
         for _ in range(MOST_TRIALS):
             near = self._clipped(r + t)
             slope = weights @ near
             low, high = (low, min(high, t)) if slope > 0.0 else (max(low, t), high)
             bend = weights @ (np.abs(near) < self.threshold)
             new = t - slope / bend if bend > 0.0 else np.inf
-            if not low <= new <= high:
-                new = 0.5 * (low + high)
-            if slope == 0.0 or new == t:
+            if slope == 0.0 or abs(new - t) <= rounding:
                 break
-            t = new
+            # A step to an end of the interval would be followed by one back.
+            t = new if low < new < high else 0.5 * (low + high)
         return t
 
     def intercept_move(self, y, z, gradient, slope, weights):
