@@ -61,6 +61,23 @@ class OfLasso(OfElasticNet):
 
 
 @declared
+class OfHuberRegressor(OfElasticNet):
+    """Parameters of :class:`HuberRegressor`."""
+
+    epsilon: float = parameter(
+        "float",
+        "Residual from which on the loss is linear, positive, in the unit of `y`.",
+        Interval(Real, 0, None, closed="neither"),
+        default=1.35,
+    )
+    tol: float = changed(
+        text="The fit ends when the duality gap is at most `tol` times twice the mean loss of the best "
+        "constant (of zero without intercept); where the best model without features is within a hundredth "
+        "of that of the optimum, at most `tol` times the difference."
+    )
+
+
+@declared
 class OfLogisticRegression(OfAll):
     """Parameters of :class:`LogisticRegression`."""
 

@@ -66,6 +66,8 @@ class ElasticNet(
     True
     """
 
+    _loss, _advice = SquaredLoss(), "use the LinearRegression estimator"
+
     @whole
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
@@ -86,8 +88,7 @@ class ElasticNet(
         begin = time.perf_counter()
         if self.alpha == 0:
             warnings.warn(
-                "With alpha=0, this algorithm does not converge well. You are advised to use the "
-                "LinearRegression estimator",
+                f"With alpha=0, this algorithm does not converge well. You are advised to {self._advice}",
                 UserWarning,
                 stacklevel=2,
             )
@@ -102,7 +103,7 @@ class ElasticNet(
         weights, _ = scaled(sample_weight)
         fitted = partial(self._fitted, X.dtype, y.ndim > 1)
         watcher = watch(self, X, y, sample_weight, fitted)
-        found = self._solve(X, y, SquaredLoss(), penalty, weights, begin, watcher)
+        found = self._solve(X, y, self._loss, penalty, weights, begin, watcher)
         vars(self).update(fitted(*found))
         if watcher is not None:
             watcher.end()
