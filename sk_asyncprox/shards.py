@@ -201,9 +201,12 @@ def _given(sums):
 
 
 def divisible(problem):
-    """Whether certificates of the problem can be made of shares. With a free intercept the dual points are
-    balanced by a factor per class, which would be zero beside a class without weight."""
+    """Whether certificates of the problem can be made of shares: not where features are unpenalised. With a
+    free intercept the dual points are balanced by a factor per class, which would be zero beside a class
+    without weight."""
     loss = problem.loss
+    if problem.penalty.free is not None:
+        return False
     if type(loss) not in (SquaredLoss, LogisticLoss, MultinomialLoss):
         return False
     if loss.quadratic or not problem.fit_intercept:

@@ -203,6 +203,7 @@ def _largest_delay(options, plan):
 def in_rounds(penalty, options, plan, policy):
     """Whether the run goes in rounds with Newton steps: where nothing asks for plain block steps."""
     free = options.solver == "bcd" and policy.exact and options.metric == "gram"
+    free &= penalty.weights is None or penalty.has_zeros
     free &= options.n_blocks == "auto" and not plan.inline and not penalty.is_zero
     if options.working_set == "auto":
         return free and plan.working_set is not False

@@ -19,7 +19,15 @@ from ..problem import Problem
 from ..solvers.base import Snapshot
 from ..step_sizes import StepSize
 from ._base import beyond, check_range
-from ._checks import FLOATS, FORMATS, check_number, checked_weights, in_floats, scaled
+from ._checks import (
+    FLOATS,
+    FORMATS,
+    check_number,
+    checked_penalty_weights,
+    checked_weights,
+    in_floats,
+    scaled,
+)
 from ._declared import documented
 from ._folds import few_for_path
 from ._grids import alpha_grid, check_alphas, enet_penalties
@@ -75,6 +83,7 @@ def enet_path(
     metric: str = "gram",
     working_set: bool | str = "auto",
     max_time: float | None = None,
+    penalty_weights: ArrayLike | None = None,
 ) -> tuple[np.ndarray, ...]:
     """Elastic-net solutions for many alphas, each found from the one before.
 
@@ -127,8 +136,9 @@ def enet_path(
     _validate("enet_path", y, vars(path))
     path._check_n_jobs()
     X, y, sample_weight, Xy, dtype, column = _read(path, X, y, sample_weight, Xy, check_input)
-    alphas = _alphas(path, X, y, sample_weight, Xy)
-    penalties = enet_penalties(alphas, l1_ratio, positive)
+    weights = checked_penalty_weights(penalty_weights, X.shape[1])
+    alphas = _alphas(path, X, y, sample_weight, Xy, weights)
+    penalties = enet_penalties(alphas, l1_ratio, positive, weights)
     problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, rows=solver == "piag")
     coefs, gaps, n_iters, messages = _along(problem, penalties, path, dtype)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
@@ -147,7 +157,7 @@ def _validate(name, y, parameters):
     validate_parameter_constraints(Path._parameter_constraints | {"y": TARGET}, {"y": y, **given}, name)
 
 
-def _alphas(path, X, y, sample_weight, Xy):
+def _alphas(path, X, y, sample_weight, Xy, weights):
     """The alphas, or those of an automatic grid."""
     if not isinstance(path.alphas, Integral):
         return check_alphas(path.alphas)
@@ -155,7 +165,7 @@ def _alphas(path, X, y, sample_weight, Xy):
     check_number(path.eps, "eps", high=1.0, boundaries="neither")
     return alpha_grid(
         X, y, l1_ratio=path.l1_ratio, eps=path.eps, n_alphas=path.alphas, sample_weight=sample_weight,
-        fit_intercept=False, positive=path.positive, Xy=Xy,
+        fit_intercept=False, positive=path.positive, Xy=Xy, penalty_weights=weights,
     )  # fmt: skip
 
 

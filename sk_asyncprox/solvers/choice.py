@@ -27,13 +27,18 @@ def policy_of(problem, options):
         return Adaptive1()
     raise ValueError(
         f"step_size ExactStep of solver 'piag' keeps matrices of all coefficients where no l1 part makes "
-        f"most of them zero, at most {WIDEST:,}, and there are {width:,}: use 'auto', or Adaptive1."
+        f"most of them zero, or some are unpenalised: at most {WIDEST:,}, and there are {width:,}. Use "
+        "'auto', or Adaptive1."
     )
 
 
 def has_working_set(problem):
     """Whether second-order models of a working set serve the problem."""
-    return problem.penalty.l1 > 0.0 and (hasattr(problem, "shards") or divisible(problem))
+    return (
+        problem.penalty.l1 > 0.0
+        and problem.penalty.free is None
+        and (hasattr(problem, "shards") or divisible(problem))
+    )
 
 
 def piag_of(problem, policy, options, settings):

@@ -174,7 +174,7 @@ class ModelPIAG(PIAG):
         if result.curvature is not None:
             self._known[shard] = (w, b), care
         self._changes[shard] = result.change
-        self._values[shard] = result.value + self._penalty.value(w)
+        self._values[shard] = result.value + self._penalty_here().value(w)
         self._stamps[shard] = task.stamp
         self._fresh.append(arrival)
         if task.asked > self._barrier:
@@ -189,6 +189,10 @@ class ModelPIAG(PIAG):
     def _some(self, w):
         """Those of all coefficients that the server keeps."""
         return w
+
+    def _penalty_here(self):
+        """The penalty of these."""
+        return self._penalty
 
     def _move(self):
         if self._solves:
@@ -206,7 +210,7 @@ class ModelPIAG(PIAG):
 
     def _minimisation(self):
         """What a minimisation needs to know."""
-        return self._sum.quadratic(), self.w, self._penalty, ENOUGH * self._wanted
+        return self._sum.quadratic(), self.w, self._penalty_here(), ENOUGH * self._wanted
 
     def _begin(self):
         """Before the first write: the objective of the start, which every shard has been read at."""

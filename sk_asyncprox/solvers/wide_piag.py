@@ -72,6 +72,9 @@ class WidePIAG(ModelPIAG):
     def _some(self, w):
         return w[self._index]
 
+    def _penalty_here(self):
+        return self._penalty.on(self._index)
+
     def _payload(self, shard, w, b):
         return *super()._payload(shard, w, b), self._index, self._held
 
@@ -150,11 +153,12 @@ class WidePIAG(ModelPIAG):
         w[there] = np.where(certified != 0.0, certified, self.w)
         w[np.searchsorted(some, held.index)] = held.values
         first = min(FIRST_COLUMNS, self._n_samples)
-        chosen = wanted_columns(self._penalty, w, c[some], there, first)
+        penalty = self._penalty.on(some)
+        chosen = wanted_columns(penalty, w, c[some], there, first)
         if chosen is there:
             return active
         if len(chosen) > MOST_COLUMNS:
-            violation = self._penalty.violation(w, c[some])[chosen]
+            violation = penalty.violation(w, c[some])[chosen]
             chosen = np.sort(chosen[np.argpartition(-violation, MOST_COLUMNS)[:MOST_COLUMNS]])
         return some[chosen]
 
@@ -167,7 +171,7 @@ class WidePIAG(ModelPIAG):
         # Beside coefficients that are held where they were certified, the others begin there, too.
         self.w, x = (x if len(left) else w)[index], x[index]
         self._sum = self._empty_sum()
-        penalty = self._penalty.value(x)
+        penalty = self._penalty_here().value(x)
         for shard, look in looking.looks.items():
             gradient = self._joint(-self._entries(shard, look.correlations.sum(axis=0)), look.gradient.b)
             self._sum.expect(shard, self._joint(x, looking.b), gradient, self._sizes[shard])
