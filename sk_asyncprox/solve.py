@@ -202,12 +202,11 @@ def _largest_delay(options, plan):
 
 def in_rounds(penalty, options, plan, policy):
     """Whether the run goes in rounds with Newton steps: where nothing asks for plain block steps."""
-    free = options.solver == "bcd" and policy.exact and options.metric == "gram"
+    free = options.solver == "bcd" and policy.exact and options.metric == "gram" and not plan.inline
+    free &= options.n_blocks == "auto" and not penalty.is_zero
     free &= penalty.weights is None or penalty.has_zeros
-    free &= options.n_blocks == "auto" and not plan.inline and not penalty.is_zero
-    if options.working_set == "auto":
-        return free and plan.working_set is not False
-    return free and options.working_set
+    wanted = plan.working_set is not False if options.working_set == "auto" else options.working_set
+    return free and wanted
 
 
 def _describe(options, executor, plan, solver):

@@ -136,9 +136,7 @@ def enet_path(
     _validate("enet_path", y, vars(path))
     path._check_n_jobs()
     X, y, sample_weight, Xy, dtype, column = _read(path, X, y, sample_weight, Xy, check_input)
-    weights = checked_penalty_weights(penalty_weights, X.shape[1])
-    alphas = _alphas(path, X, y, sample_weight, Xy, weights)
-    penalties = enet_penalties(alphas, l1_ratio, positive, weights)
+    alphas, penalties = _penalties(path, X, y, sample_weight, Xy)
     problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, rows=solver == "piag")
     coefs, gaps, n_iters, messages = _along(problem, penalties, path, dtype)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
@@ -157,8 +155,14 @@ def _validate(name, y, parameters):
     validate_parameter_constraints(Path._parameter_constraints | {"y": TARGET}, {"y": y, **given}, name)
 
 
+def _penalties(path, X, y, sample_weight, Xy):
+    """The alphas, or those of an automatic grid, and their penalties."""
+    weights = checked_penalty_weights(path.penalty_weights, X.shape[1])
+    alphas = _alphas(path, X, y, sample_weight, Xy, weights)
+    return alphas, enet_penalties(alphas, path.l1_ratio, path.positive, weights)
+
+
 def _alphas(path, X, y, sample_weight, Xy, weights):
-    """The alphas, or those of an automatic grid."""
     if not isinstance(path.alphas, Integral):
         return check_alphas(path.alphas)
     check_scalar(path.alphas, "alphas", Integral, min_val=1)
@@ -188,8 +192,7 @@ def _along(problem, penalties, path, dtype):
 
 def _start(problem, coef):
     coef = check_array(coef, dtype=np.float64, ensure_2d=False, input_name="coef_init").ravel()
-    p = problem.design.shape[1]
-    if len(coef) != p:
+    if len(coef) != (p := problem.design.shape[1]):
         raise ValueError(f"coef_init has {len(coef)} entries, but X has {p} features.")
     return Snapshot(*problem.start(np.maximum(coef, 0.0) if problem.penalty.positive else coef))
 

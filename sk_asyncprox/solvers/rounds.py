@@ -187,13 +187,8 @@ class RoundsBCD(GramSolver):
         if p <= n and n * p * p <= CHEAP_SOLUTION:
             return "solution"
         penalty = problem.penalty
-        if not (
-            problem.uniform
-            and penalty.l1 > 0.0
-            and penalty.weights is None
-            and n * p <= LARGEST_SWEPT
-            and self.n_workers == 1
-        ):
+        swept = problem.uniform and penalty.weights is None and n * p <= LARGEST_SWEPT
+        if not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
             return None
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
         return "columns" if MANY * p < wanted <= (p if p <= n else MOST * p) else None

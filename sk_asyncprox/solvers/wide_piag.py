@@ -56,6 +56,7 @@ class WidePIAG(ModelPIAG):
         self._held = Thin(held, self.w[held])
         self.w, self._n_coefs = self.w[self._index], len(self.w)
         super()._lay_table()
+        self._own_penalty = self._penalty.on(self._index)
         self._n_samples = self.problem.design.shape[0] // self.problem.loss.n_outputs
         self._lowest, self._sizes = np.inf, np.zeros(self.n_blocks)
         self._gap = np.inf
@@ -71,9 +72,6 @@ class WidePIAG(ModelPIAG):
 
     def _some(self, w):
         return w[self._index]
-
-    def _penalty_here(self):
-        return self._penalty.on(self._index)
 
     def _payload(self, shard, w, b):
         return *super()._payload(shard, w, b), self._index, self._held
@@ -137,6 +135,7 @@ class WidePIAG(ModelPIAG):
             change = self._penalty.value(w) - before.value(w)
             self._best = self._best._replace(objective=self._best.objective + change)
         index = self._wanted_columns(looking.w, c)
+        self._own_penalty = self._penalty.on(self._index)
         if index is not self._index:
             self._turn_to(index, looking)
 
@@ -171,7 +170,8 @@ class WidePIAG(ModelPIAG):
         # Beside coefficients that are held where they were certified, the others begin there, too.
         self.w, x = (x if len(left) else w)[index], x[index]
         self._sum = self._empty_sum()
-        penalty = self._penalty_here().value(x)
+        self._own_penalty = self._penalty.on(index)
+        penalty = self._own_penalty.value(x)
         for shard, look in looking.looks.items():
             gradient = self._joint(-self._entries(shard, look.correlations.sum(axis=0)), look.gradient.b)
             self._sum.expect(shard, self._joint(x, looking.b), gradient, self._sizes[shard])
