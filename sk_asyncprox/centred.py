@@ -94,11 +94,14 @@ class Centred:
         return b - b.mean() if self.loss.n_outputs > 1 else b
 
     def canonical(self, w):
-        """Coefficients with the same losses, of least norm over the outputs where nothing is penalised."""
-        if self.loss.n_outputs == 1 or not self.penalty.is_zero:
+        """Coefficients with the same losses, of least norm over the outputs where nothing penalises them."""
+        penalty = self.penalty
+        if self.loss.n_outputs == 1 or not (penalty.is_zero or penalty.free is not None):
             return w
-        W = w.reshape(self.loss.n_outputs, -1)
-        return (W - W.mean(axis=0)).ravel()
+        W = w.reshape(self.loss.n_outputs, -1).copy()
+        alike = slice(None) if penalty.is_zero else penalty.free[penalty.free < W.shape[1]]
+        W[:, alike] -= W[:, alike].mean(axis=0)
+        return W.ravel()
 
     def intercept_slope(self, gradient):
         """Slope in the intercept where the loss has the given gradient."""

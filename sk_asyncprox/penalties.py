@@ -15,6 +15,15 @@ class ElasticNetPenalty:
     positive : bool
         Whether the coefficients are constrained to be non-negative.
 
+    Attributes
+    ----------
+    weights : None
+        See :class:`WeightedPenalty`.
+    l1s, l2s : float or ndarray of shape (p,)
+        Weights of the two terms for every coefficient; one number where they are all alike.
+    free : ndarray of int or None
+        Coefficients that are not penalised where others are; None where there are none.
+
     See Also
     --------
     sk_asyncprox.problem.Problem : What it is a part of.
@@ -29,8 +38,11 @@ class ElasticNetPenalty:
     12.75 [1.25 0.  ]
     """
 
+    weights = free = None
+
     def __init__(self, l1=0.0, l2=0.0, positive=False):
         self.l1, self.l2, self.positive = float(l1), float(l2), bool(positive)
+        self.l1s, self.l2s = self.l1, self.l2
 
     @property
     def is_zero(self):
@@ -41,9 +53,17 @@ class ElasticNetPenalty:
         """Penalty of the coefficients ``w`` (the constraint is not checked)."""
         return (self.l1 * np.abs(w).sum() if self.l1 else 0.0) + 0.5 * self.l2 * (w @ w)
 
-    def with_l1(self, l1):
-        """The same penalty with another weight of its l1 term."""
-        return type(self)(l1, self.l2, self.positive)
+    def with_l1(self, l1, l2=None):
+        """The same penalty with another weight of its l1 term, or of both."""
+        return type(self)(l1, self.l2 if l2 is None else l2, self.positive)
+
+    def weighted(self, weights):
+        """The same penalty with weights of the coefficients; None for none."""
+        return self if weights is None else WeightedPenalty(self.l1, self.l2, self.positive, weights)
+
+    def on(self, index):
+        """The penalty of the coefficients ``index`` alone."""
+        return self
 
     @property
     def has_zeros(self):
@@ -65,13 +85,14 @@ class ElasticNetPenalty:
     def prox(self, x, step):
         """``argmin_w  step * penalty(w) + |w - x|^2 / 2``, coordinate by coordinate."""
         if self.positive:
-            shrunk = np.maximum(x - step * self.l1, 0.0)
+            shrunk = np.maximum(x - step * self.l1s, 0.0)
         else:
-            shrunk = x - np.clip(x, -step * self.l1, step * self.l1)
-        return shrunk / (1.0 + step * self.l2)
+            shrunk = x - np.clip(x, -step * self.l1s, step * self.l1s)
+        return shrunk / (1.0 + step * self.l2s)
 
     def pull(self, c):
-        """Size of the correlations ``c`` against the penalty: ``|c|``, or ``max(c, 0)``."""
+        """Size of the correlations ``c`` against the penalty, ``|c|`` or ``max(c, 0)``: the l1 part up to
+        which they let their coefficients out of zero."""
         return np.maximum(c, 0.0) if self.positive else np.abs(c)
 
     def dual_limit(self, c):
@@ -92,9 +113,55 @@ class ElasticNetPenalty:
 
     def violation(self, w, c):
         """Distance of the correlations ``c`` from the subdifferential at ``w``."""
-        c = c - self.l2 * w
-        inside = np.maximum(self.pull(c) - self.l1, 0.0)
-        return np.where(w != 0, np.abs(c - self.l1 * np.sign(w)), inside)
+        c = c - self.l2s * w
+        inside = np.maximum((np.maximum(c, 0.0) if self.positive else np.abs(c)) - self.l1s, 0.0)
+        return np.where(w != 0, np.abs(c - self.l1s * np.sign(w)), inside)
+
+
+class WeightedPenalty(ElasticNetPenalty):
+    """``sum_j weights_j (l1 |w_j| + (l2/2) w_j^2)``, optionally with ``w >= 0``.
+
+    Parameters
+    ----------
+    l1, l2, positive : as for :class:`ElasticNetPenalty`
+    weights : ndarray of shape (p,)
+        Non-negative; coefficients of weight 0 are free.
+    """
+
+    def __init__(self, l1, l2, positive, weights):
+        super().__init__(l1, l2, positive)
+        self.weights, free = weights, weights == 0.0
+        # An l1 part that lets nothing out of zero is infinite, and free is free of it.
+        self.l1s, self.l2s = (np.multiply(part, weights, where=~free, out=0.0 * weights) for part in (l1, l2))
+        self.free = np.flatnonzero(free) if free.any() else None
+
+    @property
+    def has_zeros(self):
+        return super().has_zeros and (self.positive or bool(self.weights.any()))
+
+    def value(self, w):
+        return (self.l1s * np.abs(w)).sum() + 0.5 * ((self.l2s * w) @ w)
+
+    def with_l1(self, l1, l2=None):
+        return type(self)(l1, self.l2 if l2 is None else l2, self.positive, self.weights)
+
+    def on(self, index):
+        return type(self)(self.l1, self.l2, self.positive, self.weights[index])
+
+    def difference(self, w, new):
+        move = new - w
+        linear = (self.l2s * move) @ w + (self.l1s * (np.abs(new) - np.abs(w))).sum(axis=-1)
+        return linear, np.einsum("...i,...i", self.l2s * move, move)
+
+    def pull(self, c):
+        return np.divide(super().pull(c), self.weights, where=self.weights > 0.0, out=0.0 * c)
+
+    def conjugate(self, c):
+        """Conjugate at ``c``, which the caller has made zero where coefficients are free."""
+        if self.l2 == 0.0:
+            return 0.0
+        excess = np.maximum(self.pull(c) - self.l1, 0.0) if self.has_zeros else self.pull(c)
+        return ((self.weights * excess) @ excess) / (2.0 * self.l2)
 
 
 PENALTIES = {"elasticnet": ElasticNetPenalty}

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from . import unpenalised
 from .block_diagonal import Copies
 from .centred import Centred
 from .certificate import Certificate
@@ -98,6 +99,7 @@ class Problem(Centred):
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
         if not (loss.quadratic or penalty is None or penalty.has_zeros) and is_wide_in_rows(X):
             rows = True  # Nothing but products is made, and they cost no more than in another order.
+        self.bases = {}
         self._data, self._shares = Data(X, weights, self.uniform, fit_intercept, rows, overwrite), False
 
     @property
@@ -167,6 +169,7 @@ class Problem(Centred):
         others[index] = False
         rest = np.flatnonzero(others)
         # Rows that are there twice are not what the others leave.
+        other.bases = {}
         other._whole, other._rest = self, rest if len(rest) + len(index) == len(others) else None
         return other
 
@@ -274,7 +277,9 @@ class Problem(Centred):
 
     def conclude(self, w, b, z, theta, correlations):
         """Last part of a certificate, once ``correlations = X' (weights * theta)`` are known."""
-        return Certificate(w, b, self.objective(w, b, z), self._dual(theta, correlations), correlations)
+        free = self.penalty.free is not None
+        point = unpenalised.dual_point(self, z, correlations) if free else (theta, correlations)
+        return Certificate(w, b, self.objective(w, b, z), self._dual(*point), correlations)
 
     def _dual(self, theta, c):
         if self.penalty.is_zero:

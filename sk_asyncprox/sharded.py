@@ -58,12 +58,13 @@ def count(Xs, y, weights, loss, columns=slice(None), means=True):
     return Count(len(y), size, float(total), columns, means, sizes, values, masses)
 
 
-def without_idle(counts, n_features, l1):
+def without_idle(counts, n_features, l1s):
     """The same counts, without the columns that no slope of the loss lets out of zero."""
-    if counts[0].sizes is None or l1 == 0.0:
+    if counts[0].sizes is None or not np.any(l1s):
         return counts
     sizes = add_up(n_features, facts_of(counts, n_features), [c.sizes for c in counts])
-    busy = [sizes[c.columns] > SURELY * l1 for c in counts]
+    limits = SURELY * np.resize(l1s, n_features)  # all outputs have the same
+    busy = [sizes[c.columns] > limits[c.columns] for c in counts]
     return [c._replace(columns=c.columns[some], sizes=None) for c, some in zip(counts, busy, strict=True)]
 
 

@@ -195,9 +195,12 @@ def _given(sums):
 
 
 def divisible(problem):
-    """Whether certificates of the problem can be made of shares. With a free intercept the dual points are
-    balanced by a factor per class, which would be zero beside a class without weight."""
+    """Whether certificates of the problem can be made of shares: not where features are unpenalised. With a
+    free intercept the dual points are balanced by a factor per class, which would be zero beside a class
+    without weight."""
     loss = problem.loss
+    if problem.penalty.free is not None:
+        return False
     if not (loss.labelled and problem.fit_intercept):
         return True
     return len(np.unique(problem.y[problem.sample_weights > 0])) == max(2, loss.n_outputs)

@@ -201,6 +201,8 @@ def tidy(problem, certificate, limit):
     w, penalty = certificate.w, problem.penalty
     crumbs = (w != 0) & (np.abs(w) <= CRUMB * np.abs(w).max(initial=0.0))
     crumbs &= penalty.pull(certificate.correlations) < penalty.l1
+    if penalty.free is not None:
+        crumbs[penalty.free] = False
     if not crumbs.any():
         return certificate
     tidied = problem.certify(np.where(crumbs, 0.0, w), certificate.b)

@@ -44,7 +44,7 @@ class Units(NamedTuple):
         if self.own or penalty is None:
             return penalty
         l1, l2 = _scaled(penalty.l1, -self.x - self.y), _scaled(penalty.l2, -2 * self.x)
-        return type(penalty)(l1, l2, penalty.positive)
+        return penalty.with_l1(l1, l2)
 
     def point(self, start):
         """Coefficients and intercept in these units; None stays so."""

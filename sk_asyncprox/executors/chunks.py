@@ -160,7 +160,7 @@ class Rows:
         centred = fit_intercept and isinstance(self.counts[0].columns, slice)
         means = centre(self.counts, self.n_features) if centred else None
         if penalty is not None:
-            self.counts = without_idle(self.counts, self.n_features, penalty.l1)
+            self.counts = without_idle(self.counts, self.n_features, penalty.l1s)
         shards = self._keep(
             [
                 self.client.submit(_shard, raw, c.columns, means, loss, fit_intercept, pure=False)

@@ -5,7 +5,7 @@ from numbers import Real
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_scalar, compute_class_weight
+from sklearn.utils import check_array, check_scalar, compute_class_weight
 from sklearn.utils.validation import validate_data
 
 from .._compat import _check_sample_weight
@@ -70,6 +70,18 @@ def checked_weights(sample_weight, X):
     if sample_weight is None:
         return None
     return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+
+
+def checked_penalty_weights(weights, n_features, n_outputs=1):
+    """Penalty weights of every output's features, finite, non-negative and not all zero; None for ones."""
+    if weights is None:
+        return None
+    weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="penalty_weights")
+    if weights.shape != (n_features,):
+        raise ValueError(f"penalty_weights has shape {weights.shape}, but X has {n_features} features.")
+    if weights.min() < 0.0 or not weights.any():
+        raise ValueError("penalty_weights must be non-negative, and not all zero.")
+    return None if (weights == 1.0).all() else np.tile(weights, n_outputs)
 
 
 def scaled(weights):

@@ -10,7 +10,7 @@ from ..executors.blocks import like, table
 from ..executors.chunks import Rows
 from ..executors.plan import SHARDS_PER_WORKER
 from ..losses import LogisticLoss, MultinomialLoss
-from ._checks import class_factors
+from ._checks import checked_penalty_weights, class_factors
 
 
 def fit_rows(model, X, y, sample_weight, penalty, begin):
@@ -35,6 +35,7 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
     check_one_target(y)
     executor, client = executor_of(model)
     validate_data(model, like(X), skip_check_array=True)
+    weights = penalised_weights(model)
     rows = Rows(client)
     try:
         rows.read(X, y, sample_weight, labelled=is_classifier(model))
@@ -49,11 +50,23 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
             rows.relabel(classes, factors)
         loss = model._loss if classes is None else loss_of(classes)
         total = rows.count(loss, model.fit_intercept)
-        problem = rows.problem(loss, penalty(total), model.fit_intercept)
+        penalty = penalty(total).weighted(None if weights is None else np.tile(weights, loss.n_outputs))
+        problem = rows.problem(loss, penalty, model.fit_intercept)
         options = model._options()._replace(solver="piag", executor=executor)
         return *model._run([problem], options, begin, rows.dtype), rows.dtype, classes
     finally:
         rows.release()
+
+
+def penalised_weights(model):
+    """Penalty weights of the features, none of them zero; None for ones."""
+    weights = checked_penalty_weights(model.penalty_weights, model.n_features_in_)
+    if weights is not None and not weights.all():
+        raise ValueError(
+            "penalty_weights of 0 are not offered where X is a dask collection, whose certificates are made "
+            "of shares: give X in memory, or small weights."
+        )
+    return weights
 
 
 def check_one_target(y):

@@ -26,7 +26,7 @@ from ..solve import SOLVERS
 from ._base import AsyncLinearModel, check_range, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import FoldsWatcher
-from ._checks import check_numbers, checked_data, checked_weights, scaled
+from ._checks import check_numbers, checked_data, checked_penalty_weights, checked_weights, scaled
 from ._cross_validated import CrossValidated
 from ._declared import documented
 from ._folds import cross_validated, reading
@@ -176,6 +176,7 @@ class ElasticNetCV(
         grid = partial(
             alpha_grid, X, y, eps=self.eps, n_alphas=self.alphas, sample_weight=weights,
             fit_intercept=centred, positive=self.positive,
+            penalty_weights=checked_penalty_weights(self.penalty_weights, X.shape[1]),
         )  # fmt: skip
         return np.array([grid(l1_ratio=ratio) for ratio in ratios])
 
@@ -185,8 +186,10 @@ class ElasticNetCV(
         return grids, self._paths(ratios, grids)
 
     def _paths(self, ratios, grids):
+        weights = checked_penalty_weights(self.penalty_weights, self.n_features_in_)
         return [
-            enet_penalties(alphas, ratio, self.positive) for ratio, alphas in zip(ratios, grids, strict=True)
+            enet_penalties(alphas, ratio, self.positive, weights)
+            for ratio, alphas in zip(ratios, grids, strict=True)
         ]
 
     def _errors(self, X, y, weights, ratios, grids, folds, watcher):

@@ -1,6 +1,8 @@
 """Penalties of paths of regressions, and scikit-learn's grids of them."""
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.optimize import nnls
 
 from ..penalties import ElasticNetPenalty
 from ._checks import check_numbers
@@ -8,15 +10,17 @@ from ._checks import check_numbers
 RESOLUTION = np.finfo(np.float64).resolution
 
 
-def enet_penalties(alphas, l1_ratio, positive=False):
-    """Penalty of ElasticNet for each of the ``alphas``."""
-    return [ElasticNetPenalty(a * l1_ratio, a * (1.0 - l1_ratio), positive) for a in alphas]
+def enet_penalties(alphas, l1_ratio, positive=False, weights=None):
+    """Penalty of ElasticNet for each of the ``alphas``, with weights of the features."""
+    return [ElasticNetPenalty(a * l1_ratio, a * (1.0 - l1_ratio), positive).weighted(weights) for a in alphas]
 
 
 def alpha_grid(
-    X, y, *, l1_ratio, eps, n_alphas, sample_weight=None, fit_intercept=True, positive=False, Xy=None
-):
+    X, y, *, l1_ratio, eps, n_alphas, sample_weight=None, fit_intercept=True, positive=False, Xy=None,
+    penalty_weights=None,
+):  # fmt: skip
     """Scikit-learn's grid of alphas: from the smallest with a zero model down to ``eps`` times that.
+    Unpenalised features are in that model, at their best.
 
     Parameters
     ----------
@@ -30,6 +34,7 @@ def alpha_grid(
     positive : bool
     Xy : ndarray of shape (p,), optional
         ``X'y`` of the data as they are to be used, when it is known.
+    penalty_weights : ndarray of shape (p,), optional
 
     Returns
     -------
@@ -47,16 +52,31 @@ def alpha_grid(
         )
     weights = np.ones(len(y)) if sample_weight is None else sample_weight
     total = weights.sum()
+    penalty = ElasticNetPenalty(positive=positive).weighted(penalty_weights)
+    if penalty.free is not None:
+        y, Xy = _left_by(X[:, penalty.free], y, weights, fit_intercept, positive), None
     if Xy is None:
         residual = weights * (y - np.average(y, weights=weights)) if fit_intercept else weights * y
         Xy = X.T @ residual
         if fit_intercept:
             Xy = Xy - (X.T @ weights) * (residual.sum() / total)
-    largest = float(ElasticNetPenalty(positive=positive).pull(np.ravel(Xy)).max(initial=0.0))
+    largest = float(penalty.pull(np.ravel(Xy)).max(initial=0.0))
     alpha_max = largest / (total * l1_ratio)
     if alpha_max <= RESOLUTION:
         return np.full(n_alphas, RESOLUTION)
     return np.geomspace(alpha_max, alpha_max * eps, num=n_alphas)
+
+
+def _left_by(Z, y, weights, centred, positive):
+    """Residual of the least-squares model with the columns ``Z`` alone."""
+    Z, root = np.asarray(Z.toarray() if sp.issparse(Z) else Z, dtype=np.float64), np.sqrt(weights)
+    if centred:
+        Z, y = Z - np.average(Z, axis=0, weights=weights), y - np.average(y, weights=weights)
+    size = np.maximum(np.abs(Z).max(axis=0), np.finfo(float).tiny)
+    Z = Z / size
+    # A columns' scale says nothing of its rank.
+    A, b = root[:, None] * Z, root * y
+    return y - Z @ (nnls(A, b)[0] if positive else np.linalg.lstsq(A, b)[0])
 
 
 def check_alphas(alphas):

@@ -19,7 +19,14 @@ from ..penalties import ElasticNetPenalty
 from ._base import AsyncLinearModel, whole
 from ._blockwise import DecidesOnCollections, blockwise
 from ._callbacks import watch
-from ._checks import checked_data, checked_weights, class_factors, scaled, strength_of
+from ._checks import (
+    checked_data,
+    checked_penalty_weights,
+    checked_weights,
+    class_factors,
+    scaled,
+    strength_of,
+)
 from ._collections import fit_rows
 from ._declared import documented
 from ._parameters import OfLogisticRegression
@@ -100,6 +107,9 @@ class LogisticRegression(
         weights, exponent = self._weights(checked_weights(sample_weight, X), classes, codes)
         penalty = self._penalty(len(y) if weights is None else weights.sum(), exponent)
         loss, target = self._task(classes, codes)
+        if self.penalty_weights is not None:
+            own = checked_penalty_weights(self.penalty_weights, X.shape[1], loss.n_outputs)
+            penalty = penalty.weighted(own)
         fitted = partial(self._fitted, X.dtype, classes, X.shape[1])
         watcher = watch(self, X, y, sample_weight, fitted)
         found = self._solve(X, target, loss, penalty, weights, begin, watcher)

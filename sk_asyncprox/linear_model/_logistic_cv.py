@@ -17,7 +17,7 @@ from ..problem import Problem
 from ..solve import SOLVERS
 from ._base import whole
 from ._callbacks import FoldsWatcher
-from ._checks import checked_data, checked_weights, strength_of
+from ._checks import checked_data, checked_penalty_weights, checked_weights, strength_of
 from ._cross_validated import OF_THE_RUN, CrossValidated
 from ._declared import documented
 from ._logistic import LogisticRegression
@@ -120,7 +120,8 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         whole = Problem(rows, targets, loss, None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
         scores = Scores(self.scoring, score, classes, rows, y, codes, weights)
         strength = partial(strength_of, exponent=exponent)
-        job = partial(scored_paths, whole, scores, Cs, ratios, strength)
+        own = checked_penalty_weights(self.penalty_weights, X.shape[1], loss.n_outputs)
+        job = partial(scored_paths, whole, scores, Cs, ratios, strength, own)
         watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + self.refit)
         self._keep(self._run_folds(job, folds, watcher), classes, Cs, ratios)
         self._conclude(X, y, sample_weight, watcher, X.dtype)

@@ -7,7 +7,7 @@ from sklearn.utils.validation import validate_data
 from ..executors.blocks import like, table
 from ..executors.folded import FoldedRows
 from ..executors.plan import SHARDS_PER_WORKER
-from ._collections import check_one_target, executor_of, labels_of, loss_of
+from ._collections import check_one_target, executor_of, labels_of, loss_of, penalised_weights
 from ._scored_paths import TOGETHER, margins, scored_paths
 
 
@@ -103,6 +103,7 @@ def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios, stre
     check_one_target(y)
     executor, client = executor_of(model)
     validate_data(model, like(X), skip_check_array=True)
+    weights = penalised_weights(model)
     rows = FoldedRows(client)
     try:
         rows.read(X, y, sample_weight)
@@ -111,9 +112,10 @@ def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios, stre
         n_shards = n_shards if model.n_blocks == "auto" else model.n_blocks
         options = model._fold_options()._replace(solver="piag", executor=executor)
         job = FoldsOnCluster(rows, n_shards, model, classes, factors, "sample_weight" in params)
+        own = None if weights is None else np.tile(weights, loss_of(classes).n_outputs)
         n, codes, found = np.arange(rows.n_rows), rows.codes(classes), []
         for train, test in check_cv(model.cv, codes, classifier=True).split(n[:, None], codes, **split):
-            found.append(scored_paths(job, job, Cs, ratios, strength, n[train], n[test], options))
+            found.append(scored_paths(job, job, Cs, ratios, strength, own, n[train], n[test], options))
         return found, classes, rows.dtype
     finally:
         rows.release()

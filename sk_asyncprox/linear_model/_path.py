@@ -20,7 +20,15 @@ from ..solve import SOLVERS
 from ..solvers.base import Snapshot
 from ..step_sizes import StepSize
 from ._base import beyond, check_range
-from ._checks import FLOATS, FORMATS, check_number, checked_weights, in_floats, scaled
+from ._checks import (
+    FLOATS,
+    FORMATS,
+    check_number,
+    checked_penalty_weights,
+    checked_weights,
+    in_floats,
+    scaled,
+)
 from ._declared import documented
 from ._folds import few_for_path
 from ._grids import alpha_grid, check_alphas, enet_penalties
@@ -76,6 +84,7 @@ def enet_path(
     metric: str = "gram",
     working_set: bool | str = "auto",
     max_time: float | None = None,
+    penalty_weights: ArrayLike | None = None,
 ) -> tuple[np.ndarray, ...]:
     """Elastic-net solutions for many alphas, each found from the one before.
 
@@ -128,8 +137,7 @@ def enet_path(
     _validate("enet_path", y, vars(path))
     path._check_n_jobs()
     X, y, sample_weight, Xy, dtype, column = _read(path, X, y, sample_weight, Xy, check_input)
-    alphas = _alphas(path, X, y, sample_weight, Xy)
-    penalties = enet_penalties(alphas, l1_ratio, positive)
+    alphas, penalties = _penalties(path, X, y, sample_weight, Xy)
     problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, SOLVERS[solver].rows)
     coefs, gaps, n_iters, messages = _along(problem, penalties, path, dtype)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
@@ -148,15 +156,21 @@ def _validate(name, y, parameters):
     validate_parameter_constraints(Path._parameter_constraints | {"y": TARGET}, {"y": y, **given}, name)
 
 
-def _alphas(path, X, y, sample_weight, Xy):
-    """The alphas, or those of an automatic grid."""
+def _penalties(path, X, y, sample_weight, Xy):
+    """The alphas, or those of an automatic grid, and their penalties."""
+    weights = checked_penalty_weights(path.penalty_weights, X.shape[1])
+    alphas = _alphas(path, X, y, sample_weight, Xy, weights)
+    return alphas, enet_penalties(alphas, path.l1_ratio, path.positive, weights)
+
+
+def _alphas(path, X, y, sample_weight, Xy, weights):
     if not isinstance(path.alphas, Integral):
         return check_alphas(path.alphas)
     check_scalar(path.alphas, "alphas", Integral, min_val=1)
     check_number(path.eps, "eps", high=1.0, boundaries="neither")
     return alpha_grid(
         X, y, l1_ratio=path.l1_ratio, eps=path.eps, n_alphas=path.alphas, sample_weight=sample_weight,
-        fit_intercept=False, positive=path.positive, Xy=Xy,
+        fit_intercept=False, positive=path.positive, Xy=Xy, penalty_weights=weights,
     )  # fmt: skip
 
 
@@ -179,8 +193,7 @@ def _along(problem, penalties, path, dtype):
 
 def _start(problem, coef):
     coef = check_array(coef, dtype=np.float64, ensure_2d=False, input_name="coef_init").ravel()
-    p = problem.design.shape[1]
-    if len(coef) != p:
+    if len(coef) != (p := problem.design.shape[1]):
         raise ValueError(f"coef_init has {len(coef)} entries, but X has {p} features.")
     return Snapshot(*problem.start(np.maximum(coef, 0.0) if problem.penalty.positive else coef))
 

@@ -18,7 +18,7 @@ from ..penalties import ElasticNetPenalty
 from ._base import AsyncLinearModel, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import watch
-from ._checks import checked_data, checked_weights, scaled
+from ._checks import checked_data, checked_penalty_weights, checked_weights, scaled
 from ._collections import fit_rows
 from ._declared import documented
 from ._parameters import OfElasticNet, OfLasso
@@ -99,6 +99,8 @@ class ElasticNet(
             vars(self).update(self._fitted(dtype, False, *found))
             return self
         X, y = checked_data(self, X, y, multi_output=True, y_numeric=True)
+        if self.penalty_weights is not None:
+            penalty = penalty.weighted(checked_penalty_weights(self.penalty_weights, X.shape[1]))
         sample_weight = checked_weights(sample_weight, X)
         weights, _ = scaled(sample_weight)
         fitted = partial(self._fitted, X.dtype, y.ndim > 1)

@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from .._compat import HasMethods, Interval, StrOptions
@@ -118,5 +119,15 @@ class OfAll:
         "the end.",
         None,
         Interval(Real, 0, None, closed="neither"),
+        default=None,
+    )
+    penalty_weights: ArrayLike | None = parameter(
+        "array-like of shape (n_features,)",
+        "What multiplies the penalty of every feature, its l1 and its l2 part: non-negative, not all zero, "
+        "used as given (glmnet scales its penalty factors to a sum of `n_features`). 0 leaves a feature "
+        "unpenalised, which single fits and logistic paths do not offer where `X` is a dask collection. None "
+        "stands for ones.",
+        None,
+        "array-like",
         default=None,
     )

@@ -60,7 +60,7 @@ def best_of(scores):
     return np.unravel_index(by_C.argmax(axis=1), (n_cs, n_ratios))[::-1]
 
 
-def scored_paths(whole, scores, Cs, l1_ratios, strength, train, test, options):
+def scored_paths(whole, scores, Cs, l1_ratios, strength, weights, train, test, options):
     """Paths of a fold's training rows, and their scores on its test rows.
 
     Parameters
@@ -71,6 +71,8 @@ def scored_paths(whole, scores, Cs, l1_ratios, strength, train, test, options):
     Cs, l1_ratios : ndarray
     strength : callable
         ``(C, total)``, the latter the sum of the weights, to the weight of the penalty.
+    weights : ndarray of shape (K p,) or None
+        Penalty weights of the coefficients.
     train, test : ndarray of int
     options : Options
 
@@ -82,7 +84,7 @@ def scored_paths(whole, scores, Cs, l1_ratios, strength, train, test, options):
     order = np.argsort(Cs, kind="stable")
     for ratio in l1_ratios:
         strengths = [strength(C, total) for C in Cs[order]]
-        penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s) for s in strengths]
+        penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s).weighted(weights) for s in strengths]
         path = [None] * len(Cs)
         solutions = solutions_along(problem, penalties, options)
         for i, penalty, solution in zip(order, penalties, solutions, strict=True):

@@ -139,7 +139,7 @@ class AsyncBCD(SharedMargins):
         index = self._layout.blocks[number]
         alone = len(self._layout.blocks) == 1
         key = "blocks", self._layout.generation, number
-        payload = Read(key, index, self.w[index], self.point(), self.problem.penalty, alone)
+        payload = Read(key, index, self.w[index], self.point(), self.problem.penalty.on(index), alone)
         return self._task("gradient" if self._prox_form else "direction", worker, number, payload)
 
     def _task(self, kind, worker, block, payload):
@@ -204,7 +204,7 @@ class AsyncBCD(SharedMargins):
         step = self._rule(delay, window)
         length = step * self.step_unit
         old = self.w[index]
-        new = problem.penalty.prox(old + length * correlations, length)
+        new = task.payload.penalty.prox(old + length * correlations, length)
         move, slope = new - old, np.inf
         if move.any():
             block = self._part.block(key, index)

@@ -20,6 +20,7 @@ from ..block_diagonal import BlockDiagonal
 from ..losses.curvature import DiagonalCurvature
 from .base import certify
 from .line import Direction, clipped_ratio
+from .weighted import sparse_gram, sweep_runs
 
 SWEEPS_ON_COLUMNS = 5
 SWEEPS_ON_GRAM = 30
@@ -36,7 +37,17 @@ class Piece:
 
     def __init__(self, design, columns=slice(None), rows=slice(None)):
         self.design, self.columns, self.rows = design, columns, rows
-        self._gram = self._omega = None
+        self._gram = self._omega = self._runs = None
+
+    def runs(self, most):
+        """The piece in runs of at most so many columns, and where these are."""
+        if self.design.shape[1] <= most:
+            return [(slice(None), self)]
+        if self._runs is None:
+            cuts = [slice(a, a + most) for a in range(0, self.design.shape[1], most)]
+            columns = np.arange(self.design.shape[1])
+            self._runs = [(cut, Piece(self.design.columns(columns[cut]))) for cut in cuts]
+        return self._runs
 
     def gram(self, omega, centred):
         """Gram matrix in the weights ``omega``, and the entries touched to get it.
@@ -45,7 +56,7 @@ class Piece:
         """
         touched = 0
         if self._gram is None or np.abs(omega - self._omega).sum() > REBUILD_ABOVE * omega.sum():
-            Q, sums = self.design.gram(omega)
+            Q, sums = sparse_gram(self.design, omega) if self.design.is_sparse else self.design.gram(omega)
             if centred:
                 Q -= np.outer(sums, sums / omega.sum())
             self._gram, self._omega, touched = Q, omega, self.design.size
@@ -169,6 +180,11 @@ def direction(part, task):
 def _solve(part, piece, read, pull, omega):
     """New coefficients of a piece, in the weights ``omega`` of its margins, and the entries touched."""
     design, w = piece.design, read.w[piece.columns]
+    if read.penalty.weights is not None:
+        penalty = read.penalty.on(piece.columns)
+        return sweep_runs(
+            piece, w, pull[piece.rows], omega, penalty, part.h, part.follows, read.effort or SWEEPS_ON_GRAM
+        )
     if design.is_sparse or (len(w) > CROWDED * design.shape[0] and (read.effort or not read.alone)):
         return _solve_on_columns(part, piece, read, w, pull[piece.rows], omega)
     return _solve_on_gram(part, piece, read, w, pull[piece.rows], omega)

@@ -82,6 +82,7 @@ class Blocks(Family):
         """Whether nothing asks for plain block steps."""
         free = policy.exact and options.metric == "gram"
         free &= options.n_blocks == "auto" and not plan.inline and not penalty.is_zero
+        free &= getattr(penalty, "weights", None) is None or penalty.has_zeros
         if options.working_set == "auto":
             return free and plan.working_set is not False
         return free and options.working_set
@@ -105,8 +106,8 @@ class Shards(Family):
             return Adaptive1()
         raise ValueError(
             f"step_size ExactStep of solver 'piag' keeps matrices of all coefficients where no l1 part makes "
-            f"most of them zero, at most {WIDEST:,}, and there are {problem.design.shape[1]:,}: "
-            "use 'auto', or Adaptive1."
+            f"most of them zero, or some are unpenalised: at most {WIDEST:,}, and there are "
+            f"{problem.design.shape[1]:,}. Use 'auto', or Adaptive1."
         )
 
     def serve(self, problem, policy, options, plan):
@@ -133,7 +134,8 @@ def is_wide(problem):
 
 def has_working_set(problem):
     """Whether second-order models of a working set serve the problem."""
-    return problem.penalty.l1 > 0.0 and (problem.shards is not None or divisible(problem))
+    penalised = problem.penalty.l1 > 0.0 and problem.penalty.free is None
+    return penalised and (problem.shards is not None or divisible(problem))
 
 
 def _largest_delay(options, plan):

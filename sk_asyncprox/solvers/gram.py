@@ -10,6 +10,7 @@ from scipy.linalg.lapack import dposv, dpotrf, dpotrs
 
 from .._compat import block_cd, gram_cd
 from .newton import LENGTHS, along_ray
+from .weighted import plain
 
 FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 20, 200, 500_000
 """Sweeps of a call: on a small matrix many cost no more than the call."""
@@ -65,6 +66,10 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_call
     """
     if not penalty.has_zeros:
         return newton_on_gram(Q, q, w, penalty), 1
+    if penalty.weights is not None:
+        model, restored = plain(Q, q, w, penalty, square)
+        w, calls = solve_on_gram(*model, roughly, enough, most_calls)
+        return restored(w), calls
     filled = isinstance(Q, np.ndarray)
     sweeps = max(FEWEST_SWEEPS, min(MOST_SWEEPS, ENTRIES // Q.size)) if filled else MOST_SWEEPS
     gap = gap_on_gram(Q, q, w, penalty, square)
@@ -106,6 +111,10 @@ def descend_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_DESCENTS):
     touched : int
         Entries of the matrix touched by sweeps.
     """
+    if penalty.weights is not None:
+        model, restored = plain(Q, q, w, penalty, square)
+        w, *found = descend_on_gram(*model, goal, most_calls)
+        return restored(w), *found
     # Of a start that is zero nothing is known of what sweeps will cost.
     sweeps = FEW_ENTRIES // max(1, len(w) * (np.count_nonzero(w) or len(w)))
     sweeps = max(FEW_SWEEPS, min(MANY_SWEEPS, sweeps))
@@ -125,6 +134,8 @@ def descend_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_DESCENTS):
 
 def gap_on_gram(Q, q, w, penalty, square):
     """Duality gap of the model, where ``square = |t|^2``; the l2 part counts as further rows."""
+    if penalty.weights is not None:
+        return gap_on_gram(*plain(Q, q, w, penalty, square)[0])
     image, pull = Q @ w, q @ w
     residual = square - 2.0 * pull + w @ image + penalty.l2 * (w @ w)
     correlations = q - image - penalty.l2 * w
@@ -187,7 +198,7 @@ class Model:
     def step(self):
         """Take a step; return whether another one may help: something has changed its sign."""
         w, penalty, sign = self.w, self.penalty, np.sign(self.w)
-        slope = self._pull - penalty.l1 * sign - penalty.l2 * w
+        slope = self._pull - penalty.l1s * sign - penalty.l2s * w
         x = self.solve(slope)
         if x is None:
             return False
@@ -227,7 +238,7 @@ class Model:
     def solve(self, b):
         """Solution of the system, zero where a coefficient has left; None if the matrix is singular."""
         if self._solve is None:
-            self._solve = factored(self.Q, self.penalty.l2 + RIDGE * self.Q.diagonal().max())
+            self._solve = factored(self.Q, self.penalty.l2s + RIDGE * self.Q.diagonal().max())
             if self._solve is None:
                 return None
         x = self._solve(b)

@@ -90,7 +90,7 @@ class ModelPIAG(PIAG):
     def _lay_table(self):
         m = self.n_blocks
         self._free = self.problem.free_intercept
-        self._penalty = self.problem.penalty
+        self._penalty = self._own_penalty = self.problem.penalty
         self._shares = np.array([fact.share for fact in self._facts])
         self._sum = self._empty_sum()
         self._known, self._values, self._changes = [None] * m, np.zeros(m), np.zeros(m)
@@ -173,7 +173,7 @@ class ModelPIAG(PIAG):
         if result.curvature is not None:
             self._known[shard] = (w, b), care
         self._changes[shard] = result.change
-        self._values[shard] = result.value + self._penalty.value(w)
+        self._values[shard] = result.value + self._own_penalty.value(w)
         self._stamps[shard] = task.stamp
         self._fresh.append(arrival)
         if task.asked > self._barrier:
@@ -205,7 +205,7 @@ class ModelPIAG(PIAG):
 
     def _minimisation(self):
         """What a minimisation needs to know."""
-        return self._sum.quadratic(), self.w, self._penalty, ENOUGH * self._wanted
+        return self._sum.quadratic(), self.w, self._own_penalty, ENOUGH * self._wanted
 
     def _begin(self):
         """Before the first write: the objective of the start, which every shard has been read at."""

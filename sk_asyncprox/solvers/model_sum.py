@@ -61,8 +61,8 @@ class Quadratic(NamedTuple):
         """Duality gap at ``w``; without a penalty its largest slope."""
         if penalty.has_zeros:
             return gap_on_gram(self.Q, self.q, w, penalty, self.square)
-        slope = self.q - self.Q @ w - penalty.l2 * w
-        return float(slope @ slope / (2.0 * penalty.l2) if penalty.l2 else np.abs(slope).max(initial=0.0))
+        slope = self.q - self.Q @ w - penalty.l2s * w
+        return float(penalty.conjugate(slope) if penalty.l2 else np.abs(slope).max(initial=0.0))
 
     def minimiser(self, w, penalty, enough):
         """Minimiser with the penalty, nearly, from ``w``; or what has a gap of ``enough``."""

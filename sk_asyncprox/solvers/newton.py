@@ -58,10 +58,10 @@ def newton_step(w, pull, model, penalty, centred, most_products, correlations=No
     if correlations is None:
         correlations = yield "tmul", pull
     free = sign != 0.0 if penalty.has_zeros else np.ones(len(w), bool)
-    slope = np.where(free, correlations - penalty.l1 * sign - penalty.l2 * w, 0.0)
-    diagonal = (yield "column_squares", model.diagonal) + penalty.l2
+    slope = np.where(free, correlations - penalty.l1s * sign - penalty.l2s * w, 0.0)
+    diagonal = (yield "column_squares", model.diagonal) + penalty.l2s
     x, v = yield from _conjugate_gradient(
-        slope, free, diagonal, model, centred, len(pull), penalty.l2, most_products
+        slope, free, diagonal, model, centred, len(pull), penalty.l2s, most_products
     )
     times = model.centred_times if centred else model.times
     flips = np.sign(w + x) != sign
@@ -72,7 +72,7 @@ def newton_step(w, pull, model, penalty, centred, most_products, correlations=No
         linear, ridge = penalty.difference(w, w + move)
         return linear - pull @ v + 0.5 * (ridge + v @ times(v))
 
-    ray = along_ray(w, x, slope @ x, v @ times(v) + penalty.l2 * (x @ x), penalty)
+    ray = along_ray(w, x, slope @ x, v @ times(v) + x @ (penalty.l2s * x), penalty)
     goal = change(ray.move, ray.length * v)
     for length in LENGTHS:
         move = np.where(np.sign(w + length * x) == sign, length * x, -w)
@@ -111,7 +111,7 @@ def along_ray(w, x, fall, bend, penalty):
     kinks = -w[back] / x[back]
     order = np.argsort(kinks)
     back, kinks = back[order], kinks[order]
-    jumps = np.full(len(back), np.inf) if penalty.positive else 2.0 * penalty.l1 * np.abs(x[back])
+    jumps = np.full(len(back), np.inf) if penalty.positive else 2.0 * penalty.on(back).l1s * np.abs(x[back])
     passed = np.concatenate([[0.0], np.cumsum(jumps)[:-1]])
     before = bend * kinks - fall + passed
     stop = np.flatnonzero(before + jumps >= 0.0)

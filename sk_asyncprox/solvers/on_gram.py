@@ -143,7 +143,7 @@ class GramSolver(JoiningSolver):
         if (self._once() and k > widest) or not (lasting or problem.design.size < LARGE):
             return None
         wanted = self._gram.missing(index) if lasting else k
-        bands = problem.loss.n_outputs == 1
+        bands = problem.loss.n_outputs == 1 and self._penalty.weights is None
         return self._rule.choose(self._sizes[index], len(problem.sample_weights), wanted, bands)
 
     def _once(self):
@@ -161,7 +161,7 @@ class GramSolver(JoiningSolver):
         if Q is None:
             return False
         beside = self._beside(certificate.w) if self._once() else None
-        read = Read(key, index, self.w[index], point, self._penalty, True, beside=beside)
+        read = Read(key, index, self.w[index], point, self._penalty.on(index), True, beside=beside)
         # Nothing but the next start depends on the solution of a penalty that will be lowered.
         roughly, enough = self._penalty.l1 > self.problem.penalty.l1, 0.0
         if self.problem.loss.quadratic and not roughly:

@@ -136,7 +136,7 @@ class RoundsBCD(GramSolver):
         if len(index) == 0:
             return
         part, point, w = self._part, self.point(), self.w[index]
-        read = Read(None, index, w, point, self.problem.penalty, True)
+        read = Read(None, index, w, point, self.problem.penalty.on(index), True)
         columns = self.problem.design.columns(index)
         pull = -self.problem.weights * point.gradient
         direction = describe(part, read, new, columns.mul(new - w), pull, part.model(point), columns.size)
@@ -187,7 +187,8 @@ class RoundsBCD(GramSolver):
         if p <= n and n * p * p <= CHEAP_SOLUTION:
             return "solution"
         penalty = problem.penalty
-        if not (problem.uniform and penalty.l1 > 0.0 and n * p <= LARGEST_SWEPT and self.n_workers == 1):
+        swept = problem.uniform and penalty.weights is None and n * p <= LARGEST_SWEPT
+        if not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
             return None
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
         return "columns" if MANY * p < wanted <= (p if p <= n else MOST * p) else None
@@ -268,7 +269,7 @@ class RoundsBCD(GramSolver):
         index = self._blocks[number]
         effort = LATE_SWEEPS if self._late else SWEEPS
         key, point = ("blocks", self._generation, number), self.point(self._least)
-        return Read(key, index, self.w[index], point, self._penalty, len(self._blocks) == 1, effort)
+        return Read(key, index, self.w[index], point, self._penalty.on(index), len(self._blocks) == 1, effort)
 
     def _columns_of_newton(self):
         """The support, or all active columns where they have few entries more: they are there already."""
@@ -288,7 +289,7 @@ class RoundsBCD(GramSolver):
 
     def _newton(self):
         stamp, (key, support) = self._tracker.stamp(), self._columns_of_newton()
-        point, penalty = self.point(self._least), self._penalty
+        point, penalty = self.point(self._least), self._penalty.on(support)
         read = Read(key, support, self.w[support], point, penalty, True, self._products)
         if self._shared(support):
             direction = yield from self._shared_newton(read)

@@ -56,6 +56,7 @@ class WidePIAG(ModelPIAG):
         self._held = Thin(held, self.w[held])
         self.w, self._n_coefs = self.w[self._index], len(self.w)
         super()._lay_table()
+        self._own_penalty = self._penalty.on(self._index)
         self._n_samples = self.problem.design.shape[0] // self.problem.loss.n_outputs
         self._lowest, self._sizes = np.inf, np.zeros(self.n_blocks)
         self._gap = np.inf
@@ -134,6 +135,7 @@ class WidePIAG(ModelPIAG):
             change = self._penalty.value(w) - before.value(w)
             self._best = self._best._replace(objective=self._best.objective + change)
         index = self._wanted_columns(looking.w, c)
+        self._own_penalty = self._penalty.on(self._index)
         if index is not self._index:
             self._turn_to(index, looking)
 
@@ -150,11 +152,12 @@ class WidePIAG(ModelPIAG):
         w[there] = np.where(certified != 0.0, certified, self.w)
         w[np.searchsorted(some, held.index)] = held.values
         first = min(FIRST_COLUMNS, self._n_samples)
-        chosen = wanted_columns(self._penalty, w, c[some], there, first)
+        penalty = self._penalty.on(some)
+        chosen = wanted_columns(penalty, w, c[some], there, first)
         if chosen is there:
             return active
         if len(chosen) > MOST_COLUMNS:
-            violation = self._penalty.violation(w, c[some])[chosen]
+            violation = penalty.violation(w, c[some])[chosen]
             chosen = np.sort(chosen[np.argpartition(-violation, MOST_COLUMNS)[:MOST_COLUMNS]])
         return some[chosen]
 
@@ -167,7 +170,8 @@ class WidePIAG(ModelPIAG):
         # Beside coefficients that are held where they were certified, the others begin there, too.
         self.w, x = (x if len(left) else w)[index], x[index]
         self._sum = self._empty_sum()
-        penalty = self._penalty.value(x)
+        self._own_penalty = self._penalty.on(index)
+        penalty = self._own_penalty.value(x)
         for shard, look in looking.looks.items():
             gradient = self._joint(-self._entries(shard, look.correlations.sum(axis=0)), look.gradient.b)
             self._sum.expect(shard, self._joint(x, looking.b), gradient, self._sizes[shard])

@@ -96,7 +96,9 @@ def wanted_columns(penalty, w, correlations, active, first):
     ndarray of int, sorted and not empty
     """
     support = w != 0
-    score = penalty.pull(correlations - penalty.l2 * w)
+    if penalty.free is not None:
+        support[penalty.free] = True
+    score = penalty.pull(correlations - penalty.l2s * w)
     score[support] = np.inf
     size, wanted = np.count_nonzero(support), np.count_nonzero(score > penalty.l1)
     k = min(max(first, 2 * size), max(FEWEST_COLUMNS, wanted), len(w))

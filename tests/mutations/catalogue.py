@@ -202,8 +202,8 @@ MUTATIONS = [
     Mutation(
         "The prox form starts from the block that was read, not from the one there is",
         "solvers/bcd.py",
-        "        old = self.w[index]\n        new = problem.penalty.prox",
-        "        old = task.payload.w\n        new = problem.penalty.prox",
+        "        old = self.w[index]\n        new = task.payload.penalty.prox",
+        "        old = task.payload.w\n        new = task.payload.penalty.prox",
         "test_contract.py::test_every_order[two-prox, adaptive 1]",
     ),
     Mutation(

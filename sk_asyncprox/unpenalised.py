@@ -1,0 +1,94 @@
+"""Dual points where some coefficients are free of any penalty.
+
+The conjugate of a penalty is infinite at correlations ``c = X' (weights * theta)`` that are not zero where
+coefficients are free. So a finite bound needs ``Z' (weights * theta) = 0``, where ``Z`` are their columns and
+the intercept's. With the free coefficients that are best beside the others ``theta = -loss'(z)`` has that;
+Newton's method goes there, in the margins alone. Its last, short step ``v = Z a`` is one of the gradient:
+
+    theta = -(loss'(z) + loss''(z) v),    where a solves    Z' weights (loss'(z) + loss''(z) Z a) = 0.
+
+So the equation holds to rounding. For the squared loss that is the residual, less its projection on ``Z``.
+For the logistic losses ``theta`` stays in its domain where no margin moves by more than 1/2: probabilities
+become ``p_k (1 + v_k - sum_l p_l v_l)``. With ``w >= 0`` it suffices that no ``c`` of a free coefficient is
+positive, so ``Z`` are the columns of those whose ``c`` would be.
+"""
+
+import numpy as np
+from scipy.linalg import qr
+
+STEPS = 50
+"""Newton steps, at most. Free coefficients alone may fit all targets; then zero is the dual point."""
+
+CLOSE = 1e-2
+"""Change of a margin up to which a step is the last: its bound is off by the order of the fourth power."""
+
+ORTHOGONAL = 1e-10
+"""Product with a column of ``Z``, of length one as ``theta`` is, that is rounding."""
+
+TINY = np.finfo(float).tiny
+
+
+def dual_point(problem, z, correlations):
+    """Dual point near ``-loss'(z)`` of a problem with free coefficients, and its correlations.
+
+    Parameters
+    ----------
+    problem : Problem
+    z : ndarray of shape (n,)
+        Margins, with the best intercept.
+    correlations : ndarray of shape (p,)
+        Of ``-loss'(z)``, balanced for the intercept.
+    """
+    free, positive = problem.penalty.free, problem.penalty.positive
+    chosen = free[correlations[free] > 0.0] if positive else free
+    while True:
+        theta = _orthogonal(problem, chosen, z)
+        correlations = problem.design.tmul(problem.weights * theta)
+        correlations[chosen] = 0.0
+        more = free[correlations[free] > 0.0]
+        if not (positive and len(more)):
+            return theta, correlations
+        chosen = np.union1d(chosen, more)
+
+
+def _orthogonal(problem, chosen, z):
+    """Dual point near ``-loss'(z)`` without correlation with columns; zero where none is found."""
+    loss, y, weights = problem.loss, problem.y, problem.weights
+    Z, outputs = _basis(problem, chosen), loss.n_outputs
+
+    def pulls(u):
+        return (u.reshape(outputs, -1) @ Z).ravel()
+
+    for _ in range(STEPS):
+        gradient = loss.gradient(y, z)
+        model = loss.model(y, z, gradient, weights, None)
+        across = [
+            pulls(model.times(np.outer(unit, column).ravel())) for unit in np.eye(outputs) for column in Z.T
+        ]
+        a = np.linalg.lstsq(np.reshape(across, (len(across), len(across))), -pulls(weights * gradient))[0]
+        v = (a.reshape(outputs, -1) @ Z.T).ravel()
+        longest = np.abs(v).max(initial=0.0)
+        if loss.quadratic or longest <= CLOSE:
+            theta = -(gradient + model.times(v) / weights)
+            left = np.abs(pulls(weights * theta)).max(initial=0.0)
+            return theta if left <= ORTHOGONAL * np.sqrt(weights @ theta**2) else 0.0 * z
+        z = z + v / max(1.0, longest)
+    return 0.0 * z
+
+
+def _basis(problem, chosen):
+    """Orthonormal columns, in the sample weights, that span those of the free features ``chosen`` and the
+    intercept's; they are kept. Of an output's features: all outputs have the same."""
+    chosen = chosen[chosen < problem.features.shape[1]]
+    key = chosen.tobytes()
+    if key not in problem.bases:
+        root = np.sqrt(problem.sample_weights)[:, None]
+        Z = root * problem.features.some(chosen).filled().X
+        if problem.fit_intercept:
+            Z = np.hstack([root, Z])
+        Z = Z / np.maximum(np.sqrt((Z * Z).sum(axis=0)), TINY)
+        Q, R, _ = qr(Z, mode="economic", pivoting=True, check_finite=False)
+        rank = np.count_nonzero(np.abs(R.diagonal()) > max(Z.shape) * np.finfo(float).eps)
+        problem.bases.clear()
+        problem.bases[key] = Q[:, :rank] / root
+    return problem.bases[key]

@@ -1,0 +1,440 @@
+"""Penalty weights of features: against independent optima, on every solver, and certified."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.special import logsumexp, softmax
+from sklearn import linear_model
+from sklearn.base import clone
+from sklearn.model_selection import KFold
+
+from sk_asyncprox import (
+    ElasticNet,
+    ElasticNetCV,
+    Lasso,
+    LassoCV,
+    LogisticRegression,
+    LogisticRegressionCV,
+    enet_path,
+    lasso_path,
+)
+from sk_asyncprox.executors import Simulated, Trace
+from sk_asyncprox.linear_model._grids import alpha_grid
+from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.problem import Problem
+from sk_asyncprox.solvers.gram import descend_on_gram, gap_on_gram, solve_on_gram
+from sk_asyncprox.solvers.weighted import plain
+
+N, P = 40, 8
+ALPHA = {"squared": 0.1, "logistic": 0.02, "multinomial": 0.02}
+WEIGHTS = {
+    "positive": np.array([0.3, 1.0, 2.5, 0.1, 1.7, 0.6, 3.0, 1.2]),
+    "some-zero": np.array([0.0, 1.0, 2.5, 0.1, 0.0, 0.6, 3.0, 1.2]),
+}
+TRACE = Trace.from_service_times([1.0, 2.0, 3.0], random_state=0)
+RUNS = {
+    "rounds": {},
+    "blocks": {"n_blocks": 3},
+    "all-columns": {"n_blocks": 3, "working_set": False},
+    "threads": {"n_blocks": 2, "n_jobs": 2},
+    "adaptive1": {"n_blocks": 2, "step_size": "adaptive1"},
+    "lipschitz": {"n_blocks": 2, "step_size": "adaptive2", "metric": "lipschitz"},
+    "simulated": {"executor": Simulated(TRACE), "n_blocks": 4},
+    "models": {"solver": "piag", "n_blocks": 3},
+    "metric-piag": {"solver": "piag", "n_blocks": 2, "step_size": "adaptive1"},
+    "scalar-piag": {"solver": "piag", "n_blocks": 2, "step_size": "adaptive1", "metric": "lipschitz"},
+}
+
+
+def data(kind, n=N, p=P, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p)) + rng.normal(size=p)
+    X[rng.random((n, p)) < 0.3] = 0.0
+    y = X[:, :4] @ [2.0, -1.0, 0.0, 0.5] + rng.normal(size=n) + 3.0
+    if kind == "logistic":
+        return X, np.where(y + 2.0 * rng.normal(size=n) > np.median(y), 1, -1)
+    return X, y if kind == "squared" else np.digitize(y + rng.normal(size=n), np.quantile(y, [0.35, 0.7]))
+
+
+def objective(kind, X, y, W, b, l1, l2, weights, sample_weight=None):
+    """Value at ``W`` of shape (p, K), written once more."""
+    Z, s = X @ W + b, np.ones(len(y)) if sample_weight is None else sample_weight
+    if kind == "squared":
+        losses = 0.5 * (y - Z[:, 0]) ** 2
+    elif kind == "logistic":
+        losses = np.logaddexp(0.0, -y * Z[:, 0])
+    else:
+        losses = logsumexp(Z, axis=1) - Z[np.arange(len(y)), y]
+    return np.average(losses, weights=s) + (weights[:, None] * (l1 * np.abs(W) + 0.5 * l2 * W * W)).sum()
+
+
+def optimum(kind, X, y, l1, l2, weights, sample_weight=None, positive=False):
+    """Coefficients of shape (p, K) and value of the optimum with an intercept, by accelerated steps."""
+    s = np.ones(len(y)) if sample_weight is None else sample_weight
+    s, outputs = s / s.sum(), len(np.unique(y)) if kind == "multinomial" else 1
+    A = np.column_stack([np.ones(len(y)), X - s @ X])
+    strength = np.append(0.0, weights)[:, None]
+    labels = np.eye(outputs)[y] if kind == "multinomial" else None
+    curvature = {"squared": 1.0, "logistic": 0.25, "multinomial": 0.5}[kind]
+    step = 1.0 / (curvature * np.linalg.norm(np.sqrt(s)[:, None] * A, 2) ** 2)
+
+    def gradient(W):
+        Z = A @ W
+        if kind == "squared":
+            return Z - y[:, None]
+        return -y[:, None] / (1.0 + np.exp(y[:, None] * Z)) if kind == "logistic" else softmax(Z, 1) - labels
+
+    W = V = np.zeros((X.shape[1] + 1, outputs))
+    t = 1.0
+    for _ in range(20_000):
+        x = V - step * A.T @ (s[:, None] * gradient(V))
+        new = np.sign(x) * np.maximum(np.abs(x) - step * l1 * strength, 0.0) / (1.0 + step * l2 * strength)
+        if positive:
+            new[1:] = np.maximum(new[1:], 0.0)
+        t = 1.0 if ((V - new) * (new - W)).sum() > 0.0 else t
+        t, before = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * t * t)), t
+        V, moved, W = new + (before - 1.0) / t * (new - W), np.abs(new - W).max(), new
+        if moved < 1e-13:
+            break
+    b = W[0] - (s @ X) @ W[1:]
+    return W[1:], objective(kind, X, y, W[1:], b, l1, l2, weights, sample_weight)
+
+
+OPTIMA = {}
+
+
+def known_optimum(kind, l1_ratio, weights, positive=False):
+    key = kind, l1_ratio, weights, positive
+    if key not in OPTIMA:
+        X, y = data(kind)
+        l1 = ALPHA[kind] * l1_ratio
+        OPTIMA[key] = optimum(kind, X, y, l1, ALPHA[kind] - l1, WEIGHTS[weights], positive=positive)
+    return OPTIMA[key]
+
+
+def model_for(kind, l1_ratio, **options):
+    options = {"tol": 1e-8, "max_iter": 20_000} | options
+    if kind == "squared":
+        return ElasticNet(ALPHA[kind], l1_ratio=l1_ratio, **options)
+    return LogisticRegression(C=1.0 / (ALPHA[kind] * N), l1_ratio=l1_ratio, **options)
+
+
+def agree(model, kind, W, value, weights, atol):
+    coef = np.reshape(model.coef_, (-1, P)).T
+    free = np.flatnonzero(WEIGHTS[weights] == 0.0)
+    if kind == "multinomial":
+        W = W.copy()
+        W[free] -= W[free].mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(coef, W, rtol=0, atol=atol)
+    scale = np.var(data(kind)[1]) if kind == "squared" else 1.0
+    excess = model.objective_ - value
+    assert -1e-12 * scale <= excess <= model.dual_gap_ + 1e-12 <= 1.1e-8 * scale
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize(
+    ("kind", "run"),
+    [(kind, run) for kind in ("squared", "logistic") for run in RUNS]
+    + [("multinomial", run) for run in ("rounds", "blocks", "models")],
+)
+def test_every_solver_finds_the_optimum(run, kind, weights):
+    X, y = data(kind)
+    model = model_for(kind, 0.7, penalty_weights=WEIGHTS[weights], **RUNS[run])
+    model.fit(sp.csr_matrix(X) if run in ("blocks", "models") else X, y)
+    agree(model, kind, *known_optimum(kind, 0.7, weights), weights, 2e-3)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("kind", ALPHA)
+@pytest.mark.parametrize(("l1_ratio", "format"), [(0.0, np.asarray), (1.0, sp.csc_matrix)])
+def test_both_ends_of_the_elastic_net(l1_ratio, format, kind, weights):
+    X, y = data(kind)
+    model = model_for(kind, l1_ratio, penalty_weights=WEIGHTS[weights]).fit(format(X), y)
+    agree(model, kind, *known_optimum(kind, l1_ratio, weights), weights, 2e-3)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("run", ["rounds", "blocks", "adaptive1", "models", "scalar-piag"])
+def test_positive_coefficients(run, weights):
+    X, y = data("squared")
+    model = model_for("squared", 0.7, positive=True, penalty_weights=WEIGHTS[weights], **RUNS[run]).fit(X, y)
+    assert (model.coef_ >= 0.0).all()
+    agree(model, "squared", *known_optimum("squared", 0.7, weights, True), weights, 1e-3)
+
+
+@pytest.mark.parametrize("format", [np.asarray, sp.csc_matrix])
+def test_lasso_is_that_of_rescaled_columns(format):
+    X, y = data("squared")
+    weights = WEIGHTS["positive"]
+    model = Lasso(0.2, tol=1e-12, penalty_weights=weights).fit(format(X), y)
+    other = linear_model.Lasso(0.2, tol=1e-14, max_iter=100_000).fit(X / weights, y)
+    np.testing.assert_allclose(model.coef_, other.coef_ / weights, rtol=0, atol=1e-9)
+    assert model.intercept_ == pytest.approx(other.intercept_, abs=1e-9)
+
+
+@pytest.mark.parametrize("format", [np.asarray, sp.csc_matrix])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_unpenalised_features_are_projected_out(fit_intercept, format):
+    X, y = data("squared")
+    free, penalised = [0, 4], [1, 2, 3, 5, 6, 7]
+    weights = np.ones(P)
+    weights[free] = 0.0
+    model = Lasso(0.2, tol=1e-12, fit_intercept=fit_intercept, penalty_weights=weights).fit(format(X), y)
+    Z = np.column_stack([X[:, free], *[np.ones(N)] * fit_intercept])
+    left = np.eye(N) - Z @ np.linalg.pinv(Z)
+    other = linear_model.Lasso(0.2, tol=1e-14, max_iter=100_000, fit_intercept=False)
+    other.fit(left @ X[:, penalised], left @ y)
+    np.testing.assert_allclose(model.coef_[penalised], other.coef_, rtol=0, atol=1e-9)
+    beside = np.linalg.lstsq(Z, y - X[:, penalised] @ other.coef_)[0]
+    np.testing.assert_allclose(model.coef_[free], beside[:2], rtol=0, atol=1e-9)
+
+
+def test_sample_weights_warm_start_and_float32():
+    X, y = data("logistic")
+    weights, s = WEIGHTS["some-zero"], np.random.default_rng(1).uniform(0.1, 2.0, N)
+    _, value = optimum("logistic", X, y, 0.02, 0.0, weights, s)
+    model = LogisticRegression(
+        C=1.0 / (0.02 * s.sum()), l1_ratio=1.0, tol=1e-9, warm_start=True, penalty_weights=weights
+    )
+    assert model.fit(X, y, sample_weight=s).objective_ == pytest.approx(value, abs=2e-9)
+    coef, first = model.coef_.copy(), model.n_iter_[0]
+    assert model.fit(X, y, sample_weight=s).n_iter_[0] < first
+    np.testing.assert_allclose(model.coef_, coef, atol=1e-4)
+    single = clone(model).fit(X.astype(np.float32), y, sample_weight=s)
+    assert single.coef_.dtype == np.float32
+    np.testing.assert_allclose(single.coef_, coef, atol=1e-3)
+
+
+def test_ones_change_nothing():
+    for kind in ALPHA:
+        X, y = data(kind)
+        models = [model_for(kind, 0.5, penalty_weights=w).fit(X, y) for w in (None, [1] * P)]
+        np.testing.assert_array_equal(models[0].coef_, models[1].coef_)
+
+
+def test_a_common_weight_is_a_factor_of_the_penalty():
+    X, y = data("squared")
+    model = ElasticNet(0.1, tol=1e-12, penalty_weights=np.full(P, 3.0)).fit(X, y)
+    np.testing.assert_allclose(model.coef_, ElasticNet(0.3, tol=1e-12).fit(X, y).coef_, atol=1e-9)
+
+
+def test_a_weighted_penalty_is_a_plain_one_in_every_coordinate():
+    rng, weights = np.random.default_rng(0), np.array([0.0, 0.5, 2.0, 1.0])
+    for l1, l2, positive in ((0.7, 0.0, False), (0.4, 1.3, False), (0.4, 1.3, True), (0.0, 1.3, False)):
+        penalty = ElasticNetPenalty(l1, l2, positive).weighted(weights)
+        each = [ElasticNetPenalty(l1 * r, l2 * r, positive) for r in weights]
+        for _ in range(20):
+            x, new, c = rng.normal(size=(3, 4)) * rng.integers(0, 2, (3, 4))
+            x, new = (np.abs(v) if positive else v for v in (x, new))
+            parts = [v[:, None] for v in (x, new, c)]
+            pairs = list(zip(each, *parts, strict=True))
+            assert penalty.value(x) == pytest.approx(sum(p.value(w) for p, w, _, _ in pairs))
+            np.testing.assert_allclose(penalty.prox(c, 0.6), [p.prox(g, 0.6)[0] for p, _, _, g in pairs])
+            violation = [p.violation(w, g)[0] for p, w, _, g in pairs]
+            np.testing.assert_allclose(penalty.violation(x, c), violation)
+            change = np.sum([p.difference(w, v) for p, w, v, _ in pairs], axis=0)
+            np.testing.assert_allclose(penalty.difference(x, new), change, atol=1e-15)
+            penalised = pairs[1:]
+            assert penalty.dual_limit(c) == pytest.approx(min(p.dual_limit(g) for p, _, _, g in penalised))
+            c[0] = 0.0
+            if l2 > 0.0:
+                assert penalty.conjugate(c) == pytest.approx(sum(p.conjugate(g) for p, _, _, g in penalised))
+            np.testing.assert_array_equal(
+                penalty.on([1, 3]).prox(c[[1, 3]], 0.3), penalty.prox(c, 0.3)[[1, 3]]
+            )
+        np.testing.assert_array_equal(penalty.with_l1(np.inf).l1s, [0.0, np.inf, np.inf, np.inf])
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_models_on_gram_matrices(weights, positive):
+    rng = np.random.default_rng(3)
+    A, t = rng.normal(size=(20, P)), rng.normal(size=20) * 3.0
+    Q, q, square = A.T @ A, A.T @ t, t @ t
+    penalty = ElasticNetPenalty(2.0, 0.5, positive).weighted(WEIGHTS[weights])
+
+    def value(w):
+        return 0.5 * w @ Q @ w - q @ w + penalty.value(w)
+
+    w, _ = solve_on_gram(Q, q, np.zeros(P), penalty, square, enough=1e-12)
+    np.testing.assert_allclose(penalty.violation(w, q - Q @ w), 0.0, atol=1e-6)
+    found, gap, _ = descend_on_gram(Q, q, np.zeros(P), penalty, square, 1e-10)
+    np.testing.assert_allclose(found, w, atol=1e-5)
+    model, restored = plain(Q, q, np.zeros(P), penalty, square)
+    u = rng.uniform(0.0, 1.0, len(model[1]))
+    start = restored(u)
+    if not (positive and weights == "some-zero"):
+        assert gap <= 1e-10
+        other = ElasticNetPenalty.value(model[3], u) + 0.5 * u @ model[0] @ u - model[1] @ u
+        assert value(start) - value(w) == pytest.approx(other - value(w) - 0.5 * (square - model[4]))
+    assert value(start) - value(w) <= gap_on_gram(Q, q, start, penalty, square) + 1e-9
+
+
+LOSSES = {"squared": SquaredLoss(), "logistic": LogisticLoss(), "multinomial": MultinomialLoss(3)}
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+@pytest.mark.parametrize("l2", [0.0, 0.05])
+def test_bounds_hold_everywhere_and_meet_the_optimum(kind, l2):
+    X, y = data(kind)
+    # A free feature twice, and one of another scale.
+    X[:, 3], X[:, 4] = X[:, 0], 1e6 * X[:, 4]
+    weights = np.array([0.0, 1.0, 2.5, 0.0, 0.0, 0.6, 3.0, 1.2])
+    loss = LOSSES[kind]
+    penalty = ElasticNetPenalty(0.05, l2).weighted(np.tile(weights, loss.n_outputs))
+    problem = Problem(X, y, loss, penalty)
+    _, value = optimum(kind, X / [1, 1, 1, 1, 1e6, 1, 1, 1], y, 0.05, l2, weights)
+    rng, w, b = np.random.default_rng(0), *problem.start()
+    null = problem.certify(w, b)
+    assert null.dual > -np.inf
+    for size in (0.01, 0.3, 3.0):
+        for _ in range(10):
+            certificate = problem.certify(
+                size * rng.normal(size=len(w)) / np.tile(X.std(axis=0), loss.n_outputs), b
+            )
+            assert certificate.dual <= value + 1e-12
+    options = {"tol": 1e-10, "penalty_weights": weights}
+    if kind == "squared":
+        model = ElasticNet(0.05 + l2, l1_ratio=0.05 / (0.05 + l2), **options).fit(X, y)
+    else:
+        model = LogisticRegression(C=1 / (N * (0.05 + l2)), l1_ratio=0.05 / (0.05 + l2), **options).fit(X, y)
+    assert model.objective_ == pytest.approx(value, abs=1e-8)
+    assert model.dual_gap_ <= 1e-9
+
+
+def test_more_free_features_than_samples():
+    X, y = data("squared", n=15, p=30)
+    weights = np.r_[np.zeros(20), np.ones(10)]
+    model = Lasso(0.1, penalty_weights=weights).fit(X, y)
+    assert model.objective_ <= 1e-4 * np.var(y)
+    assert not model.coef_[20:].any()
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(600, 330)), rng.normal(size=600)
+    weights = np.r_[np.zeros(300), np.ones(30)]
+    model = Lasso(0.02, tol=1e-8, penalty_weights=weights).fit(X, y)
+    c = X.T @ (y - model.predict(X)) / 600
+    assert np.abs(c[:300]).max() < 1e-3
+    assert np.abs(c[300:]).max() < 0.0201
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_the_largest_alpha_is_where_penalised_coefficients_leave_zero(fit_intercept, positive, weights):
+    X, y = data("squared")
+    r = WEIGHTS[weights]
+    grid = alpha_grid(
+        X, y, l1_ratio=0.5, eps=0.1, n_alphas=3, fit_intercept=fit_intercept, positive=positive,
+        penalty_weights=r,
+    )  # fmt: skip
+    model = ElasticNet(
+        tol=1e-11, l1_ratio=0.5, fit_intercept=fit_intercept, positive=positive, penalty_weights=r
+    )
+    assert not model.set_params(alpha=1.0001 * grid[0]).fit(X, y).coef_[r > 0].any()
+    assert model.set_params(alpha=0.99 * grid[0]).fit(X, y).coef_[r > 0].any()
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("solver", ["bcd", "piag"])
+def test_paths_are_those_of_single_fits(solver, weights):
+    X, y = data("squared")
+    r = WEIGHTS[weights]
+    alphas, coefs, gaps = enet_path(X, y, alphas=5, tol=1e-9, solver=solver, penalty_weights=r)
+    assert (gaps <= 1.1e-9 * np.mean(y**2)).all()
+    assert np.abs(coefs[r > 0, 0]).max() < 1e-12
+    for alpha, coef in zip(alphas, coefs.T, strict=True):
+        model = ElasticNet(alpha, fit_intercept=False, tol=1e-10, penalty_weights=r).fit(X, y)
+        np.testing.assert_allclose(coef, model.coef_, atol=1e-3)
+    lasso = lasso_path(sp.csc_matrix(X), y, alphas=alphas, tol=1e-9, penalty_weights=r)[1]
+    other = enet_path(X, y, alphas=alphas, l1_ratio=1.0, tol=1e-9, penalty_weights=r)[1]
+    np.testing.assert_allclose(lasso, other, atol=1e-3)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_cross_validation_scores_weighted_fits(weights):
+    X, y = data("squared")
+    r, cv = WEIGHTS[weights], KFold(3)
+    found = ElasticNetCV(l1_ratio=[0.5, 1.0], alphas=4, tol=1e-9, cv=cv, penalty_weights=r).fit(X, y)
+    lasso = LassoCV(alphas=found.alphas_[1], tol=1e-9, cv=cv, n_jobs=2, penalty_weights=r).fit(X, y)
+    np.testing.assert_allclose(found.mse_path_[1], lasso.mse_path_, rtol=1e-5)
+    for k, (train, test) in enumerate(cv.split(X)):
+        for alpha, error in zip(lasso.alphas_, lasso.mse_path_[:, k], strict=True):
+            model = Lasso(alpha, tol=1e-9, penalty_weights=r).fit(X[train], y[train])
+            assert error == pytest.approx(np.mean((y[test] - model.predict(X[test])) ** 2), rel=1e-4)
+    model = Lasso(lasso.alpha_, tol=1e-9, penalty_weights=r).fit(X, y)
+    np.testing.assert_allclose(lasso.coef_, model.coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["logistic", "multinomial"])
+def test_logistic_cross_validation(kind):
+    X, y = data(kind)
+    r = WEIGHTS["some-zero"]
+    found = LogisticRegressionCV(Cs=[0.1, 1.0], l1_ratios=[0.8], cv=KFold(2), tol=1e-9, penalty_weights=r)
+    found.fit(X, y)
+    train = next(KFold(2).split(X))[0]
+    for C, coef in zip([0.1, 1.0], found.coefs_paths_[0, 0], strict=True):
+        model = LogisticRegression(C=C, l1_ratio=0.8, tol=1e-9, penalty_weights=r).fit(X[train], y[train])
+        np.testing.assert_allclose(coef[:, :-1], model.coef_, atol=1e-3)
+    assert not np.any(found.coef_ == 0.0, axis=0)[[0, 4]].any()
+
+
+def test_models_of_a_working_set_and_what_they_do_not_serve():
+    rng = np.random.default_rng(0)
+    X = sp.random(60, 2100, 0.1, format="csr", random_state=0)
+    y = X[:, :5] @ np.ones(5) * 5.0 + 0.1 * rng.normal(size=60)
+    weights = rng.uniform(0.5, 2.0, 2100)
+    options = {"tol": 1e-7, "max_iter": 10_000, "penalty_weights": weights}
+    model = Lasso(0.02, solver="piag", n_blocks=2, **options).fit(X, y)
+    assert model.history_.step_size == "ExactStep()"
+    assert model.objective_ == pytest.approx(Lasso(0.02, **options).fit(X, y).objective_, abs=2e-7)
+    weights[0] = 0.0
+    with pytest.raises(ValueError, match="some are unpenalised"):
+        Lasso(0.02, solver="piag", step_size="exact", **options).fit(X, y)
+    model = Lasso(0.02, solver="piag", **options | {"max_iter": 5, "tol": 1e-9})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert model.fit(X, y).history_.step_size.startswith("Adaptive1")
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0] * (P - 1), r"penalty_weights has shape \(7,\), but X has 8 features"),
+        ([[1.0] * P], r"penalty_weights has shape \(1, 8\), but X has 8 features"),
+        ([-1.0] + [1.0] * (P - 1), "penalty_weights must be non-negative, and not all zero"),
+        ([0.0] * P, "penalty_weights must be non-negative, and not all zero"),
+        ([np.nan] + [1.0] * (P - 1), "penalty_weights contains NaN"),
+        ([np.inf] + [1.0] * (P - 1), "penalty_weights contains infinity"),
+        (3.0, "The 'penalty_weights' parameter of"),
+        (["a"] * P, "could not convert string"),
+    ],
+)
+def test_bad_weights(weights, message):
+    (X, y), (_, labels) = data("squared"), data("logistic")
+    models = [Lasso(), ElasticNet(), LassoCV(cv=2), ElasticNetCV(cv=2)]
+    models += [LogisticRegression(), LogisticRegressionCV(cv=2)]
+    for model in models:
+        before = vars(model.set_params(penalty_weights=weights)).copy()
+        with pytest.raises(ValueError, match=message):
+            model.fit(X, labels if hasattr(model, "predict_proba") else y)
+        assert vars(model).keys() - {"n_features_in_"} == before.keys() - {"n_features_in_"}
+    for path in (lasso_path, enet_path):
+        with pytest.raises(ValueError, match=message):
+            path(X, y, penalty_weights=weights)
+
+
+def test_parameters_as_scikit_learn_has_them():
+    X, y = data("squared")
+    weights = WEIGHTS["some-zero"]
+    model = Lasso(0.1, penalty_weights=weights)
+    assert clone(model).get_params()["penalty_weights"] is not weights
+    np.testing.assert_array_equal(clone(model).penalty_weights, weights)
+    fitted = pickle.loads(pickle.dumps(model.fit(X, y)))
+    np.testing.assert_array_equal(fitted.predict(X), model.predict(X))
+    np.testing.assert_array_equal(
+        Lasso(0.1).set_params(penalty_weights=list(weights)).fit(X, y).coef_, model.coef_
+    )
