@@ -18,8 +18,7 @@ from .data import Data, is_wide_in_rows
 from .units import OWN, Units, exponent_between, units_of_targets
 
 SETTLED = 1e-7
-"""Newton step of the intercept, relative to the intercept or to 1, that is the last: what it leaves is of the
-order of its square."""
+"""Newton step of the intercept, relative to it or to 1, that is the last: what it leaves is of its square."""
 
 LEVEL = 1e-15
 """Slope in the intercept that is rounding, for losses whose gradients are at most one."""

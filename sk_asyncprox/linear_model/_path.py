@@ -35,8 +35,7 @@ from ._grids import alpha_grid, check_alphas, enet_penalties
 from ._parameters import OfPath
 from ._regression import ElasticNet
 
-TARGET = ["array-like", "sparse matrix"]
-"""Constraint of the argument that is no parameter."""
+TARGET = {"y": ["array-like", "sparse matrix"]}
 
 
 class Path(OfPath, ElasticNet):
@@ -153,7 +152,7 @@ def _own(arguments):
 def _validate(name, y, parameters):
     """Validate arguments of the function of that name: those that are not the defaults."""
     given = {key: value for key, value in parameters.items() if value is not Path._parameters[key].default}
-    validate_parameter_constraints(Path._parameter_constraints | {"y": TARGET}, {"y": y, **given}, name)
+    validate_parameter_constraints(Path._parameter_constraints | TARGET, {"y": y, **given}, name)
 
 
 def _penalties(path, X, y, sample_weight, Xy):
