@@ -71,15 +71,12 @@ class LogisticLoss(Loss):
 
     def dual_balance(self, y, theta, weights):
         """Shrink the heavier class so that ``sum(weights * theta) = 0``; ``u`` stays in [0, 1]."""
-        mass = np.abs(theta)
-        mass *= weights
-        total, more = mass.sum(), mass @ y
-        if total == 0.0:
+        # The sign of a sample's entry is its label.
+        plus, minus = weights @ np.maximum(theta, 0.0), -(weights @ np.minimum(theta, 0.0))
+        heavy = max(plus, minus)
+        if heavy == 0.0:
             return theta
-        # Of the factor of the heavier class and 1 of the other one, by the sign of the label.
-        factor = max(total - abs(more), 0.0) / (total + abs(more))
-        out = y * np.copysign(0.5 - 0.5 * factor, -more)
-        out += 0.5 + 0.5 * factor
+        out = np.where(y == (1.0 if plus > minus else -1.0), min(plus, minus) / heavy, 1.0)
         out *= theta
         return out
 
