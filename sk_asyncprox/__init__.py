@@ -3,6 +3,7 @@
 from .linear_model import (
     ElasticNet,
     ElasticNetCV,
+    GroupLasso,
     Lasso,
     LassoCV,
     LogisticRegression,
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ElasticNet",
     "ElasticNetCV",
+    "GroupLasso",
     "Lasso",
     "LassoCV",
     "LogisticRegression",
