@@ -3,6 +3,7 @@
 from .linear_model import (
     ElasticNet,
     ElasticNetCV,
+    GroupLasso,
     HuberRegressor,
     Lasso,
     LassoCV,
@@ -17,6 +18,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ElasticNet",
     "ElasticNetCV",
+    "GroupLasso",
     "HuberRegressor",
     "Lasso",
     "LassoCV",

@@ -1,6 +1,7 @@
 """Scikit-learn estimators over the asynchronous solvers."""
 
 from ._cv import ElasticNetCV, LassoCV
+from ._group_lasso import GroupLasso
 from ._huber import HuberRegressor
 from ._logistic import LogisticRegression
 from ._logistic_cv import LogisticRegressionCV
@@ -10,6 +11,7 @@ from ._regression import ElasticNet, Lasso
 __all__ = [
     "ElasticNet",
     "ElasticNetCV",
+    "GroupLasso",
     "HuberRegressor",
     "Lasso",
     "LassoCV",
