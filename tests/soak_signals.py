@@ -37,7 +37,7 @@ for line in sys.stdin:
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((600, 60)) + 0.3 * RNG.standard_normal((600, 1))
 Y = X[:, :8].sum(axis=1) + RNG.standard_normal(600)
-WIDE = RNG.standard_normal((1500, 250))
+LARGE = RNG.standard_normal((8000, 400))
 LONG = {"tol": 0.0, "max_iter": 10**9, "max_time": 0.15}
 
 
@@ -58,7 +58,7 @@ def kinds(client):
     few = X[:200, :20]
     labels = np.digitize(Y[:200], [-1.0, 1.0])
     return {
-        "set-up": (Lasso(0.1), (WIDE, WIDE[:, 0])),
+        "set-up": (Lasso(0.1), (LARGE, LARGE[:, 0])),
         "rounds": (LogisticRegression(C=10.0, l1_ratio=0.5, n_jobs=2, **LONG), (X, Y > 0)),
         "blocks": (ElasticNet(1e-3, step_size="adaptive1", n_jobs=3, **LONG), (X, Y)),
         "server": (ElasticNet(1e-3, solver="piag", step_size="adaptive1", n_jobs=2, **LONG), (X, Y)),
