@@ -64,7 +64,7 @@ def kinds(client):
         "server": (ElasticNet(1e-3, solver="piag", step_size="adaptive1", n_jobs=2, **LONG), (X, Y)),
         "cv": (ElasticNetCV(alphas=20, cv=3, n_jobs=2, l1_ratio=[0.5, 1.0]), (X, Y)),
         "classes cv": (LogisticRegressionCV(Cs=4, cv=3, n_jobs=2), (few, labels)),
-        "path": (Path(alphas=60, l1_ratio=0.5, n_jobs=2, tol=1e-9), (X, Y)),
+        "path": (Path(alphas=100, l1_ratio=0.5, n_jobs=2, tol=1e-9), (LARGE[:, :200], LARGE[:, 200])),
         "dask": (ElasticNet(1e-3, solver="piag", executor=Dask(client), tol=1e-10), (X, Y)),
         "collection": (ElasticNet(1e-3, executor=Dask(client), tol=1e-10), chunks(client)),
     }
@@ -76,6 +76,10 @@ def chunks(client):
     import dask.array as da
 
     return da.from_array(X, chunks=(200, -1)), da.from_array(Y, chunks=200)
+
+
+KINDS = list(kinds(None))
+CLUSTER_KINDS = "dask", "collection"
 
 
 class Watch:
@@ -189,12 +193,12 @@ class Soak:
 def main():
     """Interrupt fits of one kind, and print when the signals came."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--kind", default="rounds", choices=list(kinds(None)))
+    parser.add_argument("--kind", default="rounds", choices=KINDS)
     parser.add_argument("--signals", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     client = None
-    if options.kind in ("dask", "collection"):
+    if options.kind in CLUSTER_KINDS:
         import distributed
 
         cluster = distributed.LocalCluster(
