@@ -24,7 +24,7 @@ from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.balance import balance_of
 from sk_asyncprox.design import Design
 from sk_asyncprox.executors import Dask, Simulated, Trace
-from sk_asyncprox.executors.crew import Crew
+from sk_asyncprox.executors.crew import Crew, RollCall
 from sk_asyncprox.executors.plan import WorkersLost
 from sk_asyncprox.looks import conclude
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
@@ -702,6 +702,26 @@ def test_a_collection_with_targets_of_any_size(client, nothing_kept):
         with pytest.raises(ValueError, match="squares of y are too large or too small"):
             Lasso(alpha=0.05 * size).fit(rows, Y * size)
     assert_array_equal(Lasso(alpha=0.05).fit(rows, 0.0 * Y).coef_, 0.0)
+
+
+@pytest.mark.parametrize("error", [KeyError("gone"), OSError("gone")])
+def test_another_worker_takes_the_place_of_one_that_goes_while_data_are_sent(
+    client, monkeypatch, nothing_kept, error
+):
+    first, second = client.nthreads()
+    there, scatter = [first], client.scatter
+
+    def send(*args, workers, **options):
+        if workers == [first]:
+            there[:] = [second]
+            raise error
+        return scatter(*args, workers=workers, **options)
+
+    monkeypatch.setattr(RollCall, "slots", lambda self: list(there))
+    monkeypatch.setattr(client, "scatter", send)
+    model = LogisticRegression(C=0.002, l1_ratio=0.2, tol=1e-8, executor=Dask(client)).fit(X, LABELS)
+    plain = LogisticRegression(C=0.002, l1_ratio=0.2, tol=1e-8).fit(X, LABELS)
+    assert_allclose(model.coef_, plain.coef_, atol=1e-5)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="os.kill(SIGINT) ends a Windows process outright")

@@ -204,6 +204,7 @@ class Crew:
     # -- tasks -------------------------------------------------------------------------------------
 
     def _hand_out(self):
+        idle = True
         # Nobody has a second task before everybody has a first.
         for depth in (1, 2) if self._deep else (1,):
             for number, address in enumerate(self._slots):
@@ -211,8 +212,10 @@ class Crew:
                 if wanted and (depth == 1 or depth <= self._paces[number].depth):
                     task = self.solver.ask(number)
                     if task is not None:
+                        # Where its worker has just gone the task is held by nobody, and asked for again.
+                        idle = False
                         self._submit(task, address)
-        if not self.held and any(self._slots):
+        if idle and not self.held and any(self._slots):
             raise RuntimeError("The solver has nothing to do and nothing is in flight.")
 
     def _submit(self, task, address):
