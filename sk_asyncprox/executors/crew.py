@@ -21,7 +21,6 @@ PATIENCE = 60.0
 LARGE = 1_000_000
 """Bytes of a task beyond which it goes to its worker by itself, beside the scheduler's graph."""
 
-
 GONE = ("cancelled", "lost")
 NOBODY = f"The Dask cluster has had no worker for {PATIENCE:.0f} seconds."
 
