@@ -79,6 +79,7 @@ class Soak:
         self.right, self.length = {}, {}
         for name, (model, data, memory) in self.jobs.items():
             self.right[name] = right_answer(model, memory)
+            clone(model).fit(*data)  # workers import what they need
             begin = time.perf_counter()
             self._end(name, clone(model).fit(*data))
             self.length[name] = time.perf_counter() - begin
@@ -91,7 +92,7 @@ class Soak:
     def fit(self, name, fault):
         """One fit, and a fault at a random moment of it; counts how it ends."""
         model, data, _ = self.jobs[name]
-        model, moment = clone(model), self.rng.uniform(0.0, 0.9 * self.length[name])
+        model, moment = clone(model), self.rng.uniform(0.0, 0.5 * self.length[name])
         begin, done = time.perf_counter(), threading.Event()
 
         def strike():
@@ -113,7 +114,6 @@ class Soak:
         faulthandler.cancel_dump_traceback_later()
         self.outcomes[name, outcome] += 1
         print(f"{name}: {outcome}, {time.perf_counter() - begin:.1f} s, fault at {moment:.2f} s", flush=True)
-        self.nothing_left()
 
     def nothing_left(self):
         """Or an error that says what is."""
@@ -125,8 +125,6 @@ class Soak:
             time.sleep(0.05)
 
     def _left(self):
-        if self.client.status != "running":
-            return []
         tasks = self.client.run_on_scheduler(lambda dask_scheduler: list(map(str, dask_scheduler.tasks)))
         return [*self.client.futures, *tasks]
 
@@ -152,6 +150,7 @@ def kill(soak, count):
     for turn in range(count):
         pid = soak.one_of(soak.pids())
         soak.fit(names[turn % len(names)], lambda pid=pid: send(pid, signal.SIGKILL))
+        soak.nothing_left()
 
 
 def stop(soak, count, seconds):
@@ -166,6 +165,7 @@ def stop(soak, count, seconds):
             send(pid, signal.SIGCONT)
 
         soak.fit(names[turn % len(names)], fault)
+        soak.nothing_left()
 
 
 def memory(client):
@@ -208,6 +208,7 @@ def adaptive(soak, cluster, count):
     for turn in range(count):
         time.sleep(soak.rng.uniform(0.0, 2.0))
         soak.fit(names[turn % len(names)], lambda: None)
+        soak.nothing_left()
 
 
 def lost_scheduler(seed):
@@ -270,7 +271,6 @@ def run(fault, count, seed):
             adaptive(soak, cluster, count)
         else:
             stop(soak, count, seconds=60.0 if fault == "long stop" else 5.0)
-        soak.nothing_left()
     return {f"{name}: {outcome}": n for (name, outcome), n in soak.outcomes.items()}
 
 

@@ -23,7 +23,7 @@ from threadpoolctl import ThreadpoolController
 from sk_asyncprox import ElasticNet, ElasticNetCV, Lasso, LogisticRegression, LogisticRegressionCV, enet_path
 from sk_asyncprox.executors import Dask
 
-LATE = 5.0
+LATE = 15.0
 """Seconds in which an interrupt has to be through, on a machine with other work."""
 
 KICKER = """
