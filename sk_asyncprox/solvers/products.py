@@ -1,9 +1,8 @@
 """Products that the workers share: how a script of phases multiplies with many columns."""
 
-from functools import cached_property
-
 import numpy as np
 
+from .._compat import cached_property
 from .blocks import ColumnPart
 from .group_gram import WIDEST_OF_GROUPS
 from .layout import WIDEST_FULL_BLOCK
