@@ -152,7 +152,7 @@ class Rows:
         wide = self._sparse and loss.n_outputs * self.n_features > WIDEST
         means = fit_intercept and (loss.quadratic or not wide)
         self.counts = self._gather(self._submit(_count, self._raw, loss, wide, means))
-        if loss.quadratic:
+        if not loss.labelled:
             check_targets(self.counts)
         return sum(c.weight for c in self.counts)
 
