@@ -12,7 +12,8 @@ RESOLUTION = np.finfo(np.float64).resolution
 
 def enet_penalties(alphas, l1_ratio, positive=False, weights=None):
     """Penalty of ElasticNet for each of the ``alphas``, with weights of the features."""
-    return [ElasticNetPenalty(a * l1_ratio, a * (1.0 - l1_ratio), positive).weighted(weights) for a in alphas]
+    penalties = [ElasticNetPenalty(a * l1_ratio, a * (1.0 - l1_ratio), positive) for a in alphas]
+    return penalties if weights is None else [penalty.weighted(weights) for penalty in penalties]
 
 
 def alpha_grid(
