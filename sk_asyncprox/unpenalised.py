@@ -7,10 +7,10 @@ Newton's method goes there, in the margins alone. Its last, short step ``v = Z a
 
     theta = -(loss'(z) + loss''(z) v),    where a solves    Z' weights (loss'(z) + loss''(z) Z a) = 0.
 
-So the equation holds to rounding. For the squared loss that is the residual, less its projection on ``Z``.
-For the logistic losses ``theta`` stays in its domain where no margin moves by more than 1/2: probabilities
-become ``p_k (1 + v_k - sum_l p_l v_l)``. With ``w >= 0`` it suffices that no ``c`` of a free coefficient is
-positive, so ``Z`` are the columns of those whose ``c`` would be.
+So the equation holds to rounding, which is checked. For the squared loss that is the residual, less its
+projection on ``Z``. For the logistic losses ``theta`` stays in its domain where no margin that matters moves
+by more than 1/2: probabilities become ``p_k (1 + v_k - sum_l p_l v_l)``. With ``w >= 0`` it suffices that no
+``c`` of a free coefficient is positive, so ``Z`` are the columns of those whose ``c`` would be.
 """
 
 import numpy as np
@@ -19,16 +19,17 @@ from scipy.linalg import qr
 from .losses.curvature import FLOOR
 
 STEPS, HALVINGS = 50, 30
-"""Newton steps, and halvings of one, at most. Free coefficients alone may fit all targets; then zero is the dual point."""
+"""Newton steps, and halvings of one, at most. Where free coefficients alone fit all targets, the dual point
+found is zero."""
 
 CLOSE = 1e-2
 """Change of a margin up to which a step is the last: its bound is off by the order of the fourth power."""
 
 ORTHOGONAL = 1e-12
-"""Product with a column of ``Z``, whose length is one, that is rounding, relative to the gradient's length."""
+"""Product with a column of ``Z`` of length one that is rounding, relative to the gradient's length."""
 
 LEAST = 1e-16
-"""Curvature of a sample, at least. Free coefficients may have to go far: to where few samples have a slope."""
+"""Curvature of a sample, at least. Free coefficients may have to go far, where few samples have a slope."""
 
 ROUNDING = 1e-14
 """Change of a sample's dual variable that is rounding, however far its margin moves."""
