@@ -30,7 +30,7 @@ soak: .venv/.extra-test
 mutations: .venv/.extra-test
 	.venv/bin/python tests/mutations
 
-# The suites on a small selection, against the peers: table and curves in benchmarks/results.
+# The suites on a small selection, against the peers: table and curves in benchmarks/results, README's table.
 bench: .venv-bench/.ready
 	rm -f benchmarks/results/*.parquet
 	for suite in elastic_net logistic; do \
@@ -38,6 +38,7 @@ bench: .venv-bench/.ready
 	        --no-cache --no-plot --no-display --output $(CURDIR)/benchmarks/results/$$suite.parquet || exit 1; \
 	done
 	$(BENCH)/python benchmarks/report.py benchmarks/results
+	$(BENCH)/python doc/site_parts.py
 
 # Figures and tables of the page "When asynchrony pays"; wants the machine for itself.
 regimes: .venv/.extra-plot

@@ -13,7 +13,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from common.machine import machine_line
+from common.machine import machine_line, occasion_line
 
 SUITES = {"elastic_net": "Lasso and elastic net", "logistic": "Logistic regression"}
 TARGETS = (1e-4, 1e-6)
@@ -82,7 +82,7 @@ def markdown(table):
     lines = [
         "# Seconds to a certified gap",
         "",
-        machine_line() + ".",
+        f"{occasion_line()}. {machine_line()}.",
         "",
         "Shortest fit whose relative duality gap (over the objective at zero) is at or under the target, of "
         "a ladder of tolerances; bold: the fastest. A dash: no fit got there in its time (8 "

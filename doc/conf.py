@@ -25,7 +25,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_templates", "_static"]
+exclude_patterns = ["_build", "_templates", "_static", "**sg_execution_times.rst"]
 default_role = "literal"
 
 autosummary_generate = True
@@ -50,12 +50,14 @@ sphinx_gallery_conf = {
     "within_subsection_order": "site_parts.InOrder",
     "show_memory": False,
     "write_computation_times": False,
+    "min_reported_time": float("inf"),
     "remove_config_comments": True,
     "capture_repr": (),
     "matplotlib_animations": (True, "jshtml"),
 }
 
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 mathjax_path = "mathjax/tex-svg.js"
 html_theme = "pydata_sphinx_theme"
 html_title = f"sk_asyncprox {release}"
@@ -63,7 +65,7 @@ html_theme_options = {
     "show_nav_level": 2,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 5,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"*": ["page-toc"]},  # not in folders: pages of one object or example
 }
 
 
@@ -74,6 +76,12 @@ def generate(app):
     site_parts.write(HERE / "_static")
 
 
+def without_network(app, pagename, templatename, context, doctree):
+    """Leave out the icons that matplotlib's film wants from the network: the theme has them."""
+    context["body"] = site_parts.without_links_out(context.get("body", ""))
+
+
 def setup(app):
     """Have it made before the pages are read."""
     app.connect("builder-inited", generate)
+    app.connect("html-page-context", without_network)

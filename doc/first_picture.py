@@ -53,7 +53,7 @@ def convergence(ax):
     ax.set(xlim=(0, 130), ylim=(1e-8, 1), title="The same delays, three step sizes")
     ax.set(xlabel="virtual time", ylabel="objective error")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, fontsize=8.5)
+    ax.legend(frameon=False, fontsize=8.5, loc="upper right", bbox_to_anchor=(1.02, 0.76))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
-"""Parts of the site that are made when it is built: the table of measured speed, and MathJax."""
+"""Parts of the site that are made when it is built: the table of measured speed, and MathJax.
+
+Usage: site_parts.py, which puts the table of the present results into README.
+"""
 
 import csv
+import re
 import shutil
 from collections import defaultdict
 from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).parent
-POINTS = HERE.parent / "benchmarks" / "results" / "points.csv"
+README = HERE.parent / "README.md"
+RESULTS = HERE.parent / "benchmarks" / "results"
 OURS, THEIRS = "sk_asyncprox[n_jobs=1]", "sklearn"
 SUITES = {"elastic_net": "Lasso", "logistic": "l1 logistic"}
 TARGET = 1e-6
@@ -52,7 +57,7 @@ def speed():
     All problems of the suites with a pure l1 penalty. A time is that of the shortest fit at or under the gap.
     """
     best = defaultdict(dict)
-    with POINTS.open(encoding="utf-8") as file:
+    with (RESULTS / "points.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if float(row["l1_ratio"]) == 1.0 and float(row["gap"]) <= TARGET:
                 times = best[f"{SUITES[row['suite']]}, {row['data']}"]
@@ -71,16 +76,29 @@ def _row(problem, times):
 HEAD = ("seconds to a gap of 1e-6", "sk_asyncprox", "scikit-learn", "the fastest other")
 
 
+def occasion():
+    """When the results were measured, and of which commit."""
+    return re.search(
+        r"^Measured on [^.]+\.", (RESULTS / "table.md").read_text(encoding="utf-8"), re.MULTILINE
+    )[0]
+
+
 def as_markdown():
-    """The table for README."""
+    """The table for README, and its occasion."""
     rows = [HEAD, ("---",) * 4, *speed()]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows) + f"\n{occasion()}\n"
 
 
 def as_rst():
-    """The table for the first page."""
+    """The same for the first page."""
     head, *rows = (",".join(f'"{cell}"' for cell in row) for row in (HEAD, *speed()))
-    return f".. csv-table::\n   :header: {head}\n\n" + "".join(f"   {row}\n" for row in rows)
+    table = f".. csv-table::\n   :header: {head}\n\n" + "".join(f"   {row}\n" for row in rows)
+    return f"{table}\n{occasion()}\n"
+
+
+def without_links_out(body):
+    """A page's text without the style sheets that it would get from the network."""
+    return re.sub(r'<link rel="stylesheet"\s+href="https?://[^"]*">', "", body)
 
 
 def write(folder):
@@ -90,3 +108,12 @@ def write(folder):
     (folder / "mathjax").mkdir(exist_ok=True)
     shutil.copyfile(source, folder / "mathjax" / "tex-svg.js")
     shutil.copyfile(source.parents[1] / "LICENSE", folder / "mathjax" / "LICENSE")
+
+
+def renew(text):
+    """The text of README with the table of the present results."""
+    return re.sub(r"\| seconds to a gap(.*\n)+?\nMeasured on .*\n", as_markdown(), text)
+
+
+if __name__ == "__main__":
+    README.write_text(renew(README.read_text(encoding="utf-8")), encoding="utf-8")

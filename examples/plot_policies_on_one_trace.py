@@ -79,12 +79,9 @@ display.ax_.set(
 # window leave of the ceiling; Adaptive 2 takes the step of the delay or
 # nothing. No window of either exceeds the ceiling.
 
-for name in ("Adaptive 1", "Adaptive 2"):
-    display = StepSizeDisplay.from_history(
-        histories[name], step_size=policies[name]
-    )
-    display.figure_.suptitle(name)
-    for ax, top in zip(display.ax_, (None, 50), strict=True):
-        ax.set(xlim=(-2, 150), ylim=(None, top))
+shown = {name: histories[name] for name in ("Adaptive 1", "Adaptive 2")}
+display = StepSizeDisplay.from_history(shown, step_size=policies, kind="steps")
+for ax in display.ax_:
+    ax.set(xlim=(-2, 150))
 
 plt.show()

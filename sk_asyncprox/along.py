@@ -7,7 +7,7 @@ import numpy as np
 from ._compat import one_blas_thread
 from .executors import Threads
 from .history import History
-from .solve import Solution, in_rounds, resolve_executor, solve
+from .solve import SOLVERS, Solution, resolve_executor, solve
 from .solvers.base import Snapshot
 from .solvers.choice import resolve_step_size
 from .solvers.columns import Kept, Known
@@ -59,7 +59,7 @@ def _walks(problem, options, penalty):
     """Whether nothing asks for rounds of their own where the data are full."""
     executor = resolve_executor(options.executor)
     plan, policy = executor.plan(options.n_jobs), resolve_step_size(options.step_size)
-    free = isinstance(executor, Threads) and in_rounds(penalty, options, plan, policy)
+    free = isinstance(executor, Threads) and SOLVERS[options.solver].in_rounds(penalty, options, plan, policy)
     free &= options.record is None and options.max_time is None and not options.verbose
     free &= options.tol >= FINEST
     return free and problem.is_dense

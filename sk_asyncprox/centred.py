@@ -20,6 +20,9 @@ class Centred:
     units = OWN
     """Units that all its numbers are in."""
 
+    shards = None
+    """Handles of the rows, where they lie elsewhere."""
+
     as_it_lies = False
     """Whether the columns keep their means, and ``b`` is the intercept of the data as they are."""
 

@@ -218,10 +218,10 @@ class Problem(Centred):
         z = self.design.mul(w) + self.spread(b) if z is None else z
         return float(self.weights @ self.loss.value(self.y, z)) + float(self.penalty.value(w))
 
-    def settle(self, z, b, max_steps=20):
-        """Best intercept for the margins ``z`` by Newton's method, the margins it gives and the loss gradient
-        there."""
-        gradient = self.loss.gradient(self.y, z)
+    def settle(self, z, b, gradient=None, max_steps=20):
+        """Best intercept for the margins ``z``, with the loss gradient there if it is known, by Newton's
+        method; the margins it gives and the loss gradient there."""
+        gradient = self.loss.gradient(self.y, z) if gradient is None else gradient
         for _ in range(max_steps if self.fit_intercept else 0):
             slope = self.intercept_slope(gradient)
             if not self.loss.quadratic and (abs(slope) if np.ndim(slope) == 0 else abs(slope).max()) <= LEVEL:
@@ -261,11 +261,11 @@ class Problem(Centred):
         z, b, _ = self.settle(self.design.mul(certificate.w) + self.spread(certificate.b), certificate.b)
         return certificate._replace(b=b, objective=self.objective(certificate.w, b, z))
 
-    def dual_point(self, w, b, z=None):
+    def dual_point(self, w, b, z=None, gradient=None):
         """First part of a certificate: margins and intercept settled, the loss gradient there and the
         unscaled dual point."""
         z = self.design.mul(w) + self.spread(b) if z is None else z
-        z, b, gradient = self.settle(z, b)
+        z, b, gradient = self.settle(z, b, gradient)
         return z, b, gradient, self.dual_theta(gradient)
 
     def dual_theta(self, gradient):

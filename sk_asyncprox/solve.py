@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from functools import cache, partial
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
@@ -13,14 +13,10 @@ from .certificate import Certificate
 from .executors import EXECUTORS, Dask, Threads
 from .executors.plan import WorkersLost
 from .history import History
-from .shards import divisible
-from .solvers import SOLVERS, RoundsBCD
+from .penalties import ElasticNetPenalty
+from .solvers import SOLVERS
 from .solvers.base import Certified, Shared, Snapshot
-from .solvers.choice import piag_of, policy_of
-from .stopping import StopRule, advice, held, returned, tidy, warn_of_delays
-
-SHARDS_PER_WORKER = 4
-"""Shards that a worker beyond the caller's memory begins with: they move to faster workers one by one."""
+from .stopping import StopRule, advice, held, returned, tidy, warn_of_steps
 
 
 class Options(NamedTuple):
@@ -65,7 +61,7 @@ class Solution(NamedTuple):
     history: History
 
     solver: object
-    """What ran; a solver with a method ``resume`` goes on with another penalty."""
+    """What ran; one that ``resumes`` goes on with another penalty."""
 
     @property
     def n_iter(self):
@@ -138,12 +134,11 @@ def _attempt(executor, plan, options, watch, begin, problem, start, before):
         try:
             unfinished = executor.run(solver, listener)
         finally:
-            if hasattr(solver, "rest"):
-                solver.rest()
+            solver.rest()
         if rule.status == "out of range":
             return None
         listener.heed()
-        for arrival in getattr(solver, "pending", ()):
+        for arrival in solver.pending:
             history.add_share(Shared("pending", arrival), listener.now)
         history.close(problem, unfinished)
         return _finish(problem, solver, rule, history)
@@ -153,60 +148,29 @@ def _attempt(executor, plan, options, watch, begin, problem, start, before):
 
 
 def _build(problem, options, plan, start, before):
-    policy = policy_of(problem, options)
+    family = SOLVERS[options.solver]
+    policy = family.policy(options.step_size, problem)
     if plan.solver not in (None, options.solver):
         raise ValueError(
             f"The trace is a schedule for solver {plan.solver!r} and does not fit solver {options.solver!r}."
         )
-    rounds = in_rounds(problem.penalty, options, plan, policy)
-    if rounds and hasattr(getattr(before, "solver", None), "resume"):
+    form, settings = family.serve(problem, policy, options, plan)
+    if not isinstance(problem.penalty, ElasticNetPenalty):
+        _check_penalty(problem.penalty, policy, form, options)
+    if before is not None and form.resumes and type(before.solver) is form:
         before.solver.resume(problem)
         return before.solver
-    if rounds:
-        goal = options.tol * problem.scale
-        return RoundsBCD(problem, policy, n_workers=plan.n_workers, start=start, goal=goal)
-    settings = {
-        "n_workers": plan.n_workers,
-        "n_blocks": options.n_blocks,
-        "start": start,
-        "inline": plan.inline,
-        "max_delay": _largest_delay(options, plan),
-    }
-    if options.solver == "piag" and plan.most_workers is not None:
-        settings |= {"by_shards": divisible(problem), "most_workers": plan.most_workers}
-        if options.n_blocks == "auto":
-            settings["n_blocks"] = SHARDS_PER_WORKER * plan.n_workers
-    if options.solver == "bcd":
-        auto = plan.working_set
-        if auto is None:
-            auto = (options.metric == "gram" or policy.exact) and problem.penalty.l1 > 0
-        settings |= {
-            "metric": options.metric,
-            "working_set": auto if options.working_set == "auto" else options.working_set,
-            "cyclic": options.cyclic,
-            "random_state": options.random_state,
-        }
-    if options.solver == "piag":
-        return piag_of(problem, policy, options, settings)
-    return SOLVERS[options.solver](problem, policy, **settings)
+    return form(problem, policy, n_workers=plan.n_workers, start=start, **settings)
 
 
-def _largest_delay(options, plan):
-    """What finds the largest delay of a run with so many blocks, where its schedule is known."""
-    if plan.largest_delay is None:
-        return None
-    # A write that moves nothing takes half the work of others.
-    most = 2 * (options.max_iter + 1)
-    return cache(lambda n_blocks: plan.largest_delay(most * n_blocks, options.solver, n_blocks))
-
-
-def in_rounds(penalty, options, plan, policy):
-    """Whether the run goes in rounds with Newton steps: where nothing asks for plain block steps."""
-    free = options.solver == "bcd" and policy.exact and options.metric == "gram" and not plan.inline
-    free &= options.n_blocks == "auto" and not penalty.is_zero
-    free &= penalty.weights is None or penalty.has_zeros
-    wanted = plan.working_set is not False if options.working_set == "auto" else options.working_set
-    return free and wanted
+def _check_penalty(penalty, policy, form, options):
+    """Refuse a penalty of another kind where the steps are made for the elastic net."""
+    if policy.exact or options.metric not in form.plain:
+        raise ValueError(
+            f"The penalty {type(penalty).__name__} cannot be served by solver {options.solver!r} with "
+            f"metric={options.metric!r} and step_size {policy!r}, which are made for the elastic net: use "
+            "metric='lipschitz' and a policy of delays, as Adaptive1."
+        )
 
 
 def _describe(options, executor, plan, solver):
@@ -216,7 +180,7 @@ def _describe(options, executor, plan, solver):
     history.n_workers, history.n_blocks = solver.n_workers, solver.n_blocks
     history.n_granted = plan.n_workers
     history.largest_step = solver.step_unit
-    history.working_set = getattr(solver, "working_set", False)
+    history.working_set = solver.working_set
     history.inline = plan.inline
     return history
 
@@ -293,7 +257,7 @@ def _finish(problem, solver, rule, history):
     certificate = held(problem, certificate, rule.target)
     gap = rule.gap(certificate)
     history.stopped, history.n_over_bound = status, solver.over_bound
-    warn_of_delays(solver)
+    warn_of_steps(solver, history)
     passes = solver.touched / problem.pass_size
     message = advice(problem, solver, rule, status, certificate, gap, passes)
     given, gap = problem.units.certificate(certificate), problem.units.value(gap)

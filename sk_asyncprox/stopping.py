@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from .certificate import duality_gap
+from .theory import satisfies_principle, window_sums
 from .units import LEAST, MOST
 
 STALLED_CERTIFICATES = 5
@@ -167,7 +168,7 @@ def returned(problem, solver, rule):
     """Certificate of what a run returns, computed from the coefficients alone: of its last iterate, or of the
     lowest that was certified where that is better; of the zero model where neither is finite."""
     if rule.best is not None:
-        return rule.best if getattr(solver, "certifies_afresh", False) else problem.recertify(rule.best)
+        return rule.best if solver.certifies_afresh else problem.recertify(rule.best)
     last = solver.snapshot()
     certificate, lowest = problem.certify(last.w, last.b), rule.lowest
     if lowest is not None and not certificate.objective <= lowest.objective * (1.0 + ROUNDING):
@@ -246,12 +247,28 @@ def advice(problem, solver, rule, status, certificate, gap, passes):
     )
 
 
-def warn_of_delays(solver):
-    """Warn if a fixed step has met delays that it is not made for."""
+def warn_of_steps(solver, history):
+    """Warn if a fixed step has met delays that it is not made for, or a rule has not kept the principle."""
+    policy, message = solver.step_size, ""
     if solver.over_bound:
-        warnings.warn(
-            f"{solver.over_bound} of {solver.n_updates} updates had a delay above max_delay of "
-            f"{solver.step_size}: its step is not proved safe for them.",
-            RuntimeWarning,
-            stacklevel=4,
+        message = (
+            f"{solver.over_bound} of {solver.n_updates} updates had a delay above max_delay of {policy}: "
+            f"its step is not proved safe for them."
         )
+    elif policy.warns_above_ceiling and solver.n_updates and history.record is not None:
+        message = _above_ceiling(policy, history)
+    if message:
+        warnings.warn(message, RuntimeWarning, stacklevel=4)
+
+
+def _above_ceiling(policy, history):
+    delays, steps = history.updates["delay"], history.updates["step"] / history.largest_step
+    kept = satisfies_principle(delays, steps)
+    if kept.all():
+        return ""
+    k = int(np.argmin(kept))
+    return (
+        f"step_size {policy} broke the step-size principle at {np.sum(~kept)} of {len(kept)} updates, first "
+        f"at update {k}, by the step {steps[k]:.3g} on a window of {window_sums(delays, steps)[k]:.3g}: "
+        f"where no step is above max(0, 1 - window) convergence is proved, elsewhere it is left to the data."
+    )

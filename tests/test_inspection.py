@@ -322,7 +322,8 @@ def test_bounds_need_a_policy(fit):
 
 def test_windows_of_the_exact_step_are_not_drawn(fit):
     drawn = StepSizeDisplay.from_estimator(fit())
-    assert "sum over its window" not in [line.get_label() for line in drawn.ax_[0].lines]
+    assert {"sum over its window", "ceiling γ′"}.isdisjoint(line.get_label() for line in drawn.ax_[0].lines)
+    assert drawn.ax_[0].get_ylabel() == "step / full step"
 
 
 def test_parts_and_axes_of_the_step_display(fit):
@@ -332,10 +333,83 @@ def test_parts_and_axes_of_the_step_display(fit):
     _, ax = plt.subplots()
     assert StepSizeDisplay.from_estimator(model, kind="steps", ax=ax).ax_ is ax
     assert StepSizeDisplay.from_estimator(model, kind="integral").ax_.get_ylabel() == "sum of steps / γ′"
-    with pytest.raises(ValueError, match="ax must be one axes or a pair of them, not 3"):
+    with pytest.raises(ValueError, match="ax must be one axes or 2 of them, not 3"):
         StepSizeDisplay.from_estimator(model, ax=[ax, ax, ax])
     with pytest.raises(ValueError, match="kind must be one of"):
         StepSizeDisplay.from_estimator(model, kind="all")
+
+
+def test_every_run_has_steps_of_its_own_panel(fit):
+    runs = {name: fit(step_size=name) for name in ("exact", "adaptive1", "adaptive2")}
+    drawn = StepSizeDisplay.from_estimator(runs)
+    *panels, below = drawn.ax_
+    for panel, (name, model) in zip(panels, runs.items(), strict=True):
+        steps = model.history_.updates["step"]
+        [line] = [line for line in panel.lines if line.get_label() == "step"]
+        assert_allclose(line.get_ydata(), steps[steps > 0] / model.history_.largest_step)
+        title = panel.get_title(loc="left")
+        assert title == f"{name}: {len(steps)} updates, {np.sum(steps == 0)} zero steps"
+        shows = "sum over its window" in [line.get_label() for line in panel.lines]
+        assert shows == (name != "exact")
+        assert panel.get_xlim() == below.get_xlim()
+    looks = {line.get_linestyle() for line in below.lines if line.get_label() in runs}
+    assert len(looks) == 3, "told apart without colour"
+    assert len(drawn.plot(kind="steps").ax_) == 3
+    _, axes = plt.subplots(4)
+    assert list(drawn.plot(ax=axes).ax_) == list(axes)
+
+
+# -- bare traces --------------------------------------------------------------------------------------------
+
+TRACES = {
+    "constant": Trace.constant(5),
+    "random": UNEQUAL,
+    "lockstep": Trace.from_service_times(1.0, 4, distribution="deterministic"),
+    "bcd log": Trace.from_delays([0, 1, 2, 2, 5, 3]),
+    "piag log": Trace.from_delays([[0, 0], [0, 1], [1, 0], [0, 1]]),
+    "events": Trace.from_events([0.0, 0.0, 1.0, 2.0], [1.0, 2.5, 2.0, 3.0], ["a", "b", "a", "a"]),
+}
+
+
+@pytest.mark.parametrize("solver", ["bcd", "piag"])
+@pytest.mark.parametrize("name", TRACES)
+def test_delays_of_a_bare_trace(name, solver):
+    trace = TRACES[name]
+    solver = trace.solver or solver
+    known = trace.delays(50, solver)
+    drawn = DelayDisplay.from_trace(trace, solver=solver, n_updates=50)
+    assert_array_equal(drawn.delays["run"], known.max(axis=1) if known.ndim == 2 else known)
+    results = np.concatenate(drawn.worker_delays["run"])
+    if solver == "bcd":
+        assert_array_equal(np.sort(results), np.sort(known))
+    assert len(results) >= 50
+    assert len(drawn.worker_delays["run"]) == trace.n_workers
+
+
+@pytest.mark.parametrize("solver", ["bcd", "piag"])
+def test_a_bare_trace_looks_like_a_fit_along_it(solver, fit):
+    n_blocks = 4 if solver == "piag" else 6
+    model = fit(solver=solver, step_size="adaptive1", metric="lipschitz", n_blocks=n_blocks, tol=1e-2)
+    fitted = TimelineDisplay.from_estimator(model, stop=20)
+    bare = TimelineDisplay.from_trace(UNEQUAL, solver=solver, stop=20)
+    for name in ("worker", "start", "end", "update", "delay"):
+        assert_allclose(bare.tasks[name], fitted.tasks[name][: len(bare.tasks)])
+    assert bare.rows == fitted.rows
+
+
+def test_a_recorded_trace_is_drawn_as_its_run(fit):
+    model = fit(step_size="adaptive2")
+    trace = Trace.from_history(model.history_)
+    assert_array_equal(DelayDisplay.from_trace(trace).delays["run"], model.history_.updates["delay"])
+    shown = DelayDisplay.from_trace({"now": trace, "before": UNEQUAL}, kind="workers")
+    assert [text.get_text() for text in shown.ax_.get_yticklabels()][4] == "before, worker 0"
+
+
+def test_what_is_no_trace_is_refused():
+    with pytest.raises(TypeError, match="from_trace needs a Trace, not Simulated"):
+        DelayDisplay.from_trace(Simulated(UNEQUAL))
+    with pytest.raises(ValueError, match="solver must be 'bcd' or 'piag', not 'both'"):
+        TimelineDisplay.from_trace(UNEQUAL, solver="both")
 
 
 # -- timeline ---------------------------------------------------------------------------------------------

@@ -10,11 +10,11 @@ from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solvers import PIAG, AsyncBCD
-from sk_asyncprox.solvers.base import Task, Update
+from sk_asyncprox.solvers.base import Solver, Task, Update
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep
 
 
-class Jobs:
+class Jobs(Solver):
     """A solver whose tasks are seconds: each worker has its own list of them."""
 
     def __init__(self, *seconds):

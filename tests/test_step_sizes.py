@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
+from sk_asyncprox import Lasso
 from sk_asyncprox.delays import DelayTracker
+from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.step_sizes import (
     STEP_SIZES,
     Adaptive1,
@@ -21,6 +24,7 @@ from sk_asyncprox.step_sizes import (
     Setting,
     StepSize,
 )
+from sk_asyncprox.theory import satisfies_principle
 
 BCD, PIAG = Setting("bcd"), Setting("piag")
 LOGS = Path(__file__).parents[2] / "shared/delays"
@@ -335,3 +339,48 @@ def test_a_policy_without_a_rule_is_told_what_it_needs():
 
     with pytest.raises(TypeError, match=r"Nothing needs a method make_rule\(setting\)"):
         Nothing().start(Setting("bcd"))
+
+
+class Root(StepSize):
+    """``1 / sqrt(delay + 1)``, cut off at what the window leaves, or not."""
+
+    can_be_zero = True
+
+    def __init__(self, cut=False, h=0.99):
+        self.cut = cut
+        self.h = h
+
+    def make_rule(self, setting):
+        most = (lambda window: max(0.0, 1.0 - window)) if self.cut else (lambda window: 1.0)
+        return lambda delay, window: min(most(window), 1.0 / np.sqrt(delay + 1))
+
+
+@pytest.mark.parametrize(
+    "run",
+    [{"metric": "lipschitz"}, {}, {"solver": "piag", "tol": 1e-2}, {"solver": "piag", "metric": "lipschitz"}],
+)
+def test_a_rule_above_the_ceiling_is_warned_of_once(run):
+    rng = np.random.default_rng(0)
+    X, trace = rng.standard_normal((60, 8)), Trace.from_service_times([1.0, 1.0, 3.0])
+    y = X @ rng.standard_normal(8)
+    model = Lasso(alpha=0.1, step_size=Root(), max_iter=30, executor=Simulated(trace)).set_params(**run)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        history = model.fit(X, y).history_
+    [told] = [str(one.message) for one in caught if one.category is RuntimeWarning]
+    kept = satisfies_principle(history.updates["delay"], history.updates["step"], history.largest_step)
+    found = re.search(
+        r"Root\(.*\) broke the step-size principle at (\d+) of (\d+) updates, first at update (\d+)", told
+    )
+    assert [int(number) for number in found.groups()] == [np.sum(~kept), len(kept), np.argmin(kept)]
+
+
+@pytest.mark.parametrize("look", ["cut", "not asked for", "not recorded"])
+def test_no_warning_of_the_ceiling(look):
+    model = Lasso(alpha=0.1, metric="lipschitz", executor=Simulated(Trace.constant(3)))
+    policy = Root(cut=look == "cut")
+    if look == "not asked for":
+        policy.warns_above_ceiling = False
+    X = np.random.default_rng(0).standard_normal((60, 8))
+    record = None if look == "not recorded" else "updates"
+    model.set_params(step_size=policy, record=record, n_blocks=4).fit(X, X[:, 0])

@@ -18,7 +18,7 @@ from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import PIAG, AsyncBCD, ModelPIAG, RoundsBCD
-from sk_asyncprox.solvers.base import Task, Update
+from sk_asyncprox.solvers.base import Solver, Task, Update
 from sk_asyncprox.solvers.line import Direction, clipped_ratio, exact_step
 from sk_asyncprox.solvers.model_sum import REFRESH_EVERY as RENEWALS
 from sk_asyncprox.solvers.model_sum import ModelSum
@@ -75,7 +75,7 @@ def test_a_stop_asked_for_during_a_tell_is_seen_after_it():
     assert len(heard) == 1
 
 
-class Relay:
+class Relay(Solver):
     """Work for one of two workers at a time: the other has nothing to do until it is told."""
 
     n_workers = 2

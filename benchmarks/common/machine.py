@@ -1,7 +1,9 @@
-"""One line on the machine and the versions that results were measured with."""
+"""Lines on the machine, the versions and the day that results were measured with."""
 
 import os
 import platform
+import subprocess
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -31,3 +33,19 @@ def machine_line():
         except PackageNotFoundError:
             continue
     return ", ".join(parts)
+
+
+def occasion_line():
+    """The day, and the commit that is checked out; "modified" where files differ from it."""
+    asked = [
+        "git",
+        "-C",
+        str(Path(__file__).parent),
+        "describe",
+        "--always",
+        "--exclude=*",
+        "--dirty= (modified)",
+    ]
+    done = subprocess.run(asked, capture_output=True, text=True)
+    commit = f" at commit {done.stdout.strip()}" if done.returncode == 0 else ""
+    return f"Measured on {datetime.now(UTC):%Y-%m-%d}{commit}"

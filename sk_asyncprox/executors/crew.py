@@ -131,7 +131,7 @@ class Crew:
         self.client, self.solver, self.on_events = client, solver, on_events
         slots = wait_for_slots(client)
         # Only solvers whose workers may come and go take several tasks of one of them in any order.
-        most = getattr(solver, "most_workers", None)
+        most = solver.most_workers
         self._deep, self._most = most is not None, most or solver.n_workers
         self._slots = [address for number, address in enumerate(slots) if number < self._most]
         self.held, self._copies = {}, {}

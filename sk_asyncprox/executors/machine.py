@@ -102,7 +102,7 @@ class _Run:
 
     def go(self):
         late = list(range(1, self.solver.n_workers))
-        joining = getattr(self.solver, "head_start", 0.0) + self.machine.start
+        joining = self.solver.head_start + self.machine.start
         self._ask_all(0)
         while self.held:
             when, begins = self._next()

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+SHARDS_PER_WORKER = 4
+"""Shards that a worker beyond the caller's memory begins with: they move to faster workers one by one."""
+
 
 class Plan(NamedTuple):
     """Facts of a run that the solver needs in advance."""

@@ -54,7 +54,7 @@ class Threads(BaseEstimator):
             Tasks in flight at the stop; their results are dropped.
         """
         begin = time.perf_counter()
-        limit = np.inf if solver.n_workers == 1 else getattr(solver, "head_start", 0.0)
+        limit = np.inf if solver.n_workers == 1 else solver.head_start
         if _run_alone(solver, on_events, begin, limit):
             return []
         crew = _Crew(solver, on_events, begin)

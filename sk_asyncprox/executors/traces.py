@@ -56,6 +56,7 @@ class Trace:
     See Also
     --------
     Simulated : Runs a solver along a trace.
+    sk_asyncprox.inspection.DelayDisplay.from_trace : Draws its delays, as TimelineDisplay does its tasks.
     sk_asyncprox.history.History : What a run has recorded, which becomes a trace.
 
     Examples

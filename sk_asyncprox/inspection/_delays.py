@@ -5,8 +5,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..executors.traces import Trace
 from ..history import History
 from ._runs import DARK, MANY, ONLY, checked, histories_of, legend_below, one_axes, styles, tidy
+from ._schedules import histories_of_traces
 
 DELAY = "delay (writes between read and write)"
 MOST_BARS = 60
@@ -18,7 +20,7 @@ ROW = 0.28
 class DelayDisplay:
     """Delays that were measured in one or more runs.
 
-    Make it with :meth:`from_estimator` or :meth:`from_history`.
+    Make it with :meth:`from_estimator`, :meth:`from_history` or :meth:`from_trace`.
 
     Parameters
     ----------
@@ -110,6 +112,37 @@ class DelayDisplay:
         delays = {label: h.updates["delay"] for label, h in histories.items()}
         workers = {label: _of_workers(h) for label, h in histories.items()}
         return cls(delays, workers).plot(kind=kind, ax=ax, **kwargs)
+
+    @classmethod
+    def from_trace(
+        cls,
+        trace: Trace | Mapping[str, Trace],
+        *,
+        n_updates: int = 1000,
+        solver: str | None = None,
+        kind: str = "histogram",
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw the delays of schedules that nothing has been fitted along.
+
+        Parameters
+        ----------
+        trace : Trace or dict of {label: Trace}
+            The schedules.
+        n_updates : int, default=1000
+            Updates that are looked at; of a recorded run all.
+        solver : {"bcd", "piag"}, default=None
+            Whose delays are drawn, where a schedule fits both; None stands for "bcd".
+        kind, ax, **kwargs
+            As for :meth:`from_estimator`.
+
+        Returns
+        -------
+        DelayDisplay
+        """
+        histories = histories_of_traces(trace, n_updates, solver)
+        return cls.from_history(histories, kind=kind, ax=ax, **kwargs)
 
     def plot(self, kind: str = "histogram", ax: Any = None, **kwargs: Any) -> Self:
         """Draw the delays.

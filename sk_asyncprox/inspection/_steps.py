@@ -19,7 +19,6 @@ from ._runs import (
     histories_of,
     last_step,
     legend_below,
-    one_axes,
     pyplot,
     styles,
     tidy,
@@ -31,10 +30,10 @@ KINDS = ("both", "steps", "integral")
 class StepSizeDisplay:
     """Steps of one or more runs, in units of the largest safe step ``gamma'``.
 
-    Make it with :meth:`from_estimator` or :meth:`from_history`. The upper axes show the step of every
-    update, with marks at the bottom for the zero steps, and the sum of the steps in its window: from the
-    read to the write, its own step included. The principle of delay-adaptive steps keeps that sum at or
-    below ``gamma'`` wherever the step is not zero (it does not bind the exact step).
+    Make it with :meth:`from_estimator` or :meth:`from_history`. The upper axes, one for every run, show the
+    step of every update, with marks at the bottom for the zero steps, and the sum of the steps in its
+    window: from the read to the write, its own step included. The principle of delay-adaptive steps keeps
+    that sum at or below ``gamma'`` wherever the step is not zero (it does not bind the exact step).
     The lower axes show the running integral of the steps and the lower bound that is proved for the
     policy at the largest delay of the run.
 
@@ -57,8 +56,8 @@ class StepSizeDisplay:
         Sum of the steps within the window of every update, its own step included.
     lower_bound : dict of {label: ndarray or None}
         What ``integral`` is proved to be at least; None where nothing is proved.
-    ax_ : matplotlib Axes or ndarray of two Axes
-        The axes drawn on.
+    ax_ : matplotlib Axes or ndarray of Axes
+        The axes drawn on: one for the steps of every run, and one for the integrals of all.
     figure_ : matplotlib Figure
         Their figure.
 
@@ -107,8 +106,8 @@ class StepSizeDisplay:
             ``step_size``.
         kind : {"both", "steps", "integral"}, default="both"
             What is drawn.
-        ax : matplotlib Axes or pair of them, optional
-            Axes to draw on. One axes is divided for ``kind="both"``.
+        ax : matplotlib Axes or several of them, optional
+            Axes to draw on: one for every run, and with ``kind="both"`` one more. A single one is divided.
 
         Returns
         -------
@@ -159,7 +158,7 @@ class StepSizeDisplay:
         ----------
         kind : {"both", "steps", "integral"}, default="both"
             What is drawn.
-        ax : matplotlib Axes or pair of them, optional
+        ax : matplotlib Axes or several of them, optional
             Axes to draw on; the default is a new figure.
 
         Returns
@@ -168,42 +167,44 @@ class StepSizeDisplay:
         """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, not {kind!r}.")
-        if kind == "both":
-            upper, lower = self.ax_ = _two_axes(ax)
-            self._draw_steps(upper)
-            self._draw_integral(lower)
-            upper.set_xlabel("")
-            upper.tick_params(labelbottom=False)
-            handles = _once(upper, lower)
-            legend_below(lower, handles, ncols=3)
-        else:
-            lower = self.ax_ = one_axes(ax, 3.5)
-            (self._draw_steps if kind == "steps" else self._draw_integral)(lower)
-            legend_below(lower, ncols=3)
-        self.figure_ = lower.figure
+        shown = [] if kind == "integral" else list(self.steps)
+        axes = _stacked_axes(ax, len(shown) + (kind != "steps"))
+        for panel, label in zip(axes, shown, strict=False):
+            self._draw_steps(panel, label)
+        if kind != "steps":
+            self._draw_integral(axes[-1])
+        for panel in axes[:-1]:
+            panel.set_xlabel("")
+            panel.tick_params(labelbottom=False)
+        legend_below(axes[-1], _once(*axes), ncols=3)
+        self.ax_ = axes if len(axes) > 1 else axes[0]
+        self.figure_ = axes[-1].figure
         return self
 
-    def _draw_steps(self, ax):
-        alone = list(self.steps) == [ONLY]
-        idle = [label for label, steps in self.steps.items() if (steps == 0.0).any()]
-        for label, style in styles(self.steps).items():
-            unit, steps, policy = self.largest_step[label], self.steps[label], self.policies[label]
-            k, moved, many = np.arange(len(steps)), steps != 0.0, len(steps) > MANY
-            size = 2.5 if len(steps) > 500 else 4.5
-            if alone and policy is not None and not policy.exact:
-                look = {"color": "0.7", "markersize": size + 2, "rasterized": many}
-                ax.plot(k[moved], self.window[label][moved] / unit, ".", label="sum over its window", **look)
-            look = {"color": style.color, "markersize": size, "rasterized": many}
-            ax.plot(k[moved], steps[moved] / unit, "o", label="step" if alone else str(label), **look)
-        ax.axhline(1.0, color=DARK, linestyle="--", linewidth=1.2, label="ceiling γ′")
-        top, gap = ax.get_ylim()[1], 0.07 * ax.get_ylim()[1]
-        for i, label in enumerate(idle):
-            zero = np.flatnonzero(self.steps[label] == 0.0)
-            color = DARK if alone else styles(self.steps)[label].color
-            name = f"{len(zero)} zero steps" if alone else f"{label}, {len(zero)} zero steps"
-            look = {"color": color, "markersize": 7, "markeredgewidth": 0.8 if len(zero) > 500 else 1.2}
-            ax.plot(zero, np.full(len(zero), -gap * (i + 0.8)), "|", label=name, **look)
-        ax.set(xlabel="update", ylabel="step / γ′", ylim=(-gap * (len(idle) + 0.4) if idle else 0.0, top))
+    def _draw_steps(self, ax, label):
+        unit, steps, policy = self.largest_step[label], self.steps[label], self.policies[label]
+        k, moved, many = np.arange(len(steps)), steps != 0.0, len(steps) > MANY
+        size = 2.5 if len(steps) > 500 else 4.5
+        exact = policy is not None and policy.exact
+        if policy is not None and not exact:
+            look = {"color": "0.7", "markersize": size + 2, "rasterized": many}
+            ax.plot(k[moved], self.window[label][moved] / unit, ".", label="sum over its window", **look)
+        look = {"color": styles(self.steps)[label].color, "markersize": size, "rasterized": many}
+        ax.plot(k[moved], steps[moved] / unit, "o", label="step", **look)
+        name = "full step" if exact else "ceiling γ′"
+        ax.axhline(1.0, color=DARK, linestyle="--", linewidth=1.2, label=name)
+        zero, top = np.flatnonzero(~moved), ax.get_ylim()[1]
+        alone, gap = list(self.steps) == [ONLY], 0.07 * top
+        if len(zero):
+            look = {"color": DARK, "markersize": 7, "markeredgewidth": 0.8 if len(zero) > 500 else 1.2}
+            name = f"{len(zero)} zero steps" if alone else "zero step"
+            ax.plot(zero, np.full(len(zero), -0.8 * gap), "|", label=name, **look)
+        if not alone:
+            ax.set_title(
+                f"{label}: {len(steps)} updates, {len(zero)} zero steps", loc="left", fontsize="small"
+            )
+        unit = "full step" if exact else "γ′"
+        ax.set(xlabel="update", ylabel=f"step / {unit}", ylim=(-1.4 * gap if len(zero) else 0.0, top))
         ax.set_yticks([tick for tick in ax.get_yticks() if 0.0 <= tick <= top])
         tidy(ax)
 
@@ -213,12 +214,14 @@ class StepSizeDisplay:
             unit, integral, bound = self.largest_step[label], self.integral[label], self.lower_bound[label]
             k = np.arange(1, len(integral) + 1)
             name = "running integral" if alone else str(label)
-            ax.plot(k, integral / unit, color=style.color, linewidth=1.8, label=name)
+            ax.plot(
+                k, integral / unit, color=style.color, linestyle=style.linestyle, linewidth=1.8, label=name
+            )
             if bound is not None:
                 name, color = ("proved lower bound", GREY) if alone else ("_", style.color)
-                ax.plot(k, bound / unit, color=color, linestyle=":", linewidth=1.8, label=name)
+                ax.plot(k, bound / unit, color=color, linestyle=":", linewidth=1.2, label=name)
         if not alone and any(bound is not None for bound in self.lower_bound.values()):
-            ax.plot([], [], color=GREY, linestyle=":", linewidth=1.8, label="proved lower bound")
+            ax.plot([], [], color=GREY, linestyle=":", linewidth=1.2, label="proved lower bound")
         ax.set(xlabel="update", ylabel="sum of steps / γ′", ylim=(0, None))
         tidy(ax)
 
@@ -244,18 +247,20 @@ def _windows(steps, delays):
     return total[k + 1] - total[k - delays]
 
 
-def _two_axes(ax):
+def _stacked_axes(ax, count):
+    """So many axes, one above the other: the given ones, parts of the given one, or those of a new figure."""
     if ax is None:
-        shape = {"figsize": (WIDTH, 5.2), "layout": "constrained", "sharex": True}
-        return pyplot().subplots(2, 1, **shape)[1]
-    if np.size(ax) == 2:
-        return np.ravel(ax)
-    if np.size(ax) != 1:
-        raise ValueError(f"ax must be one axes or a pair of them, not {np.size(ax)}.")
-    outer = np.ravel(ax)[0]
-    outer.set_axis_off()
-    lower = outer.inset_axes([0.0, 0.0, 1.0, 0.46])
-    return np.array([outer.inset_axes([0.0, 0.54, 1.0, 0.46], sharex=lower), lower])
+        shape = {"figsize": (WIDTH, 3.5 if count == 1 else 1.2 + 2.0 * count), "layout": "constrained"}
+        return pyplot().subplots(count, 1, sharex=True, squeeze=False, **shape)[1][:, 0]
+    given = np.ravel(np.array(ax, dtype=object))
+    if len(given) == count:
+        return given
+    if len(given) != 1:
+        raise ValueError(f"ax must be one axes or {count} of them, not {len(given)}.")
+    given[0].set_axis_off()
+    lowest = given[0].inset_axes([0.0, 0.0, 1.0, 0.92 / count])
+    places = [[0.0, (i + 0.08) / count, 1.0, 0.92 / count] for i in range(count - 1, 0, -1)]
+    return np.array([*(given[0].inset_axes(place, sharex=lowest) for place in places), lowest])
 
 
 def _once(*axes):

@@ -5,27 +5,24 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..executors.traces import Trace
 from ..history import History
+from ._bars import bars, number, pale
 from ._runs import DARK, ONLY, PALETTE, checked, clock_of, histories_of, legend_below, one_axes, tidy
+from ._schedules import histories_of_traces
 from ._tasks import tasks_of
-
-HALF = 0.4
-"""Half the height of a bar, in rows."""
 
 ZERO = {"edgecolor": "0.4", "hatch": "////"}
 """Look of a task whose step was zero."""
-
-NARROWEST = 15
-"""Pixels of a bar that has room for a number."""
 
 
 class TimelineDisplay:
     """Gantt chart of the workers of one or more runs.
 
-    Make it with :meth:`from_estimator` or :meth:`from_history`. Every task is a bar from its read to its
-    write, with the number of its block or shard. Tasks whose step was zero are hatched, certificates are
-    black; those that were computed beside a simulated schedule are dotted lines. Tasks dropped at the
-    stop are not shown.
+    Make it with :meth:`from_estimator`, :meth:`from_history` or :meth:`from_trace`. Every task is a bar from
+    its read to its write, with the number of its block or shard. Tasks whose step was zero are hatched,
+    certificates are black; those that were computed beside a simulated schedule are dotted lines. Tasks
+    dropped at the stop are not shown.
 
     Parameters
     ----------
@@ -140,6 +137,36 @@ class TimelineDisplay:
         display = cls(np.concatenate(tasks), times, rows, inline, clock)
         return display.plot(start=start, stop=stop, color=color, write=write, ax=ax)
 
+    @classmethod
+    def from_trace(
+        cls,
+        trace: Trace | Mapping[str, Trace],
+        *,
+        solver: str | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        write: int | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Draw schedules that nothing has been fitted along.
+
+        Parameters
+        ----------
+        trace : Trace or dict of {label: Trace}
+            The schedules.
+        solver : {"bcd", "piag"}, default=None
+            Whose writes are drawn, where a schedule fits both; None stands for "bcd".
+        start, stop, write, ax
+            As for :meth:`from_estimator`.
+
+        Returns
+        -------
+        TimelineDisplay
+        """
+        stop = start + 60 if stop is None else stop
+        histories = histories_of_traces(trace, stop, solver)
+        return cls.from_history(histories, start=start, stop=stop, color="phase", write=write, ax=ax)
+
     def plot(
         self,
         start: int = 0,
@@ -213,18 +240,18 @@ class TimelineDisplay:
         for key in np.unique(keys[descent]):
             tint = PALETTE[key % len(PALETTE)]
             own = descent & (keys == key)
-            drawn = _bars(ax, tasks[own & ~zero], unit, facecolor=tint, edgecolor="white")
-            _bars(ax, tasks[own & zero], unit, facecolor=_pale(tint), **ZERO)
+            drawn = bars(ax, tasks[own & ~zero], unit, facecolor=tint, edgecolor="white")
+            bars(ax, tasks[own & zero], unit, facecolor=pale(tint), **ZERO)
             if color == "phase":
                 handles.append(drawn)
                 drawn.set_label(phases[key])
         if color == "block" and descent.any():
-            _number(ax, tasks[descent], unit)
+            number(ax, tasks[descent], unit)
             handles.append(Patch(color=PALETTE[0], label="task, with its block or shard"))
         if (descent & zero).any():
             handles.append(Patch(facecolor="white", label="zero step", **ZERO))
         if certificate.any():
-            _bars(ax, tasks[certificate], unit, facecolor=DARK, edgecolor="white")
+            bars(ax, tasks[certificate], unit, facecolor=DARK, edgecolor="white")
             handles.append(Patch(color=DARK, label="certificate"))
         return handles
 
@@ -237,7 +264,7 @@ class TimelineDisplay:
             raise ValueError(f"There is no update {write} whose delay could be shown.")
         delay = own["delay"][0]
         inside = tasks[(tasks["update"] >= write - delay) & (tasks["update"] < write)]
-        _bars(ax, own, unit, facecolor="none", edgecolor=DARK).set_linewidth(2.5)
+        bars(ax, own, unit, facecolor="none", edgecolor=DARK).set_linewidth(2.5)
         place = inside["end"] * unit, inside["row"]
         label = f"delay of update {write}: {delay} writes"
         return ax.plot(*place, "o", color=DARK, markersize=5, label=label, zorder=4)
@@ -255,34 +282,3 @@ class TimelineDisplay:
         for lines in handles:
             lines.set_label("certificate (no task)")
         return handles
-
-
-def _bars(ax, tasks, unit, **look):
-    from matplotlib.collections import PolyCollection
-
-    low, high, y = tasks["start"] * unit, tasks["end"] * unit, tasks["row"]
-    corners = [(low, y - HALF), (low, y + HALF), (high, y + HALF), (high, y - HALF)]
-    corners = np.array([np.stack(corner, axis=-1) for corner in corners]).transpose(1, 0, 2)
-    return ax.add_collection(PolyCollection(corners, linewidth=0.8, **look), autolim=False)
-
-
-def _pale(color):
-    """The colour with three times as much white."""
-    from matplotlib.colors import to_rgb
-
-    return tuple(0.75 + 0.25 * value for value in to_rgb(color))
-
-
-def _number(ax, tasks, unit):
-    """The number of the block on every bar that has room for it."""
-    low, high = ax.get_xlim()
-    pixels = ax.get_window_extent().width / (high - low)
-    for task in tasks:
-        left, right = max(task["start"] * unit, low), min(task["end"] * unit, high)
-        if (right - left) * pixels < NARROWEST:
-            continue
-        zero = task["step"] == 0.0
-        dark = zero or PALETTE[task["block"] % len(PALETTE)] in PALETTE[4:]
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if zero else None
-        place = {"ha": "center", "va": "center", "fontsize": 7.5, "clip_on": True, "bbox": box}
-        ax.text((left + right) / 2, task["row"], str(task["block"]), color=DARK if dark else "white", **place)

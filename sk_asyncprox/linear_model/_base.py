@@ -21,7 +21,7 @@ from .._compat import (
 from ..executors.plan import WorkersLost
 from ..history import History
 from ..problem import Problem
-from ..solve import Options, solve
+from ..solve import SOLVERS, Options, solve
 from ..solvers.base import Snapshot
 
 DOCUMENTATION = "https://sk-asyncprox.readthedocs.io/en/stable"
@@ -128,7 +128,7 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         one entry or row per target.
         """
         self._check_n_jobs()
-        rows, overwrite = self.solver == "piag", not getattr(self, "copy_X", True)
+        rows, overwrite = SOLVERS[self.solver].rows, not getattr(self, "copy_X", True)
         problem = Problem(X, y, loss, penalty, sample_weight, self.fit_intercept, rows, overwrite)
         return self._run(problem.targets(), self._options(), begin, X.dtype, watcher)
 

@@ -8,8 +8,8 @@ from sklearn.utils.validation import validate_data
 from ..executors import Dask
 from ..executors.blocks import like, table
 from ..executors.chunks import Rows
+from ..executors.plan import SHARDS_PER_WORKER
 from ..losses import LogisticLoss, MultinomialLoss, SquaredLoss
-from ..solve import SHARDS_PER_WORKER
 from ._checks import checked_penalty_weights, class_factors
 
 

@@ -22,6 +22,7 @@ from ..along import moments_pay
 from ..executors.blocks import is_collection
 from ..losses import SquaredLoss
 from ..problem import Problem
+from ..solve import SOLVERS
 from ._base import AsyncLinearModel, check_range, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import FoldsWatcher
@@ -195,7 +196,7 @@ class ElasticNetCV(
         """Mean squared errors, of shape (n_folds, n_l1_ratio, n_alphas)."""
         paths = self._paths(ratios, grids)
         rows = X.tocsr() if sp.issparse(X) else X
-        whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, self.solver == "piag")
+        whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
         if moments_pay(whole, paths[0][0], self._fold_options(), grids.size * len(folds) // 2):
             whole.share_moments()
         job = partial(squared_errors, whole, rows, y, weights, paths)

@@ -18,6 +18,7 @@ from ..executors.summed import SummedRows
 from ..losses import SquaredLoss
 from ..moments import few_rows, joined
 from ..problem import Problem
+from ..solve import SOLVERS
 from ._collections import check_one_target, executor_of
 
 MOST_BYTES, BESIDE = 2_000_000_000, 6
@@ -40,7 +41,7 @@ class Few(NamedTuple):
 
     def problem(self, solver):
         """The problem of these rows, without penalty and intercept."""
-        return Problem(self.X, self.y, SquaredLoss(), None, None, False, solver == "piag")
+        return Problem(self.X, self.y, SquaredLoss(), None, None, False, SOLVERS[solver].rows)
 
 
 def few_of(moments, centred):

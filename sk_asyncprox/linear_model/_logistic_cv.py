@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from .._compat import _raise_for_params, _routing_enabled, routing_owner
 from ..executors.blocks import is_collection
 from ..problem import Problem
+from ..solve import SOLVERS
 from ._base import whole
 from ._callbacks import FoldsWatcher
 from ._checks import checked_data, checked_penalty_weights, checked_weights, strength_of
@@ -116,7 +117,7 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         split, score = self._routed(sample_weight, params)
         folds = self._folds(X, y, split)
         rows, (loss, targets) = X.tocsr() if sp.issparse(X) else X, self._task(classes, codes)
-        whole = Problem(rows, targets, loss, None, weights, self.fit_intercept, self.solver == "piag")
+        whole = Problem(rows, targets, loss, None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
         scores = Scores(self.scoring, score, classes, rows, y, codes, weights)
         strength = partial(strength_of, exponent=exponent)
         own = checked_penalty_weights(self.penalty_weights, X.shape[1], loss.n_outputs)

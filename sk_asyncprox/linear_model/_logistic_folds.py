@@ -6,7 +6,7 @@ from sklearn.utils.validation import validate_data
 
 from ..executors.blocks import like, table
 from ..executors.folded import FoldedRows
-from ..solve import SHARDS_PER_WORKER
+from ..executors.plan import SHARDS_PER_WORKER
 from ._collections import check_one_target, executor_of, labels_of, loss_of, penalised_weights
 from ._scored_paths import TOGETHER, margins, scored_paths
 

@@ -16,6 +16,7 @@ from ..along import solutions_along
 from ..executors.blocks import is_collection
 from ..losses import SquaredLoss
 from ..problem import Problem
+from ..solve import SOLVERS
 from ..solvers.base import Snapshot
 from ..step_sizes import StepSize
 from ._base import beyond, check_range
@@ -137,7 +138,7 @@ def enet_path(
     path._check_n_jobs()
     X, y, sample_weight, Xy, dtype, column = _read(path, X, y, sample_weight, Xy, check_input)
     alphas, penalties = _penalties(path, X, y, sample_weight, Xy)
-    problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, rows=solver == "piag")
+    problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, SOLVERS[solver].rows)
     coefs, gaps, n_iters, messages = _along(problem, penalties, path, dtype)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
     found = alphas, coefs[None] if column else coefs, gaps

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from .._compat import HasMethods, Interval, StrOptions
+from ..solve import SOLVERS
 from ..step_sizes import STEP_SIZES, StepSize
 from ._declared import declared, parameter
 
@@ -52,7 +53,7 @@ class OfAll:
         '{"bcd", "piag"}',
         "Async-BCD (block-coordinate descent on shared margins) or PIAG (proximal incremental aggregated "
         "gradient, the parameter server).",
-        StrOptions({"bcd", "piag"}),
+        StrOptions(SOLVERS.keys()),
         default="bcd",
     )
     step_size: str | StepSize = parameter(

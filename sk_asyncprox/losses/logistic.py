@@ -33,11 +33,18 @@ class LogisticLoss:
     def value(self, y, z):
         """Loss of every sample; safe for any margin."""
         m = y * z
-        return np.log1p(np.exp(-np.abs(m))) - np.minimum(m, 0.0)
+        out = np.abs(m)
+        np.log1p(np.exp(np.negative(out, out=out), out=out), out=out)
+        out -= np.minimum(m, 0.0, out=m)
+        return out
 
     def gradient(self, y, z):
         """Derivative with respect to ``z``."""
-        return -y / (1.0 + np.exp(np.minimum(y * z, LARGEST)))
+        # In place: pages for arrays of this size cost more than the arithmetic.
+        out = y * z
+        np.exp(np.minimum(out, LARGEST, out=out), out=out)
+        out += 1.0
+        return np.negative(np.divide(y, out, out=out), out=out)
 
     def second_derivative(self, gradient):
         """Second derivative ``u (1 - u)`` at the point whose first derivative is ``-y u``."""
@@ -63,18 +70,28 @@ class LogisticLoss:
 
     def dual_value(self, y, theta):
         """Binary entropy of ``u = y theta`` in [0, 1]."""
-        u = np.clip(y * theta, 0.0, 1.0)
-        rest = 1.0 - u
-        return -u * np.log(np.maximum(u, TINY)) - rest * np.log(np.maximum(rest, TINY))
+        u = y * theta
+        np.minimum(np.maximum(u, 0.0, out=u), 1.0, out=u)
+        rest, out = 1.0 - u, np.maximum(u, TINY)
+        u *= np.log(out, out=out)
+        np.log(np.maximum(rest, TINY, out=out), out=out)
+        rest *= out
+        u += rest
+        return np.negative(u, out=u)
 
     def dual_balance(self, y, theta, weights):
         """Shrink the heavier class so that ``sum(weights * theta) = 0``; ``u`` stays in [0, 1]."""
-        mass = weights * np.abs(theta)
-        plus, minus = mass[y > 0].sum(), mass[y < 0].sum()
-        light, heavy = min(plus, minus), max(plus, minus)
-        if heavy == 0.0:
+        mass = np.abs(theta)
+        mass *= weights
+        total, more = mass.sum(), mass @ y
+        if total == 0.0:
             return theta
-        return np.where((y > 0) == (plus > minus), theta * (light / heavy), theta)
+        # Of the factor of the heavier class and 1 of the other one, by the sign of the label.
+        factor = max(total - abs(more), 0.0) / (total + abs(more))
+        out = y * np.copysign(0.5 - 0.5 * factor, -more)
+        out += 0.5 + 0.5 * factor
+        out *= theta
+        return out
 
     def dual_scale(self, y, theta, weights, limit):
         """Best factor known to be feasible: one, or ``limit`` when that is smaller."""

@@ -90,12 +90,9 @@ class MultinomialLoss:
 
     def dual_value(self, y, theta):
         """Entropy of the class probabilities ``q``, the labels less ``theta``."""
-        return entr(np.clip(self._labels(y) - self._by_class(theta), 0.0, 1.0)).ravel()
-
-    def _labels(self, y):
-        out = np.zeros((self.n_outputs, len(y)))
-        out[y, np.arange(len(y))] = 1.0
-        return out
+        q = self._at(y, -theta)
+        np.minimum(np.maximum(q, 0.0, out=q), 1.0, out=q)
+        return entr(q, out=q).ravel()
 
     def dual_balance(self, y, theta, weights):
         """Nearby dual point with ``sum(weights * theta) = 0`` for every class.
@@ -109,11 +106,11 @@ class MultinomialLoss:
         lost, missed = excess[over].sum(), -excess[~over].sum()
         if lost <= 0.0 or missed <= 0.0:
             return theta
-        q = self._labels(y) - self._by_class(theta)
+        q = self._at(y, -theta)
         taken = q[over] * (excess[over] / mass[over])[:, None]
         q[over] -= taken
         q[~over] += np.outer(-excess[~over] / missed, taken.sum(axis=0))
-        return (self._labels(y) - q).ravel()
+        return self._at(y, np.negative(q, out=q)).ravel()
 
     def dual_scale(self, y, theta, weights, limit):
         """Best factor known to be feasible: one, or ``limit`` when that is smaller."""

@@ -1,12 +1,11 @@
 """The solvers, as state machines that any executor can drive."""
 
 from .bcd import AsyncBCD
+from .choice import SOLVERS
 from .metric_piag import MetricPIAG
 from .model_piag import ModelPIAG
 from .piag import PIAG
 from .rounds import RoundsBCD
 from .wide_piag import WidePIAG
-
-SOLVERS = {"bcd": AsyncBCD, "piag": PIAG}
 
 __all__ = ["PIAG", "SOLVERS", "AsyncBCD", "MetricPIAG", "ModelPIAG", "RoundsBCD", "WidePIAG"]

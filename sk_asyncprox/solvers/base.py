@@ -1,38 +1,11 @@
-"""The contract between solvers and executors: ask, work, tell.
-
-A **solver** is a plain state machine. It holds no lock, thread, clock or client:
-
-``ask(worker) -> Task | None``
-    Cheap. A stamped piece of work, or None: nothing to do until the next tell.
-``part(task) -> part``
-    All of the data that the task needs. Tasks that need the same data get the same object, so that it is
-    shipped to a worker once.
-``work(part, task) -> result``
-    Heavy; changes nothing that others see; may run anywhere (threads, processes, machines). Parts,
-    tasks and results pickle.
-``tell(arrivals) -> list of events``
-    Takes a list of ``(task, result)``, measures the delays, asks the policy for the step, writes.
-    Returns what happened: an :class:`Update` per write and a :class:`Certified` per certificate.
-``drop(task)``
-    A task will never be told (its worker is gone); its block is free again.
-
-Three more attributes may be there. ``head_start``: seconds for which the first worker may work alone, since
-starting threads costs tens of milliseconds, which a short run never gains back. ``certifies_afresh``:
-whether the last certificate was computed from the coefficients alone, and so is as good as one made after
-the run. ``most_workers``: where workers may come and go, how many there may be at a time.
-
-``ask``, ``tell`` and ``drop`` are exclusive: an executor never runs two of them at once. Tasks come in
-kinds, and only the solver knows them; so phases of an algorithm (block steps, certificates) live in one
-run of one executor. Before each tell the executor may set ``now``, its clock's seconds: a solver that
-measures how long its tasks take reads them there, so that a replay measures the same.
-"""
+"""The contract between solvers and executors: ask, work, tell."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..certificate import duality_gap
-from ..delays import Stamp
+from ..delays import DelayTracker, Stamp
 
 
 class Task(NamedTuple):
@@ -105,6 +78,100 @@ class Snapshot(NamedTuple):
 
     w: np.ndarray
     b: float
+
+
+class Solver:
+    """A plain state machine, and all that executors and ``solve`` may ask of it.
+
+    It holds no lock, thread, clock or client. ``ask``, ``tell`` and ``drop`` are exclusive: an executor never
+    runs two of them at once. Tasks come in kinds, and only the solver knows them; so phases of an algorithm
+    (block steps, certificates) live in one run of one executor.
+
+    A subclass takes ``(problem, step_size, *, n_workers, start)`` and what its :class:`Family` hands it.
+    """
+
+    resumes = False
+    """Whether ``resume`` goes on with another penalty of the same data."""
+
+    head_start = 0.0
+    """Seconds for which the first worker may work alone: starting threads costs tens of milliseconds, which a
+    short run never gains back."""
+
+    most_workers = None
+    """How many workers there may be at a time, where they may come and go; else None."""
+
+    certifies_afresh = False
+    """Whether the last certificate was computed from the coefficients alone, and so is as good as one made
+    after the run."""
+
+    working_set = False
+    """Whether only the columns that certificates call for are visited."""
+
+    pending = ()
+    """Arrivals that are in no update yet."""
+
+    now = 0.0
+    """The clock's seconds, which the executor says before each tell: a solver that measures how long its
+    tasks take reads them here, so that a replay measures the same."""
+
+    problem: Any
+    step_size: Any
+    n_workers: int
+    n_blocks: int
+    """Blocks of columns or shards of rows."""
+
+    step_unit: float
+    """``gamma'``, the largest step that is safe without delays."""
+
+    touched: int
+    """Stored entries that have been read."""
+
+    over_bound: int
+    """Updates whose delay was above the bound that the policy was given."""
+
+    _tracker: DelayTracker
+    lower_bound: float
+    """Best lower bound on the optimum so far."""
+
+    plain = ()
+    """Metrics in which steps of policies of delays need no more of a penalty than its ``prox``; all others
+    are made for the elastic net."""
+
+    @property
+    def n_updates(self):
+        """Writes so far, zero steps included."""
+        return self._tracker.update
+
+    def ask(self, worker):
+        """A stamped piece of work for the worker, or None: nothing to do until the next tell. Cheap."""
+        raise NotImplementedError
+
+    def part(self, task):
+        """All of the data that the task needs. Tasks that need the same data get the same object, so that it
+        is shipped to a worker once."""
+        raise NotImplementedError
+
+    @staticmethod
+    def work(part, task):
+        """The result. Heavy; changes nothing that others see; may run anywhere (threads, processes,
+        machines). Parts, tasks and results pickle."""
+        raise NotImplementedError
+
+    def tell(self, arrivals):
+        """Take a list of ``(task, result)``, measure the delays, ask the policy for the step, write. Return
+        what happened: an :class:`Update` per write and a :class:`Certified` per certificate."""
+        raise NotImplementedError
+
+    def drop(self, task):
+        """Forget a task that will never be told (its worker is gone): its block is free again."""
+        raise NotImplementedError
+
+    def snapshot(self):
+        """The iterate now, as a :class:`Snapshot`."""
+        raise NotImplementedError
+
+    def rest(self):
+        """At the end of a run: let go what would keep the data alive."""
 
 
 def certify(part, task):

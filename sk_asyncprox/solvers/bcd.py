@@ -72,6 +72,7 @@ class AsyncBCD(SharedMargins):
     """
 
     work = staticmethod(work)
+    plain = ("lipschitz",)
 
     def __init__(
         self,
@@ -119,17 +120,11 @@ class AsyncBCD(SharedMargins):
         if metric == "lipschitz":
             designs = [problem.design.columns(block) for block in self._layout.everything]
             lipschitz = max(design.smoothness(bound) for design in designs) or 1.0
-            if getattr(policy, "rule", None) == "davis":
-                ratio = problem.design.smoothness(bound) / lipschitz
+            ratio = lambda: problem.design.smoothness(bound) / lipschitz  # noqa: E731 (a policy may ask)
         setting = Setting("bcd", ratio, self.n_blocks, max_delay)
         self._rule, self._delay_bound = policy.start(setting), policy.delay_bound(setting)
         self.step_unit = 1.0 if policy.exact else policy.h / (lipschitz or 1.0)
         self._part = ColumnPart(problem, policy.h, policy.exact, lipschitz)
-
-    @property
-    def n_updates(self):
-        """Writes so far, zero steps included."""
-        return self._tracker.update
 
     # -- ask ---------------------------------------------------------------------------------------
 

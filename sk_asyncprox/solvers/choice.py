@@ -1,51 +1,147 @@
-"""Which form of PIAG serves a problem and a policy."""
+"""What the names of solvers stand for: families of algorithms, each of which chooses the form for a run."""
 
+from functools import cache
+
+from ..executors.plan import SHARDS_PER_WORKER
 from ..shards import divisible
 from ..step_sizes import STEP_SIZES, Adaptive1, NaiveStep
+from .bcd import AsyncBCD
 from .metric_piag import MetricPIAG
 from .model_piag import ModelPIAG
 from .piag import PIAG
+from .rounds import RoundsBCD
 from .wide_piag import WidePIAG
 
 WIDEST = 2000
 """Coefficients of all outputs up to which shards send the curvature of all; beyond, that of a working set."""
 
 
-def resolve_step_size(step_size):
-    """Policy object for the parameter ``step_size``."""
+def resolve_step_size(step_size, problem=None):
+    """Policy object for the parameter ``step_size``; "auto" is "exact"."""
     if step_size == "auto":
         step_size = "exact"
     return STEP_SIZES[step_size]() if isinstance(step_size, str) else step_size
 
 
-def policy_of(problem, options):
-    """The run's policy; what cannot be served is refused, unless nobody has asked for it."""
-    policy, width = resolve_step_size(options.step_size), problem.design.shape[1]
-    if options.solver == "bcd" or not policy.exact or width <= WIDEST or has_working_set(problem):
-        return policy
-    if options.step_size == "auto":
-        return Adaptive1()
-    raise ValueError(
-        f"step_size ExactStep of solver 'piag' keeps matrices of all coefficients where no l1 part makes "
-        f"most of them zero, or some are unpenalised: at most {WIDEST:,}, and there are {width:,}. Use "
-        "'auto', or Adaptive1."
-    )
+class Family:
+    """An algorithm that has one form, or the base of those that have several.
+
+    Parameters
+    ----------
+    form : class
+        The :class:`~sk_asyncprox.solvers.base.Solver`.
+    """
+
+    rows = False
+    """Whether the data are cut by rows instead of by columns."""
+
+    policy = staticmethod(resolve_step_size)
+    """``(step_size, problem)`` to the run's policy; what cannot be served is refused."""
+
+    def __init__(self, form):
+        self._form = form
+
+    def serve(self, problem, policy, options, plan):
+        """The form for a run, and its keyword arguments beside ``n_workers`` and ``start``."""
+        return self._form, self._settings(options, plan)
+
+    def in_rounds(self, penalty, options, plan, policy):
+        """Whether the run goes in rounds with Newton steps."""
+        return False
+
+    def _settings(self, options, plan):
+        return {
+            "n_blocks": options.n_blocks,
+            "inline": plan.inline,
+            "max_delay": _largest_delay(options, plan),
+        }
+
+
+class Blocks(Family):
+    """Block-coordinate descent: in rounds, where nothing asks for plain block steps."""
+
+    def __init__(self):
+        super().__init__(AsyncBCD)
+
+    def serve(self, problem, policy, options, plan):
+        """In rounds to the gap wanted, or by plain block steps."""
+        if self.in_rounds(problem.penalty, options, plan, policy):
+            return RoundsBCD, {"goal": options.tol * problem.scale}
+        auto, penalty = plan.working_set, problem.penalty
+        if auto is None:
+            # Which columns are called for is known of the l1 part.
+            auto = (options.metric == "gram" or policy.exact) and hasattr(penalty, "l1") and penalty.l1 > 0
+        return self._form, self._settings(options, plan) | {
+            "metric": options.metric,
+            "working_set": auto if options.working_set == "auto" else options.working_set,
+            "cyclic": options.cyclic,
+            "random_state": options.random_state,
+        }
+
+    def in_rounds(self, penalty, options, plan, policy):
+        """Whether nothing asks for plain block steps."""
+        free = policy.exact and options.metric == "gram"
+        free &= options.n_blocks == "auto" and not plan.inline and not penalty.is_zero
+        free &= penalty.weights is None or penalty.has_zeros
+        if options.working_set == "auto":
+            return free and plan.working_set is not False
+        return free and options.working_set
+
+
+class Shards(Family):
+    """PIAG: of second order, in the metric of the curvatures, or in that of the paper."""
+
+    rows = True
+
+    def __init__(self):
+        super().__init__(PIAG)
+
+    @staticmethod
+    def policy(step_size, problem):
+        """The run's policy; what cannot be served is refused, unless nobody has asked for it."""
+        policy = resolve_step_size(step_size)
+        if not (policy.exact and is_wide(problem)) or has_working_set(problem):
+            return policy
+        if step_size == "auto":
+            return Adaptive1()
+        raise ValueError(
+            f"step_size ExactStep of solver 'piag' keeps matrices of all coefficients where no l1 part makes "
+            f"most of them zero, or some are unpenalised: at most {WIDEST:,}, and there are "
+            f"{problem.design.shape[1]:,}. Use 'auto', or Adaptive1."
+        )
+
+    def serve(self, problem, policy, options, plan):
+        """The form of the policy, and shards that may move where workers come and go."""
+        settings = self._settings(options, plan)
+        if plan.most_workers is not None:
+            settings |= {"by_shards": divisible(problem), "most_workers": plan.most_workers}
+            if options.n_blocks == "auto":
+                settings["n_blocks"] = SHARDS_PER_WORKER * plan.n_workers
+        scalar, wide = options.metric == "lipschitz" or isinstance(policy, NaiveStep), is_wide(problem)
+        if not policy.exact and (scalar or wide):
+            return self._form, settings
+        form = MetricPIAG if not policy.exact else WidePIAG if wide else ModelPIAG
+        return form, settings | {"target": options.tol * problem.scale}
+
+
+SOLVERS = {"bcd": Blocks(), "piag": Shards()}
+
+
+def is_wide(problem):
+    """Whether there are too many coefficients for matrices of all."""
+    return problem.design.shape[1] > WIDEST
 
 
 def has_working_set(problem):
     """Whether second-order models of a working set serve the problem."""
-    return (
-        problem.penalty.l1 > 0.0
-        and problem.penalty.free is None
-        and (hasattr(problem, "shards") or divisible(problem))
-    )
+    penalised = problem.penalty.l1 > 0.0 and problem.penalty.free is None
+    return penalised and (problem.shards is not None or divisible(problem))
 
 
-def piag_of(problem, policy, options, settings):
-    """PIAG with the policy; ``settings`` are its keyword arguments."""
-    scalar = options.metric == "lipschitz" or isinstance(policy, NaiveStep)
-    if not policy.exact and (scalar or problem.design.shape[1] > WIDEST):
-        return PIAG(problem, policy, **settings)
-    wide = problem.design.shape[1] > WIDEST
-    machine = MetricPIAG if not policy.exact else WidePIAG if wide else ModelPIAG
-    return machine(problem, policy, target=options.tol * problem.scale, **settings)
+def _largest_delay(options, plan):
+    """What finds the largest delay of a run with so many blocks, where its schedule is known."""
+    if plan.largest_delay is None:
+        return None
+    # A write that moves nothing takes half the work of others.
+    most = 2 * (options.max_iter + 1)
+    return cache(lambda n_blocks: plan.largest_delay(most * n_blocks, options.solver, n_blocks))

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from .base import Snapshot
+from .base import Snapshot, Solver
 from .line import exact_step, full_step
 from .reads import Point
 
 
-class SharedMargins:
+class SharedMargins(Solver):
     """Coefficients ``w``, intercept ``b``, margins ``z = X w + b`` and the loss gradient at them.
 
     Writes replace the arrays of margins and gradient, so a read copies nothing.
@@ -30,7 +30,7 @@ class SharedMargins:
     def _retreat(self):
         """Go to the zero model where the iterate is not finite, or worse; return whether it was."""
         problem = self.problem
-        self.z, self.b, self.gradient = problem.settle(self.z, self.b)
+        self.z, self.b, self.gradient = problem.settle(self.z, self.b, self.gradient)
         w, b = problem.start()
         z = np.zeros_like(self.z) + problem.spread(b)
         if problem.objective(self.w, self.b, self.z) <= problem.objective(w, b, z):

@@ -78,7 +78,7 @@ class ModelPIAG(PIAG):
     and certificates are tasks, minimising the sum is a task as well; else the server does it when it is told.
     """
 
-    kinds = "model", "model look"
+    kinds, plain = ("model", "model look"), ()
 
     def __init__(self, problem, step_size, *, target=0.0, inline=False, **options):
         super().__init__(problem, step_size, inline=inline, **options)

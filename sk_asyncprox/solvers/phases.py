@@ -59,14 +59,7 @@ class PhasedSolver(SharedMargins):
         First iterate.
     sharing : Sharing or None
         What is known of the workers' speeds.
-
-    Attributes
-    ----------
-    now : float
-        Seconds at the last tell, where the executor says them.
     """
-
-    now = 0.0
 
     def __init__(self, problem, start=None, sharing=None):
         super().__init__(problem, start)
@@ -83,11 +76,6 @@ class PhasedSolver(SharedMargins):
         """At the end of a run: let the script go. It holds the solver, which would hold the data until
         Python looks for such circles."""
         self._phase = self._script = None
-
-    @property
-    def n_updates(self):
-        """Writes so far."""
-        return self._tracker.update
 
     def ask(self, worker):
         """Hand out a share of the phase."""

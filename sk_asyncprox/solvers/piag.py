@@ -16,7 +16,7 @@ from ..delays import DelayTracker
 from ..looks import add_up, conclude, thin
 from ..shards import cut_rows
 from ..step_sizes import Setting
-from .base import Arrival, Certified, Shared, Snapshot, Task, Update
+from .base import Arrival, Certified, Shared, Snapshot, Solver, Task, Update
 from .piag_work import Round, work
 from .placement import Placement
 
@@ -27,7 +27,7 @@ LONGEST_WAIT = 10
 """Passes between two certificates, at most."""
 
 
-class PIAG:
+class PIAG(Solver):
     """Proximal incremental aggregated gradient as a state machine of ask, work and tell.
 
     Most parameters are those of :class:`~sk_asyncprox.solvers.bcd.AsyncBCD`; ``n_blocks`` counts the
@@ -68,6 +68,7 @@ class PIAG:
     """
 
     work = staticmethod(work)
+    plain = "gram", "lipschitz"
     kinds = "shard", "look"
     """Visits of a shard: plain, and with a share of a certificate."""
 
@@ -85,7 +86,7 @@ class PIAG:
         most_workers=None,
     ):
         self.problem, self.step_size, self.inline = problem, step_size, inline
-        if hasattr(problem, "shards"):
+        if problem.shards is not None:
             self._shards, self._facts, homes = problem.shards, problem.facts, problem.homes
             by_shards = True
         else:
@@ -135,7 +136,7 @@ class PIAG:
         eigenvalue of ``[[L_i, c |m_i|], [c |m_i|, c^2]]``, ``m_i`` the shard's column means.
         """
         problem, shares = self.problem, np.array([fact.share for fact in self._facts])
-        known = problem.constants() if hasattr(problem, "shards") else [s.constants() for s in self._shards]
+        known = problem.constants() if problem.shards is not None else [s.constants() for s in self._shards]
         constants = np.array([c.smoothness for c in known])
         if not np.isfinite(constants).all():
             return np.inf
@@ -146,11 +147,6 @@ class PIAG:
                 cross = np.sqrt(square) * shard.drift
                 constants[i] = np.linalg.norm([[constants[i], cross], [cross, square]], 2)
         return problem.loss.curvature * float(shares @ constants) or 1.0
-
-    @property
-    def n_updates(self):
-        """Writes so far, zero steps included."""
-        return self._tracker.update
 
     def snapshot(self):
         """The iterate now."""

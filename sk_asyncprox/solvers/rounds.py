@@ -103,7 +103,7 @@ class RoundsBCD(GramSolver):
     """
 
     work = staticmethod(work)
-    head_start = 0.1
+    head_start, resumes = 0.1, True
 
     def __init__(self, problem, step_size, *, n_workers=1, start=None, goal=0.0):
         small = SMALL_FULL if problem.design.is_full() else SMALL
@@ -227,7 +227,8 @@ class RoundsBCD(GramSolver):
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
         tiny = problem.design.size <= TINY
         self.certifies_afresh = tiny or np.count_nonzero(self.w) * COPY_COST < len(self.w)
-        start = self.w.copy(), self.b, None if self.certifies_afresh else self.z
+        known = (None, None) if self.certifies_afresh else (self.z, self.gradient)
+        start = self.w.copy(), self.b, *known
         if self._alone("look"):
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:

@@ -29,8 +29,8 @@ columns than rows. Before that the support is too large: the penalty is lowered 
 def look(part, task):
     """Work of the kind ``"look"``: a certificate, with the margins, intercept and loss gradient it has
     found."""
-    problem, (w, b, z) = part.problem, task.payload
-    z, b, gradient, theta = problem.dual_point(w, b, z)
+    problem, (w, *_) = part.problem, task.payload
+    z, b, gradient, theta = problem.dual_point(*task.payload)
     correlations = problem.design.tmul(problem.weights * theta)
     return z, b, gradient, problem.conclude(w, b, z, theta, correlations)
 

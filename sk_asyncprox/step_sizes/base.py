@@ -29,8 +29,8 @@ class Setting(NamedTuple):
     solver: str
     """``"bcd"`` or ``"piag"``."""
 
-    smoothness_ratio: float = 1.0
-    """Constant of the whole smooth part over the constant the steps are scaled by."""
+    smoothness_ratio: float | Callable[[], float] = 1.0
+    """Constant of the whole smooth part over the constant the steps are scaled by, or what finds it."""
 
     n_blocks: int = 1
     """Number of blocks (bcd)."""
@@ -38,6 +38,10 @@ class Setting(NamedTuple):
     max_delay: int | Callable[[int], int] | None = None
     """Largest delay of the trace, when it is known in advance (simulated runs), or what finds it for a number
     of blocks."""
+
+    def ratio(self) -> float:
+        """The ratio of the constants, found where it is asked for."""
+        return self.smoothness_ratio() if callable(self.smoothness_ratio) else self.smoothness_ratio
 
     def largest_delay(self) -> int | None:
         """Largest delay of the trace; None when it is not known in advance."""
@@ -89,6 +93,9 @@ class StepSize(BaseEstimator):
 
     exact = False
     """Whether the step is measured on the objective instead of derived from the delay."""
+
+    warns_above_ceiling = True
+    """Whether a recorded run in which the rule has not kept the step-size principle ends with a warning."""
 
     h = 0.99
     """Safety factor of ``gamma' = h / L``; the theorems want it below 1."""

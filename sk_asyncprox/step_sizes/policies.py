@@ -125,6 +125,8 @@ class FixedStep(StepSize):
     0.25
     """
 
+    warns_above_ceiling = False  # it has a proof of its own, up to its delay
+
     def __init__(self, max_delay: int | None = None, rule: str = "sun", h: float = 0.99) -> None:
         self.max_delay = max_delay
         self.rule = rule
@@ -145,7 +147,7 @@ class FixedStep(StepSize):
         elif self.rule == "principle":
             step = 1.0 / (bound + 1.0)
         elif self.rule == "davis" and setting.solver == "bcd":
-            step = 1.0 / (1.0 + 2.0 * setting.smoothness_ratio * bound / np.sqrt(setting.n_blocks))
+            step = 1.0 / (1.0 + 2.0 * setting.ratio() * bound / np.sqrt(setting.n_blocks))
         elif self.rule == "davis":
             raise ValueError("FixedStep(rule='davis') is a rule for solver 'bcd', not for 'piag'.")
         else:
@@ -203,7 +205,7 @@ class NaiveStep(StepSize):
     converged
     """
 
-    h = 1.0
+    h, warns_above_ceiling = 1.0, False
 
     def __init__(self, c: float = 1.0, b: float = 1.0) -> None:
         self.c = c
@@ -245,7 +247,7 @@ class ExactStep(StepSize):
     True
     """
 
-    exact, h = True, 1.0
+    exact, h, warns_above_ceiling = True, 1.0, False
 
     def make_rule(self, setting: Setting) -> Rule:
         return lambda delay, window: 1.0

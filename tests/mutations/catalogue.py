@@ -262,7 +262,7 @@ MUTATIONS = [
     Mutation(
         "The recertification of what rounds return is skipped",
         "stopping.py",
-        'return rule.best if getattr(solver, "certifies_afresh", False) else problem.recertify(rule.best)',
+        "return rule.best if solver.certifies_afresh else problem.recertify(rule.best)",
         "return rule.best",
         "test_trust.py::test_no_drift_of_the_margins_is_in_what_is_returned",
     ),
@@ -367,8 +367,8 @@ MUTATIONS = [
     Mutation(
         "The wrong class is shrunk to balance a dual point",
         "losses/logistic.py",
-        "np.where((y > 0) == (plus > minus)",
-        "np.where((y > 0) != (plus > minus)",
+        "np.copysign(0.5 - 0.5 * factor, -more)",
+        "np.copysign(0.5 - 0.5 * factor, more)",
         "test_losses.py::test_dual_balance",
     ),
     Mutation(
