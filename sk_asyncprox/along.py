@@ -70,7 +70,7 @@ def moments_pay(problem, penalty, options, n_penalties):
     n, p = problem.shape
     return (
         problem.loss.quadratic
-        and penalty.weights is None
+        and penalty.free is None
         and p <= min(n, COLUMNS_PER_PENALTY * n_penalties)
         and _walks(problem, options, penalty)
     )
@@ -92,7 +92,7 @@ def walk(problem, penalties, options, start=None):
 
     Gram matrices of full data serve many penalties of a squared loss.
     """
-    if penalties[0].weights is not None or not _walks(problem, options, penalties[0]):
+    if penalties[0].free is not None or not _walks(problem, options, penalties[0]):
         return
     known = problem.knows_moments or moments_pay(problem, penalties[0], options, len(penalties))
     with np.errstate(over="ignore", invalid="ignore"):

@@ -126,9 +126,24 @@ class WeightedPenalty(ElasticNetPenalty):
 
     Parameters
     ----------
-    l1, l2, positive : as for :class:`ElasticNetPenalty`
+    l1, l2 : float
+        Weights of the two terms, non-negative.
+    positive : bool
+        Whether the coefficients are constrained to be non-negative.
     weights : ndarray of shape (p,)
         Non-negative; coefficients of weight 0 are free.
+
+    See Also
+    --------
+    ElasticNetPenalty : The same with one weight for all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_asyncprox.penalties import ElasticNetPenalty
+    >>> penalty = ElasticNetPenalty(l1=1.0).weighted(np.array([0.0, 1.0, 2.0]))
+    >>> print(penalty.prox(np.array([3.0, 3.0, 3.0]), step=0.5))
+    [3.  2.5 2. ]
     """
 
     def __init__(self, l1, l2, positive, weights):

@@ -7,23 +7,32 @@ Newton's method goes there, in the margins alone. Its last, short step ``v = Z a
 
     theta = -(loss'(z) + loss''(z) v),    where a solves    Z' weights (loss'(z) + loss''(z) Z a) = 0.
 
-So the equation holds to rounding. For the squared loss that is the residual, less its projection on ``Z``.
-For the logistic losses ``theta`` stays in its domain where no margin moves by more than 1/2: probabilities
-become ``p_k (1 + v_k - sum_l p_l v_l)``. With ``w >= 0`` it suffices that no ``c`` of a free coefficient is
-positive, so ``Z`` are the columns of those whose ``c`` would be.
+So the equation holds to rounding, which is checked. For the squared loss that is the residual, less its
+projection on ``Z``. For the logistic losses ``theta`` stays in its domain where no margin that matters moves
+by more than 1/2: probabilities become ``p_k (1 + v_k - sum_l p_l v_l)``. With ``w >= 0`` it suffices that no
+``c`` of a free coefficient is positive, so ``Z`` are the columns of those whose ``c`` would be.
 """
 
 import numpy as np
 from scipy.linalg import qr
 
-STEPS = 50
-"""Newton steps, at most. Free coefficients alone may fit all targets; then zero is the dual point."""
+from .losses.curvature import FLOOR
+
+STEPS, HALVINGS = 50, 30
+"""Newton steps, and halvings of one, at most. Where free coefficients alone fit all targets, the dual point
+found is zero."""
 
 CLOSE = 1e-2
 """Change of a margin up to which a step is the last: its bound is off by the order of the fourth power."""
 
-ORTHOGONAL = 1e-10
-"""Product with a column of ``Z``, of length one as ``theta`` is, that is rounding."""
+ORTHOGONAL = 1e-12
+"""Product with a column of ``Z`` of length one that is rounding, relative to the gradient's length."""
+
+LEAST = 1e-16
+"""Curvature of a sample, at least. Free coefficients may have to go far, where few samples have a slope."""
+
+ROUNDING = 1e-14
+"""Change of a sample's dual variable that is rounding, however far its margin moves."""
 
 TINY = np.finfo(float).tiny
 
@@ -55,25 +64,43 @@ def _orthogonal(problem, chosen, z):
     """Dual point near ``-loss'(z)`` without correlation with columns; zero where none is found."""
     loss, y, weights = problem.loss, problem.y, problem.weights
     Z, outputs = _basis(problem, chosen), loss.n_outputs
+    least = np.full(len(y), LEAST - FLOOR)
 
     def pulls(u):
         return (u.reshape(outputs, -1) @ Z).ravel()
 
     for _ in range(STEPS):
         gradient = loss.gradient(y, z)
-        model = loss.model(y, z, gradient, weights, None)
-        across = [
-            pulls(model.times(np.outer(unit, column).ravel())) for unit in np.eye(outputs) for column in Z.T
-        ]
-        a = np.linalg.lstsq(np.reshape(across, (len(across), len(across))), -pulls(weights * gradient))[0]
+        slope, size = pulls(weights * gradient), np.sqrt(weights @ gradient**2)
+        if np.abs(slope).max(initial=0.0) <= ORTHOGONAL * size:
+            return -gradient
+        model = loss.model(y, z, gradient, weights, least)
+        units = (np.outer(unit, column).ravel() for unit in np.eye(outputs) for column in Z.T)
+        a = solution(np.array([pulls(model.times(unit)) for unit in units]), -slope[:, None])
         v = (a.reshape(outputs, -1) @ Z.T).ravel()
-        longest = np.abs(v).max(initial=0.0)
-        if loss.quadratic or longest <= CLOSE:
-            theta = -(gradient + model.times(v) / weights)
+        change = model.times(v) / weights
+        if loss.quadratic or np.abs(v[np.abs(change) > ROUNDING]).max(initial=0.0) <= CLOSE:
+            theta = -(gradient + change)
             left = np.abs(pulls(weights * theta)).max(initial=0.0)
-            return theta if left <= ORTHOGONAL * np.sqrt(weights @ theta**2) else 0.0 * z
-        z = z + v / max(1.0, longest)
+            return theta if left <= ORTHOGONAL * size else 0.0 * z
+        z = _lower(loss, y, weights, z, v)
     return 0.0 * z
+
+
+def _lower(loss, y, weights, z, v):
+    """Margins after a step, shortened until the loss does not rise."""
+    value = weights @ loss.value(y, z)
+    for _ in range(HALVINGS):
+        if weights @ loss.value(y, z + v) <= value:
+            break
+        v = 0.5 * v
+    return z + v
+
+
+def solution(A, B):
+    """Least-norm solution of ``A x = B``, a positive semidefinite matrix of any scale of its columns."""
+    size = np.sqrt(np.maximum(A.diagonal(), TINY))
+    return np.linalg.lstsq(A / np.outer(size, size), B / size[:, None])[0] / size[:, None]
 
 
 def _basis(problem, chosen):

@@ -20,7 +20,7 @@ from sklearn import linear_model
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
+from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, lasso_path
 from sk_asyncprox.balance import balance_of
 from sk_asyncprox.design import Design
 from sk_asyncprox.executors import Dask, Simulated, Trace
@@ -751,3 +751,20 @@ def test_an_interrupt_while_data_are_sent_leaves_nothing_on_the_scheduler(client
 
 def wanted(dask_scheduler):
     return list(map(str, dask_scheduler.tasks))
+
+
+def test_penalty_weights(client, nothing_kept):
+    weights = np.linspace(0.3, 2.0, X.shape[1])
+    options = {"alpha": 0.02, "tol": 1e-9, "penalty_weights": weights}
+    rows = da.from_array(X, chunks=(40, -1))
+    same(
+        Lasso(executor=Dask(client), **options).fit(rows, da.from_array(Y, chunks=40)),
+        Lasso(**options).fit(X, Y),
+    )
+    weights[:2] = 0.0
+    with pytest.raises(ValueError, match="penalty_weights of 0 are not offered where X is a dask collection"):
+        Lasso(executor=Dask(client), **options).fit(rows, da.from_array(Y, chunks=40))
+    # In memory they are, and so they are along paths of collections, which few rows stand for.
+    same(Lasso(solver="piag", executor=Dask(client), **options).fit(X, Y), Lasso(**options).fit(X, Y))
+    found = lasso_path(rows, da.from_array(Y, chunks=40), alphas=3, tol=1e-9, penalty_weights=weights)
+    assert_allclose(found[1], lasso_path(X, Y, alphas=3, tol=1e-9, penalty_weights=weights)[1], atol=1e-5)

@@ -193,6 +193,33 @@ def test_unpenalised_features_are_projected_out(fit_intercept, format):
     np.testing.assert_allclose(model.coef_[free], beside[:2], rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("format", [np.asarray, sp.csc_matrix])
+def test_unpenalised_features_are_in_every_working_set(format):
+    rng = np.random.default_rng(5)
+    X, y = rng.normal(size=(100, 400)), rng.normal(size=100)
+    X[rng.random(X.shape) < 0.5] = 0.0
+    y, weights = y + X[:, 0] + 5.0 * X[:, 200], np.ones(400)
+    weights[[0, 399]] = 0.0
+    model = Lasso(0.2, tol=1e-10, penalty_weights=weights).fit(format(X), y)
+    c = X.T @ (y - model.predict(X)) / 100
+    assert model.coef_[0] != 0.0
+    np.testing.assert_allclose(c[[0, 399]], 0.0, atol=1e-5)
+    on = model.coef_ != 0.0
+    np.testing.assert_allclose(c[on], 0.2 * weights[on] * np.sign(model.coef_[on]), atol=1e-5)
+
+
+def test_free_features_that_separate_the_classes_are_certified():
+    X, y = data("logistic")
+    X = np.column_stack([X, (y > 0) & (np.arange(N) < 20)])
+    weights = np.append(np.ones(P), 0.0)
+    model = LogisticRegression(C=1.0, l1_ratio=1.0, tol=1e-6, penalty_weights=weights).fit(X, y)
+    # In the limit those samples have no loss, and the others are as they are without them.
+    others = X[:, -1] == 0.0
+    rest = LogisticRegression(C=1.0, l1_ratio=1.0, tol=1e-9).fit(X[others, :-1], y[others])
+    assert model.dual_gap_ <= 1e-6 * np.log(2)
+    assert model.objective_ == pytest.approx(others.mean() * rest.objective_, abs=1e-6)
+
+
 def test_sample_weights_warm_start_and_float32():
     X, y = data("logistic")
     weights, s = WEIGHTS["some-zero"], np.random.default_rng(1).uniform(0.1, 2.0, N)

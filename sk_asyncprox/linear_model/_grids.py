@@ -1,18 +1,22 @@
 """Penalties of paths of regressions, and scikit-learn's grids of them."""
 
+from numbers import Integral
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import nnls
+from sklearn.utils import check_scalar
 
 from ..penalties import ElasticNetPenalty
-from ._checks import check_numbers
+from ._checks import check_number, check_numbers, checked_penalty_weights
 
 RESOLUTION = np.finfo(np.float64).resolution
 
 
 def enet_penalties(alphas, l1_ratio, positive=False, weights=None):
     """Penalty of ElasticNet for each of the ``alphas``, with weights of the features."""
-    return [ElasticNetPenalty(a * l1_ratio, a * (1.0 - l1_ratio), positive).weighted(weights) for a in alphas]
+    penalties = [ElasticNetPenalty(a * l1_ratio, a * (1.0 - l1_ratio), positive) for a in alphas]
+    return penalties if weights is None else [penalty.weighted(weights) for penalty in penalties]
 
 
 def alpha_grid(
@@ -65,6 +69,24 @@ def alpha_grid(
     if alpha_max <= RESOLUTION:
         return np.full(n_alphas, RESOLUTION)
     return np.geomspace(alpha_max, alpha_max * eps, num=n_alphas)
+
+
+def penalties_of(path, X, y, sample_weight, Xy):
+    """The alphas, or those of an automatic grid, and their penalties."""
+    weights = checked_penalty_weights(path.penalty_weights, X.shape[1])
+    alphas = _alphas(path, X, y, sample_weight, Xy, weights)
+    return alphas, enet_penalties(alphas, path.l1_ratio, path.positive, weights)
+
+
+def _alphas(path, X, y, sample_weight, Xy, weights):
+    if not isinstance(path.alphas, Integral):
+        return check_alphas(path.alphas)
+    check_scalar(path.alphas, "alphas", Integral, min_val=1)
+    check_number(path.eps, "eps", high=1.0, boundaries="neither")
+    return alpha_grid(
+        X, y, l1_ratio=path.l1_ratio, eps=path.eps, n_alphas=path.alphas, sample_weight=sample_weight,
+        fit_intercept=False, positive=path.positive, Xy=Xy, penalty_weights=weights,
+    )  # fmt: skip
 
 
 def _left_by(Z, y, weights, centred, positive):

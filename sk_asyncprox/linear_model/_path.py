@@ -2,14 +2,13 @@
 
 import warnings
 from functools import partial
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_consistent_length, check_scalar
+from sklearn.utils import check_array, check_consistent_length
 
 from .._compat import leaves_settings, validate_parameter_constraints
 from ..along import solutions_along
@@ -23,15 +22,13 @@ from ._base import beyond, check_range
 from ._checks import (
     FLOATS,
     FORMATS,
-    check_number,
-    checked_penalty_weights,
     checked_weights,
     in_floats,
     scaled,
 )
 from ._declared import documented
 from ._folds import few_for_path
-from ._grids import alpha_grid, check_alphas, enet_penalties
+from ._grids import penalties_of
 from ._parameters import OfPath
 from ._regression import ElasticNet
 
@@ -123,7 +120,7 @@ def enet_path(
     _validate("enet_path", y, vars(path))
     path._check_n_jobs()
     X, y, sample_weight, Xy, dtype, column = _read(path, X, y, sample_weight, Xy, check_input)
-    alphas, penalties = _penalties(path, X, y, sample_weight, Xy)
+    alphas, penalties = penalties_of(path, X, y, sample_weight, Xy)
     problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, SOLVERS[solver].rows)
     coefs, gaps, n_iters, messages = _along(problem, penalties, path, dtype)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
@@ -140,24 +137,6 @@ def _validate(name, y, parameters):
     """Validate arguments of the function of that name: those that are not the defaults."""
     given = {key: value for key, value in parameters.items() if value is not Path._parameters[key].default}
     validate_parameter_constraints(Path._parameter_constraints | TARGET, {"y": y, **given}, name)
-
-
-def _penalties(path, X, y, sample_weight, Xy):
-    """The alphas, or those of an automatic grid, and their penalties."""
-    weights = checked_penalty_weights(path.penalty_weights, X.shape[1])
-    alphas = _alphas(path, X, y, sample_weight, Xy, weights)
-    return alphas, enet_penalties(alphas, path.l1_ratio, path.positive, weights)
-
-
-def _alphas(path, X, y, sample_weight, Xy, weights):
-    if not isinstance(path.alphas, Integral):
-        return check_alphas(path.alphas)
-    check_scalar(path.alphas, "alphas", Integral, min_val=1)
-    check_number(path.eps, "eps", high=1.0, boundaries="neither")
-    return alpha_grid(
-        X, y, l1_ratio=path.l1_ratio, eps=path.eps, n_alphas=path.alphas, sample_weight=sample_weight,
-        fit_intercept=False, positive=path.positive, Xy=Xy, penalty_weights=weights,
-    )  # fmt: skip
 
 
 def _along(problem, penalties, path, dtype):

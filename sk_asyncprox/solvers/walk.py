@@ -43,16 +43,18 @@ class Walked(NamedTuple):
     """Stored entries touched."""
 
 
-def certified(W, seen, penalties):
+def certified(W, index, seen, penalties):
     """Objectives, bounds and gaps of coefficients of the columns in use, a row each.
 
     Parameters
     ----------
     W : ndarray of shape (m, k)
+    index : ndarray of int of shape (k,)
+        Columns in use.
     seen : tuple
         From ``look``.
     penalties : list of ElasticNetPenalty
-        Of the rows.
+        Of the rows; weights are those of the first, none of them zero.
 
     Returns
     -------
@@ -62,7 +64,10 @@ def certified(W, seen, penalties):
     squares, products, C, *_ = seen
     l1 = np.array([penalty.l1 for penalty in penalties])
     l2 = np.array([penalty.l2 for penalty in penalties])
-    objectives = 0.5 * squares + l1 * np.abs(W).sum(axis=1) + 0.5 * l2 * np.einsum("ij,ij->i", W, W)
+    weights, own = penalties[0].weights, W
+    if weights is not None:
+        own = W * weights[index]
+    objectives = 0.5 * squares + l1 * np.abs(own).sum(axis=1) + 0.5 * l2 * np.einsum("ij,ij->i", own, W)
     pulls = penalties[0].pull(C)
     largest = np.maximum(pulls.max(axis=1), TINY)
     best = np.divide(products, squares, out=np.ones_like(squares), where=squares > 0.0)
@@ -73,7 +78,8 @@ def certified(W, seen, penalties):
         divisor = np.where(ridge, 2.0 * l2, np.inf)
 
         def excess(s):
-            return (np.maximum(s[:, None] * pulls - l1[:, None], 0.0) ** 2).sum(axis=1) / divisor
+            terms = np.maximum(s[:, None] * pulls - l1[:, None], 0.0) ** 2
+            return (terms.sum(axis=1) if weights is None else terms @ weights) / divisor
 
         one = np.ones_like(scale)
         unscaled = np.where(ridge, products - 0.5 * squares - excess(one), -np.inf)
@@ -189,7 +195,7 @@ class Walk:
     def _solve(self, penalty, w):
         """Coefficients of the columns in use, and whether these alone would be nearly done with them."""
         Q, q, square = self._columns.Q, self._columns.q, self._columns.square
-        goal = self._right * float(self._wanted_gap(np.inf))
+        goal, penalty = self._right * float(self._wanted_gap(np.inf)), penalty.on(self._columns.index)
         w, gap, touched = descend_on_gram(Q, q, w, penalty, square, goal)
         self._touched += touched
         if self._near_null:
@@ -207,7 +213,7 @@ class Walk:
         index, some = self._columns.index, [penalties[i] for i in todo]
         V = W[todo]
         *seen, rounding, touched = self._columns.look(V)
-        objectives, duals = certified(V, seen, some)
+        objectives, duals = certified(V, index, seen, some)
         gaps, C = np.maximum(objectives - duals, 0.0) + rounding, seen[2]
         wanted = self._wanted_gap(0.5 * self._columns.square - duals)
         good = gaps <= np.maximum(wanted, np.minimum(2.0 * rounding, self._wanted_gap(np.inf)))

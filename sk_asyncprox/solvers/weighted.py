@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from .._compat import block_cd
 from ..penalties import ElasticNetPenalty
+from ..unpenalised import solution
 
 WIDEST_RUN = 128
 """Columns of a block that are solved together, on their Gram matrix; runs follow one another."""
@@ -37,7 +38,7 @@ def plain(Q, q, w, penalty, square=0.0):
         return (Q, q - penalty.l1s, w, ElasticNetPenalty(positive=True), square), lambda u: u
     free, kept = np.flatnonzero(penalty.weights == 0.0), np.flatnonzero(penalty.weights)
     scale, across = penalty.weights[kept], Q[kept[:, None], free]
-    best = _solution(Q[free[:, None], free], np.column_stack([across.T, q[free]]))
+    best = solution(Q[free[:, None], free], np.column_stack([across.T, q[free]]))
     slopes, constants = best[:, :-1], best[:, -1]
     reduced = (Q[kept[:, None], kept] - across @ slopes) / np.outer(scale, scale)
     target = (q[kept] - across @ constants) / scale
@@ -50,12 +51,6 @@ def plain(Q, q, w, penalty, square=0.0):
 
     penalty = ElasticNetPenalty(penalty.l1, positive=penalty.positive)
     return (reduced, target, scale * w[kept], penalty, square - q[free] @ constants), restored
-
-
-def _solution(A, B):
-    """Least-norm solution of ``A x = B`` for columns of any scale."""
-    size = np.sqrt(np.maximum(A.diagonal(), np.finfo(float).tiny))
-    return np.linalg.lstsq(A / np.outer(size, size), B / size[:, None])[0] / size[:, None]
 
 
 def sweep_runs(piece, w, pull, omega, penalty, h, centred, sweeps):
@@ -71,7 +66,7 @@ def sweep_runs(piece, w, pull, omega, penalty, h, centred, sweeps):
             (Q, q, start, shared, _), restored = plain(Q, q, before, part)
             new[index] = restored(block_cd(start, shared.l1, 0.0, sweeps, Q=Q, q=q, positive=shared.positive))
         else:
-            new[index] = _solution(Q + np.diag(part.l2s), q[:, None])[:, 0]
+            new[index] = solution(Q + np.diag(part.l2s), q[:, None])[:, 0]
         v = run.design.mul(new[index] - before)
         pull = pull - omega * (v - (omega @ v) / omega.sum() * centred) / h
         touched += cost + 2 * run.design.size + sweeps * Q.size

@@ -413,4 +413,18 @@ MUTATIONS = [
         "    return tidied",
         "test_trust.py::test_a_small_coefficient_that_counts_is_kept",
     ),
+    Mutation(
+        "Correlations with unpenalised features are left in the bound",
+        "problem.py",
+        "unpenalised.dual_point(self, z, correlations) if free else (theta, correlations)",
+        "(theta, correlations)",
+        "test_penalty_weights.py::test_bounds_hold_everywhere_and_meet_the_optimum",
+    ),
+    Mutation(
+        "Working sets leave unpenalised features out",
+        "solvers/working_set.py",
+        "        support[penalty.free] = True\n",
+        "        support[penalty.free] = False\n",
+        "test_penalty_weights.py::test_unpenalised_features_are_in_every_working_set",
+    ),
 ]
