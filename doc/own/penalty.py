@@ -2,12 +2,11 @@
 
 import numpy as np
 
+from sk_asyncprox.penalties import Penalty
 
-class Box:
+
+class Box(Penalty):
     """``(l2/2) |w|^2`` for ``low <= w <= high``, bounds on either side of zero."""
-
-    # It is there, has no kink, and is the same for every coefficient.
-    is_zero, has_zeros, l1, free = False, False, 0.0, None
 
     def __init__(self, l2, low, high):
         self.l2, self.low, self.high = l2, low, high
