@@ -37,7 +37,6 @@ def has_working_set(problem):
     return (
         problem.penalty.l1 > 0.0
         and problem.penalty.free is None
-        and problem.penalty.labels is None
         and (hasattr(problem, "shards") or divisible(problem))
     )
 
