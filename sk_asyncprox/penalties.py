@@ -29,6 +29,10 @@ class Penalty:
         """The penalty of the coefficients ``index`` alone."""
         return self
 
+    def whole(self, index):
+        """All coefficients that are joined with any of ``index``, sorted."""
+        return np.sort(index)
+
 
 class ElasticNetPenalty(Penalty):
     """``l1 |w|_1 + (l2/2) |w|_2^2``, optionally with ``w >= 0``.
