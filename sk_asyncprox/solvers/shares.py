@@ -11,7 +11,6 @@ from .gram_rows import add_filled, add_sparse
 from .newton import COST, in_place
 from .newton import product as multiplied
 from .newton_walk import steps
-from .row_shares import split_rows
 from .subspace import described, join, joint_step, lands
 
 FEWEST_ROWS, ENTRIES_AT_ONCE = 256, 500_000
@@ -24,6 +23,15 @@ left, working sets and Newton steps are quicker. It will take so many times more
 NEARLY = 50.0
 """Gap, relative to the one wanted, up to which these go on from where the sweeps have ended, in data of more
 columns than rows. Before that the support is too large: the penalty is lowered slowly, from the start."""
+
+
+def split_rows(operation, vectors, run, model, n_outputs):
+    """Arguments of the product with a run of rows, in which no intercept follows."""
+    if operation == "curve":
+        return model, vectors[1], False
+    if operation == "mul":
+        return vectors
+    return [v.reshape(n_outputs, -1)[:, slice(*run)].ravel() for v in vectors]
 
 
 def look(part, task):
