@@ -3,7 +3,24 @@
 import numpy as np
 
 
-class ElasticNetPenalty:
+class Penalty:
+    """What is asked of every penalty beside its methods, with what holds where nothing else is said."""
+
+    is_zero, has_zeros, positive = False, True, False
+    l1 = l2 = 0.0
+
+    weights = free = None
+    """Weights of the coefficients, and those that are not penalised where others are."""
+
+    labels = None
+    """Groups of the coefficients that its terms join; here each is alone."""
+
+    def on(self, index):
+        """The penalty of the coefficients ``index`` alone."""
+        return self
+
+
+class ElasticNetPenalty(Penalty):
     """``l1 |w|_1 + (l2/2) |w|_2^2``, optionally with ``w >= 0``.
 
     ``l2=0`` is the lasso's penalty, ``l1=0`` ridge's.
@@ -38,11 +55,6 @@ class ElasticNetPenalty:
     12.75 [1.25 0.  ]
     """
 
-    weights = free = None
-
-    labels = None
-    """Groups of the coefficients that its terms join; here each is alone."""
-
     def __init__(self, l1=0.0, l2=0.0, positive=False):
         self.l1, self.l2, self.positive = float(l1), float(l2), bool(positive)
         self.l1s, self.l2s = self.l1, self.l2
@@ -63,10 +75,6 @@ class ElasticNetPenalty:
     def weighted(self, weights):
         """The same penalty with weights of the coefficients; None for none."""
         return self if weights is None else WeightedPenalty(self.l1, self.l2, self.positive, weights)
-
-    def on(self, index):
-        """The penalty of the coefficients ``index`` alone."""
-        return self
 
     @property
     def has_zeros(self):

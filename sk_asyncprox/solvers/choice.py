@@ -70,7 +70,7 @@ class Blocks(Family):
         auto, penalty = plan.working_set, problem.penalty
         if auto is None:
             # Which columns are called for is known of the l1 part.
-            auto = (options.metric == "gram" or policy.exact) and hasattr(penalty, "l1") and penalty.l1 > 0
+            auto = (options.metric == "gram" or policy.exact) and penalty.l1 > 0
         return self._form, self._settings(options, plan) | {
             "metric": options.metric,
             "working_set": auto if options.working_set == "auto" else options.working_set,
@@ -82,7 +82,7 @@ class Blocks(Family):
         """Whether nothing asks for plain block steps."""
         free = policy.exact and options.metric == "gram"
         free &= options.n_blocks == "auto" and not plan.inline and not penalty.is_zero
-        free &= getattr(penalty, "weights", None) is None or penalty.has_zeros
+        free &= penalty.weights is None or penalty.has_zeros
         if options.working_set == "auto":
             return free and plan.working_set is not False
         return free and options.working_set
