@@ -81,6 +81,8 @@ def constants():
             yield Constant(module, name, value, words)
 
 
+for module in pkgutil.walk_packages([str(ROOT)], f"{ROOT.name}."):
+    importlib.import_module(module.name)
 ALL = list(constants())
 
 
@@ -222,22 +224,14 @@ def difference(before, after):
     return said or "nothing"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--only", nargs="*")
-    chosen = parser.parse_args()
-    for module in pkgutil.walk_packages([str(ROOT)], f"{ROOT.name}."):
-        importlib.import_module(module.name)
+def measured(chosen):
+    """A row of the table for each of the numbers chosen."""
     fits = rows()
     reads = {name: set() for name in fits}
     for name, call in fits.items():  # at the first time what is cached for good is made
         counted(call, reads[name])
     before = {name: counted(call) for name, call in fits.items()}
-    table = []
-    for constant in ALL:
-        if chosen.only and constant.name not in chosen.only:
-            continue
+    for constant in chosen:
         keys = {(module.__name__, constant.name) for module in places_of(constant)}
         asking = {name: call for name, call in fits.items() if keys & reads[name]}
         found = []
@@ -246,11 +240,24 @@ def main():
                 after = {name: counted(call) for name, call in asking.items()}
             found.append(difference(before, after) if asking else "not asked for")
         module = constant.module.removeprefix(f"{ROOT.name}.")
-        table.append((module, constant.name, f"{constant.value:g}", constant.words, *found, len(asking)))
-        print(*table[-1][:3], *table[-1][4:], sep=" | ", flush=True)
-        if chosen.out:
-            with open(chosen.out, "w", encoding="utf-8", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows([COLUMNS, *table])
+        yield module, constant.name, f"{constant.value:g}", constant.words, *found, str(len(asking))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, help="table whose rows are renewed")
+    parser.add_argument("--only", nargs="*", help="names of numbers; all by default")
+    given = parser.parse_args()
+    table = {}
+    if given.out and given.only and given.out.exists():
+        with open(given.out, encoding="utf-8", newline="") as file:
+            table = {tuple(row[:2]): row for row in list(csv.reader(file))[1:]}
+    for row in measured([known for known in ALL if not given.only or known.name in given.only]):
+        table[row[:2]] = row
+        print(*row[:3], *row[4:], sep=" | ", flush=True)
+    if given.out:
+        with open(given.out, "w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *(table[key] for key in sorted(table))])
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ class Penalty:
 
     Attributes
     ----------
-    l1 : float
-        Weight of the part that makes zeros.
+    l1, l2 : float
+        Weights of the part that makes zeros, and of ridge's.
+    positive : bool
+        Whether coefficients are constrained to be non-negative.
     is_zero : bool
         Whether nothing is penalised; then no finite duality gap exists.
     has_zeros : bool
@@ -22,7 +24,8 @@ class Penalty:
         Groups of coefficients that terms join.
     """
 
-    l1, is_zero, has_zeros = 0.0, False, False
+    l1 = l2 = 0.0
+    positive = is_zero = has_zeros = False
     weights = free = labels = None
 
     def on(self, index):
