@@ -197,6 +197,22 @@ def test_thresholds_that_are_none_are_refused(epsilon):
         HuberRegressor(epsilon=epsilon).fit(X, Y)
 
 
+@pytest.mark.parametrize("threshold", [0.1, 1.35, 20.0])
+def test_bounds_hold_where_features_are_unpenalised(threshold):
+    weights = np.where(np.arange(P) % 7, 1.0, 0.0)
+    penalty = ElasticNetPenalty(0.02, 0.01).weighted(weights)
+    problem = Problem(X, Y, HuberLoss(threshold), penalty, WEIGHTS, True)
+    best = solve(problem, Options(tol=1e-10))
+    assert best.status == "converged"
+    rng, gaps = np.random.default_rng(0), []
+    for size in (10.0, 1.0, 1e-2, 1e-4):
+        found = problem.certify(best.certificate.w + size * rng.standard_normal(P), best.certificate.b)
+        assert found.dual <= best.certificate.objective + 1e-12
+        gaps.append(found.gap)
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[-1] <= 1e-2 * threshold
+
+
 # -- shards ----------------------------------------------------------------------------------------
 
 
