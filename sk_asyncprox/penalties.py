@@ -68,6 +68,10 @@ class ElasticNetPenalty:
         """The penalty of the coefficients ``index`` alone."""
         return self
 
+    def whole(self, index):
+        """All coefficients that are joined with any of ``index``, sorted."""
+        return np.sort(index)
+
     @property
     def has_zeros(self):
         """Whether minimisers tend to have coefficients that are exactly zero."""

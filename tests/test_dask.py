@@ -20,7 +20,7 @@ from sklearn import linear_model
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
+from sk_asyncprox import ElasticNet, GroupLasso, Lasso, LogisticRegression
 from sk_asyncprox.balance import balance_of
 from sk_asyncprox.design import Design
 from sk_asyncprox.executors import Dask, Simulated, Trace
@@ -359,6 +359,21 @@ def test_coefficients_are_those_of_scikit_learn(client, nothing_kept, ours, thei
     scale = np.abs(theirs.coef_).max()
     assert_allclose(fitted.coef_, theirs.coef_, rtol=0, atol=1e-9 * scale)
     assert_allclose(fitted.intercept_, theirs.intercept_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("step_size", ["exact", "adaptive1"])
+def test_groups_on_a_cluster(client, nothing_kept, step_size):
+    groups = [[0, 7, 3], [1, 2], [4, 5, 6]]
+    here = GroupLasso(alpha=1.0, groups=groups, tol=1e-12).fit(X[:, :8], Y)
+    there = GroupLasso(alpha=1.0, groups=groups, tol=1e-10, step_size=step_size, max_iter=10**5)
+    there.fit(da.from_array(X[:, :8], chunks=(N // 2, -1)), da.from_array(Y, chunks=N // 2))
+    assert there.history_.executor == "Dask"
+    assert_allclose(there.coef_, here.coef_, rtol=0, atol=1e-4 * np.abs(here.coef_).max())
+    assert 0 < np.count_nonzero(there.coef_) < 8
+    with pytest.raises(ValueError, match="groups=3 does not divide the 8 features"):
+        there.set_params(groups=3).fit(
+            da.from_array(X[:, :8], chunks=N // 2), da.from_array(Y, chunks=N // 2)
+        )
 
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
