@@ -19,6 +19,7 @@ figures: .venv/.extra-plot
 
 doc: .venv/.extra-doc
 	.venv/bin/python -m sphinx -W --keep-going doc doc/_build/html
+	.venv/bin/python doc/check_links.py doc/_build/html
 
 test: .venv/.extra-test
 	.venv/bin/python -m pytest

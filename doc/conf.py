@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
@@ -31,7 +32,7 @@ default_role = "literal"
 autosummary_generate = True
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
-numpydoc_validation_checks = {"GL08", "PR01", "PR02", "RT01", "YD01", "SS06"}
+numpydoc_validation_checks = {"GL08", "PR01", "PR02", "PR07", "RT01", "YD01", "SS06"}
 # Building blocks, the seam of the executors, and what is told once in a base class or of a named tuple.
 numpydoc_validation_exclude = {
     r"\.(delays|problem|losses|penalties|solvers)\.",
@@ -49,6 +50,8 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "within_subsection_order": "site_parts.InOrder",
     "show_memory": False,
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("sk_asyncprox",),
     "write_computation_times": False,
     "min_reported_time": float("inf"),
     "remove_config_comments": True,

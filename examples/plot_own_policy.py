@@ -4,7 +4,7 @@ A policy of your own in 15 lines
 
 What does a step policy of your own take? A class with parameters and one
 method, which returns a function of the measured delay and of the sum of the
-window's steps.
+steps in its window: those that others have taken between read and write.
 """
 
 import matplotlib.pyplot as plt

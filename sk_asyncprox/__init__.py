@@ -3,6 +3,8 @@
 from .linear_model import (
     ElasticNet,
     ElasticNetCV,
+    GroupLasso,
+    HuberRegressor,
     Lasso,
     LassoCV,
     LogisticRegression,
@@ -16,6 +18,8 @@ __version__ = "0.1.0"
 __all__ = [
     "ElasticNet",
     "ElasticNetCV",
+    "GroupLasso",
+    "HuberRegressor",
     "Lasso",
     "LassoCV",
     "LogisticRegression",

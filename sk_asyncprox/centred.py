@@ -7,8 +7,6 @@ import numpy as np
 
 from .units import OWN
 
-TINY = np.finfo(float).tiny
-
 
 class Centred:
     """What problems have in common wherever their rows lie: ways between the data and the centred design.
@@ -110,18 +108,3 @@ class Centred:
         if self.loss.n_outputs == 1:
             return self.weights @ gradient
         return gradient.reshape(-1, len(self.y)) @ self.sample_weights
-
-    def intercept_move(self, gradient, slope=None):
-        """Newton step of the intercept where the loss has the given gradient, and the slope in it if known.
-
-        Where the loss is nearly linear the step is at most 1 (for several outputs, the range of their
-        steps is): the logistic curvature changes at most by the factor e over that length, so such steps
-        converge from anywhere.
-        """
-        slope = self.intercept_slope(gradient) if slope is None else slope
-        if self.loss.n_outputs > 1:
-            return self.loss.intercept_move(self.y, gradient, slope, self.sample_weights)
-        if self.loss.quadratic:
-            return -slope / self.loss.curvature
-        curvature = self.weights @ self.loss.second_derivative(gradient)
-        return -slope / max(curvature, abs(slope), TINY)

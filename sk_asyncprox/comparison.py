@@ -125,14 +125,17 @@ def compare_policies(
         It is cloned.
     policies : dict of {label: policy}
         Values of ``step_size``.
-    X, y : data, as for ``fit``
+    X, y : array-like
+        Data, as for ``fit``.
     executors : dict of {label: executor}, optional
         Simulated schedules or other executors; by default that of the estimator.
     sample_weight : array-like of shape (n_samples,), optional
+        Weights, as for ``fit``.
 
     Returns
     -------
     PolicyComparison
+        A row per policy and schedule, and the histories of the runs.
 
     See Also
     --------

@@ -241,6 +241,7 @@ class History:
         Parameters
         ----------
         path : str or path-like
+            File to read.
 
         Returns
         -------

@@ -4,8 +4,9 @@ It needs the loss of every shard at one point, the correlations ``X' theta`` of 
 objective along the factors by which that point may still be scaled once the correlations of all shards are
 known.
 
-With a free intercept the dual point of a classifier is to have ``sum(weights * theta) = 0`` for every output.
-So the rows of each class form a group, which is given a factor of its own (``balance.py``).
+With a free intercept the dual point is to have ``sum(weights * theta) = 0`` for every output. So the rows of
+each class form a group (for a loss of numbers, those with residuals of one sign), which is given a factor of
+its own (``balance.py``).
 """
 
 from typing import NamedTuple

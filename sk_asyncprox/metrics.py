@@ -33,12 +33,15 @@ def neg_objective_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None)
 
     Parameters
     ----------
-    estimator : fitted estimator or pipeline that ends with one
-    X, y : ignored
+    estimator : estimator or pipeline that ends with one
+        Fitted.
+    X, y : object, optional
+        Ignored.
 
     Returns
     -------
     float
+        In the unit of the objective.
 
     See Also
     --------
@@ -64,12 +67,15 @@ def neg_updates_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -
 
     Parameters
     ----------
-    estimator : fitted estimator or pipeline that ends with one
-    X, y : ignored
+    estimator : estimator or pipeline that ends with one
+        Fitted.
+    X, y : object, optional
+        Ignored.
 
     Returns
     -------
     float
+        A count, below zero.
 
     See Also
     --------
@@ -102,12 +108,15 @@ def neg_fit_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) 
 
     Parameters
     ----------
-    estimator : fitted estimator or pipeline that ends with one
-    X, y : ignored
+    estimator : estimator or pipeline that ends with one
+        Fitted.
+    X, y : object, optional
+        Ignored.
 
     Returns
     -------
     float
+        Seconds, below zero.
 
     See Also
     --------
@@ -133,8 +142,10 @@ def neg_passes_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) ->
 
     Parameters
     ----------
-    estimator : fitted estimator or pipeline that ends with one
-    X, y : ignored
+    estimator : estimator or pipeline that ends with one
+        Fitted.
+    X, y : object, optional
+        Ignored.
 
     Returns
     -------
@@ -170,8 +181,10 @@ def neg_virtual_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = No
 
     Parameters
     ----------
-    estimator : fitted estimator or pipeline that ends with one
-    X, y : ignored
+    estimator : estimator or pipeline that ends with one
+        Fitted.
+    X, y : object, optional
+        Ignored.
 
     Returns
     -------
@@ -202,11 +215,13 @@ def virtual_time(estimator: BaseEstimator) -> float:
 
     Parameters
     ----------
-    estimator : fitted estimator or pipeline that ends with one
+    estimator : estimator or pipeline that ends with one
+        Fitted.
 
     Returns
     -------
     float
+        In the unit of the trace; its clock begins at 0.
 
     See Also
     --------

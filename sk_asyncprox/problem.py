@@ -18,8 +18,7 @@ from .data import Data, is_wide_in_rows
 from .units import OWN, Units, exponent_between, units_of_targets
 
 SETTLED = 1e-7
-"""Newton step of the intercept, relative to the intercept or to 1, that is the last: what it leaves is of the
-order of its square."""
+"""Newton step of the intercept, relative to it or to 1, that is the last: what it leaves is of its square."""
 
 LEVEL = 1e-15
 """Slope in the intercept that is rounding, for losses whose gradients are at most one."""
@@ -190,9 +189,9 @@ class Problem(Centred):
         """The same problem in units in which no square of its targets, or of its features, overflows or
         vanishes, nor drowns in that of the targets' mean."""
         units = OWN
-        if not features and self.loss.quadratic:
+        if not (features or self.loss.labelled):
             mean = self.loss.best_intercept(self.y, self.weights) if self.fit_intercept else 0.0
-            units = units_of_targets(self.y, mean, self.scale)
+            units = units_of_targets(self.y, mean, self.scale, self.loss.length)
         elif features and not self.units.x:
             units = Units(exponent_between(*self.features.extremes()))
         if units.own:
@@ -203,6 +202,7 @@ class Problem(Centred):
             other._data = self._data.scaled(-units.x)
         else:
             other.y = np.ldexp(self.y - units.shift, -units.y)
+            other.loss = self.loss.in_units(units.y)
         for name in MADE:
             vars(other).pop(name, None)
         return other
@@ -226,7 +226,7 @@ class Problem(Centred):
             slope = self.intercept_slope(gradient)
             if not self.loss.quadratic and (abs(slope) if np.ndim(slope) == 0 else abs(slope).max()) <= LEVEL:
                 break
-            move = self.intercept_move(gradient, slope)
+            move = self.loss.intercept_move(self.y, z, gradient, slope, self.sample_weights)
             z, b = z + self.spread(move), b + move
             gradient = self.loss.gradient(self.y, z)
             if self.loss.quadratic or np.dot(move, move) <= SETTLED**2 * max(1.0, np.dot(b, b)):

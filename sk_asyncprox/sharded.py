@@ -34,23 +34,18 @@ class Count(NamedTuple):
     """Weighted means of these columns, where they are wanted."""
 
     sizes: np.ndarray | None
-    """Weighted means of their absolute values, where they say something about the correlations."""
+    """Weighted means of their absolute values times the steepest slope of the loss, where there is one: no
+    correlation is larger."""
 
     y: np.ndarray
     y_weights: np.ndarray
-    """A few targets and weights with the same mean and variance as the shard's; for labels, the labels."""
+    """A few targets and weights that stand for the shard's in the losses of constant models."""
 
 
-def count(Xs, y, weights, quadratic, columns=slice(None), means=True):
+def count(Xs, y, weights, loss, columns=slice(None), means=True):
     """Numbers of a shard's rows, whose weights are positive; of `X` as runs of them."""
     total = weights.sum()
-    if quadratic:
-        mean = np.average(y, weights=weights)
-        spread = np.sqrt(np.average((y - mean) ** 2, weights=weights))
-        values, masses = np.array([mean - spread, mean + spread]), np.array([0.5, 0.5])
-    else:
-        values, codes = np.unique(y, return_inverse=True)
-        masses = np.bincount(codes, weights) / total
+    values, masses = loss.outline(y, weights)
     size = sum(X.nnz if hasattr(X, "nnz") else X.size for X in Xs)
     each = np.split(weights / total, np.cumsum([X.shape[0] for X in Xs])[:-1])
 
@@ -58,13 +53,13 @@ def count(Xs, y, weights, quadratic, columns=slice(None), means=True):
         return sum(np.asarray(of(X).T @ shares) for X, shares in zip(Xs, each, strict=True))
 
     means = mean(lambda X: X) if means else None
-    sizes = None if quadratic or isinstance(columns, slice) else mean(abs)
+    told = isinstance(columns, slice) or loss.steepest == np.inf
+    sizes = None if told else loss.steepest * mean(abs)
     return Count(len(y), size, float(total), columns, means, sizes, values, masses)
 
 
 def without_idle(counts, n_features, l1s):
-    """The same counts, without the columns that no slope of the loss lets out of zero: it is at most 1, and
-    correlations at most means of absolute values."""
+    """The same counts, without the columns that no slope of the loss lets out of zero."""
     if counts[0].sizes is None or not np.any(l1s):
         return counts
     sizes = add_up(n_features, facts_of(counts, n_features), [c.sizes for c in counts])

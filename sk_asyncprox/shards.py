@@ -1,7 +1,8 @@
 """Shards of rows: what a parameter server's worker holds.
 
 Only vectors as long as the coefficients, or as the shard's own columns, and a few numbers leave a shard. With
-a free intercept the rows of each class of a classifier form a group (``looks.py``).
+a free intercept the rows of each class of a classifier, or on each side of a target, form a group
+(``looks.py``).
 """
 
 import itertools
@@ -13,7 +14,6 @@ import numpy as np
 from .block_diagonal import BlockDiagonal, Copies
 from .design import Design
 from .looks import FACTORS, Facts, Look, ShardGradient, Thin
-from .losses import LogisticLoss, MultinomialLoss, SquaredLoss
 
 ENTRIES_AT_ONCE = 8192
 """Entries of a dual point that are looked at together."""
@@ -148,7 +148,9 @@ class RowShard:
             mass, correlations = np.array([pull.sum()]), self.design.tmul(pull.ravel())[None]
             dual = np.array([weights @ y, pull[0] @ y, pull[0] @ theta])
         else:
-            codes, n_groups = self._groups()
+            # Without intercept there is nothing to balance.
+            alone = np.zeros(len(y), dtype=int), 1
+            codes, n_groups = self.loss.groups(y, theta) if self.fit_intercept else alone
             groups = [codes == k for k in range(n_groups)]
             correlations = self._correlations(pull, groups)
             mass = _given(np.array([pull[:, rows].sum(axis=1) for rows in groups]))
@@ -156,14 +158,6 @@ class RowShard:
         sums = pull.sum(axis=1)
         gradient = ShardGradient(-correlations.sum(axis=0), -sums if np.ndim(b) else -float(sums[0]))
         return Look(gradient, self._value(z), correlations, mass, dual)
-
-    def _groups(self):
-        """Numbers of the groups of a classifier's rows that are scaled alike, and how many there are."""
-        if not self.fit_intercept:
-            return np.zeros(len(self.y), dtype=int), 1
-        if self.loss.n_outputs == 1:
-            return (self.y <= 0).astype(int), 2
-        return self.y, self.loss.n_outputs
 
     def _dual(self, theta, codes, n_groups):
         """Dual objective of every group at :data:`FACTORS`, by runs of rows that stay in the cache."""
@@ -207,9 +201,7 @@ def divisible(problem):
     loss = problem.loss
     if problem.penalty.free is not None:
         return False
-    if type(loss) not in (SquaredLoss, LogisticLoss, MultinomialLoss):
-        return False
-    if loss.quadratic or not problem.fit_intercept:
+    if not (loss.labelled and problem.fit_intercept):
         return True
     return len(np.unique(problem.y[problem.sample_weights > 0])) == max(2, loss.n_outputs)
 

@@ -57,7 +57,7 @@ class StopRule:
 
     def _gradient_unit(self, problem):
         """Without penalty the gradient is asked to be small: against 1, or against that of the zero model."""
-        if self.penalised or not problem.loss.quadratic:
+        if self.penalised or problem.loss.labelled:
             return 1.0
         return float(np.abs(problem.certify(*problem.start()).correlations).max(initial=0.0))
 
@@ -130,7 +130,7 @@ class StopRule:
 
     def _looks_stray(self, certificate):
         """Whether squares of the features may overflow or vanish, as far as their correlations tell."""
-        c, unit = certificate.correlations, self.scale if self._problem.loss.quadratic else 1.0
+        c, unit = certificate.correlations, 1.0 if self._problem.loss.labelled else self.scale
         size = c @ c / unit
         return not LEAST**2 <= size <= MOST**2 and (size != 0.0 or c.any())
 

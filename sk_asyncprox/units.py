@@ -1,6 +1,6 @@
 """Units in which a problem is solved, where squares of its numbers would overflow or vanish.
 
-The features are divided by ``2^x``; for the squared loss the targets, less ``shift``, by ``2^y``. Powers of
+The features are divided by ``2^x``; targets that are numbers, less ``shift``, by ``2^y``. Powers of
 two round nothing, so what is found is exactly what the problem as it was given has. Nearly all problems are
 solved in their own units, which cost nothing.
 """
@@ -15,6 +15,9 @@ LEAST, MOST = 1e-70, 1e70
 DROWNED = 1e4
 """Mean of the targets, relative to their deviations from it, beyond which it is taken out: it would take as
 many digits from every residual."""
+
+FAR = 10
+"""Exponent of a slope, at most, that is about one."""
 
 STRONGEST = 1e300
 """Weight of a penalty term, at most: it leaves nothing of any coefficient of a problem in range."""
@@ -86,15 +89,20 @@ def _scaled(weight, exponent):
     return float(np.clip(np.ldexp(weight, exponent), np.finfo(float).tiny, STRONGEST))
 
 
-def units_of_targets(y, mean, scale):
+def units_of_targets(y, mean, scale, length=np.inf):
     """Units in which squares of targets are in range, and large beside that of the mean that is to be taken
-    out of them; ``scale`` is the mean of the squares, or 1 for none."""
-    if LEAST**2 < scale < MOST**2 and scale != 1.0 and mean * mean <= DROWNED**2 * scale:
+    out of them; ``scale`` is the mean of the squares, or 1 for none. Where the loss has a ``length`` of its
+    own, they are such that slopes are about one."""
+    in_range = LEAST**2 < scale < MOST**2 and scale != 1.0 and mean * mean <= DROWNED**2 * scale
+    if in_range and length == np.inf:
         return OWN
     middle = y[np.argmin(np.abs(y - mean))]
     rest = np.abs(y - middle).max()
     # A target itself: then equal ones become zero.
     shift = float(middle) if abs(mean) > DROWNED * rest else 0.0
+    if length < np.inf:
+        exponent = int(np.frexp(min(length, np.sqrt(scale)))[1])
+        return Units(0, exponent if abs(exponent) > FAR else 0, shift)
     size = rest if shift else np.abs(y).max()
     return Units(0, 0 if size == 0.0 or LEAST <= size <= MOST else int(np.frexp(size)[1]), shift)
 

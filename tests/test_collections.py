@@ -15,6 +15,7 @@ from sklearn.model_selection import KFold, RepeatedKFold, ShuffleSplit, Stratifi
 
 from sk_asyncprox import (
     ElasticNetCV,
+    HuberRegressor,
     Lasso,
     LassoCV,
     LogisticRegression,
@@ -712,3 +713,16 @@ def test_the_last_certified_iterate_is_kept_when_the_end_fails(client, monkeypat
     assert model.history_.stopped == "workers lost"
     assert 0 < model.dual_gap_ < Y.var()
     assert model.predict(X).shape == (N,)
+
+
+@pytest.mark.parametrize("options", [{}, {"fit_intercept": False}, {"step_size": "adaptive1"}], ids=str)
+def test_the_huber_loss_is_fitted_to_numbers(client, options):
+    y = Y + 20.0 * (np.arange(N) % 10 == 0)
+    model = HuberRegressor(0.05, epsilon=0.2, tol=1e-9, **options)
+    found = clone(model).fit(da.from_array(X, chunks=(60, 4)), da.from_array(y, chunks=60))
+    best = model.fit(X, y)
+    assert found.history_.executor == "Dask"
+    assert found.history_.stopped == "converged"
+    assert_allclose(found.coef_, best.coef_, atol=1e-4)
+    assert found.intercept_ == pytest.approx(best.intercept_, abs=1e-4)
+    assert found.objective_ == pytest.approx(best.objective_, rel=1e-7)

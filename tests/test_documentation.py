@@ -11,6 +11,8 @@ from importlib.util import find_spec
 import pytest
 from pages import ROOT, WITH_CODE, blocks
 
+sys.path.append(str(ROOT / "doc"))
+
 
 def run(page):
     """Run the blocks of a page in one namespace, as a reader who pastes them would."""
@@ -50,7 +52,6 @@ def test_the_first_block_shows_asynchrony():
 
 
 def test_the_table_of_speed_is_what_was_measured():
-    sys.path.append(str(ROOT / "doc"))
     import site_parts
 
     table = site_parts.as_markdown()
@@ -94,3 +95,23 @@ def test_the_api_page_has_all_public_objects():
             public = getattr(module, name)
             if inspect.isclass(public) or inspect.isfunction(public):
                 assert f"{module.__name__}.{name}" in listed
+
+
+def test_wrong_links_of_the_site_are_seen(tmp_path):
+    from check_links import wrong
+
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.html").write_text('<a href="sub/b.html#here">b</a><a href="#me">me</a><p id="me">')
+    (tmp_path / "sub" / "b.html").write_text(
+        '<a href="../a.html">a</a><a href="https://a.org">out</a><p id="here">'
+    )
+    assert list(wrong(tmp_path)) == []
+    (tmp_path / "sub" / "b.html").write_text(
+        '<a href="c.html">c</a><a href="../a.html#x">a</a><script src="https://a.org/b.js"></script>'
+    )
+    assert [line.split(" ", 3)[1:3] for line in wrong(tmp_path)] == [
+        ["has", "a"],
+        ["has", "a"],
+        ["has", "a"],
+        ["loads", "https://a.org/b.js"],
+    ]

@@ -66,7 +66,7 @@ def test_the_majorant_touches_and_lies_above(seed):
     rng, y, z, weights = drawn(seed)
     loss, v = MultinomialLoss(K), 10 * rng.standard_normal(K * N)
     every = np.tile(weights, K)
-    model = every @ (loss.value(y, z) + loss.gradient(y, z) * v + 0.5 * loss.majorant(z) * v * v)
+    model = every @ (loss.value(y, z) + loss.gradient(y, z) * v + 0.5 * loss.majorant(y, z) * v * v)
     assert model >= every @ loss.value(y, z + v) - 1e-10 * abs(model)
     assert np.linalg.eigvalsh(hessian(loss.probabilities(z), np.ones(N))).max() <= loss.curvature
 

@@ -41,6 +41,9 @@ class Case(NamedTuple):
             z = float(np.dot(x, w)) + b
             if self.loss == "squared":
                 value += weight * 0.5 * (target - z) ** 2
+            elif self.loss == "huber":
+                far = abs(target - z)
+                value += weight * (0.5 * far**2 if far <= 1.0 else far - 0.5)
             else:
                 value += weight * float(np.logaddexp(0, -target * z))
         return value
@@ -65,7 +68,7 @@ def drawn(seed, loss=None, shift=0.0):
     weights = [np.ones(n), rng.random(n) + 1e-3, rng.integers(0, 3, n).astype(float)][rng.integers(3)]
     weights[:2] = 1.0
     share = weights / weights.sum()
-    centre = share @ y if loss == "squared" else 0.0
+    centre = 0.0 if loss == "logistic" else share @ y
     lambda_max = np.abs((X - share @ X).T @ (share * (y - centre))).max() + 1e-3
     l1 = lambda_max * 10 ** rng.uniform(-2, 0.1)
     l1, l2 = [(l1, 0.0), (0.7 * l1, 0.3 * l1), (0.0, l1 + 1e-2)][rng.integers(3)]
@@ -77,6 +80,9 @@ def smooth(case, Z, w, b):
     s, y, z = case.weights / case.weights.sum(), case.y, Z @ w + b
     if case.loss == "squared":
         value, slope, bend = 0.5 * (z - y) ** 2, z - y, np.ones_like(z)
+    elif case.loss == "huber":
+        far, bend = np.abs(z - y), (np.abs(z - y) < 1.0).astype(float)
+        value, slope = np.where(far <= 1.0, 0.5 * far**2, far - 0.5), np.clip(z - y, -1.0, 1.0)
     else:
         u = expit(-y * z)
         value, slope, bend = np.logaddexp(0, -y * z), -y * u, u * (1 - u)
@@ -106,10 +112,10 @@ def reference(case):
 
     bounds = [(0, None)] * len(signs) + [(None, None)]
     options = {"maxiter": 5000, "maxfun": 20_000, "ftol": 0.0, "gtol": 1e-11, "maxcor": 30}
-    found = minimize(
-        value, np.zeros(len(signs) + 1), jac=True, method="L-BFGS-B", bounds=bounds, options=options
-    )
-    w, b = fold(found.x), found.x[-1]
+    start = np.zeros(len(signs) + 1)
+    for _ in range(3 if case.loss == "huber" else 1):  # A kink may end a search along a line.
+        start = minimize(value, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+    w, b = fold(start), start[-1]
 
     def total(w, b):
         return smooth(case, Z, w, b)[0] + case.l1 * np.abs(w).sum()

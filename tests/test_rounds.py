@@ -375,7 +375,7 @@ def test_after_a_shortened_step_the_model_agrees_with_the_loss_at_its_ends(loss)
     v.reshape(K, 7)[:, 2] = 0.0
     before, after = loss.gradient(problem.y, z), loss.gradient(problem.y, z + v)
     assert Caution().after(problem, z, before, v, 1.0) == Caution()
-    assert Caution().floor(loss, z) is None
+    assert Caution().floor(loss, y, z) is None
     once = Caution().after(problem, z, before, v, 0.4)
     met = ((after - before) * v).reshape(K, 7).sum(axis=0)
     assert_allclose(once.secants * (v * v).reshape(K, 7).sum(axis=0), met, atol=1e-12)
@@ -386,8 +386,8 @@ def test_after_a_shortened_step_the_model_agrees_with_the_loss_at_its_ends(loss)
     assert_allclose(
         Caution(10.0 * once.secants).after(problem, z, before, v, 0.4).secants, 3.0 * once.secants
     )
-    least = once.floor(loss, z)
-    assert_allclose(least, np.maximum(once.secants, FIRST * loss.majorant(z)[:7]))
+    least = once.floor(loss, y, z)
+    assert_allclose(least, np.maximum(once.secants, FIRST * loss.majorant(y, z)[:7]))
     model = loss.model(problem.y, z, before, problem.weights, least)
     own = model.diagonal.reshape(K, 7).max(axis=0) / problem.weights[:7]
     assert (own >= least).all()

@@ -6,6 +6,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sk_asyncprox import (
     ElasticNet,
     ElasticNetCV,
+    GroupLasso,
+    HuberRegressor,
     Lasso,
     LassoCV,
     LogisticRegression,
@@ -18,6 +20,8 @@ ESTIMATORS = [
     for estimator in (Lasso, ElasticNet, LogisticRegression)
     for n_jobs in (None, 2)
 ] + [
+    GroupLasso(tol=1e-14),
+    HuberRegressor(tol=1e-14),
     # Another test compares what workers find with what one finds.
     LassoCV(tol=1e-14, n_jobs=2, cv=3, alphas=5),
     ElasticNetCV(tol=1e-14, cv=3, alphas=5),

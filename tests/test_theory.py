@@ -413,7 +413,7 @@ def test_exact_step_falls_by_half_the_slope():
     def watched(task, direction):
         z, gradient, before = solver.z, solver.gradient, problem.objective(solver.w, solver.b, solver.z)
         slope = -((problem.weights * gradient) @ direction.v + direction.change)
-        majorant = (problem.weights * problem.loss.majorant(z)) @ direction.v**2 + direction.ridge
+        majorant = (problem.weights * problem.loss.majorant(problem.y, z)) @ direction.v**2 + direction.ridge
         out = write(task, direction)
         safe = min(1.0, slope / majorant) if slope > 0 and majorant > 0 else 0.0
         falls.append((before - problem.objective(solver.w, solver.b, solver.z), 0.5 * safe * slope, out[1]))

@@ -218,7 +218,7 @@ def test_the_exact_step_falls_also_where_classes_are_nearly_separated(seed):
     theta, slope, after, _ = exact_step(problem, z, gradient, direction)
     value = [problem.weights @ problem.loss.value(y, margins) for margins in (z, after)]
     assert 0.0 < theta <= 1.0
-    safe = clipped_ratio(slope, (problem.weights * problem.loss.majorant(z)) @ (v * v))
+    safe = clipped_ratio(slope, (problem.weights * problem.loss.majorant(problem.y, z)) @ (v * v))
     assert value[1] <= value[0] - 0.5 * safe * slope * (1 - 1e-9)
 
 

@@ -91,7 +91,7 @@ def test_no_slope_lets_an_idle_column_out_of_zero(seed, l1):
     parts, counts = [slice(0, 15), slice(15, 40)], []
     for rows in parts:
         columns = np.unique(X[rows].indices)
-        counts.append(count(X[rows][:, columns], y[rows], weights[rows], loss.quadratic, columns, False))
+        counts.append(count(X[rows][:, columns], y[rows], weights[rows], loss, columns, False))
     kept = np.unique(np.concatenate([c.columns for c in without_idle(counts, 12, l1)]))
     theta = rng.uniform(-1, 1, 40)
     correlations = np.abs(X.T @ (weights / weights.sum() * theta))

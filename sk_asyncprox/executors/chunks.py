@@ -241,7 +241,7 @@ def _count(raw, loss, wide, means):
     if wide:
         X, columns = _with_entries(Xs)
         Xs = [X]
-    return count(Xs, np.asarray(y, dtype=loss.target_type), s, loss.quadratic, columns, means)
+    return count(Xs, np.asarray(y, dtype=loss.target_type), s, loss, columns, means)
 
 
 def _shard(raw, columns, means, loss, fit_intercept):

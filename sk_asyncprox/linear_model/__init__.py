@@ -1,6 +1,8 @@
 """Scikit-learn estimators over the asynchronous solvers."""
 
 from ._cv import ElasticNetCV, LassoCV
+from ._group_lasso import GroupLasso
+from ._huber import HuberRegressor
 from ._logistic import LogisticRegression
 from ._logistic_cv import LogisticRegressionCV
 from ._path import enet_path, lasso_path
@@ -9,6 +11,8 @@ from ._regression import ElasticNet, Lasso
 __all__ = [
     "ElasticNet",
     "ElasticNetCV",
+    "GroupLasso",
+    "HuberRegressor",
     "Lasso",
     "LassoCV",
     "LogisticRegression",

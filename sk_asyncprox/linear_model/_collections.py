@@ -9,7 +9,7 @@ from ..executors import Dask
 from ..executors.blocks import like, table
 from ..executors.chunks import Rows
 from ..executors.plan import SHARDS_PER_WORKER
-from ..losses import LogisticLoss, MultinomialLoss, SquaredLoss
+from ..losses import LogisticLoss, MultinomialLoss
 from ._checks import checked_penalty_weights, class_factors
 
 
@@ -48,7 +48,7 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
         if is_classifier(model):
             classes, factors = labels_of(model, rows)
             rows.relabel(classes, factors)
-        loss = loss_of(classes)
+        loss = model._loss if classes is None else loss_of(classes)
         total = rows.count(loss, model.fit_intercept)
         penalty = penalty(total).weighted(None if weights is None else np.tile(weights, loss.n_outputs))
         problem = rows.problem(loss, penalty, model.fit_intercept)
@@ -116,7 +116,5 @@ def labels_of(model, rows):
 
 
 def loss_of(classes):
-    """Loss of a regressor, or of a classifier of so many labels."""
-    if classes is None:
-        return SquaredLoss()
+    """Loss of a classifier of so many labels."""
     return LogisticLoss() if len(classes) == 2 else MultinomialLoss(len(classes))

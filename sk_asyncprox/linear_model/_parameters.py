@@ -61,6 +61,49 @@ class OfLasso(OfElasticNet):
 
 
 @declared
+class OfGroupLasso(OfLasso):
+    """Parameters of :class:`GroupLasso`."""
+
+    groups: Any = parameter(
+        "int, list of int, list of lists of int, or array-like of shape (n_features,)",
+        "Disjoint groups, with every feature in one: the size of all groups, whose features lie side by "
+        "side; a list of such sizes; a list with the column numbers of each group; or one label per feature, "
+        "of which equal ones make a group. Numbers that may be sizes as well as labels are refused. With 1 "
+        "the model is :class:`Lasso`.",
+        COUNT,
+        "array-like",
+        default=1,
+    )
+    group_weights: ArrayLike | None = parameter(
+        "array-like of shape (n_groups,)",
+        "Weights of the groups, positive, in their order (that of sorted labels). None stands for the square "
+        "roots of their sizes.",
+        "array-like",
+        None,
+        default=None,
+    )
+    positive: bool = parameter(default=False, init=False)
+    penalty_weights: ArrayLike | None = parameter(default=None, init=False)
+
+
+@declared
+class OfHuberRegressor(OfElasticNet):
+    """Parameters of :class:`HuberRegressor`."""
+
+    epsilon: float = parameter(
+        "float",
+        "Residual from which on the loss is linear, positive, in the unit of `y`.",
+        Interval(Real, 0, None, closed="neither"),
+        default=1.35,
+    )
+    tol: float = changed(
+        text="The fit ends when the duality gap is at most `tol` times twice the mean loss of the best "
+        "constant (of zero without intercept); where the best model without features is within a hundredth "
+        "of that of the optimum, at most `tol` times the difference."
+    )
+
+
+@declared
 class OfLogisticRegression(OfAll):
     """Parameters of :class:`LogisticRegression`."""
 

@@ -32,8 +32,7 @@ from ._grids import penalties_of
 from ._parameters import OfPath
 from ._regression import ElasticNet
 
-TARGET = ["array-like", "sparse matrix"]
-"""Constraint of the argument that is no parameter."""
+TARGET = {"y": ["array-like", "sparse matrix"]}
 
 
 class Path(OfPath, ElasticNet):
@@ -150,7 +149,7 @@ def _own(arguments):
 def _validate(name, y, parameters):
     """Validate arguments of the function of that name: those that are not the defaults."""
     given = {key: value for key, value in parameters.items() if value is not Path._parameters[key].default}
-    validate_parameter_constraints(Path._parameter_constraints | {"y": TARGET}, {"y": y, **given}, name)
+    validate_parameter_constraints(Path._parameter_constraints | TARGET, {"y": y, **given}, name)
 
 
 def _along(problem, penalties, path, dtype):

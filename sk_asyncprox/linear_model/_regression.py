@@ -66,6 +66,8 @@ class ElasticNet(
     True
     """
 
+    _loss, _advice = SquaredLoss(), "use the LinearRegression estimator"
+
     @whole
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
@@ -86,29 +88,33 @@ class ElasticNet(
         begin = time.perf_counter()
         if self.alpha == 0:
             warnings.warn(
-                "With alpha=0, this algorithm does not converge well. You are advised to use the "
-                "LinearRegression estimator",
+                f"With alpha=0, this algorithm does not converge well. You are advised to {self._advice}",
                 UserWarning,
                 stacklevel=2,
             )
-        l1 = self.alpha * self.l1_ratio
-        penalty = ElasticNetPenalty(l1, self.alpha - l1, self.positive)
         if is_collection(X):
-            *found, dtype, _ = fit_rows(self, X, y, sample_weight, lambda _: penalty, begin)
+            penalty = lambda _: self._penalty(self.n_features_in_)  # noqa: E731
+            *found, dtype, _ = fit_rows(self, X, y, sample_weight, penalty, begin)
             vars(self).update(self._fitted(dtype, False, *found))
             return self
         X, y = checked_data(self, X, y, multi_output=True, y_numeric=True)
-        if self.penalty_weights is not None:
-            penalty = penalty.weighted(checked_penalty_weights(self.penalty_weights, X.shape[1]))
+        penalty = self._penalty(X.shape[1])
         sample_weight = checked_weights(sample_weight, X)
-        weights, _ = scaled(sample_weight)
+        weights = None if sample_weight is None else scaled(sample_weight)[0]
         fitted = partial(self._fitted, X.dtype, y.ndim > 1)
         watcher = watch(self, X, y, sample_weight, fitted)
-        found = self._solve(X, y, SquaredLoss(), penalty, weights, begin, watcher)
+        found = self._solve(X, y, self._loss, penalty, weights, begin, watcher)
         vars(self).update(fitted(*found))
         if watcher is not None:
             watcher.end()
         return self
+
+    def _penalty(self, n_features):
+        l1 = self.alpha * self.l1_ratio
+        penalty = ElasticNetPenalty(l1, self.alpha - l1, self.positive)
+        if self.penalty_weights is None:
+            return penalty
+        return penalty.weighted(checked_penalty_weights(self.penalty_weights, n_features))
 
     def _fitted(self, dtype, in_row, w, intercept, n_iter):
         """Attributes of the fitted estimator; ``in_row``: whether there is an array of intercepts."""

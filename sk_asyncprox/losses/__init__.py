@@ -6,11 +6,13 @@ nothing of data matrices or penalties. The dual side serves the duality-gap cert
 point ``theta`` (``-gradient`` up to scaling), ``dual_value`` is ``-conjugate(-theta)``.
 """
 
+from .base import Loss
+from .huber import HuberLoss
 from .logistic import LogisticLoss
 from .multinomial import MultinomialLoss
 from .squared import SquaredLoss
 
-__all__ = ["LOSSES", "LogisticLoss", "MultinomialLoss", "SquaredLoss"]
+__all__ = ["LOSSES", "HuberLoss", "LogisticLoss", "Loss", "MultinomialLoss", "SquaredLoss"]
 
-LOSSES = {"squared": SquaredLoss, "logistic": LogisticLoss}
+LOSSES = {"squared": SquaredLoss, "logistic": LogisticLoss, "huber": HuberLoss}
 """Losses of one output, by name."""

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .curvature import FLOOR, DiagonalCurvature
+from .base import Loss
 
 LARGEST, TINY = 700.0, np.finfo(float).tiny
 """Margin whose exponential is still finite, and the least number that has a precise logarithm. Numpy's own
 functions are several times as fast as the special ones of scipy, which know no bounds."""
 
 
-class LogisticLoss:
+class LogisticLoss(Loss):
     """Binary logistic loss ``log(1 + exp(-y z))`` with targets -1 and +1.
 
     See Also
@@ -26,9 +26,8 @@ class LogisticLoss:
     """
 
     curvature = 0.25
-    quadratic = False
-    n_outputs = 1
-    target_type = np.float64
+    steepest = length = 1.0
+    labelled = True
 
     def value(self, y, z):
         """Loss of every sample; safe for any margin."""
@@ -46,27 +45,18 @@ class LogisticLoss:
         out += 1.0
         return np.negative(np.divide(y, out, out=out), out=out)
 
-    def second_derivative(self, gradient):
+    def second_derivative(self, y, gradient):
         """Second derivative ``u (1 - u)`` at the point whose first derivative is ``-y u``."""
         u = np.abs(gradient)
         return u * (1.0 - u)
 
-    def bend(self, y, gradient, v):
-        """Second derivative along ``v`` at the point with this gradient."""
-        return self.second_derivative(gradient) * (v * v)
-
-    def majorant(self, z):
+    def majorant(self, y, z):
         """Curvature of a quadratic that touches the loss at ``z`` and lies above it everywhere.
 
         ``tanh(|z| / 2) / (2 |z|)``, the bound of Jaakkola and Jordan (2000).
         """
         size = np.maximum(np.abs(z), 1e-6)
         return np.tanh(0.5 * size) / (2.0 * size)
-
-    def model(self, y, z, gradient, weights, least):
-        """Second-order model of the weighted loss, where no sample has less curvature than ``least``."""
-        curvature = self.second_derivative(gradient)
-        return DiagonalCurvature(weights * np.maximum(curvature, FLOOR if least is None else FLOOR + least))
 
     def dual_value(self, y, theta):
         """Binary entropy of ``u = y theta`` in [0, 1]."""
@@ -81,21 +71,18 @@ class LogisticLoss:
 
     def dual_balance(self, y, theta, weights):
         """Shrink the heavier class so that ``sum(weights * theta) = 0``; ``u`` stays in [0, 1]."""
-        mass = np.abs(theta)
-        mass *= weights
-        total, more = mass.sum(), mass @ y
-        if total == 0.0:
+        # The sign of a sample's entry is its label.
+        plus, minus = weights @ np.maximum(theta, 0.0), -(weights @ np.minimum(theta, 0.0))
+        heavy = max(plus, minus)
+        if heavy == 0.0:
             return theta
-        # Of the factor of the heavier class and 1 of the other one, by the sign of the label.
-        factor = max(total - abs(more), 0.0) / (total + abs(more))
-        out = y * np.copysign(0.5 - 0.5 * factor, -more)
-        out += 0.5 + 0.5 * factor
+        out = np.where(y == (1.0 if plus > minus else -1.0), min(plus, minus) / heavy, 1.0)
         out *= theta
         return out
 
-    def dual_scale(self, y, theta, weights, limit):
-        """Best factor known to be feasible: one, or ``limit`` when that is smaller."""
-        return min(limit, 1.0)
+    def groups(self, y, theta):
+        """The classes."""
+        return (y <= 0).astype(int), 2
 
     def best_intercept(self, y, weights):
         """Log-odds of the classes (``weights`` sum to one)."""

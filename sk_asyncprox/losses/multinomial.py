@@ -3,10 +3,11 @@
 import numpy as np
 from scipy.special import entr
 
+from .base import Loss
 from .curvature import SoftmaxCurvature
 
 
-class MultinomialLoss:
+class MultinomialLoss(Loss):
     """Multinomial logistic loss ``log(sum_k exp(z_k)) - z_y``, with targets 0, ..., K - 1.
 
     Parameters
@@ -16,7 +17,8 @@ class MultinomialLoss:
     """
 
     curvature = 0.5
-    quadratic = False
+    steepest = length = 1.0
+    labelled = True
     target_type = np.intp
 
     def __init__(self, n_classes=3):
@@ -54,7 +56,7 @@ class MultinomialLoss:
         p[y, np.arange(p.shape[1])] += 1.0
         return p
 
-    def second_derivative(self, gradient):
+    def second_derivative(self, y, gradient):
         """Diagonal ``p (1 - p)`` of the second derivative at the point with this gradient."""
         u = np.abs(gradient)
         return u * (1.0 - u)
@@ -65,7 +67,7 @@ class MultinomialLoss:
         mean = (p * V).sum(axis=0)
         return (p * (V - mean) ** 2).ravel()
 
-    def majorant(self, z):
+    def majorant(self, y, z):
         """Curvature of a quadratic that touches the loss at ``z`` and lies above it everywhere.
 
         1/2 for every output, the bound of Boehning (1992): a covariance ``diag(p) - pp'`` has no larger
@@ -78,7 +80,11 @@ class MultinomialLoss:
         p = self._at(y, gradient)
         return SoftmaxCurvature(p, weights[: p.shape[1]], least)
 
-    def intercept_move(self, y, gradient, slope, weights):
+    def drift(self, y, z, known):
+        """As for one output; a change that all outputs share changes no curvature."""
+        return float(np.ptp(self._by_class(z - known), axis=0).max(initial=0.0))
+
+    def intercept_move(self, y, z, gradient, slope, weights):
         """Newton step of the intercepts with mean zero, shortened to a range of at most one."""
         p = self._at(y, gradient)
         weighted = weights * p
@@ -112,9 +118,9 @@ class MultinomialLoss:
         q[~over] += np.outer(-excess[~over] / missed, taken.sum(axis=0))
         return self._at(y, np.negative(q, out=q)).ravel()
 
-    def dual_scale(self, y, theta, weights, limit):
-        """Best factor known to be feasible: one, or ``limit`` when that is smaller."""
-        return min(limit, 1.0)
+    def groups(self, y, theta):
+        """The classes."""
+        return y, self.n_outputs
 
     def best_intercept(self, y, weights):
         """Log-probabilities of the classes, with mean zero (``weights`` sum to one per output)."""

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from .base import Loss
 from .curvature import DiagonalCurvature
 
 
-class SquaredLoss:
+class SquaredLoss(Loss):
     """Half squared loss ``(z - y)^2 / 2``, with real targets.
 
     See Also
@@ -22,16 +23,7 @@ class SquaredLoss:
     """
 
     curvature = 1.0
-    """Largest second derivative; the solvers' quadratic models use it as a majoriser."""
-
     quadratic = True
-    """Whether the second derivative is constant, so that quadratic models are exact."""
-
-    n_outputs = 1
-    """Values of ``z`` per sample."""
-
-    target_type = np.float64
-    """What the targets ``y`` are stored as."""
 
     def value(self, y, z):
         """Loss of every sample."""
@@ -41,7 +33,7 @@ class SquaredLoss:
         """Derivative with respect to ``z``."""
         return z - y
 
-    def second_derivative(self, gradient):
+    def second_derivative(self, y, gradient):
         """Second derivative at the point whose first derivative is ``gradient``."""
         return np.ones_like(gradient)
 
@@ -49,13 +41,17 @@ class SquaredLoss:
         """Second derivative along ``v`` at the point with this gradient."""
         return v * v
 
-    def majorant(self, z):
+    def majorant(self, y, z):
         """Curvature of a quadratic that touches the loss at ``z`` and lies above it everywhere."""
         return np.ones_like(z)
 
     def model(self, y, z, gradient, weights, least):
         """Second-order model of the weighted loss, where no sample has less curvature than ``least``."""
         return DiagonalCurvature(weights)
+
+    def intercept_move(self, y, z, gradient, slope, weights):
+        """The way to the best intercept."""
+        return -slope
 
     def dual_value(self, y, theta):
         """``-conjugate(-theta)`` of every sample."""
@@ -73,6 +69,12 @@ class SquaredLoss:
     def best_intercept(self, y, weights):
         """Intercept of the model without features (``weights`` sum to one)."""
         return float(weights @ y)
+
+    def outline(self, y, weights):
+        """Two targets with the mean and the variance of all."""
+        mean = np.average(y, weights=weights)
+        spread = np.sqrt(np.average((y - mean) ** 2, weights=weights))
+        return np.array([mean - spread, mean + spread]), np.array([0.5, 0.5])
 
     def scale(self, y, weights, fit_intercept):
         """Scale of the stop rule: ``tol`` times this is the gap asked for [1]_.

@@ -19,6 +19,7 @@ from .._compat import block_cd
 from ..block_diagonal import BlockDiagonal
 from ..losses.curvature import DiagonalCurvature
 from .base import certify
+from .group_gram import solve_groups_on_gram
 from .line import Direction, clipped_ratio
 from .weighted import sparse_gram, sweep_runs
 
@@ -185,7 +186,8 @@ def _solve(part, piece, read, pull, omega):
         return sweep_runs(
             piece, w, pull[piece.rows], omega, penalty, part.h, part.follows, read.effort or SWEEPS_ON_GRAM
         )
-    if design.is_sparse or (len(w) > CROWDED * design.shape[0] and (read.effort or not read.alone)):
+    wide = len(w) > CROWDED * design.shape[0] and (read.effort or not read.alone)
+    if (design.is_sparse or wide) and read.penalty.labels is None:
         return _solve_on_columns(part, piece, read, w, pull[piece.rows], omega)
     return _solve_on_gram(part, piece, read, w, pull[piece.rows], omega)
 
@@ -235,7 +237,12 @@ def _solve_on_columns(part, piece, read, w, pull, omega):
 def _solve_on_gram(part, piece, read, w, pull, omega):
     penalty, h = read.penalty, part.h
     Q, touched = piece.gram(omega, part.follows)
-    q = Q @ w + h * piece.design.tmul(pull)
+    c = h * piece.design.tmul(pull)
+    q = Q @ w + c
+    if penalty.labels is not None:
+        square = w @ (q + c) + h * h * (pull @ (pull / omega))
+        new, calls = solve_groups_on_gram(Q, q, w, penalty.with_l1(h * penalty.l1), square)
+        return new, touched + (1 + calls) * piece.design.size
     new = block_cd(w, h * penalty.l1, h * penalty.l2, SWEEPS_ON_GRAM, Q=Q, q=q, positive=penalty.positive)
     return new, touched + piece.design.size + SWEEPS_ON_GRAM * Q.size
 

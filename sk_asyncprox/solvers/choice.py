@@ -82,7 +82,6 @@ class Blocks(Family):
         """Whether nothing asks for plain block steps."""
         free = policy.exact and options.metric == "gram"
         free &= options.n_blocks == "auto" and not plan.inline and not penalty.is_zero
-        free &= penalty.weights is None or penalty.has_zeros
         if options.working_set == "auto":
             return free and plan.working_set is not False
         return free and options.working_set
@@ -134,7 +133,8 @@ def is_wide(problem):
 
 def has_working_set(problem):
     """Whether second-order models of a working set serve the problem."""
-    penalised = problem.penalty.l1 > 0.0 and problem.penalty.free is None
+    penalty = problem.penalty
+    penalised = penalty.l1 > 0.0 and penalty.free is None and penalty.labels is None
     return penalised and (problem.shards is not None or divisible(problem))
 
 

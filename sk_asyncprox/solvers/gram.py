@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg.lapack import dposv, dpotrf, dpotrs
 
 from .._compat import block_cd, gram_cd
+from .group_gram import gap_of_groups, solve_groups_on_gram
 from .newton import LENGTHS, along_ray
 from .weighted import plain
 
@@ -64,6 +65,8 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_call
     calls : int
         Rounds of coordinate descent and Newton steps.
     """
+    if penalty.labels is not None:
+        return solve_groups_on_gram(Q, q, w, penalty, square, enough)
     if not penalty.has_zeros:
         return newton_on_gram(Q, q, w, penalty), 1
     if penalty.weights is not None:
@@ -111,6 +114,12 @@ def descend_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_DESCENTS):
     touched : int
         Entries of the matrix touched by sweeps.
     """
+    if penalty.labels is not None:
+        w, calls = solve_groups_on_gram(Q, q, w, penalty, square, goal, share=0.0)
+        return w, gap_on_gram(Q, q, w, penalty, square), calls * Q.size
+    if penalty.weights is not None and not penalty.has_zeros:
+        w = newton_on_gram(Q, q, w, penalty)
+        return w, penalty.conjugate(q - Q @ w - penalty.l2s * w), Q.size
     if penalty.weights is not None:
         model, restored = plain(Q, q, w, penalty, square)
         w, *found = descend_on_gram(*model, goal, most_calls)
@@ -134,6 +143,8 @@ def descend_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_DESCENTS):
 
 def gap_on_gram(Q, q, w, penalty, square):
     """Duality gap of the model, where ``square = |t|^2``; the l2 part counts as further rows."""
+    if penalty.labels is not None:
+        return gap_of_groups(q, w, penalty, square, q - Q @ w)
     if penalty.weights is not None:
         return gap_on_gram(*plain(Q, q, w, penalty, square)[0])
     image, pull = Q @ w, q @ w

@@ -133,7 +133,7 @@ class JoiningSolver(SharingSolver):
         if not self.problem.loss.quadratic:
             v, share = (direction.v, step) if direction.instead is None else (direction.instead, 0.0)
             self._caution = self._caution.after(self.problem, z, gradient, v, share)
-            self._least = self._caution.floor(self.problem.loss, self.z)
+            self._least = self._caution.floor(self.problem.loss, self.problem.y, self.z)
         return step, slope
 
     def _join(self, certificate):

@@ -48,9 +48,8 @@ class Layout:
         self._sizes = problem.design.column_sizes()
         columns = np.arange(problem.design.shape[1])
         self._wanted = n_blocks
-        self.everything = partition(columns, self._sizes, self._count(columns))
-        first = [block[0] for block in self.everything[1:]]
-        self._cuts = np.array(first, dtype=int) if fixed_cuts else None
+        self.everything = self._partition(columns)
+        self._numbers = self._numbered(columns) if fixed_cuts else None
         self.blocks = [] if working_set else self.everything
         self._active = columns[:0] if working_set else columns
         self.generation, self._turn, self._held = 0, 0, {}
@@ -59,11 +58,21 @@ class Layout:
     def _count(self, columns):
         if self._wanted != "auto":
             return int(self._wanted)
-        full = self._problem.design.is_full()
+        full = self._problem.design.is_full() or self._problem.penalty.labels is not None
         entries = int(self._sizes[columns].sum())
         needed = len(columns) / WIDEST_FULL_BLOCK if full else entries / MOST_ENTRIES
         wanted = max(2 * self._n_workers if self._n_workers > 1 else 1, int(np.ceil(needed)))
         return min(wanted, max(1, len(columns)))
+
+    def _partition(self, columns):
+        return partition(columns, self._sizes, self._count(columns), self._problem.penalty.labels)
+
+    def _numbered(self, columns):
+        """Number of the block of every column."""
+        numbers = np.empty_like(columns)
+        for number, block in enumerate(self.everything):
+            numbers[block] = number
+        return numbers
 
     def take(self, worker):
         """Number of a block for the worker, or None when no block is free."""
@@ -100,9 +109,9 @@ class Layout:
             return False
         self._active, self._turn = active, 0
         self.generation += 1
-        if self._cuts is None:
-            self.blocks = partition(active, self._sizes, self._count(active))
+        if self._numbers is None:
+            self.blocks = self._partition(active)
         else:
-            pieces = np.split(active, np.searchsorted(active, self._cuts))
-            self.blocks = [piece for piece in pieces if len(piece)]
+            numbers = self._numbers[active]
+            self.blocks = [active[numbers == number] for number in np.unique(numbers)]
         return True

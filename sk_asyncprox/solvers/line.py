@@ -128,7 +128,7 @@ def exact_step(problem, z, gradient, direction, max_trials=4):
     safe, trials = None, 1
     while rise > 0.0 and trials < max_trials:
         if safe is None:
-            safe = clipped_ratio(slope, (weights * loss.majorant(z)) @ (v * v) + direction.ridge)
+            safe = clipped_ratio(slope, (weights * loss.majorant(y, z)) @ (v * v) + direction.ridge)
         if theta <= safe:
             break
         last = trials == max_trials - 1

@@ -78,7 +78,8 @@ class SharedMargins(Solver):
         if not problem.fit_intercept or problem.loss.quadratic:
             return
         slope = problem.intercept_slope(self.gradient)
-        move = problem.intercept_move(self.gradient, slope)
+        known = problem.y, self.z, self.gradient, slope, problem.sample_weights
+        move = problem.loss.intercept_move(*known)
         if abs(np.dot(slope, move)) <= max(2.0 * worth, 1e-30):
             return
         self.b = self.b + move

@@ -30,19 +30,18 @@ PROMISED = 20.0
 """Gap that the models promise, relative to the one wanted, from which on a certificate is worth its cost."""
 
 ENOUGH = 0.01
-"""Share of the gap wanted to which the sum of the models is minimised, at least; and by which the point must
-have moved for a shard to be read again."""
+"""Share of the gap wanted to which the models' sum is minimised, and by which a point moves that counts."""
 
 ROUNDING = 4 * np.finfo(float).eps
 """Gap, relative to the objective, that nobody can tell from zero."""
 
 RISE, FALL = 1e-9, 1e-3
 """Relative rise of the objective that is no rounding; and its fall, relative to the gap, that is too little
-when every shard has been read since the certificate before."""
+when every shard has been read since."""
 
 STUCK = 2
 """Certificates in a row with too little of a fall from which on it is no chance: close to the optimum of a
-weak penalty a gap may be large because its bound is bad, and then comes down by itself."""
+weak penalty a gap may be large as its bound is bad, and then comes down by itself."""
 
 DOUBTFUL = 1.2
 """Factor above its least by which the shards' mean objective may rise before a certificate has to say."""
@@ -97,7 +96,7 @@ class ModelPIAG(PIAG):
         self._known, self._values, self._changes = [None] * m, np.zeros(m), np.zeros(m)
         self._promised = np.full(m, np.inf)
         self._moved = np.full(m, np.inf)
-        self._care, self._best, self._stuck = None, None, 0
+        self._care, self._best, self._stuck = Care(1.0) if self.problem.loss.jumps else None, None, 0
         self._ceiling, self._least, self._certified_at = np.inf, np.inf, 0
         self._barrier, self._waiting = 0, set(range(m))
         self._ready, self._solving, self._due_after = False, None, False
@@ -260,6 +259,8 @@ class ModelPIAG(PIAG):
         event = super()._digest(certificate, update, worker, asked)
         if not self.problem.loss.quadratic and self._best is not None:
             self._guard(certificate, event.gap)
+        if self.problem.loss.jumps and event.gap > self._wanted:
+            self._moved[:] = np.inf  # Majorants lead there by moves too short to count, but not for bounds.
         self._wait, self._certified_at = WAIT, self._tracker.update
         self._ceiling = self._least = self._mixture()
         return event
@@ -275,7 +276,8 @@ class ModelPIAG(PIAG):
             self._care = Care(share, self._some(certificate.w), certificate.b)
         else:
             self._best = Point(certificate.w, certificate.b, objective)
-            self._care = self._care._replace(share=LESS * share) if LESS * share >= FIRST_SHARE else None
+            share *= 1.0 if self.problem.loss.jumps else LESS
+            self._care = self._care._replace(share=share) if share >= FIRST_SHARE else None
         if risen or self._stuck == STUCK:
             self._retreat()
 

@@ -5,6 +5,7 @@ import numpy as np
 from .banded import bands_cost
 from .covariance import GramMatrix
 from .gram_rows import rows_cost
+from .group_gram import WIDEST_OF_GROUPS
 from .joining import RISE_OF_NEWTON, JoiningSolver
 from .newton_walk import Seen
 from .phases import Phase
@@ -114,7 +115,7 @@ class GramSolver(JoiningSolver):
         self._gram = GramMatrix(self._part, self.n_workers)
         self._rule = GramRule(problem.design.size)
         n, p = len(problem.y), problem.design.shape[1]
-        curved = not (problem.loss.quadratic or problem.design.is_sparse)
+        curved = not (problem.loss.quadratic or problem.design.is_sparse) and problem.penalty.labels is None
         self._few = curved and p <= n and n * p * p <= CHEAP_STEPS
 
     def _step_all(self, certificate):
@@ -137,6 +138,8 @@ class GramSolver(JoiningSolver):
         k, full = len(index), problem.design.is_full(index)
         # A matrix of all columns that serves for one Newton step costs more than the step's products.
         widest = WIDEST_GRAM_ONCE if self._once() else WIDEST_GRAM
+        if self._penalty.labels is not None:
+            return "filled" if k <= WIDEST_OF_GROUPS else None
         if full:
             return "filled" if k <= min(widest, max(256, 2 * problem.design.shape[0])) else None
         lasting = problem.loss.quadratic

@@ -5,6 +5,8 @@ from functools import cached_property
 import numpy as np
 
 from .blocks import ColumnPart
+from .group_gram import WIDEST_OF_GROUPS
+from .layout import WIDEST_FULL_BLOCK
 from .phases import Phase, PhasedSolver
 from .row_shares import RowShares
 from .sharing import PIECES, Sharing
@@ -133,7 +135,10 @@ class SharingSolver(PhasedSolver):
     def _cut(self, index):
         """The columns ``index``, cut into the workers' blocks where that pays; who is slow gets none, as
         the others would wait for it."""
-        if not self._shared(index):
+        labels = self.problem.penalty.labels
+        if labels is not None and len(index) > WIDEST_OF_GROUPS:
+            return partition(index, self._sizes, -(-len(index) // WIDEST_FULL_BLOCK), labels)
+        if labels is not None or not self._shared(index):
             return [index]
         quick = sum(not self.sharing.is_slow(worker) for worker in range(self.n_workers))
         return partition(index, self._sizes, quick)

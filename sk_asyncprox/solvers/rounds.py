@@ -171,7 +171,8 @@ class RoundsBCD(GramSolver):
             touched = self.touched
             if self._penalty.has_zeros:
                 yield Phase("direction", len(self._blocks), self._read, self._write_block)
-                yield from self._newton()
+                if self._penalty.labels is None:
+                    yield from self._newton()
             else:
                 yield from self._join(certificate)
             if self.problem.design.is_sparse:
@@ -187,7 +188,7 @@ class RoundsBCD(GramSolver):
         if p <= n and n * p * p <= CHEAP_SOLUTION:
             return "solution"
         penalty = problem.penalty
-        swept = problem.uniform and penalty.weights is None and n * p <= LARGEST_SWEPT
+        swept = problem.uniform and penalty.weights is penalty.labels is None and n * p <= LARGEST_SWEPT
         if not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
             return None
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
@@ -263,7 +264,7 @@ class RoundsBCD(GramSolver):
             return
         self._active, self._late = active, late
         self._generation += 1
-        self._blocks = [active] if late else self._cut(active)
+        self._blocks = [active] if late and wanted.labels is None else self._cut(active)
 
     def _read(self, number):
         index = self._blocks[number]

@@ -61,13 +61,13 @@ class Caution(NamedTuple):
         share = min(1.0, max(FIRST, MORE * self.share))
         return Caution(met if kept is None else np.maximum(kept, met), share)
 
-    def floor(self, loss, z):
+    def floor(self, loss, y, z):
         """Curvature of every sample, at least, in models at the margins ``z``; None where none is known."""
         if self.secants is None:
             return None
         if not self.share:
             return self.secants
-        return np.maximum(self.secants, self.share * loss.majorant(z[: len(self.secants)]))
+        return np.maximum(self.secants, self.share * loss.majorant(y, z[: len(y)]))
 
 
 def secants(loss, y, z, gradient, v):

@@ -49,7 +49,7 @@ class Care(NamedTuple):
 
     def floor(self, shard, z, slope):
         """Curvature of every sample at the margins ``z``, at least."""
-        least = self.share * shard.loss.majorant(z[: len(shard.y)])
+        least = self.share * shard.loss.majorant(shard.y, z[: len(shard.y)])
         if self.w is None:
             return least
         v = shard.margins(self.w, self.b) - z
@@ -70,7 +70,8 @@ class ShardModel(NamedTuple):
     """``g' H^-1 g`` over the margins: what the model could fall at most."""
 
     change: float
-    """Largest change of a margin since the curvature that the server holds; 0 where there is none."""
+    """How far the curvature is from the one that the server holds (``drift`` of the losses); 0 where there is
+    none."""
 
     reads: int
     """How often the entries were read."""
@@ -111,16 +112,14 @@ def model_of(shard, w, b, known=None, care=None, z=None):
 
 
 def _change(shard, z, known):
-    """Largest change of a margin since the known point, and how often entries were read for it."""
+    """How far the curvature is from that at the known point, and how often entries were read for it."""
     if known is None or shard.loss.quadratic:
         return 0.0, 0
     reads = 0
     if shard.known is None or not all(map(np.array_equal, known, shard.known)):
         # Another worker, or another copy, has made that curvature.
         shard.known, reads = (*known, shard.margins(*known)), 1
-    moves = (z - shard.known[2]).reshape(shard.loss.n_outputs, -1)
-    spread = np.abs(moves) if len(moves) == 1 else np.ptp(moves, axis=0)
-    return float(spread.max(initial=0.0)), reads
+    return shard.loss.drift(shard.y, z, shard.known[2]), reads
 
 
 def curved(shard, model, slope, b):

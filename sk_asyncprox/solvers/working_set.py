@@ -13,8 +13,13 @@ LONGEST_WAIT = 20.0
 """Passes between two certificates, at most."""
 
 
-def partition(index, sizes, n_blocks):
-    """Cut the columns ``index`` into at most ``n_blocks`` runs of nearly equal work."""
+def partition(index, sizes, n_blocks, labels=None):
+    """Cut the columns ``index`` into at most ``n_blocks`` runs of nearly equal work; or runs of groups, where
+    each has a label, sorted."""
+    if labels is not None:
+        present, group = np.unique(labels[index], return_inverse=True)
+        runs = partition(np.arange(len(present)), np.bincount(group, sizes[index]), n_blocks)
+        return [index[(group >= run[0]) & (group <= run[-1])] for run in runs]
     n_blocks = min(n_blocks, len(index))
     if n_blocks <= 1:
         return [index] if len(index) else []
@@ -56,6 +61,8 @@ def choose_columns(penalty, w, certificate, active):
     chosen = np.union1d(support, candidates)
     if len(chosen) == 0:
         chosen = np.array([np.argmax(penalty.pull(certificate.correlations))])
+    if penalty.labels is not None:
+        chosen = penalty.whole(chosen)
     if among(chosen, active)[0].all():
         return None
     return chosen
@@ -106,6 +113,8 @@ def wanted_columns(penalty, w, correlations, active, first):
         chosen = np.flatnonzero(score > penalty.l1)
     else:
         chosen = np.sort(np.argpartition(-score, k - 1)[:k])
+    if penalty.labels is not None:
+        chosen = penalty.whole(chosen)
     kept = len(chosen) <= len(active) <= KEPT * len(chosen)
     return active if kept and among(chosen, active)[0].all() else chosen
 

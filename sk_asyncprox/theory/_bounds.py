@@ -38,7 +38,10 @@ def residual_bound(integral, excess, h, n_blocks=1):
 
     Parameters
     ----------
-    integral, excess, h : float
+    integral : float or array-like
+        Step-size integral, in the unit of ``gamma'``.
+    excess, h : float
+        Objective at the start, less its optimum; safety factor.
     n_blocks : int, default=1
         1 for PIAG, and for the residual of the block that is written in Async-BCD (any order of
         blocks). The number of blocks for the expected residual of all blocks, when blocks are drawn
@@ -73,7 +76,12 @@ def piag_convex_bound(integral, excess, distance, largest_step, h):
 
     Parameters
     ----------
-    integral, excess, distance, largest_step, h : float
+    integral : float or array-like
+        Step-size integral, in the unit of ``gamma'``.
+    excess, distance : float
+        Objective at the start, less its optimum; distance of the start from a solution.
+    largest_step, h : float
+        ``gamma'``, and the safety factor.
 
     Returns
     -------
@@ -104,7 +112,14 @@ def bcd_convex_bound(integral, excess, distance, largest_step, h, n_blocks):
 
     Parameters
     ----------
-    integral, excess, distance, largest_step, h, n_blocks : float
+    integral : float or array-like
+        Step-size integral, in the unit of ``gamma'``.
+    excess, distance : float
+        Objective at the start, less its optimum; distance of the start from a solution.
+    largest_step, h : float
+        ``gamma'``, and the safety factor.
+    n_blocks : int
+        Number of blocks.
 
     Returns
     -------
@@ -165,7 +180,9 @@ def linear_bound(integral, excess, pl_constant, h, n_blocks=1):
 
     Parameters
     ----------
-    integral, excess, pl_constant, h, n_blocks : float
+    integral : float or array-like
+        Step-size integral, in the unit of ``gamma'``.
+    excess, pl_constant, h, n_blocks : float
         The constant of strongly convex problems is :func:`proximal_pl_constant`.
 
     Returns

@@ -50,6 +50,7 @@ def window_sums(delays: ArrayLike, steps: ArrayLike) -> np.ndarray:
         Writes between read and write; of several columns the largest counts. Update ``k`` cannot have
         a delay above ``k``: larger ones are clipped.
     steps : array-like of shape (n_updates,)
+        Step lengths, in any unit.
 
     Returns
     -------
@@ -83,7 +84,8 @@ def satisfies_principle(
 
     Parameters
     ----------
-    delays, steps : as in :func:`window_sums`
+    delays, steps : array-like
+        As in :func:`window_sums`.
     largest_step : float, default=1.0
         ``gamma'``, in the unit of the steps.
     slack : float, default=1e-12
@@ -118,7 +120,9 @@ def adaptive1_integral_bound(n_updates, max_delay, largest_step=1.0, alpha=0.9):
     Parameters
     ----------
     n_updates, max_delay : int
+        Number of updates, and the largest of their delays.
     largest_step, alpha : float
+        ``gamma'``, and the share that is taken.
 
     Returns
     -------
@@ -147,7 +151,9 @@ def adaptive2_integral_bound(n_updates, max_delay, largest_step=1.0):
     Parameters
     ----------
     n_updates, max_delay : int
+        Number of updates, and the largest of their delays.
     largest_step : float
+        ``gamma'``.
 
     Returns
     -------
@@ -177,8 +183,10 @@ def adaptive1_integral_from_delays(delays, largest_step=1.0, alpha=0.9):
 
     Parameters
     ----------
-    delays : as in :func:`window_sums`
+    delays : array-like of int, shape (n_updates,) or (n_updates, n_workers)
+        As in :func:`window_sums`.
     largest_step, alpha : float
+        ``gamma'``, and the share that is taken.
 
     Returns
     -------
@@ -214,8 +222,10 @@ def adaptive2_integral_from_delays(delays, largest_step=1.0):
 
     Parameters
     ----------
-    delays : as in :func:`window_sums`
+    delays : array-like of int, shape (n_updates,) or (n_updates, n_workers)
+        As in :func:`window_sums`.
     largest_step : float
+        ``gamma'``.
 
     Returns
     -------

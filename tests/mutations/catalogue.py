@@ -367,8 +367,8 @@ MUTATIONS = [
     Mutation(
         "The wrong class is shrunk to balance a dual point",
         "losses/logistic.py",
-        "np.copysign(0.5 - 0.5 * factor, -more)",
-        "np.copysign(0.5 - 0.5 * factor, more)",
+        "1.0 if plus > minus else -1.0",
+        "1.0 if plus < minus else -1.0",
         "test_losses.py::test_dual_balance",
     ),
     Mutation(
