@@ -12,7 +12,6 @@ import numpy as np
 
 from .gram import RIDGE, factored
 from .gram_rows import full_rows
-from .weighted import ridge
 
 STEPS, MOST, TENTH = 10, 30, 0.1
 """Steps between two certificates, and at most where the gap has fallen to a tenth after the first of them."""
@@ -81,7 +80,8 @@ class Place(NamedTuple):
 
     def gap(self, penalty, p):
         """Duality gap with ``p`` coefficients, were the intercept the best one."""
-        return penalty.conjugate(self.slope[:p])
+        slope = self.slope[:p]
+        return 0.5 * (slope @ slope) / penalty.l2 if penalty.weights is None else penalty.conjugate(slope)
 
 
 def descend(part, read, memory, every, goal):
@@ -145,7 +145,11 @@ def _length(problem, l2, place, x, v, is_first):
     have it end. Where classes are separable a longer one would lead to where curvatures differ much.
     """
     loss, y, weights, p = problem.loss, problem.y, problem.weights, problem.design.shape[1]
-    fall, own, own_bend = place.slope @ x, ridge(l2, place.x[:p], x[:p]), ridge(l2, x[:p], x[:p])
+    fall, w, move = place.slope @ x, place.x[:p], x[:p]
+    if isinstance(l2, float):
+        own, own_bend = l2 * (w @ move), l2 * (move @ move)
+    else:
+        own, own_bend = (l2 * w) @ move, (l2 * move) @ move
     length, near, before, rise_before = 1.0, NEAR, 0.0, -fall
     if is_first and fall > 0.0:
         length, near = fall / (weights @ loss.bend(y, place.gradient, v) + own_bend), 1.0

@@ -16,7 +16,6 @@ from scipy.linalg.lapack import dposv, dpotrs
 from .blocks import describe
 from .newton import newton_step
 from .reads import Point
-from .weighted import ridge
 
 STEPS, ENOUGH = 4, 0.01
 """Newton steps in the subspace, at most, and the share of the first one's fall below which none follows."""
@@ -118,10 +117,15 @@ def followed(part, v, model):
 def lands(part, read, move, v, pull, model):
     """Whether a step ends near the lowest point of its line: then nothing is to be gained beside it."""
     problem, l2, v = part.problem, read.penalty.l2s, followed(part, v, model)
-    fall = pull @ v - ridge(l2, read.w, move)
+    fall = pull @ v - _ridge(l2, read.w, move)
     gradient = problem.loss.gradient(problem.y, read.point.z + v)
-    left = -(problem.weights * gradient) @ v - ridge(l2, read.w + move, move)
+    left = -(problem.weights * gradient) @ v - _ridge(l2, read.w + move, move)
     return abs(left) <= NEAR * fall
+
+
+def _ridge(l2, a, b):
+    """Product of two vectors in the metric of the l2 part, one number or one for every coefficient."""
+    return l2 * (a @ b) if isinstance(l2, float) else (l2 * a) @ b
 
 
 def scaled_gradient(problem, read, model):

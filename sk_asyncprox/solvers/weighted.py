@@ -53,11 +53,6 @@ def plain(Q, q, w, penalty, square=0.0):
     return (reduced, target, scale * w[kept], penalty, square - q[free] @ constants), restored
 
 
-def ridge(l2, a, b):
-    """Product of two vectors in the metric of the l2 part, one number or one for every coefficient."""
-    return l2 * (a @ b) if isinstance(l2, float) else (l2 * a) @ b
-
-
 def sweep_runs(piece, w, pull, omega, penalty, h, centred, sweeps):
     """As the steps of :mod:`~sk_asyncprox.solvers.blocks`, for weighted penalties: new coefficients of a
     piece, and the entries touched."""
