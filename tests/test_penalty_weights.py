@@ -220,6 +220,26 @@ def test_free_features_that_separate_the_classes_are_certified():
     assert model.objective_ == pytest.approx(others.mean() * rest.objective_, abs=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(80, 300), (400, 60)])
+@pytest.mark.parametrize("kind", ["squared", "logistic"])
+def test_weighted_l2_parts_are_those_of_rescaled_columns(kind, shape):
+    X, y = data(kind, *shape)
+    r = np.random.default_rng(2).uniform(0.3, 3.0, shape[1])
+    # |w|^2 weighted by r is that of u = sqrt(r) w.
+    if kind == "squared":
+        model, plain_model = (
+            ElasticNet(0.1, l1_ratio=0.0, tol=1e-10),
+            ElasticNet(0.1, l1_ratio=0.0, tol=1e-10),
+        )
+    else:
+        model, plain_model = LogisticRegression(C=0.1, tol=1e-10), LogisticRegression(C=0.1, tol=1e-10)
+    plain_model.fit(X / np.sqrt(r), y)
+    for format in (np.asarray, sp.csc_matrix):
+        model.set_params(penalty_weights=r).fit(format(X), y)
+        np.testing.assert_allclose(model.coef_, plain_model.coef_ / np.sqrt(r), rtol=0, atol=2e-4)
+        assert model.objective_ == pytest.approx(plain_model.objective_, abs=2e-10)
+
+
 def test_sample_weights_warm_start_and_float32():
     X, y = data("logistic")
     weights, s = WEIGHTS["some-zero"], np.random.default_rng(1).uniform(0.1, 2.0, N)

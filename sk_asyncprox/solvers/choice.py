@@ -82,7 +82,6 @@ class Blocks(Family):
         """Whether nothing asks for plain block steps."""
         free = policy.exact and options.metric == "gram"
         free &= options.n_blocks == "auto" and not plan.inline and not penalty.is_zero
-        free &= penalty.weights is None or penalty.has_zeros
         if options.working_set == "auto":
             return free and plan.working_set is not False
         return free and options.working_set

@@ -78,9 +78,10 @@ class Place(NamedTuple):
     slope: np.ndarray
     """Minus the slope of the objective in ``x``."""
 
-    def gap(self, l2, p):
+    def gap(self, penalty, p):
         """Duality gap with ``p`` coefficients, were the intercept the best one."""
-        return 0.5 * (self.slope[:p] @ self.slope[:p]) / l2
+        slope = self.slope[:p]
+        return 0.5 * (slope @ slope) / penalty.l2 if penalty.weights is None else penalty.conjugate(slope)
 
 
 def descend(part, read, memory, every, goal):
@@ -104,12 +105,12 @@ def descend(part, read, memory, every, goal):
         The last one.
     memory : Memory
     """
-    problem, l2, p, point = part.problem, read.penalty.l2, len(read.w), read.point
+    problem, l2, p, point = part.problem, read.penalty.l2s, len(read.w), read.point
     x = np.append(read.w, np.zeros(problem.loss.n_outputs if problem.fit_intercept else 0))
     place = _place(problem, l2, x, point.z, point.gradient, read.correlations)
-    first = place.gap(l2, p)
+    first = place.gap(read.penalty, p)
     for number in range(MOST):
-        gap = place.gap(l2, p)
+        gap = place.gap(read.penalty, p)
         if number and (gap <= goal or (number == STEPS and gap > TENTH * first)):
             break
         if every and number % every == 0:
@@ -144,15 +145,19 @@ def _length(problem, l2, place, x, v, is_first):
     have it end. Where classes are separable a longer one would lead to where curvatures differ much.
     """
     loss, y, weights, p = problem.loss, problem.y, problem.weights, problem.design.shape[1]
-    fall, own, ridge = place.slope @ x, l2 * (place.x[:p] @ x[:p]), l2 * (x[:p] @ x[:p])
+    fall, w, move = place.slope @ x, place.x[:p], x[:p]
+    if isinstance(l2, float):
+        own, own_bend = l2 * (w @ move), l2 * (move @ move)
+    else:
+        own, own_bend = (l2 * w) @ move, (l2 * move) @ move
     length, near, before, rise_before = 1.0, NEAR, 0.0, -fall
     if is_first and fall > 0.0:
-        length, near = fall / (weights @ loss.bend(y, place.gradient, v) + ridge), 1.0
+        length, near = fall / (weights @ loss.bend(y, place.gradient, v) + own_bend), 1.0
     for trial in range(TRIALS):
         z = place.z + (v if length == 1.0 else length * v)
         gradient = loss.gradient(y, z)
         pull = -weights * gradient
-        rise = own + length * ridge - pull @ v
+        rise = own + length * own_bend - pull @ v
         if abs(rise) <= near * fall or trial == TRIALS - 1:
             break
         wanted = length - rise * (length - before) / (rise - rise_before)

@@ -117,6 +117,9 @@ def descend_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_DESCENTS):
     if penalty.labels is not None:
         w, calls = solve_groups_on_gram(Q, q, w, penalty, square, goal, share=0.0)
         return w, gap_on_gram(Q, q, w, penalty, square), calls * Q.size
+    if penalty.weights is not None and not penalty.has_zeros:
+        w = newton_on_gram(Q, q, w, penalty)
+        return w, penalty.conjugate(q - Q @ w - penalty.l2s * w), Q.size
     if penalty.weights is not None:
         model, restored = plain(Q, q, w, penalty, square)
         w, *found = descend_on_gram(*model, goal, most_calls)

@@ -116,26 +116,31 @@ def followed(part, v, model):
 
 def lands(part, read, move, v, pull, model):
     """Whether a step ends near the lowest point of its line: then nothing is to be gained beside it."""
-    problem, l2, v = part.problem, read.penalty.l2, followed(part, v, model)
-    fall = pull @ v - l2 * (read.w @ move)
+    problem, l2, v = part.problem, read.penalty.l2s, followed(part, v, model)
+    fall = pull @ v - _ridge(l2, read.w, move)
     gradient = problem.loss.gradient(problem.y, read.point.z + v)
-    left = -(problem.weights * gradient) @ v - l2 * ((read.w + move) @ move)
+    left = -(problem.weights * gradient) @ v - _ridge(l2, read.w + move, move)
     return abs(left) <= NEAR * fall
+
+
+def _ridge(l2, a, b):
+    """Product of two vectors in the metric of the l2 part, one number or one for every coefficient."""
+    return l2 * (a @ b) if isinstance(l2, float) else (l2 * a) @ b
 
 
 def scaled_gradient(problem, read, model):
     """Minus the gradient, every entry divided by its curvature, the losses' being taken as all alike; of
     one output."""
-    slope = read.correlations - read.penalty.l2 * read.w
+    slope = read.correlations - read.penalty.l2s * read.w
     squares = problem.design.column_squares(problem.weights)
-    return slope / (model.diagonal.sum() * squares + read.penalty.l2)
+    return slope / (model.diagonal.sum() * squares + read.penalty.l2s)
 
 
 def join(part, read, move, v, model):
     """The best combination of a move and what is beside it, the first of which are the coefficients, as from
     :func:`joint_step`; the move itself where the combination would be rounding."""
     basis = read.beside.led_by(move, v)
-    a, shift = Subspace(part, basis, read.penalty.l2).minimise(read.point, model)
+    a, shift = Subspace(part, basis, read.penalty.l2s).minimise(read.point, model)
     joined, image = a[0] * move, a[0] * v
     for size, old, its_image in zip(a[1:], read.beside.moves, read.beside.images, strict=True):
         daxpy(old, joined, a=size)
@@ -156,12 +161,16 @@ class Subspace:
     part : ColumnPart
     basis : Beside
         The moves ``d_i``; the second one is ``w``.
-    l2 : float
+    l2 : float or ndarray of shape (p,)
     """
 
     def __init__(self, part, basis, l2):
         self._part, self._images = part, np.array(basis.images)
-        self._ridge = l2 * basis.dots
+        if isinstance(l2, float):
+            self._ridge = l2 * basis.dots
+        else:
+            moves = np.array(basis.moves)
+            self._ridge = (moves * l2) @ moves.T
         self._pull = self._ridge[1]
 
     def minimise(self, point, model):

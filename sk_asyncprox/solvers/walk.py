@@ -195,7 +195,9 @@ class Walk:
     def _solve(self, penalty, w):
         """Coefficients of the columns in use, and whether these alone would be nearly done with them."""
         Q, q, square = self._columns.Q, self._columns.q, self._columns.square
-        goal, penalty = self._right * float(self._wanted_gap(np.inf)), penalty.on(self._columns.index)
+        goal = self._right * float(self._wanted_gap(np.inf))
+        if penalty.weights is not None:
+            penalty = penalty.on(self._columns.index)
         w, gap, touched = descend_on_gram(Q, q, w, penalty, square, goal)
         self._touched += touched
         if self._near_null:
