@@ -16,13 +16,16 @@ from .newton import LENGTHS
 ROUNDING, SHARE_OF_GAP = 1e-15, 1e-3
 """Gap that the model is solved to, relative to twice the objective at zero, and to that at the start."""
 
-MOST_NEWTON, SETTLED, MOST_ENDS = 20, 1e-3, 6
+MOST_NEWTON, SETTLED, MOST_ENDS = 4, 1e-2, 6
 """Newton steps between two sweeps; the fall of one, relative to that of the first, that is the last; and
 groups at whose zeros a step may end."""
 
 FAST, PATIENCE, MOST_CALLS = 0.5, 5, 100
 """Fall of the gap that is quick, and calls in a row without, after which the next model may do better; and
 calls, at most."""
+
+PER_SWEEP = 500
+"""Coefficients for every sweep more before a Newton step: the more there are, the more a step costs."""
 
 WIDEST_OF_GROUPS = 6000
 """Coefficients of a working set that are solved on one Gram matrix; more are cut into blocks."""
@@ -59,7 +62,8 @@ def solve_groups_on_gram(Q, q, w, penalty, square, enough=0.0, share=SHARE_OF_GA
         # The support stays below its final size while the penalty comes down to the wanted one.
         largest = float(penalty.pull(pull).max())
         level = penalty.with_l1(min(level.l1, max(penalty.l1, LOWERED * largest)))
-        sweep(Q, w, pull, level, members, spectra)
+        for _ in range(1 + len(w) // PER_SWEEP):
+            sweep(Q, w, pull, level, members, spectra)
         newton(Q, q, w, level)
         calls += 1
     return w, calls

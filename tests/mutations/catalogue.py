@@ -441,4 +441,18 @@ MUTATIONS = [
         "    if kept.any():",
         "test_step_sizes.py::test_a_rule_above_the_ceiling_is_warned_of_once",
     ),
+    Mutation(
+        "The pull of a group is not measured by its weight",
+        "penalties.py",
+        "        return (self.norms(c) / self.group_weights)[self.labels]",
+        "        return self.norms(c)[self.labels]",
+        "test_group_lasso.py::test_penalty_by_hand",
+    ),
+    Mutation(
+        "Blocks are cut through groups",
+        "solvers/working_set.py",
+        "        return [index[(group >= run[0]) & (group <= run[-1])] for run in runs]",
+        "        return partition(index, sizes, len(runs))",
+        "test_group_lasso.py::test_blocks_keep_groups_together",
+    ),
 ]
