@@ -51,6 +51,13 @@ trace = Trace.from_events(reads, writes, workers)
 print(trace)
 
 # %%
+# What is in the log can be seen before anything is fitted along it.
+
+start = int(np.searchsorted(np.sort(writes), 36))
+display = TimelineDisplay.from_trace(trace, start=start, stop=start + 60)
+display.ax_.set(title="Worker c is busy from second 40 on")
+
+# %%
 # The schedule drives a simulated fit as any other does; after its last write
 # it starts again.
 
@@ -74,12 +81,12 @@ with warnings.catch_warnings(action="ignore"):
 print(comparison)
 
 # %%
-# The timeline of the busy spell, and the delays: those of worker c are long,
-# those of the others are even shorter, as there are fewer writes.
+# The timeline of that spell with the blocks of the fit (hatched: steps of
+# zero), and the delays: those of worker c are long, those of the others are
+# even shorter, as there are fewer writes.
 
 fig, (top, below) = plt.subplots(2, 1, figsize=(7, 5), layout="constrained")
 history = comparison.histories["Adaptive 1", ""]
-start = int(np.searchsorted(history.updates["time"], 36))
 TimelineDisplay.from_history(history, start=start, stop=start + 60, ax=top)
 delays, times = history.updates["delay"], history.updates["time"]
 slow = history.arrivals["worker"] == 2

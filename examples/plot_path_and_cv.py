@@ -30,14 +30,16 @@ print(f"largest gap of the path {gaps.max():.1e}; alpha_ = {model.alpha_:.3f}")
 # and its standard error.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-for name, values in zip(names, coefs, strict=True):
-    (line,) = left.semilogx(alphas, values)
+for place, j in enumerate(np.argsort(coefs[:, -1])):
+    (line,) = left.semilogx(alphas, coefs[j])
+    # Neighbours have their names in two columns.
     left.annotate(
-        name, (alphas[-1], values[-1]), xytext=(4, 0), textcoords="offset points",
-        color=line.get_color(), fontsize=8, va="center",
+        names[j], (alphas[-1], coefs[j, -1]), xytext=(4 + 22 * (place % 2), 0),
+        textcoords="offset points", color=line.get_color(), fontsize=8,
+        va="center",
     )  # fmt: skip
 left.set(xlabel="alpha", ylabel="coefficient", title="Path of the Lasso")
-left.invert_xaxis()
+left.set_xlim(1.3 * alphas[0], alphas[-1] / 4)
 mean = model.mse_path_.mean(axis=1)
 error = model.mse_path_.std(axis=1) / np.sqrt(10)
 right.semilogx(model.alphas_, mean, color="#0072B2")

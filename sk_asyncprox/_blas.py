@@ -1,4 +1,4 @@
-"""The limit of BLAS, and what has to be done whatever signals raise meanwhile."""
+"""The limit of BLAS, and what has to go on whatever signals raise, or whoever forks, meanwhile."""
 
 import functools
 import os
@@ -41,6 +41,23 @@ def leaves_settings(function):
             raise
 
     return call
+
+
+class cached_property:
+    """As that of functools from Python 3.12 on: before, it has a lock, which a process that is forked while
+    another thread computes the value inherits as it is, and waits for without end."""
+
+    def __init__(self, function):
+        self._function, self.__doc__ = function, function.__doc__
+
+    def __set_name__(self, owner, name):
+        self._name = name
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self
+        value = vars(instance)[self._name] = self._function(instance)
+        return value
 
 
 class _BlasLimit:

@@ -17,7 +17,7 @@ from sklearn.utils.fixes import parse_version
 from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
 from sklearn.utils.validation import _check_method_params, _check_sample_weight
 
-from ._blas import _BLAS_LIMIT, leaves_settings, one_blas_thread, surely
+from ._blas import _BLAS_LIMIT, cached_property, leaves_settings, one_blas_thread, surely
 
 __all__ = [
     "_BLAS_LIMIT",
@@ -34,6 +34,7 @@ __all__ = [
     "_raise_for_params",
     "_routing_enabled",
     "block_cd",
+    "cached_property",
     "columns_cd",
     "fast_calls",
     "gram_cd",

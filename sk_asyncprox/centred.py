@@ -1,10 +1,10 @@
 """What problems have in common wherever their rows lie."""
 
 from copy import copy
-from functools import cached_property
 
 import numpy as np
 
+from ._compat import cached_property
 from .units import OWN
 
 

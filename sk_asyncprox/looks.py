@@ -113,13 +113,13 @@ def conclude(problem, w, b, looks, facts):
     else:
         shift, lower = 0.0, _bound(problem.penalty, correlations, balance, dual)
     # The squared loss alone moves its intercept, by the mean residual.
-    objective = float(value - 0.5 * shift**2 + problem.penalty.value(w))
+    objective = float(value - 0.5 * shift * shift + problem.penalty.value(w))
     return Certificate(w, b + shift, objective, lower, correlations)
 
 
 def _quadratic_bound(penalty, c, shift, dual):
     y, cross, square = dual
-    cross, square = cross - shift * y, square - shift**2
+    cross, square = cross - shift * y, square - shift * shift
     if penalty.is_zero:
         return -np.inf
     limit = penalty.dual_limit(c)

@@ -3,7 +3,41 @@
 import numpy as np
 
 
-class ElasticNetPenalty:
+class Penalty:
+    """What may be asked of every penalty, as it is without an l1 part and where all coefficients are alike.
+
+    Attributes
+    ----------
+    l1, l2 : float
+        Weights of the part that makes zeros, and of ridge's.
+    positive : bool
+        Whether coefficients are constrained to be non-negative.
+    is_zero : bool
+        Whether nothing is penalised; then no finite duality gap exists.
+    has_zeros : bool
+        Whether minimisers tend to have coefficients that are exactly zero.
+    weights : ndarray of shape (p,) or None
+        What multiplies the penalties of the coefficients.
+    free : ndarray of int or None
+        Coefficients that are not penalised where others are.
+    labels : ndarray of int of shape (p,) or None
+        Groups of coefficients that terms join.
+    """
+
+    l1 = l2 = 0.0
+    positive = is_zero = has_zeros = False
+    weights = free = labels = None
+
+    def on(self, index):
+        """The penalty of the coefficients ``index`` alone."""
+        return self
+
+    def whole(self, index):
+        """All coefficients that are joined with any of ``index``, sorted."""
+        return np.sort(index)
+
+
+class ElasticNetPenalty(Penalty):
     """``l1 |w|_1 + (l2/2) |w|_2^2``, optionally with ``w >= 0``.
 
     ``l2=0`` is the lasso's penalty, ``l1=0`` ridge's.
@@ -17,12 +51,8 @@ class ElasticNetPenalty:
 
     Attributes
     ----------
-    weights : None
-        See :class:`WeightedPenalty`.
     l1s, l2s : float or ndarray of shape (p,)
         Weights of the two terms for every coefficient; one number where they are all alike.
-    free : ndarray of int or None
-        Coefficients that are not penalised where others are; None where there are none.
 
     See Also
     --------
@@ -37,11 +67,6 @@ class ElasticNetPenalty:
     >>> print(penalty.value(w), penalty.prox(w, step=0.5) + 0.0)
     12.75 [1.25 0.  ]
     """
-
-    weights = free = None
-
-    labels = None
-    """Groups of the coefficients that its terms join; here each is alone."""
 
     def __init__(self, l1=0.0, l2=0.0, positive=False):
         self.l1, self.l2, self.positive = float(l1), float(l2), bool(positive)
@@ -63,10 +88,6 @@ class ElasticNetPenalty:
     def weighted(self, weights):
         """The same penalty with weights of the coefficients; None for none."""
         return self if weights is None else WeightedPenalty(self.l1, self.l2, self.positive, weights)
-
-    def on(self, index):
-        """The penalty of the coefficients ``index`` alone."""
-        return self
 
     @property
     def has_zeros(self):

@@ -6,11 +6,11 @@ The design's columns are centred when there is an intercept, so that ``b`` and `
 """
 
 from copy import copy
-from functools import cached_property
 
 import numpy as np
 
 from . import unpenalised
+from ._compat import cached_property
 from .block_diagonal import Copies
 from .centred import Centred
 from .certificate import Certificate

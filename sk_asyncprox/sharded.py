@@ -11,6 +11,10 @@ SURELY = 1.0 - 1e-9
 """Share of the penalty that rounding lets no correlation reach, where sums of absolute values do not."""
 
 
+TARGETS = 1e-145, 1e145
+"""Sizes of targets between which their squares, and gaps beside these, are in range."""
+
+
 class Extent(NamedTuple):
     """What is known of a design that is not here, its size that of all outputs together."""
 
@@ -56,6 +60,15 @@ def count(Xs, y, weights, loss, columns=slice(None), means=True):
     told = isinstance(columns, slice) or loss.steepest == np.inf
     sizes = None if told else loss.steepest * mean(abs)
     return Count(len(y), size, float(total), columns, means, sizes, values, masses)
+
+
+def check_targets(counts):
+    """Refuse targets whose squares are out of range."""
+    size = max(np.abs(c.y).max() for c in counts)
+    if size != 0.0 and not TARGETS[0] <= size <= TARGETS[1]:
+        raise ValueError(
+            "The squares of y are too large or too small: scale y, and alpha, or give X in memory."
+        )
 
 
 def without_idle(counts, n_features, l1s):

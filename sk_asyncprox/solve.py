@@ -157,6 +157,8 @@ def _build(problem, options, plan, start, before):
     form, settings = family.serve(problem, policy, options, plan)
     if not isinstance(problem.penalty, ElasticNetPenalty):
         _check_penalty(problem.penalty, policy, form, options)
+    if problem.loss.curvature == np.inf:
+        _check_loss(problem.loss, policy, form, options)
     if before is not None and form.resumes and type(before.solver) is form:
         before.solver.resume(problem)
         return before.solver
@@ -170,6 +172,16 @@ def _check_penalty(penalty, policy, form, options):
             f"The penalty {type(penalty).__name__} cannot be served by solver {options.solver!r} with "
             f"metric={options.metric!r} and step_size {policy!r}, which are made for the elastic net: use "
             "metric='lipschitz' and a policy of delays, as Adaptive1."
+        )
+
+
+def _check_loss(loss, policy, form, options):
+    """Refuse a loss whose curvature has no bound where steps are made of one."""
+    if form.needs_bound or not policy.exact or options.metric != "gram":
+        raise ValueError(
+            f"The curvature of {type(loss).__name__} has no bound, of which the steps of solver "
+            f"{options.solver!r} with metric={options.metric!r} and step_size {policy!r} are made: use "
+            "solver='bcd', metric='gram' and step_size='exact'."
         )
 
 

@@ -1,9 +1,11 @@
-"""What every solver owes its executors, checked at every ask and tell of a schedule that a test chooses.
+"""What every solver owes its executors, checked at every ask and tell of a schedule that a test chooses; and
+what every executor owes its solvers.
 
 A :class:`World` has workers, keeps what they hold, and counts writes and reads by itself: nothing that it
-compares with comes from the solver's own stamps.
+compares with comes from the solver's own stamps. A :class:`Watched` solver keeps what an executor does.
 """
 
+import threading
 from functools import cache
 
 import numpy as np
@@ -244,3 +246,73 @@ class World:
             assert [(e.index, e.delay, e.arrivals) for e in a] == [(e.index, e.delay, e.arrivals) for e in b]
             np.testing.assert_allclose([e.step for e in a], [e.step for e in b], rtol=1e-9, atol=1e-12)
             np.testing.assert_allclose(solver.w, again.w, atol=1e-10)
+
+
+class Watched:
+    """A solver that keeps what an executor does with it, and with what is reported of it.
+
+    Parameters
+    ----------
+    solver : solver
+    ends : callable
+        Event to whether the run is to end.
+    """
+
+    def __init__(self, solver, ends):
+        self._solver, self._ends, self._inside, self._now = solver, ends, threading.Lock(), 0.0
+        self.asked, self.told, self.dropped, self.stopped = {}, [], [], False
+
+    def __getattr__(self, name):
+        return getattr(self._solver, name)
+
+    @property
+    def now(self):
+        return self._now
+
+    @now.setter
+    def now(self, seconds):
+        assert seconds >= self._now, "the clock goes back"
+        self._now = self._solver.now = seconds
+
+    def _alone(self, call, *args):
+        assert self._inside.acquire(blocking=False), "ask, tell, drop and reports are made two at once"
+        try:
+            assert not self.stopped, "the run goes on after its end"
+            return call(*args)
+        finally:
+            self._inside.release()
+
+    def ask(self, worker):
+        assert 0 <= worker < self.n_workers
+        task = self._alone(self._solver.ask, worker)
+        if task is not None:
+            self.asked[task.asked] = task
+        return task
+
+    def _take(self, tasks, where):
+        for task in tasks:
+            assert self.asked[task.asked] is task, "this is not what was asked for"
+            assert task.asked not in self.told + self.dropped, "told or dropped twice"
+            where.append(task.asked)
+
+    def tell(self, arrivals):
+        assert arrivals, "nothing is told"
+        self._take([task for task, _ in arrivals], self.told)
+        return self._alone(self._solver.tell, arrivals)
+
+    def drop(self, task):
+        self._take([task], self.dropped)
+        self._alone(self._solver.drop, task)
+
+    def __call__(self, events, now):
+        """Take a report."""
+        stop = self._alone(lambda: any(map(self._ends, events)))
+        assert now == self._now
+        self.stopped = stop
+        return stop
+
+    def drive(self, executor):
+        """Let an executor run the solver to its end, and see what it leaves."""
+        unfinished = [task.asked for task in executor.run(self, self)]
+        assert self.stopped, "the run has ended by itself"
+        assert sorted(self.told + self.dropped + unfinished) == sorted(self.asked), "tasks are lost"

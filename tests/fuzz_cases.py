@@ -57,7 +57,7 @@ class Case:
 
     def on_cluster(self):
         """Whether tasks go to Dask."""
-        return self.workers == "dask"
+        return self.workers == "dask" or self.storage == "chunks"
 
     def __repr__(self):
         changed = (

@@ -122,10 +122,10 @@ def cluster():
 
 def executor(case):
     """Threads, Dask, or the schedule of a simulated case."""
-    if case.workers == "threads":
-        return "auto"
     if case.on_cluster():
         return Dask(cluster())
+    if case.workers == "threads":
+        return "auto"
     mean = np.ones(2 + case.seed % 5)
     mean[0] = 10.0 if case.workers == "slow" else 1.0
     if case.schedule == "machine":

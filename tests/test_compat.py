@@ -21,6 +21,7 @@ import sk_asyncprox
 from sk_asyncprox import _blas
 from sk_asyncprox._compat import (
     block_cd,
+    cached_property,
     fast_calls,
     granted_workers,
     one_blas_thread,
@@ -404,6 +405,39 @@ def in_child(action):
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+class Slow:
+    """Has a value that takes as long as the test wants."""
+
+    go, begun = threading.Event(), threading.Event()
+
+    @cached_property
+    def value(self):
+        """Words."""
+        self.begun.set()
+        self.go.wait(20)
+        return [1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_process_forked_while_a_value_is_computed_can_compute_it():
+    one = Slow()
+    thread = threading.Thread(target=lambda: one.value)
+    thread.start()
+    assert Slow.begun.wait(20)
+
+    def compute():
+        Slow.go.set()
+        assert Slow().value == [1]
+
+    try:
+        assert in_child(compute)
+    finally:
+        Slow.go.set()
+        thread.join()
+    assert one.value is one.value
+    assert Slow.value.__doc__ == "Words."
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -20,11 +20,11 @@ from sklearn import linear_model
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, lasso_path
+from sk_asyncprox import ElasticNet, GroupLasso, Lasso, LogisticRegression, lasso_path
 from sk_asyncprox.balance import balance_of
 from sk_asyncprox.design import Design
 from sk_asyncprox.executors import Dask, Simulated, Trace
-from sk_asyncprox.executors.crew import Crew
+from sk_asyncprox.executors.crew import Crew, RollCall
 from sk_asyncprox.executors.plan import WorkersLost
 from sk_asyncprox.looks import conclude
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
@@ -361,6 +361,21 @@ def test_coefficients_are_those_of_scikit_learn(client, nothing_kept, ours, thei
     assert_allclose(fitted.intercept_, theirs.intercept_, rtol=1e-9)
 
 
+@pytest.mark.parametrize("step_size", ["exact", "adaptive1"])
+def test_groups_on_a_cluster(client, nothing_kept, step_size):
+    groups = [[0, 7, 3], [1, 2], [4, 5, 6]]
+    here = GroupLasso(alpha=1.0, groups=groups, tol=1e-12).fit(X[:, :8], Y)
+    there = GroupLasso(alpha=1.0, groups=groups, tol=1e-10, step_size=step_size, max_iter=10**5)
+    there.fit(da.from_array(X[:, :8], chunks=(N // 2, -1)), da.from_array(Y, chunks=N // 2))
+    assert there.history_.executor == "Dask"
+    assert_allclose(there.coef_, here.coef_, rtol=0, atol=1e-4 * np.abs(here.coef_).max())
+    assert 0 < np.count_nonzero(there.coef_) < 8
+    with pytest.raises(ValueError, match="groups=3 does not divide the 8 features"):
+        there.set_params(groups=3).fit(
+            da.from_array(X[:, :8], chunks=N // 2), da.from_array(Y, chunks=N // 2)
+        )
+
+
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
 def test_three_classes(client, nothing_kept, nothing_left, l1_ratio):
     # Sorted, so that neither half has all the labels.
@@ -689,6 +704,68 @@ def test_nothing_as_long_as_the_coefficients_travels(client, nothing_kept, monke
     assert model.history_.stopped == "converged"
     assert np.count_nonzero(model.coef_) > 5
     assert max(sizes) < 200_000
+
+
+def test_a_collection_with_targets_of_any_size(client, nothing_kept):
+    """Their squares are in range, or one sentence says that they are not."""
+    rows = da.from_array(X, chunks=(400, P))
+    plain = Lasso(alpha=0.05, tol=1e-8).fit(rows, Y)
+    for size in (2.0**-400, 2.0**400):
+        model = Lasso(alpha=0.05 * size, tol=1e-8).fit(rows, Y * size)
+        assert_allclose(model.coef_ / size, plain.coef_, atol=1e-4)
+    for size in (1e-300, 1e-160, 1e160, 1e300):
+        with pytest.raises(ValueError, match="squares of y are too large or too small"):
+            Lasso(alpha=0.05 * size).fit(rows, Y * size)
+    assert_array_equal(Lasso(alpha=0.05).fit(rows, 0.0 * Y).coef_, 0.0)
+
+
+@pytest.mark.parametrize("error", [KeyError("gone"), OSError("gone")])
+def test_another_worker_takes_the_place_of_one_that_goes_while_data_are_sent(
+    client, monkeypatch, nothing_kept, error
+):
+    first, second = client.nthreads()
+    there, scatter = [first], client.scatter
+
+    def send(*args, workers, **options):
+        if workers == [first]:
+            there[:] = [second]
+            raise error
+        return scatter(*args, workers=workers, **options)
+
+    monkeypatch.setattr(RollCall, "slots", lambda self: list(there))
+    monkeypatch.setattr(client, "scatter", send)
+    model = LogisticRegression(C=0.002, l1_ratio=0.2, tol=1e-8, executor=Dask(client)).fit(X, LABELS)
+    plain = LogisticRegression(C=0.002, l1_ratio=0.2, tol=1e-8).fit(X, LABELS)
+    assert_allclose(model.coef_, plain.coef_, atol=1e-5)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="os.kill(SIGINT) ends a Windows process outright")
+def test_an_interrupt_while_data_are_sent_leaves_nothing_on_the_scheduler(client, monkeypatch, nothing_kept):
+    scatter, handler = client.scatter, signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupted(*args, **options):
+        killer = threading.Timer(0.005, os.kill, (os.getpid(), signal.SIGINT))
+        killer.start()
+        try:
+            return scatter(*args, **options)
+        finally:
+            killer.join()
+
+    monkeypatch.setattr(client, "scatter", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Lasso(alpha=0.05, solver="piag", executor=Dask(client)).fit(np.tile(X, (40, 1)), np.tile(Y, 40))
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    deadline = time.monotonic() + 5.0
+    while client.run_on_scheduler(wanted) and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.05)
+    assert client.run_on_scheduler(wanted) == []
+
+
+def wanted(dask_scheduler):
+    return list(map(str, dask_scheduler.tasks))
 
 
 def test_penalty_weights(client, nothing_kept):

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from sk_asyncprox import Lasso
 from sk_asyncprox.executors import Threads
 from sk_asyncprox.losses import SquaredLoss
-from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.penalties import ElasticNetPenalty, Penalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import SOLVERS, Options, solve
 from sk_asyncprox.solvers import PIAG, AsyncBCD, MetricPIAG, ModelPIAG, RoundsBCD
@@ -28,10 +28,8 @@ FORMS = {
 PLAIN = [key for key in FORMS if key[1:] == ("adaptive1", "lipschitz")]
 
 
-class Bounded:
+class Bounded(Penalty):
     """The lasso's penalty by another name: a prox, and what certificates ask for."""
-
-    is_zero, has_zeros, l2 = False, True, 0.0
 
     def __init__(self, l1):
         self.l1 = l1

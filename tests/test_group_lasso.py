@@ -17,6 +17,7 @@ from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty, GroupPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options, solve
+from sk_asyncprox.solvers import on_gram, products, wide_piag
 from sk_asyncprox.solvers.gram import gap_on_gram, solve_on_gram
 from sk_asyncprox.solvers.group_gram import group_minimiser
 from sk_asyncprox.solvers.working_set import partition
@@ -392,6 +393,59 @@ def test_groups_of_one_without_the_lasso():
             for penalty in penalties
         )
         assert_allclose(ours.certificate.w, theirs.certificate.w, atol=1e-10)
+
+
+# -- wide data -------------------------------------------------------------------------------------------
+
+
+def make_wide(p=2400, size=8, seed=0):
+    """More coefficients than models of all serve, groups of scattered columns, and a tenth of alpha_max."""
+    rng = np.random.default_rng(seed)
+    X, groups = rng.standard_normal((120, p)), rng.permutation(p).reshape(-1, size)
+    y = X[:, groups[:6].ravel()] @ rng.standard_normal(6 * size) + rng.standard_normal(120)
+    c = (X - X.mean(axis=0)).T @ (y - y.mean()) / 120
+    return X, y, list(groups), 0.1 * max(np.linalg.norm(c[group]) for group in groups) / np.sqrt(size)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"solver": "piag"},
+        {"solver": "piag", "n_blocks": 3, "executor": slow_second},
+    ],
+    ids=["models", "models-simulated"],
+)
+def test_working_sets_of_whole_groups(params):
+    X, y, groups, alpha = make_wide()
+    ours = GroupLasso(alpha, groups=groups, tol=1e-10).fit(X, y)
+    other = fitted(X, y, alpha=alpha, groups=groups, **({"tol": 1e-10} | params))
+    assert_allclose(other.coef_, ours.coef_, atol=1e-5)
+    together = other.coef_[np.array(groups)] != 0
+    assert_array_equal(together.any(axis=1), together.all(axis=1))
+    assert 40 < np.count_nonzero(other.coef_) < 1200
+
+
+def test_more_columns_than_a_gram_matrix_holds_go_by_blocks(monkeypatch):
+    for module in (on_gram, products):
+        monkeypatch.setattr(module, "WIDEST_OF_GROUPS", 50)
+    X, y, groups, alpha = make_wide()
+    model = GroupLasso(alpha, groups=groups, tol=1e-8).fit(X, y)
+    monkeypatch.undo()
+    assert "descent" in model.history_.updates["phase"]
+    assert_allclose(model.coef_, GroupLasso(alpha, groups=groups, tol=1e-10).fit(X, y).coef_, atol=1e-3)
+    assert model.history_.stopped == "converged"
+
+
+def test_models_that_hold_back_coefficients(monkeypatch):
+    monkeypatch.setattr(wide_piag, "MOST_COLUMNS", 60)
+    X, y, groups, alpha = make_wide()
+    start = GroupLasso(alpha, groups=groups, tol=1e-10, warm_start=True).fit(X, y)
+    support = np.count_nonzero(start.coef_)
+    assert support > 60
+    w = start.coef_.copy()
+    again = start.set_params(solver="piag", max_iter=10_000, tol=1e-6, alpha=1.1 * alpha).fit(X, y)
+    assert again.history_.stopped == "converged"
+    assert not np.array_equal(again.coef_, w)
 
 
 # -- groups ----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sk_asyncprox import Lasso
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.inspection import ConvergenceDisplay, DelayDisplay, StepSizeDisplay, TimelineDisplay
+from sk_asyncprox.inspection._runs import styles
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -188,6 +189,12 @@ def test_convergence_settings(fit):
     assert drawn.ax_.lines[0].get_color() == "black"
     with pytest.raises(ValueError, match="x must be 'updates', 'passes' or 'time', not 'epochs'"):
         ConvergenceDisplay.from_estimator(fit(), x="epochs")
+
+
+def test_six_runs_are_told_apart_without_colour():
+    found = styles("abcdefgh")
+    assert len({style.linestyle for style in list(found.values())[:6]}) == 6
+    assert len(set(found.values())) == 8
 
 
 def test_runs_share_optimum_and_scale(fit):
@@ -392,8 +399,10 @@ def test_a_bare_trace_looks_like_a_fit_along_it(solver, fit):
     model = fit(solver=solver, step_size="adaptive1", metric="lipschitz", n_blocks=n_blocks, tol=1e-2)
     fitted = TimelineDisplay.from_estimator(model, stop=20)
     bare = TimelineDisplay.from_trace(UNEQUAL, solver=solver, stop=20)
+    n_tasks = min(len(bare.tasks), len(fitted.tasks))
     for name in ("worker", "start", "end", "update", "delay"):
-        assert_allclose(bare.tasks[name], fitted.tasks[name][: len(bare.tasks)])
+        assert_allclose(bare.tasks[name][:n_tasks], fitted.tasks[name][:n_tasks])
+    assert n_tasks >= 20
     assert bare.rows == fitted.rows
 
 

@@ -1,6 +1,7 @@
 """Ctrl-C during a fit: a real SIGINT, after which workers stop and the process is as it was; and failures of
 one thread, after which the others stop."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from soak_signals import CLUSTER_KINDS, KINDS
 
 import sk_asyncprox
 from sk_asyncprox import ElasticNet, ElasticNetCV, LassoCV, LogisticRegressionCV, enet_path
@@ -129,6 +131,39 @@ def test_many_moments(solver, moments):
     finish(child, timeout=90)
 
 
+def interrupted(kind, signals):
+    """A run of the script that interrupts fits of one kind at random moments; says when the signals came."""
+    run = subprocess.run(
+        [
+            sys.executable,
+            str(Path(__file__).with_name("soak_signals.py")),
+            "--kind",
+            kind,
+            "--signals",
+            str(signals),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120 + 20 * signals,
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_random_moments():
+    assert interrupted("rounds", 12)["in the fit"] > 2
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(4 * 3600)
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_random_moments(kind):
+    if kind in CLUSTER_KINDS:
+        pytest.importorskip("distributed")
+    signals = max(10, round(2 * float(os.environ.get("SOAK_MINUTES", 60))))
+    assert interrupted(kind, signals)["in the fit"] > signals / 10
+
+
 # -- threads that end together ---------------------------------------------------------------------------
 
 SLOW = {"step_size": Adaptive1(alpha=1e-3), "tol": 0.0, "max_iter": 10**9, "max_time": 60}
@@ -226,7 +261,7 @@ def test_folds_in_threads_and_in_processes_are_the_same(backend):
     model = LassoCV(alphas=5, cv=3).fit(X, Y)
     with parallel_config(backend, n_jobs=2):
         again = clone(model).fit(X, Y)
-        with pytest.raises(ValueError, match="training fold are zero"):
+        with pytest.raises(ValueError, match="fold are zero"):
             clone(model).fit(X, Y, np.r_[np.ones(134), np.zeros(266)])
     np.testing.assert_array_equal(again.mse_path_, model.mse_path_)
 

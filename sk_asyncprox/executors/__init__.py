@@ -3,10 +3,11 @@
 from .cluster import Dask
 from .machine import Machine
 from .plan import WorkersLost
+from .processes import Processes
 from .simulated import Simulated
 from .threads import Threads
 from .traces import Trace
 
-EXECUTORS = {"threads": Threads, "dask": Dask}
+EXECUTORS = {"threads": Threads, "dask": Dask, "processes": Processes}
 
-__all__ = ["Dask", "Machine", "Simulated", "Threads", "Trace", "WorkersLost"]
+__all__ = ["Dask", "Machine", "Processes", "Simulated", "Threads", "Trace", "WorkersLost"]

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..design import Design, design_of
-from ..sharded import ShardedProblem, centre, count, without_idle
+from ..sharded import ShardedProblem, centre, check_targets, count, without_idle
 from ..shards import RowShard
 from ..solvers.choice import WIDEST
 from .blocks import piece, rows_of
@@ -152,6 +152,8 @@ class Rows:
         wide = self._sparse and loss.n_outputs * self.n_features > WIDEST
         means = fit_intercept and (loss.quadratic or not wide)
         self.counts = self._gather(self._submit(_count, self._raw, loss, wide, means))
+        if not loss.labelled:
+            check_targets(self.counts)
         return sum(c.weight for c in self.counts)
 
     def problem(self, loss, penalty, fit_intercept):

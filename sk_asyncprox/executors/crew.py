@@ -10,6 +10,7 @@ import numpy as np
 from .._compat import fast_calls, one_blas_thread
 from .pace import Pace
 from .plan import WorkersLost
+from .stop import Deferred, Stop
 
 LOOK_ROUND = 0.25
 """Seconds between two looks at who is there, when nothing arrives."""
@@ -19,7 +20,6 @@ PATIENCE = 60.0
 
 LARGE = 1_000_000
 """Bytes of a task beyond which it goes to its worker by itself, beside the scheduler's graph."""
-
 
 GONE = ("cancelled", "lost")
 NOBODY = f"The Dask cluster has had no worker for {PATIENCE:.0f} seconds."
@@ -103,6 +103,13 @@ def do(work, part, task, payload):
 def keep(part):
     """The same part: a copy where this runs."""
     return part
+
+
+def place(client, data, address):
+    """Future of data that are brought to a worker. What a signal raises waits until they are there: broken
+    off, the scheduler would keep for the client what the client knows nothing of."""
+    with Deferred(Stop()):
+        return client.scatter(data, workers=[address], hash=False)
 
 
 class Held(NamedTuple):
@@ -196,6 +203,7 @@ class Crew:
     # -- tasks -------------------------------------------------------------------------------------
 
     def _hand_out(self):
+        idle = True
         # Nobody has a second task before everybody has a first.
         for depth in (1, 2) if self._deep else (1,):
             for number, address in enumerate(self._slots):
@@ -203,16 +211,18 @@ class Crew:
                 if wanted and (depth == 1 or depth <= self._paces[number].depth):
                     task = self.solver.ask(number)
                     if task is not None:
+                        # Where its worker has just gone the task is held by nobody, and asked for again.
+                        idle = False
                         self._submit(task, address)
-        if not self.held and any(self._slots):
+        if idle and not self.held and any(self._slots):
             raise RuntimeError("The solver has nothing to do and nothing is in flight.")
 
     def _submit(self, task, address):
-        part, payload, where = self.solver.part(task), task.payload, [address]
+        part, payload = self.solver.part(task), task.payload
         try:
             shipped = self._ship(part, address)
             if _size(payload) > LARGE:
-                payload = self.client.scatter(payload, workers=where, hash=False)
+                payload = place(self.client, payload, address)
         except (KeyError, OSError):
             self.solver.drop(task)
             self._look_round()
@@ -220,7 +230,9 @@ class Crew:
                 raise
             return
         bare = task._replace(payload=None)
-        future = self.client.submit(do, self.solver.work, shipped, bare, payload, workers=where, pure=False)
+        future = self.client.submit(
+            do, self.solver.work, shipped, bare, payload, workers=[address], pure=False
+        )
         queue = self._queues[task.worker]
         self.held[future] = Held(task, part, time.perf_counter(), not queue)
         queue.append(future)
@@ -238,7 +250,7 @@ class Crew:
                 places.clear()
                 places[address] = self.client.submit(keep, part.future, workers=[address], pure=False)
             else:
-                places[address] = self.client.scatter(part, workers=[address], hash=False)
+                places[address] = place(self.client, part, address)
         return places[address]
 
     def _drop(self, future):

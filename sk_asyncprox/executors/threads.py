@@ -55,7 +55,7 @@ class Threads(BaseEstimator):
         """
         begin = time.perf_counter()
         limit = np.inf if solver.n_workers == 1 else solver.head_start
-        if _run_alone(solver, on_events, begin, limit):
+        if run_alone(solver, on_events, begin, limit):
             return []
         crew = _Crew(solver, on_events, begin)
         parallel = thread_parallel(solver.n_workers, "generator")
@@ -70,7 +70,7 @@ class Threads(BaseEstimator):
         return crew.unfinished()
 
 
-def _run_alone(solver, on_events, begin, limit):
+def run_alone(solver, on_events, begin, limit):
     """Work in the calling thread for at most ``limit`` seconds; return whether the run has ended."""
     now = 0.0
     with fast_calls():

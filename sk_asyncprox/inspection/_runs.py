@@ -13,7 +13,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F
 """Okabe and Ito's colours, which colour-blind readers tell apart."""
 
 DARK, GREY = "#000000", "#767676"
-DASHES = ("-", "--", "-.", ":")
+DASHES = ("-", "--", "-.", ":", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 WIDTH = 6.0
 """Inches; 600 pixels at 100 dots per inch."""
 

@@ -164,7 +164,8 @@ class TimelineDisplay:
         TimelineDisplay
         """
         stop = start + 60 if stop is None else stop
-        histories = histories_of_traces(trace, stop, solver)
+        # More than are shown: of slow workers it is known later what they had been at.
+        histories = histories_of_traces(trace, 2 * stop, solver)
         return cls.from_history(histories, start=start, stop=stop, color="phase", write=write, ax=ax)
 
     def plot(

@@ -59,12 +59,7 @@ class ElasticNetCV(
         The alphas, decreasing; one row per `l1_ratio` of a list, where they were automatic.
     mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratio, n_alphas, n_folds)
         Mean squared errors on the test rows.
-    coef_ : ndarray of shape (n_features,)
-        Coefficients of the last fit, in the dtype of `X` (float32 or float64).
-    intercept_ : float
-        Intercept.
-    n_iter_ : int
-        Passes over the data of the last fit, rounded up.
+    {last}
     {fitted}
 
     See Also
@@ -249,12 +244,7 @@ class LassoCV(OfLassoCV, ElasticNetCV):
         The alphas, decreasing.
     mse_path_ : ndarray of shape (n_alphas, n_folds)
         Mean squared errors on the test rows.
-    coef_ : ndarray of shape (n_features,)
-        Coefficients of the last fit, in the dtype of `X` (float32 or float64).
-    intercept_ : float
-        Intercept.
-    n_iter_ : int
-        Passes over the data of the last fit, rounded up.
+    {last}
     {fitted}
 
     See Also

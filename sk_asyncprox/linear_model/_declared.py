@@ -5,7 +5,26 @@ import textwrap
 from dataclasses import MISSING, field, make_dataclass
 from typing import Any, NamedTuple, dataclass_transform
 
-FITTED = """
+PARAGRAPHS = {
+    "linear": """
+coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+    Coefficients, in the dtype of `X` (float32 or float64).
+sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
+    The same, sparse.
+intercept_ : float or ndarray of shape (n_targets,)
+    Intercept.
+n_iter_ : int or list of int
+    Passes over the data, rounded up; one number per target.
+""",
+    "last": """
+coef_ : ndarray of shape (n_features,)
+    Coefficients of the last fit, in the dtype of `X` (float32 or float64).
+intercept_ : float
+    Intercept.
+n_iter_ : int
+    Passes over the data of the last fit, rounded up.
+""",
+    "fitted": """
 dual_gap_ : float
     Duality gap of the solution, an upper bound on its distance to the optimum in objective value;
     infinite without a penalty. With several targets this and the next two are arrays of one entry per
@@ -22,7 +41,25 @@ n_features_in_ : int
     Number of features.
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features, when `X` has string column names.
-"""
+""",
+    "path": """
+alphas : ndarray of shape (n_alphas,)
+    Decreasing.
+coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
+    Coefficients, in the dtype of `X`; of three dimensions when `y` is a column.
+dual_gaps : ndarray of shape (n_alphas,)
+    Duality gaps, upper bounds on the distances to the optima in objective value.
+n_iters : list of int
+    Passes over the data, rounded up; only with `return_n_iter`.
+
+Raises
+------
+ValueError
+    If `y` has several columns: scikit-learn's path of several targets has a penalty that ties them
+    together, which is not offered here.
+""",
+}
+"""What several docstrings have in common, by the name in braces that stands for it."""
 
 
 class Parameter(NamedTuple):
@@ -107,7 +144,9 @@ def documented(described, own=None):
     names = [name for name in inspect.signature(described).parameters if name in parameters]
     told = paragraphs({name: parameters[name] for name in names})
     text = inspect.cleandoc(described.__doc__).replace("{parameters}", told)
-    described.__doc__ = text.replace("{fitted}\n", FITTED.lstrip("\n"))
+    for name, paragraph in PARAGRAPHS.items():
+        text = text.replace(f"{{{name}}}", paragraph.strip("\n"))
+    described.__doc__ = text
     return described
 
 

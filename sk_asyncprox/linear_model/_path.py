@@ -100,20 +100,7 @@ def enet_path(
 
     Returns
     -------
-    alphas : ndarray of shape (n_alphas,)
-        Decreasing.
-    coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
-        Coefficients, in the dtype of `X`; of three dimensions when `y` is a column.
-    dual_gaps : ndarray of shape (n_alphas,)
-        Duality gaps, upper bounds on the distances to the optima in objective value.
-    n_iters : list of int
-        Passes over the data, rounded up; only with `return_n_iter`.
-
-    Raises
-    ------
-    ValueError
-        If `y` has several columns: scikit-learn's path of several targets has a penalty that ties them
-        together, which is not offered here.
+    {path}
 
     See Also
     --------
@@ -244,20 +231,7 @@ def lasso_path(
 
     Returns
     -------
-    alphas : ndarray of shape (n_alphas,)
-        Decreasing.
-    coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
-        Coefficients, in the dtype of `X`; of three dimensions when `y` is a column.
-    dual_gaps : ndarray of shape (n_alphas,)
-        Duality gaps, upper bounds on the distances to the optima in objective value.
-    n_iters : list of int
-        Passes over the data, rounded up; only with `return_n_iter`.
-
-    Raises
-    ------
-    ValueError
-        If `y` has several columns: scikit-learn's path of several targets has a penalty that ties them
-        together, which is not offered here.
+    {path}
 
     See Also
     --------

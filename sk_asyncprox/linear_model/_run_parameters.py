@@ -74,11 +74,11 @@ class OfAll:
         default=None,
     )
     executor: str | BaseEstimator = parameter(
-        '{"auto", "threads", "dask"} or executor object',
-        "Where the workers run: ``Threads()``, ``Dask(client)``, or ``Simulated(trace)`` for a schedule "
-        'replayed in virtual time. "auto" is Dask for dask collections and in joblib\'s dask context, else '
-        "threads.",
-        StrOptions({"auto", "threads", "dask"}),
+        '{"auto", "threads", "processes", "dask"} or executor object',
+        "Where the workers run: ``Threads()``, ``Processes()``, ``Dask(client)``, or ``Simulated(trace)`` "
+        'for a schedule replayed in virtual time. "auto" is Dask for dask collections and in joblib\'s dask '
+        "context, else threads.",
+        StrOptions({"auto", "threads", "processes", "dask"}),
         _ExecutorObject(["plan", "run"]),
         default="auto",
     )

@@ -73,7 +73,8 @@ class SquaredLoss(Loss):
     def outline(self, y, weights):
         """Two targets with the mean and the variance of all."""
         mean = np.average(y, weights=weights)
-        spread = np.sqrt(np.average((y - mean) ** 2, weights=weights))
+        most = np.abs(y - mean).max() or 1.0
+        spread = most * np.sqrt(np.average(((y - mean) / most) ** 2, weights=weights))
         return np.array([mean - spread, mean + spread]), np.array([0.5, 0.5])
 
     def scale(self, y, weights, fit_intercept):

@@ -137,6 +137,9 @@ class Solver:
     """Metrics in which steps of policies of delays need no more of a penalty than its ``prox``; all others
     are made for the elastic net."""
 
+    needs_bound = True
+    """Whether exact steps in the Gram metric need a bound of the loss's curvature, too; all others do."""
+
     @property
     def n_updates(self):
         """Writes so far, zero steps included."""

@@ -70,7 +70,7 @@ class Blocks(Family):
         auto, penalty = plan.working_set, problem.penalty
         if auto is None:
             # Which columns are called for is known of the l1 part.
-            auto = (options.metric == "gram" or policy.exact) and hasattr(penalty, "l1") and penalty.l1 > 0
+            auto = (options.metric == "gram" or policy.exact) and penalty.l1 > 0
         return self._form, self._settings(options, plan) | {
             "metric": options.metric,
             "working_set": auto if options.working_set == "auto" else options.working_set,

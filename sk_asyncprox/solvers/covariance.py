@@ -2,21 +2,13 @@
 
 import numpy as np
 
-from .gram_rows import count_heavy
+from .gram_rows import LARGE, LEAST, RIDGE, count_heavy
 from .phases import Phase
 from .working_set import among
 
 REBUILD_ABOVE = 1e-4
 """Relative change of any curvature beyond which the matrix is computed anew. The exact step is safe for any
 metric; but where classes are nearly separable, a matrix a hundredth off took twenty times as many rounds."""
-
-LARGE, RIDGE = 200_000_000, 3e-6
-"""Products of a matrix, or of its new rows, from which on they are computed in single precision, which is
-twice as fast; and what is then added to the diagonal, relative to it, to cover the rounding. Only the metric
-is rounded: residuals, certificates and steps are not."""
-
-LEAST = 1e-30
-"""Diagonal entry below which single precision has run out of exponents."""
 
 
 class GramMatrix:

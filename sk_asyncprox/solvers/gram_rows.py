@@ -19,7 +19,16 @@ FEWEST_ROWS, AT_ONCE = 256, 2_000_000
 """Rows of a filled run, at least; and its entries, or those of a piece of a sparse product."""
 
 ENTRIES_OF_FULL = 500_000
-"""Entries of a dense matrix that are scaled at a time: they stay in the cache."""
+"""Entries of a dense matrix that are scaled, or multiplied, at a time: they stay in the cache."""
+
+LARGE, RIDGE = 200_000_000, 3e-6
+"""Products of a matrix, or of its new rows, from which on they are made in single precision, which is twice
+as fast and travels in half the bytes; and what is then added to the diagonal, relative to it, to cover the
+rounding. Only the metric is rounded, or, where the curvature changes from point to point, the way to the
+solution: not residuals, certificates and where it ends."""
+
+LEAST = 1e-30
+"""Diagonal entry below which single precision has run out of exponents."""
 
 COPYING, FILLING, MEETING, BESIDE, BLAS = 8.0, 2.0, 10.0, 0.4, 0.03
 """Costs, in stored entries that a product with a vector reads meanwhile: of an entry that is copied, of one

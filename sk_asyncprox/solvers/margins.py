@@ -19,6 +19,8 @@ class SharedMargins(Solver):
         First iterate.
     """
 
+    needs_bound = False
+
     def __init__(self, problem, start=None):
         self.problem = problem
         self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)

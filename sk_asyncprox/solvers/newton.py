@@ -19,7 +19,10 @@ COST = {"mul": 1, "tmul": 1, "column_squares": 1, "curve": 2}
 """Times an operation reads the stored entries."""
 
 RESIDUAL = 0.2
+"""Norm of the preconditioned residual, relative to the first, at which conjugate gradients end."""
+
 LENGTHS = 0.4 ** np.arange(6)
+"""Lengths of the projected step that are tried, until it is as good as the best point of the ray."""
 
 
 def newton_step(w, pull, model, penalty, centred, most_products, correlations=None):

@@ -65,7 +65,7 @@ class Caution(NamedTuple):
         """Curvature of every sample, at least, in models at the margins ``z``; None where none is known."""
         if self.secants is None:
             return None
-        if not self.share:
+        if not self.share or loss.curvature == np.inf:
             return self.secants
         return np.maximum(self.secants, self.share * loss.majorant(y, z[: len(y)]))
 

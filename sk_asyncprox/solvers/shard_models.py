@@ -15,22 +15,11 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from ..looks import ShardGradient
-from .gram_rows import add_filled, add_sparse
+from .gram_rows import ENTRIES_OF_FULL, FEWEST_ROWS, LARGE, LEAST, RIDGE, add_filled, add_sparse
 from .secant import secants
 
 NEAR = 0.1
 """Change of a margin up to which a curvature is kept."""
-
-FEWEST_ROWS, ENTRIES_AT_ONCE = 256, 500_000
-"""Rows of a Gram matrix are added in pieces that stay in the cache."""
-
-LARGE, RIDGE = 200_000_000, 3e-6
-"""Products of a matrix from which on they are made in single precision, which is twice as fast and travels in
-half the bytes; and what is then added to its diagonal, relative to it, to cover the rounding. Where the
-curvature changes from point to point, only the way to the solution is rounded, not where it ends."""
-
-LEAST = 1e-30
-"""Diagonal entry below which single precision has run out of exponents."""
 
 
 class Care(NamedTuple):
@@ -152,7 +141,7 @@ def _sums(shard, model, pull, dtype):
         if pieces[0].centre is not None:
             _centre(H, sums, block_diag(*(piece.centre[:, None] for piece in pieces)), model)
         return H, sums, shard.design.tmul(pull.ravel())
-    g, step = np.zeros(k), max(FEWEST_ROWS, ENTRIES_AT_ONCE // max(1, max(p.shape[1] for p in pieces)))
+    g, step = np.zeros(k), max(FEWEST_ROWS, ENTRIES_OF_FULL // max(1, max(p.shape[1] for p in pieces)))
     for a in range(0, n, step):
         rows = slice(a, min(n, a + step))
         filled = _each(pieces, lambda piece, rows=rows: piece.filled_rows(rows.start, rows.stop))

@@ -7,15 +7,11 @@ from .banded import banded
 from .blocks import describe, direction
 from .descent import descend
 from .gram import descend_on_gram, solve_on_gram
-from .gram_rows import add_filled, add_sparse
+from .gram_rows import ENTRIES_OF_FULL, FEWEST_ROWS, add_filled, add_sparse
 from .newton import COST, in_place
 from .newton import product as multiplied
 from .newton_walk import steps
-from .row_shares import split_rows
 from .subspace import described, join, joint_step, lands
-
-FEWEST_ROWS, ENTRIES_AT_ONCE = 256, 500_000
-"""Rows of a Gram matrix are added in pieces that stay in the cache."""
 
 SWEEPS, SLOWING = (8, 4, 28, 32, 64), 1.5
 """Sweeps over the columns after which the gap is looked at: where it falls too slowly for those that are
@@ -24,6 +20,15 @@ left, working sets and Newton steps are quicker. It will take so many times more
 NEARLY = 50.0
 """Gap, relative to the one wanted, up to which these go on from where the sweeps have ended, in data of more
 columns than rows. Before that the support is too large: the penalty is lowered slowly, from the start."""
+
+
+def split_rows(operation, vectors, run, model, n_outputs):
+    """Arguments of the product with a run of rows, in which no intercept follows."""
+    if operation == "curve":
+        return model, vectors[1], False
+    if operation == "mul":
+        return vectors
+    return [v.reshape(n_outputs, -1)[:, slice(*run)].ravel() for v in vectors]
 
 
 def look(part, task):
@@ -148,7 +153,7 @@ def gram(part, task):
         part.let_go("support")
         add_sparse(sparse, model, dtype, wanted, Q, sums)
         return Q, sums, sum(columns.nnz for columns in sparse)
-    arrays, step = part.dense(key, index), max(FEWEST_ROWS, ENTRIES_AT_ONCE // k)
+    arrays, step = part.dense(key, index), max(FEWEST_ROWS, ENTRIES_OF_FULL // k)
     for start in range(a, b, step):
         rows = slice(start, min(b, start + step))
         # One row per column of X: its entries lie together there, and here.

@@ -51,8 +51,9 @@ class WidePIAG(ModelPIAG):
         self.inline, self._due = False, True
 
     def _lay_table(self):
-        support = np.flatnonzero(self.w)
-        self._index, held = support[:MOST_COLUMNS], support[MOST_COLUMNS:]
+        penalty, support = self.problem.penalty, np.flatnonzero(self.w)
+        self._index = penalty.whole(support[:MOST_COLUMNS])
+        held = np.setdiff1d(support, self._index)
         self._held = Thin(held, self.w[held])
         self.w, self._n_coefs = self.w[self._index], len(self.w)
         super()._lay_table()
@@ -148,6 +149,7 @@ class WidePIAG(ModelPIAG):
             some = np.union1d(np.flatnonzero(pull > share * self._penalty.l1), known)
             if len(some) >= FEWEST_COLUMNS:
                 break
+        some = self._penalty.whole(some)
         there, w = np.searchsorted(some, active), np.zeros(len(some))
         w[there] = np.where(certified != 0.0, certified, self.w)
         w[np.searchsorted(some, held.index)] = held.values
@@ -158,7 +160,7 @@ class WidePIAG(ModelPIAG):
             return active
         if len(chosen) > MOST_COLUMNS:
             violation = penalty.violation(w, c[some])[chosen]
-            chosen = np.sort(chosen[np.argpartition(-violation, MOST_COLUMNS)[:MOST_COLUMNS]])
+            chosen = penalty.whole(chosen[np.argpartition(-violation, MOST_COLUMNS)[:MOST_COLUMNS]])
         return some[chosen]
 
     def _turn_to(self, index, looking):

@@ -427,4 +427,18 @@ MUTATIONS = [
         "        support[penalty.free] = False\n",
         "test_penalty_weights.py::test_unpenalised_features_are_in_every_working_set",
     ),
+    Mutation(
+        "A schedule is drawn with reads one write too late",
+        "inspection/_schedules.py",
+        "                reads[worker] = k, next(clock)",
+        "                reads[worker] = k + 1, next(clock)",
+        "test_inspection.py::test_delays_of_a_bare_trace",
+    ),
+    Mutation(
+        "A policy above the ceiling is not told of",
+        "stopping.py",
+        "    if kept.all():",
+        "    if kept.any():",
+        "test_step_sizes.py::test_a_rule_above_the_ceiling_is_warned_of_once",
+    ),
 ]

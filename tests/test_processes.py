@@ -1,0 +1,171 @@
+"""Workers that are processes: what travels, what is limited in them, and what is left of them."""
+
+import multiprocessing
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from threadpoolctl import threadpool_info
+
+from sk_asyncprox import Lasso, LogisticRegression
+from sk_asyncprox.delays import Stamp
+from sk_asyncprox.executors import Processes, Simulated, Trace, WorkersLost, processes
+from sk_asyncprox.losses import SquaredLoss
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.problem import Problem
+from sk_asyncprox.solve import Options, solve
+from sk_asyncprox.solvers.base import Solver, Task
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((100, 12))
+Y = X[:, :3] @ [1.0, -2.0, 3.0] + 0.1 * rng.standard_normal(100)
+BLOCKS = {"n_blocks": 4, "n_jobs": 2, "executor": "processes", "tol": 1e-10}
+
+
+@pytest.fixture(autouse=True)
+def no_process_left(nothing_left):
+    yield
+    assert multiprocessing.active_children() == []
+
+
+class Part:
+    """Counts how often it is sent."""
+
+    sent = 0
+
+    def __getstate__(self):
+        Part.sent += 1
+        return {}
+
+
+class Questions(Solver):
+    """Asks every worker, some times, who it is and how it may calculate."""
+
+    n_workers, n_blocks, step_unit, touched, over_bound = 2, 2, 1.0, 1, 0
+
+    def __init__(self):
+        self.parts, self.left, self.answers, self.dropped = [Part(), None], 8, [], 0
+
+    def ask(self, worker):
+        self.left -= 1
+        return Task("question", worker, Stamp(0, 0.0), 0, worker, None) if self.left >= 0 else None
+
+    def part(self, task):
+        return self.parts[task.block]
+
+    @staticmethod
+    def work(part, task):
+        blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+        with np.errstate():
+            return os.getpid(), type(part).__name__, max(blas, default=1), np.geterr()["over"]
+
+    def tell(self, arrivals):
+        self.answers += [(task.worker, *result) for task, result in arrivals]
+        return []
+
+    def drop(self, task):
+        self.left, self.dropped = self.left + 1, self.dropped + 1
+
+
+def test_every_worker_is_a_process_that_is_sent_its_part_once():
+    solver, Part.sent = Questions(), 0
+    assert Processes().run(solver, lambda events, now: len(solver.answers) == 8) == []
+    assert {(worker, kind) for worker, _, kind, *_ in solver.answers} == {(0, "Part"), (1, "NoneType")}
+    assert len({pid for _, pid, *_ in solver.answers} | {os.getpid()}) == 3
+    assert {(blas, over) for *_, blas, over in solver.answers} == {(1, "ignore")}
+    assert Part.sent == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"step_size": "exact"}, {"step_size": "adaptive1"}, {"solver": "piag"}], ids=str
+)
+def test_solutions_and_replays(options):
+    model = Lasso(0.1, **BLOCKS | options).fit(X, Y)
+    best = Lasso(0.1, tol=1e-13).fit(X, Y)
+    assert model.history_.executor == "Processes"
+    assert set(model.history_.arrivals["worker"]) <= {0, 1}
+    assert_allclose(model.coef_, best.coef_, atol=1e-4)
+    if model.solver == "piag":
+        return  # Whose server minimises by itself, where the workers share no memory.
+    replayed = clone(model).set_params(executor=Simulated(Trace.from_history(model.history_))).fit(X, Y)
+    assert_array_equal(replayed.history_.updates["delay"], model.history_.updates["delay"])
+    assert_allclose(replayed.coef_, model.coef_, atol=1e-8)
+
+
+def test_a_short_fit_starts_no_process(monkeypatch):
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", None)
+    for n_jobs in (None, 2):
+        LogisticRegression(n_jobs=n_jobs, executor=Processes()).fit(X, Y > 0)
+
+
+def killing(monkeypatch, times):
+    """Processes are killed, one for each of their first arrivals; their numbers."""
+    killed, arrival = [], processes._Crew._arrival
+
+    def kill(crew, future):
+        found = arrival(crew, future)
+        if found is not None and len(killed) < times:
+            [pid] = crew._pools[found[0].worker]._processes
+            killed.append(pid)
+            os.kill(pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+        return found
+
+    monkeypatch.setattr(processes._Crew, "_arrival", kill)
+    return killed
+
+
+def test_a_killed_process_is_replaced(monkeypatch):
+    killed = killing(monkeypatch, 2)
+    model = Lasso(0.1, **BLOCKS).fit(X, Y)
+    assert len(killed) == 2
+    assert model.history_.stopped == "converged"
+    assert_allclose(model.coef_, Lasso(0.1, tol=1e-13).fit(X, Y).coef_, atol=1e-4)
+
+
+def test_processes_that_end_again_and_again_end_the_run(monkeypatch):
+    killing(monkeypatch, 100)
+    model = Lasso(0.1, **BLOCKS | {"step_size": "adaptive1"})
+    with pytest.raises(WorkersLost, match="A worker process has ended 3 times"):
+        model.fit(X, Y)
+
+
+class Failing(SquaredLoss):
+    """Fails where it is not at home."""
+
+    def dual_value(self, y, theta):
+        if multiprocessing.parent_process() is not None:
+            raise FloatingPointError("not here")
+        return super().dual_value(y, theta)
+
+
+def test_the_error_of_a_process_is_raised_here():
+    problem = Problem(X, Y, Failing(), ElasticNetPenalty(0.1))
+    with pytest.raises(FloatingPointError, match="not here"):
+        solve(problem, Options(executor="processes", n_jobs=2, n_blocks=4))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="os.kill(SIGINT) ends a Windows process outright")
+def test_an_interrupt_ends_the_processes(monkeypatch):
+    """Raised when they have ended."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    arrival = processes._Crew._arrival
+
+    def interrupted(crew, future):
+        if len(crew.held) and not timer.is_alive() and not timer.finished.is_set():
+            timer.start()
+        return arrival(crew, future)
+
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(processes._Crew, "_arrival", interrupted)
+    model = Lasso(1e-4, **BLOCKS | {"step_size": "adaptive1", "tol": 0.0, "max_iter": 10**9, "max_time": 60})
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, Y)
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGINT, before)
+    assert not hasattr(model, "coef_")
