@@ -246,7 +246,9 @@ def test_huber_loss(run):
     X, y = data("squared")
     y[:4] += [30.0, -20.0, 25.0, 40.0]
     r = WEIGHTS["some-zero"]
-    model = HuberRegressor(1.0, alpha=0.1, l1_ratio=1.0, tol=1e-10, penalty_weights=r, **RUNS[run]).fit(X, y)
+    model = HuberRegressor(
+        epsilon=1.0, alpha=0.1, l1_ratio=1.0, tol=1e-10, penalty_weights=r, **RUNS[run]
+    ).fit(X, y)
     c = X.T @ np.clip(y - model.predict(X), -1.0, 1.0) / N
     on = model.coef_ != 0.0
     np.testing.assert_allclose(c[on], 0.1 * r[on] * np.sign(model.coef_[on]), rtol=0, atol=1e-5)

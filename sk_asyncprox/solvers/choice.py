@@ -133,8 +133,7 @@ def is_wide(problem):
 
 def has_working_set(problem):
     """Whether second-order models of a working set serve the problem."""
-    penalty = problem.penalty
-    penalised = penalty.l1 > 0.0 and penalty.free is None and penalty.labels is None
+    penalised = problem.penalty.l1 > 0.0 and problem.penalty.free is None
     return penalised and (problem.shards is not None or divisible(problem))
 
 
