@@ -80,7 +80,9 @@ def _orthogonal(problem, chosen, z):
         a = solution(np.array([pulls(model.times(unit)) for unit in units]), -slope[:, None])
         v = (a.reshape(outputs, -1) @ Z.T).ravel()
         change = model.times(v) / weights
-        if loss.quadratic or np.abs(v[np.abs(change) > ROUNDING]).max(initial=0.0) <= CLOSE:
+        close = np.abs(v[np.abs(change) > ROUNDING]).max(initial=0.0) <= CLOSE
+        # Where curvatures jump, a step of the gradient may leave the domain of the dual.
+        if loss.quadratic or (close and not loss.jumps):
             theta = -(gradient + change)
             theta *= min(1.0, loss.steepest / max(np.abs(theta).max(initial=0.0), TINY))
             left = np.abs(pulls(weights * theta)).max(initial=0.0)
@@ -91,7 +93,7 @@ def _orthogonal(problem, chosen, z):
 
 def _lower(loss, y, weights, z, v):
     """Margins after a step, shortened until the loss does not rise."""
-    value = weights @ loss.value(y, z)
+    value = (1.0 + ROUNDING) * (weights @ loss.value(y, z))
     for _ in range(HALVINGS):
         if weights @ loss.value(y, z + v) <= value:
             break

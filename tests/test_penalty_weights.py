@@ -14,6 +14,7 @@ from sklearn.model_selection import KFold
 from sk_asyncprox import (
     ElasticNet,
     ElasticNetCV,
+    HuberRegressor,
     Lasso,
     LassoCV,
     LogisticRegression,
@@ -238,6 +239,22 @@ def test_weighted_l2_parts_are_those_of_rescaled_columns(kind, shape):
         model.set_params(penalty_weights=r).fit(format(X), y)
         np.testing.assert_allclose(model.coef_, plain_model.coef_ / np.sqrt(r), rtol=0, atol=2e-4)
         assert model.objective_ == pytest.approx(plain_model.objective_, abs=2e-10)
+
+
+@pytest.mark.parametrize("run", ["rounds", "blocks", "models"])
+def test_huber_loss(run):
+    X, y = data("squared")
+    y[:4] += [30.0, -20.0, 25.0, 40.0]
+    r = WEIGHTS["some-zero"]
+    model = HuberRegressor(
+        epsilon=1.0, alpha=0.1, l1_ratio=1.0, tol=1e-10, penalty_weights=r, **RUNS[run]
+    ).fit(X, y)
+    c = X.T @ np.clip(y - model.predict(X), -1.0, 1.0) / N
+    on = model.coef_ != 0.0
+    np.testing.assert_allclose(c[on], 0.1 * r[on] * np.sign(model.coef_[on]), rtol=0, atol=1e-5)
+    assert np.all(np.abs(c) <= 0.1 * r + 1e-5)
+    assert on[[0, 4]].all()
+    assert model.dual_gap_ <= 1e-8
 
 
 def test_sample_weights_warm_start_and_float32():
