@@ -720,9 +720,9 @@ def test_the_huber_loss_is_fitted_to_numbers(client, options):
     y = Y + 20.0 * (np.arange(N) % 10 == 0)
     model = HuberRegressor(0.05, epsilon=0.2, tol=1e-9, **options)
     found = clone(model).fit(da.from_array(X, chunks=(60, 4)), da.from_array(y, chunks=60))
-    best = model.fit(X, y)
+    best = model.set_params(tol=1e-13).fit(X, y)
     assert found.history_.executor == "Dask"
     assert found.history_.stopped == "converged"
-    assert_allclose(found.coef_, best.coef_, atol=1e-4)
-    assert found.intercept_ == pytest.approx(best.intercept_, abs=1e-4)
+    assert_allclose(found.coef_, best.coef_, atol=1e-3)
+    assert found.intercept_ == pytest.approx(best.intercept_, abs=1e-3)
     assert found.objective_ == pytest.approx(best.objective_, rel=1e-7)
