@@ -147,7 +147,7 @@ def test_weights(model, data, solver):
         ("step_size", "adaptive3"),
         ("step_size", 0.1),
         ("step_size", Adaptive1),
-        ("executor", "processes"),
+        ("executor", "fibres"),
         ("executor", Threads),
         ("executor", ROUND_ROBIN),
         ("metric", "euclid"),
