@@ -244,14 +244,17 @@ def elsewhere():
 def here(n_workers=3, **options):
     """A cluster of processes, and a client."""
     # On a busy machine a worker takes longer to come back than the cluster waits for one by default.
-    with (
-        dask.config.set({"distributed.deploy.lost-worker-timeout": "300s"}),
-        distributed.LocalCluster(
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "300s"}):
+        cluster = distributed.LocalCluster(
             n_workers=n_workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50, **options
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield cluster, client
+        )
+        try:
+            with distributed.Client(cluster) as client:
+                yield cluster, client
+        finally:
+            # After many kills it may not know a worker that it hears has gone.
+            with contextlib.suppress(KeyError):
+                cluster.close()
 
 
 FAULTS = "kill", "stop", "long stop", "adaptive", "memory", "reading", "scheduler"

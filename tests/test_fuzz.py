@@ -12,7 +12,7 @@ import pytest
 from fuzz_fits import Claim, best_found, data, estimator
 from fuzz_judge import dishonest
 from fuzz_objective import Objective
-from fuzzing import Case, draw, main, shrunk
+from fuzzing import Case, draw, judge, main, shrunk
 from sklearn.exceptions import ConvergenceWarning
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,6 +52,14 @@ def test_cases_of_every_kind_are_drawn():
     assert sum(case.max_time is not None for case in cases) > 100
     assert max(case.n for case in cases) > 300
     assert {case.way for case in cases if case.n_classes and case.workers == "dask"} == {"fit", "cv"}
+
+
+def test_numbers_out_of_range_are_not_warned_of_one_by_one():
+    """A collection whose correlations overflow: the run says so, and nobody else."""
+    pytest.importorskip("dask.array")
+    pytest.importorskip("distributed")
+    shape = {"seed": 2008656, "n": 4, "p": 2, "storage": "chunks", "l1_ratio": 0.0}
+    assert judge(Case(**shape, column_spread=3e282, target_scale=4e131)) is None
 
 
 # -- the judge ---------------------------------------------------------------------------------------------

@@ -271,4 +271,6 @@ def _joined(Xs, s, means):
 
 
 def _call(shard, name, *args):
-    return getattr(shard, name)(*args)
+    # As in the caller's thread: what is not finite is left to the certificate that is made of it.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return getattr(shard, name)(*args)
