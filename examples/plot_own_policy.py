@@ -27,9 +27,9 @@ class SquareRoot(StepSize):
 
     def __init__(self, c=1.0, h=0.99):
         self.c = c
-        self.h = h
+        self.h = h  # safety factor of the largest step; 0.99 if left out
 
-    def make_rule(self, setting):
+    def make_rule(self, setting):  # solver, number of blocks and the like
         c = self.c
         return lambda delay, window: min(
             c / (delay + 1) ** 0.5, max(0.0, 1.0 - window)
@@ -37,9 +37,10 @@ class SquareRoot(StepSize):
 
 
 # %%
-# Steps are in units of the largest safe one. A rule that returns at most
-# ``max(0, 1 - window)`` keeps the step-size principle, and the theorems hold
-# for it. It is checked on a run:
+# The rule's steps are in units of the largest safe one, ``h / L``; those of
+# the history are lengths. A rule that returns at most ``max(0, 1 - window)``
+# keeps the :ref:`step-size principle <policies>`, and the theorems hold for
+# it. It is checked on a run:
 
 X, y = load_diabetes(return_X_y=True)
 X, y = scale(X), scale(y)

@@ -135,6 +135,8 @@ def _attempt(executor, plan, options, watch, begin, problem, start, before):
             unfinished = executor.run(solver, listener)
         finally:
             solver.rest()
+        if rule.status is None:
+            rule.exhausted()
         if rule.status == "out of range":
             return None
         listener.heed()

@@ -125,6 +125,12 @@ class StopRule:
         if (self._stale >= STALLED_CERTIFICATES and small) or self._stuck >= STUCK_CERTIFICATES:
             self.status = self.status or "stalled"
 
+    def exhausted(self):
+        """Without a certificate nothing has told of numbers out of range: a log made in other units, replayed
+        in these, has its certificates elsewhere."""
+        if self._first is None and self._strays():
+            self.status = "out of range"
+
     def _strays(self):
         return self._problem.in_range(features=True) is not self._problem
 

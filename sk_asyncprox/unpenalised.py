@@ -9,7 +9,8 @@ Newton's method goes there, in the margins alone. Its last, short step ``v = Z a
 
 So the equation holds to rounding, which is checked. For the squared loss that is the residual, less its
 projection on ``Z``. For the logistic losses ``theta`` stays in its domain where no margin that matters moves
-by more than 1/2: probabilities become ``p_k (1 + v_k - sum_l p_l v_l)``. With ``w >= 0`` it suffices that no
+by more than 1/2: probabilities become ``p_k (1 + v_k - sum_l p_l v_l)``. Where it is steeper than the loss
+ever is, as with Huber's, it is shrunk. With ``w >= 0`` it suffices that no
 ``c`` of a free coefficient is positive, so ``Z`` are the columns of those whose ``c`` would be.
 """
 
@@ -83,6 +84,7 @@ def _orthogonal(problem, chosen, z):
         # Where curvatures jump, a step of the gradient may leave the domain of the dual.
         if loss.quadratic or (close and not loss.jumps):
             theta = -(gradient + change)
+            theta *= min(1.0, loss.steepest / max(np.abs(theta).max(initial=0.0), TINY))
             left = np.abs(pulls(weights * theta)).max(initial=0.0)
             return theta if left <= ORTHOGONAL * size else 0.0 * z
         z = _lower(loss, y, weights, z, v)

@@ -10,6 +10,7 @@ import sys
 import tarfile
 import tempfile
 import venv
+import zipfile
 from pathlib import Path
 
 from pages import ROOT, blocks
@@ -80,7 +81,11 @@ def installed(what, home):
 
 
 def check_wheel(wheel, found, folder):
-    """The wheel alone, with what it depends on: its version, and README's code."""
+    """The wheel alone, with what it depends on: the package and nothing else, its version, README's code."""
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.split("/")[0] for name in archive.namelist()}
+    if tops != {"sk_asyncprox", f"sk_asyncprox-{found}.dist-info"}:
+        raise SystemExit(f"The wheel has {', '.join(sorted(tops))}")
     home = folder / "wheel"
     python = installed(wheel, home)
     run(python, "-c", INSTALLED.format(home=str(home.resolve()), version=found), cwd=folder)

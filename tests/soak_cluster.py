@@ -129,8 +129,11 @@ class Soak:
         return [*self.client.futures, *tasks]
 
     def pids(self):
-        """Processes of the workers that answer."""
-        self.client.wait_for_workers(3, timeout=300)
+        """Processes of the workers that answer. A nanny may give up one that is killed while it starts."""
+        with contextlib.suppress(TimeoutError):
+            self.client.wait_for_workers(3, timeout=60)
+        self.client.wait_for_workers(2, timeout=300)
+        time.sleep(1.0)
         return list(self.client.run(os.getpid, on_error="ignore").values())
 
     def one_of(self, pids):

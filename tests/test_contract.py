@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from sk_asyncprox.executors import Dask, Machine, Processes, Simulated, Threads, Trace
-from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
+from sk_asyncprox.losses import HuberLoss, LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solvers import (
@@ -35,16 +35,20 @@ from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.metric_piag import MetricPIAG
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep
 
-LOSSES = {"squared": SquaredLoss(), "logistic": LogisticLoss(), "multinomial": MultinomialLoss(3)}
+LOSSES = {
+    "squared": SquaredLoss(),
+    "huber": HuberLoss(0.5),
+    "logistic": LogisticLoss(),
+    "multinomial": MultinomialLoss(3),
+}
 
 
 def make_problem(loss, kind, rows):
     rng, sparse = np.random.default_rng(7), kind == "sparse"
     X = rng.standard_normal((14, 6)) + 0.5 * rng.standard_normal((14, 1))
     z = X[:, :2] @ [1.0, -2.0] + 0.3 * rng.standard_normal(14)
-    y = {"squared": z, "logistic": np.where(z > 0, 1.0, -1.0), "multinomial": np.digitize(z, [-1.0, 1.0])}[
-        loss
-    ]
+    labels = {"logistic": np.where(z > 0, 1.0, -1.0), "multinomial": np.digitize(z, [-1.0, 1.0])}
+    y = labels.get(loss, z)
     if sparse:
         X[rng.random(X.shape) < 0.4] = 0.0
     penalty = ElasticNetPenalty(0.0 if kind == "ridge" else 0.03, 0.05)

@@ -324,6 +324,18 @@ def test_squares_of_a_classifiers_features(xy, near_one, run, x, l1_ratio, cuts)
 
 
 @pytest.mark.parametrize("solver", ["bcd", "piag"])
+def test_a_run_in_other_units_is_replayed_in_these(xy, solver):
+    X, labels = xy[0] * 2.0**700, np.digitize(xy[1], (-1.0, 1.0))
+    options = {"C": 2.0**-700, "l1_ratio": 1.0, "tol": 1e-5, "solver": solver}
+    model = LogisticRegression(**options).fit(X, labels)
+    trace = Trace.from_history(model.history_)
+    again = LogisticRegression(**options, executor=Simulated(trace)).fit(X, labels)
+    assert again.history_.stopped == model.history_.stopped == "converged"
+    assert_array_equal(again.history_.updates["delay"], model.history_.updates["delay"])
+    assert_allclose(again.coef_, model.coef_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["bcd", "piag"])
 def test_paths_and_several_targets_far_from_one(xy, solver):
     X, y = xy
     alphas = np.array([1.0, 0.3, 0.1])

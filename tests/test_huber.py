@@ -197,6 +197,22 @@ def test_thresholds_that_are_none_are_refused(epsilon):
         HuberRegressor(epsilon=epsilon).fit(X, Y)
 
 
+@pytest.mark.parametrize("threshold", [0.1, 1.35, 20.0])
+def test_bounds_hold_where_features_are_unpenalised(threshold):
+    weights = np.where(np.arange(P) % 7, 1.0, 0.0)
+    penalty = ElasticNetPenalty(0.02, 0.01).weighted(weights)
+    problem = Problem(X, Y, HuberLoss(threshold), penalty, WEIGHTS, True)
+    best = solve(problem, Options(tol=1e-10))
+    assert best.status == "converged"
+    rng, gaps = np.random.default_rng(0), []
+    for size in (10.0, 1.0, 1e-2, 1e-4):
+        found = problem.certify(best.certificate.w + size * rng.standard_normal(P), best.certificate.b)
+        assert found.dual <= best.certificate.objective + 1e-12
+        gaps.append(found.gap)
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[-1] <= 1e-2 * threshold
+
+
 # -- shards ----------------------------------------------------------------------------------------
 
 
@@ -229,3 +245,18 @@ def test_numbers_of_a_collection_are_not_taken_for_labels():
     assert best == pytest.approx(loss.best_intercept(y, np.full(2000, 1 / 2000)), abs=0.01)
     assert_allclose(found.sizes, 0.5 * np.asarray(rows.mean(axis=0)).ravel())
     assert type(loss_of([0, 1])) is LogisticLoss
+
+
+def test_models_that_would_go_to_and_fro_are_majorants():
+    """Steps in the metric of the curvatures themselves end in a cycle here, at a gap of hundreds."""
+    rng = np.random.default_rng(1)
+    n, p = int(rng.integers(20, 150)), int(rng.integers(2, 60))
+    far = rng.standard_normal((n, p)) * (rng.random((n, p)) < rng.choice([0.3, 1.0])) + rng.choice([0, 2.0])
+    y = far[:, : p // 4].sum(axis=1) * rng.choice([1, 5]) + rng.standard_normal(n)
+    y[: int(0.15 * n)] += rng.choice([10, 1000]) * rng.standard_normal(int(0.15 * n))
+    epsilon, _, alpha = 10 ** rng.uniform(-1.5, 1.5), rng.integers(4), 10 ** rng.uniform(-2.5, -0.5)
+    settings = {"epsilon": epsilon, "l1_ratio": 1.0}
+    model = HuberRegressor(alpha, solver="piag", step_size="adaptive1", tol=1e-6, **settings).fit(far, y)
+    assert model.history_.stopped == "converged"
+    best = HuberRegressor(alpha, tol=1e-8, **settings).fit(far, y)
+    assert model.objective_ == pytest.approx(best.objective_, rel=1e-5)

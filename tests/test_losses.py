@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
@@ -157,6 +157,7 @@ def test_dual_scale_is_allowed_and_good(name, seed, limit):
 @each_loss
 @some
 @given(seed=st.integers(0, 10**6))
+@example(seed=24782)
 def test_best_intercept_is_optimal(name, seed):
     rng, loss = np.random.default_rng(seed), LOSSES[name]()
     y, weights = drawn_targets(loss, rng, 12), rng.random(12)

@@ -9,6 +9,8 @@ import pytest
 from sk_asyncprox import (
     ElasticNet,
     ElasticNetCV,
+    GroupLasso,
+    HuberRegressor,
     Lasso,
     LassoCV,
     LogisticRegression,
@@ -17,7 +19,16 @@ from sk_asyncprox import (
     lasso_path,
 )
 
-ALL_MODELS = [ElasticNet, Lasso, LogisticRegression, ElasticNetCV, LassoCV, LogisticRegressionCV]
+ALL_MODELS = [
+    ElasticNet,
+    ElasticNetCV,
+    GroupLasso,
+    HuberRegressor,
+    Lasso,
+    LassoCV,
+    LogisticRegression,
+    LogisticRegressionCV,
+]
 
 
 @pytest.mark.parametrize("model", ALL_MODELS)

@@ -1,6 +1,7 @@
 """The algorithm in rounds: agreement with scikit-learn, shares, phases, replay and faults."""
 
 import pickle
+import time
 from functools import cache
 
 import numpy as np
@@ -19,7 +20,7 @@ from sklearn.model_selection import StratifiedKFold
 from test_solvers import drive, make_problem
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
-from sk_asyncprox.executors import Simulated, Threads, Trace
+from sk_asyncprox.executors import Simulated, Threads, Trace, threads
 from sk_asyncprox.linear_model._path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
@@ -206,6 +207,24 @@ def test_a_fault_in_a_share_comes_out_of_fit(kind, shared, monkeypatch):
         return work(part, task)
 
     monkeypatch.setattr(RoundsBCD, "work", staticmethod(fail))
+    with pytest.raises(MemoryError, match="full"):
+        Lasso(0.01, n_jobs=2).fit(X, y)
+
+
+def test_a_fault_in_the_script_is_not_covered_by_what_follows(shared, monkeypatch):
+    """The next worker would ask a script that has ended, and what it meets could be told in its place."""
+    leave = threads._Turn.__exit__
+
+    def leave_slowly(self, *error):
+        leave(self, *error)
+        time.sleep(0.2 * (error[0] is MemoryError))
+
+    def fail(self):
+        raise MemoryError("full")
+
+    monkeypatch.setattr(threads._Turn, "__exit__", leave_slowly)
+    monkeypatch.setattr(RoundsBCD, "_certify", fail)
+    X, y = data()
     with pytest.raises(MemoryError, match="full"):
         Lasso(0.01, n_jobs=2).fit(X, y)
 

@@ -90,7 +90,7 @@ class _Crew(Stop):
     def __init__(self, solver, on_events, begin):
         super().__init__()
         self.solver, self.on_events, self._begin = solver, on_events, begin
-        self._turn, self._held, self._gates = _Turn(), {}, {}
+        self._turn, self._held, self._gates = _Turn(self.ask), {}, {}
         self._inside, self._left = 0, threading.Event()
 
     def loop(self, worker):
@@ -187,10 +187,16 @@ class _Turn:
 
     Under Python's own lock the thread that has just released it, and still holds the interpreter, takes it
     again and again; short tasks then leave the other workers with delays in the hundreds.
+
+    Parameters
+    ----------
+    fail : callable
+        Called when what is done in a turn fails, before anybody has the next one: it would ask a solver that
+        has broken off.
     """
 
-    def __init__(self):
-        self._mutex = threading.Lock()
+    def __init__(self, fail):
+        self._mutex, self._fail = threading.Lock(), fail
         self._taken, self._queue = False, deque()
 
     def __enter__(self):
@@ -202,7 +208,9 @@ class _Turn:
             self._queue.append(gate)
         gate.acquire()
 
-    def __exit__(self, *exc):
+    def __exit__(self, error, *_):
+        if error is not None:
+            self._fail()
         with self._mutex:
             if self._queue:
                 self._queue.popleft().release()

@@ -71,11 +71,10 @@ def alpha_grid(
     return np.geomspace(alpha_max, alpha_max * eps, num=n_alphas)
 
 
-def penalties_of(path, X, y, sample_weight, Xy):
-    """The alphas, or those of an automatic grid, and their penalties."""
+def alphas_of(path, X, y, sample_weight, Xy):
+    """The alphas, or those of an automatic grid, and the weights of the penalties."""
     weights = checked_penalty_weights(path.penalty_weights, X.shape[1])
-    alphas = _alphas(path, X, y, sample_weight, Xy, weights)
-    return alphas, enet_penalties(alphas, path.l1_ratio, path.positive, weights)
+    return _alphas(path, X, y, sample_weight, Xy, weights), weights
 
 
 def _alphas(path, X, y, sample_weight, Xy, weights):

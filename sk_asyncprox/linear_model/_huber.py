@@ -21,14 +21,7 @@ class HuberRegressor(OfHuberRegressor, ElasticNet):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Coefficients, in the dtype of `X` (float32 or float64).
-    sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
-        The same, sparse.
-    intercept_ : float or ndarray of shape (n_targets,)
-        Intercept.
-    n_iter_ : int or list of int
-        Passes over the data, rounded up; one number per target.
+    {linear}
     {fitted}
 
     See Also

@@ -28,7 +28,7 @@ from ._checks import (
 )
 from ._declared import documented
 from ._folds import few_for_path
-from ._grids import penalties_of
+from ._grids import alphas_of, enet_penalties
 from ._parameters import OfPath
 from ._regression import ElasticNet
 
@@ -120,7 +120,8 @@ def enet_path(
     _validate("enet_path", y, vars(path))
     path._check_n_jobs()
     X, y, sample_weight, Xy, dtype, column = _read(path, X, y, sample_weight, Xy, check_input)
-    alphas, penalties = penalties_of(path, X, y, sample_weight, Xy)
+    alphas, penalty_weights = alphas_of(path, X, y, sample_weight, Xy)
+    penalties = enet_penalties(alphas, l1_ratio, positive, penalty_weights)
     problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, SOLVERS[solver].rows)
     coefs, gaps, n_iters, messages = _along(problem, penalties, path, dtype)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)

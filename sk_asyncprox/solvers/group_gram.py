@@ -16,12 +16,16 @@ from .newton import LENGTHS
 ROUNDING, SHARE_OF_GAP = 1e-15, 1e-3
 """Gap that the model is solved to, relative to twice the objective at zero, and to that at the start."""
 
-MOST_NEWTON, SETTLED = 20, 1e-3
-"""Newton steps between two sweeps; and the fall of one, relative to that of the first, that is the last."""
+MOST_NEWTON, SETTLED, MOST_ENDS = 4, 1e-2, 6
+"""Newton steps between two sweeps; the fall of one, relative to that of the first, that is the last; and
+groups at whose zeros a step may end."""
 
 FAST, PATIENCE, MOST_CALLS = 0.5, 5, 100
 """Fall of the gap that is quick, and calls in a row without, after which the next model may do better; and
 calls, at most."""
+
+PER_SWEEP = 500
+"""Coefficients for every sweep more before a Newton step: the more there are, the more a step costs."""
 
 WIDEST_OF_GROUPS = 6000
 """Coefficients of a working set that are solved on one Gram matrix; more are cut into blocks."""
@@ -58,7 +62,8 @@ def solve_groups_on_gram(Q, q, w, penalty, square, enough=0.0, share=SHARE_OF_GA
         # The support stays below its final size while the penalty comes down to the wanted one.
         largest = float(penalty.pull(pull).max())
         level = penalty.with_l1(min(level.l1, max(penalty.l1, LOWERED * largest)))
-        sweep(Q, w, pull, level, members, spectra)
+        for _ in range(1 + len(w) // PER_SWEEP):
+            sweep(Q, w, pull, level, members, spectra)
         newton(Q, q, w, level)
         calls += 1
     return w, calls
@@ -133,8 +138,8 @@ def newton(Q, q, w, penalty):
 
 
 def _moves(Q, pull, w, penalty):
-    """Shares of the Newton step, one a row: as they are, and with the groups that would turn round made zero;
-    None where the system is singular."""
+    """Shares of the Newton step, one a row: as they are, and with the groups made zero that have passed where
+    they are nearest to it; None where the system is singular."""
     norms, limits = penalty.norms(w), penalty.l1 * penalty.group_weights
     bend, unit = (limits / norms)[penalty.labels], w / norms[penalty.labels]
     H, (i, j) = Q.copy(), np.nonzero(penalty.labels[:, None] == penalty.labels)
@@ -143,6 +148,10 @@ def _moves(Q, pull, w, penalty):
     _, x, failed = dposv(H.T, pull - bend * w, lower=True, overwrite_a=True)
     if failed:
         return None
-    steps = LENGTHS[:, None] * x
-    turned = penalty.sums((w + steps) * w) <= 0.0
-    return np.vstack([steps, np.where(turned[:, penalty.labels], -w, steps)])
+    # Where the matrix is nearly singular a step is long, and ends where the first groups come to zero.
+    along = penalty.sums(w * x)
+    nearest = np.divide(-along, penalty.sums(x * x), out=np.full_like(along, np.inf), where=along < 0.0)
+    lengths = np.concatenate([LENGTHS, np.sort(nearest[nearest < 1.0])[:MOST_ENDS]])
+    steps = lengths[:, None] * x
+    passed = nearest <= lengths[:, None]
+    return np.vstack([steps, np.where(passed[:, penalty.labels], -w, steps)])
