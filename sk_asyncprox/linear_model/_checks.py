@@ -14,6 +14,9 @@ FORMATS, FLOATS = ["csc", "csr"], [np.float64, np.float32]
 
 TINY = np.finfo(float).tiny
 
+LEAST_WEIGHT, MOST_WEIGHT = 1e-10, 1e10
+"""Penalty weights that are not zero: features that differ by more can be no part of one model."""
+
 
 def checked_data(estimator, X, y, y_numeric=False, **checks):
     """Data for a fit, ``X`` in float64 or float32."""
@@ -81,6 +84,12 @@ def checked_penalty_weights(weights, n_features, n_outputs=1):
         raise ValueError(f"penalty_weights has shape {weights.shape}, but X has {n_features} features.")
     if weights.min() < 0.0 or not weights.any():
         raise ValueError("penalty_weights must be non-negative, and not all zero.")
+    positive = weights[weights > 0.0]
+    if positive.min() < LEAST_WEIGHT or positive.max() > MOST_WEIGHT:
+        raise ValueError(
+            f"penalty_weights must be 0, or between {LEAST_WEIGHT:g} and {MOST_WEIGHT:g}: scale them, or "
+            "leave features out."
+        )
     return None if (weights == 1.0).all() else np.tile(weights, n_outputs)
 
 
