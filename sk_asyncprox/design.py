@@ -103,8 +103,9 @@ class Design:
         return squares
 
     def columns(self, index):
-        """Design of the columns ``index`` (sorted); contiguous ranges share the entries."""
-        if len(index) == 0 or index[-1] - index[0] + 1 != len(index):
+        """Design of the columns ``index`` (sorted); contiguous ranges share the entries, but of a CSR matrix."""
+        apart = len(index) == 0 or index[-1] - index[0] + 1 != len(index)
+        if apart or (self.is_sparse and self.X.format == "csr"):
             return self.some(index)
         a, b, centre = int(index[0]), int(index[-1]) + 1, None if self.centre is None else self.centre[index]
         if self.is_sparse:

@@ -290,3 +290,11 @@ def test_smoothness_of_nothing_is_zero(form):
 def test_smoothness_is_deterministic():
     X, weights = drawn(40, 30)
     assert Design(X).smoothness(weights) == Design(X).smoothness(weights)
+
+
+def test_columns_of_rows_are_copied():
+    X = sp.random(20, 8, 0.4, format="csr", random_state=0)
+    design = Design(X, np.arange(8.0))
+    found = design.columns(np.arange(2, 6))
+    assert found.X.format in ("csr", "csc")
+    assert_allclose(found.mul(np.ones(4)), (X.toarray() - np.arange(8.0))[:, 2:6].sum(axis=1), rtol=1e-12)
