@@ -103,7 +103,7 @@ class Design:
         return squares
 
     def columns(self, index):
-        """Design of the columns ``index`` (sorted); contiguous ranges share the entries, but of a CSR matrix."""
+        """Design of the columns ``index`` (sorted); contiguous ranges of no CSR matrix share entries."""
         apart = len(index) == 0 or index[-1] - index[0] + 1 != len(index)
         if apart or (self.is_sparse and self.X.format == "csr"):
             return self.some(index)

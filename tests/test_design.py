@@ -297,4 +297,6 @@ def test_columns_of_rows_are_copied():
     design = Design(X, np.arange(8.0))
     found = design.columns(np.arange(2, 6))
     assert found.X.format in ("csr", "csc")
-    assert_allclose(found.mul(np.ones(4)), (X.toarray() - np.arange(8.0))[:, 2:6].sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(
+        found.mul(np.ones(4)), (X.toarray() - np.arange(8.0))[:, 2:6].sum(axis=1), rtol=1e-12
+    )
