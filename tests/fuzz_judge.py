@@ -18,6 +18,8 @@ PATIENCE = 60
 """Seconds of work after which a fit counts as one that does not end."""
 
 BLAS = ThreadpoolController()
+AT_REST = [pool["num_threads"] for pool in BLAS.info()]
+"""Threads of BLAS outside of all fits: one on the cluster may not have ended yet where a case begins."""
 
 
 @contextlib.contextmanager
@@ -61,7 +63,7 @@ def judge(case):
 
 
 def _wrong_of_fit(case, objective, given, y, weights):
-    before = _surroundings(case)
+    before = _surroundings(case) if case.on_cluster() else (threading.active_count(), AT_REST)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         if case.on_cluster():

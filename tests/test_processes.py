@@ -28,8 +28,9 @@ BLOCKS = {"n_blocks": 4, "n_jobs": 2, "executor": "processes", "tol": 1e-10}
 
 @pytest.fixture(autouse=True)
 def no_process_left(nothing_left):
+    before = multiprocessing.active_children()  # those of joblib, which other tests have started
     yield
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= set(before)
 
 
 class Part:

@@ -43,7 +43,7 @@ class HuberRegressor(OfHuberRegressor, ElasticNet):
     >>> X, y = np.arange(20.0)[:, None], 2.0 * np.arange(20.0)
     >>> y[3] = 1000.0
     >>> model = HuberRegressor(alpha=0.01).fit(X, y)
-    >>> print(np.round(model.coef_, 2))
+    >>> print(np.round(model.coef_, 1))
     [2.]
     """
 
