@@ -84,7 +84,6 @@ def _orthogonal(problem, chosen, z):
         # Where curvatures jump, a step of the gradient may leave the domain of the dual.
         if loss.quadratic or (close and not loss.jumps):
             theta = -(gradient + change)
-            theta *= min(1.0, loss.steepest / max(np.abs(theta).max(initial=0.0), TINY))
             left = np.abs(pulls(weights * theta)).max(initial=0.0)
             return theta if left <= ORTHOGONAL * size else 0.0 * z
         z = _lower(loss, y, weights, z, v)
