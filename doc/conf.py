@@ -7,6 +7,7 @@ import sk_asyncprox
 
 HERE = Path(__file__).parent
 sys.path += [str(HERE), str(HERE.parent / "examples" / "lab")]
+import docstring_checks  # noqa: E402
 import notebooks  # noqa: E402
 import problems  # noqa: E402
 import site_parts  # noqa: E402
@@ -32,14 +33,7 @@ default_role = "literal"
 autosummary_generate = True
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
-numpydoc_validation_checks = {"GL08", "PR01", "PR02", "PR07", "RT01", "YD01", "SS06"}
-# Building blocks, the seam of the executors, and what is told once in a base class or of a named tuple.
-numpydoc_validation_exclude = {
-    r"\.(delays|problem|losses|penalties|solvers)\.",
-    r"\.(plan|run|make_rule|delay_bound)$",
-    r"\.Setting",
-    r"\.History\.(add_|close|line|wants|who|to_frame)",
-}
+numpydoc_validation_checks, numpydoc_validation_exclude = docstring_checks.CHECKS, docstring_checks.LEFT_OUT
 autodoc_typehints = "none"  # the docstrings say it better
 
 sphinx_gallery_conf = {

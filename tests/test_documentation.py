@@ -4,11 +4,13 @@ import inspect
 import io
 import pkgutil
 import re
+import runpy
 import sys
 from contextlib import redirect_stdout
 from importlib.util import find_spec
 
 import pytest
+from numpydoc.validate import validate
 from pages import ROOT, WITH_CODE, blocks
 
 sys.path.append(str(ROOT / "doc"))
@@ -83,6 +85,28 @@ def test_every_object_shows_an_example_and_what_to_see_next(name):
     text = inspect.getdoc(pkgutil.resolve_name(name))
     assert re.search(r"^See Also\n--------\n\w", text, re.MULTILINE)
     assert re.search(r"^Examples\n--------\n(.+\n)*\n?>>> ", text, re.MULTILINE)
+
+
+def with_methods(name):
+    """The object, and the public functions that it defines itself."""
+    thing = pkgutil.resolve_name(name)
+    own = vars(thing) if inspect.isclass(thing) else {}
+    return [name] + [
+        f"{name}.{key}" for key, value in own.items() if key[0] != "_" and inspect.isfunction(value)
+    ]
+
+
+@pytest.mark.parametrize("name", on_the_api_page())
+def test_docstrings_are_complete(name):
+    """Parameters, returned values, summaries: as numpydoc validates them where the site is built."""
+    rules = runpy.run_path(str(ROOT / "doc" / "docstring_checks.py"))
+    parts = [
+        part for part in with_methods(name) if not any(re.search(out, part) for out in rules["LEFT_OUT"])
+    ]
+    wrong = [
+        (part, said) for part in parts for said in validate(part)["errors"] if said[0] in rules["CHECKS"]
+    ]
+    assert wrong == []
 
 
 def test_the_api_page_has_all_public_objects():
