@@ -227,14 +227,14 @@ RUNS = {
     "exact-lipschitz": {"metric": "lipschitz", "n_blocks": 2},
     "exact-simulated": {"executor": slow_second, "n_blocks": 3},
     "random": {"n_blocks": 3, "selection": "random"},
-    "adaptive1": {"step_size": "adaptive1", "n_blocks": 4, "n_jobs": 2, "tol": 1e-7},
+    "adaptive1": {"step_size": "adaptive1", "n_blocks": 4, "n_jobs": 2, "tol": 1e-11},
     "adaptive2": {"step_size": "adaptive2", "n_blocks": 3},
     "adaptive1-lipschitz": {"step_size": "adaptive1", "metric": "lipschitz", "n_blocks": 3},
     "adaptive2-lipschitz": {"step_size": "adaptive2", "metric": "lipschitz", "n_blocks": 2, "n_jobs": 2},
     "working-set": {"step_size": "adaptive1", "metric": "lipschitz", "n_blocks": 3, "working_set": True},
     "fixed": {"step_size": "fixed", "executor": in_turn, "n_blocks": 2, "tol": 1e-9},
     "models": {"solver": "piag"},
-    "models-two-workers": {"solver": "piag", "n_blocks": 4, "n_jobs": 2, "tol": 1e-9},
+    "models-two-workers": {"solver": "piag", "n_blocks": 4, "n_jobs": 2, "tol": 1e-11},
     "models-simulated": {"solver": "piag", "n_blocks": 4, "executor": slow_second, "tol": 1e-11},
     "piag-adaptive1": {"solver": "piag", "step_size": "adaptive1"},
     "piag-adaptive2-lipschitz": {"solver": "piag", "step_size": "adaptive2", "metric": "lipschitz"},
@@ -260,7 +260,8 @@ def fitted(X, y, run="default", weights=None, **params):
 def test_every_solver_and_policy_finds_the_optimum(run, zeros):
     X, y, weights = make(zeros=zeros)
     data = sp.csr_matrix(X) if zeros else X
-    model = fitted(data, y, run, weights)
+    # Delayed steps on threads may come to rest at 3e-9 of the scale, where the steps in a group are inexact.
+    model = fitted(data, y, run, weights, **({"tol": 1e-7} if run == "adaptive1" else {}))
     w, b = reference(X, y, weights=weights)
     atol = {1e-12: 1e-9, 1e-11: 1e-6, 1e-9: 1e-4, 1e-7: 1e-3}[model.tol]
     assert_allclose(model.coef_, w, atol=atol)
@@ -312,7 +313,7 @@ def test_weighted_groups_of_one_are_the_lasso_of_scaled_columns(run):
     own = np.random.default_rng(1).uniform(0.5, 2.0, 24)
     ours = fitted(X, y, run, groups=1, group_weights=own)
     theirs = Lasso(alpha=ALPHA, tol=1e-12).fit(X / own, y)
-    assert_allclose(ours.coef_, theirs.coef_ / own, atol=1e-3 if run == "adaptive1" else 1e-9)
+    assert_allclose(ours.coef_, theirs.coef_ / own, atol=1e-6 if run == "adaptive1" else 1e-9)
 
 
 @pytest.mark.parametrize("solver", ["bcd", "piag"])

@@ -82,12 +82,11 @@ class Loss:
     def dual_balance(self, y, theta, weights):
         """Shrink the heavier sign so that ``sum(weights * theta) = 0``, as a free intercept asks: what is
         feasible stays so."""
-        mass, plus = weights * np.abs(theta), theta > 0.0
-        sums = mass[plus].sum(), mass[~plus].sum()
-        light, heavy = min(sums), max(sums)
+        plus, minus = weights @ np.maximum(theta, 0.0), -(weights @ np.minimum(theta, 0.0))
+        heavy = max(plus, minus)
         if heavy == 0.0:
             return theta
-        return np.where(plus == (sums[0] > sums[1]), theta * (light / heavy), theta)
+        return theta * np.where((theta > 0.0) == (plus > minus), min(plus, minus) / heavy, 1.0)
 
     def dual_scale(self, y, theta, weights, limit):
         """Best factor known to be feasible: one, or ``limit`` when that is smaller."""

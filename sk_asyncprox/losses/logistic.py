@@ -69,17 +69,6 @@ class LogisticLoss(Loss):
         u += rest
         return np.negative(u, out=u)
 
-    def dual_balance(self, y, theta, weights):
-        """Shrink the heavier class so that ``sum(weights * theta) = 0``; ``u`` stays in [0, 1]."""
-        # The sign of a sample's entry is its label.
-        plus, minus = weights @ np.maximum(theta, 0.0), -(weights @ np.minimum(theta, 0.0))
-        heavy = max(plus, minus)
-        if heavy == 0.0:
-            return theta
-        out = np.where(y == (1.0 if plus > minus else -1.0), min(plus, minus) / heavy, 1.0)
-        out *= theta
-        return out
-
     def groups(self, y, theta):
         """The classes."""
         return (y <= 0).astype(int), 2

@@ -366,9 +366,9 @@ MUTATIONS = [
     ),
     Mutation(
         "The wrong class is shrunk to balance a dual point",
-        "losses/logistic.py",
-        "1.0 if plus > minus else -1.0",
-        "1.0 if plus < minus else -1.0",
+        "losses/base.py",
+        "(plus > minus)",
+        "(plus < minus)",
         "test_losses.py::test_dual_balance",
     ),
     Mutation(
