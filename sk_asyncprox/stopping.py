@@ -111,7 +111,7 @@ class StopRule:
         elif self.lowest is None or certificate.objective < self.lowest.objective:
             self.lowest = certificate
         measure = self.measure(certificate, event.gap)
-        self._count_stale(measure, certificate.objective)
+        self._count_stale(measure, certificate.objective, event.complete)
         # Where rounding hides what there is to be gained, the scale has to do.
         met = self.meets(certificate, event.gap)
         met |= self._stale >= STALLED_CERTIFICATES and measure <= self.target
@@ -140,12 +140,12 @@ class StopRule:
         size = c @ c / unit
         return not LEAST**2 <= size <= MOST**2 and (size != 0.0 or c.any())
 
-    def _count_stale(self, measure, objective):
+    def _count_stale(self, measure, objective, complete):
         # A slow descent is not yet rounding: the objective must have ceased to fall as well.
         fell = objective < self._lowest_objective * (1.0 - ROUNDING)
         improved = fell or measure < 0.99 * self._low
-        # While all steps are zero (a worker is late) nothing can improve: that is not rounding.
-        if improved or self._walked >= 1.0:
+        # While steps are zero or blocks are not written (a worker is late) nothing improves for no rounding.
+        if improved or (complete and self._walked >= 1.0):
             self._stale = 0 if improved else self._stale + 1
             still = objective - self._lowest_objective <= STILL * abs(self._lowest_objective)
             self._stuck = self._stuck + 1 if still and not improved else 0

@@ -264,6 +264,15 @@ def test_a_stall_above_the_tolerance_is_seen(xy, run):
     assert model.n_iter_ < 600
 
 
+def test_a_late_worker_is_no_stall(xy):
+    """The other worker has soon done all that can be done in the blocks that are free."""
+    late = Simulated(Trace.from_service_times([1.0, 1e4], distribution="deterministic"))
+    model = Lasso(0.1, step_size="adaptive1", n_blocks=6, working_set=False, executor=late, max_iter=900)
+    with pytest.warns(ConvergenceWarning, match="max_iter was reached"):
+        model.fit(np.roll(xy[0], 3, axis=1), xy[1])
+    assert model.history_.stopped == "max_iter"
+
+
 # -- numbers far from one ------------------------------------------------------------------------------------
 
 SIZES = [(1e80, 1.0), (1e155, 1.0), (1e-160, 1.0), (1.0, 1e155), (1.0, 1e-160), (1e-160, 1e-140)]

@@ -66,6 +66,9 @@ class Certified(NamedTuple):
     worker: int
     asked: int
     told: int
+    complete: bool = True
+    """Whether every block was written since the last one that was: while a worker is late, the others have
+    soon done all that they can."""
 
     @property
     def gap(self):

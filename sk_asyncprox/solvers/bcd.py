@@ -177,7 +177,7 @@ class AsyncBCD(SharedMargins):
         if self._delay_bound is not None and delay > self._delay_bound:
             self.over_bound += 1
         if task.payload.key[1] == self._layout.generation:
-            self._gate.visit(task.block, slope, touched)
+            self._gate.visit(task.block, slope, touched, step > 0.0 or self.step_size.exact)
         arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
         index = self._tracker.update
         self._tracker.advance(step)
@@ -225,8 +225,8 @@ class AsyncBCD(SharedMargins):
     def _digest(self, certificate, task=None):
         self.touched += self.problem.pass_size // 2
         self.lower_bound = max(self.lower_bound, certificate.dual)
-        grown = self.working_set and self._layout.grow(self.w, certificate)
+        complete, grown = self._gate.complete, self.working_set and self._layout.grow(self.w, certificate)
         self._gate.reset(len(self._layout.blocks), grown)
         worker, asked = (-1, -1) if task is None else (task.worker, task.asked)
         update = self._tracker.update if task is None else task.stamp.update
-        return Certified(certificate, self.lower_bound, update, worker, asked, self._clock)
+        return Certified(certificate, self.lower_bound, update, worker, asked, self._clock, complete)

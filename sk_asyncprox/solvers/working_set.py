@@ -142,13 +142,21 @@ class Gate:
 
     def reset(self, n_blocks, grown):
         """A certificate has arrived, with or without a new working set."""
+        if grown or self.complete:
+            self._late = np.ones(n_blocks, bool)
         self._slopes = np.full(n_blocks, np.inf)
         self._first = self._since = 0.0
         self._wait = 0.0 if grown else min(max(0.25, 2.0 * self._wait), LONGEST_WAIT)
         self.due = n_blocks == 0
 
-    def visit(self, block, slope, touched):
+    @property
+    def complete(self):
+        """Whether every block was moved since a certificate found that so, or new columns."""
+        return not self._late.any()
+
+    def visit(self, block, slope, touched, moved):
         """A block was written, with its predicted fall and the entries touched."""
+        self._late[block] &= not moved
         self._since += touched / self._pass_size
         if np.isinf(self._slopes[block]):
             self._first += max(slope, 0.0)
