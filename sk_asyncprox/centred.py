@@ -5,7 +5,7 @@ from copy import copy
 import numpy as np
 
 from ._compat import cached_property
-from .units import OWN
+from .units import LEAST, MOST, OWN
 
 
 class Centred:
@@ -58,10 +58,14 @@ class Centred:
     @cached_property
     def null(self):
         """Objective of the best model without features."""
-        b = self.loss.best_intercept(self.y, self.weights) if self.fit_intercept else 0.0
-        z = np.repeat(np.broadcast_to(b, self.loss.n_outputs), len(self.y)).astype(float)
-        value = self.sample_weights @ self.loss.value(self.y, z).reshape(-1, len(self.y)).sum(axis=0)
-        return float(value)
+        b = self.loss.best_intercept(self.y, self.weights)
+        z = self.spread(b if self.fit_intercept else 0.0 * b)
+        return float(self.weights @ self.loss.value(self.y, z))
+
+    def looks_stray(self, correlations):
+        """Whether squares of the features may overflow or vanish, as far as their correlations tell."""
+        size = correlations @ correlations / (1.0 if self.loss.labelled else self.scale)
+        return not LEAST**2 <= size <= MOST**2 and (size != 0.0 or correlations.any())
 
     def start(self, coef=None, intercept=0.0):
         """Coefficients and intercept to begin with, in the centred design."""

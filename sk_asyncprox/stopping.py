@@ -6,7 +6,6 @@ import numpy as np
 
 from .certificate import duality_gap
 from .theory import satisfies_principle, window_sums
-from .units import LEAST, MOST
 
 STALLED_CERTIFICATES = 5
 STALLED_BELOW = 1e-9
@@ -103,7 +102,7 @@ class StopRule:
         self.last, certificate = event, event.certificate
         if self._first is None:
             self._first = certificate._replace(correlations=None)
-            if self._looks_stray(certificate) and self._strays():
+            if self._problem.looks_stray(certificate.correlations) and self._strays():
                 self.status = "out of range"
         ceiling = LARGEST if self.guarded else DIVERGED_ABOVE * max(self._first.objective, self.scale)
         if not certificate.objective <= min(ceiling, LARGEST):
@@ -133,12 +132,6 @@ class StopRule:
 
     def _strays(self):
         return self._problem.in_range(features=True) is not self._problem
-
-    def _looks_stray(self, certificate):
-        """Whether squares of the features may overflow or vanish, as far as their correlations tell."""
-        c, unit = certificate.correlations, 1.0 if self._problem.loss.labelled else self.scale
-        size = c @ c / unit
-        return not LEAST**2 <= size <= MOST**2 and (size != 0.0 or c.any())
 
     def _count_stale(self, measure, objective, complete):
         # A slow descent is not yet rounding: the objective must have ceased to fall as well.

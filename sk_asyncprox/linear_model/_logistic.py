@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax
-from sklearn.utils.multiclass import check_classification_targets
 
 from .._compat import (
     LinearClassifierMixin,
@@ -24,6 +23,7 @@ from ._checks import (
     checked_penalty_weights,
     checked_weights,
     class_factors,
+    classes_of,
     scaled,
     strength_of,
 )
@@ -102,8 +102,7 @@ class LogisticRegression(
             vars(self).update(self._fitted(dtype, classes, X.shape[1], *found))
             return self
         X, y = checked_data(self, X, y)
-        check_classification_targets(y)
-        classes, codes = np.unique(y, return_inverse=True)
+        classes, codes = classes_of(y)
         weights, exponent = self._weights(checked_weights(sample_weight, X), classes, codes)
         penalty = self._penalty(len(y) if weights is None else weights.sum(), exponent)
         loss, target = self._task(classes, codes)

@@ -9,7 +9,6 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from sklearn.metrics import get_scorer
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.multiclass import check_classification_targets
 
 from .._compat import _raise_for_params, _routing_enabled, routing_owner
 from ..executors.blocks import is_collection
@@ -17,7 +16,7 @@ from ..problem import Problem
 from ..solve import SOLVERS
 from ._base import whole
 from ._callbacks import FoldsWatcher
-from ._checks import checked_data, checked_penalty_weights, checked_weights, strength_of
+from ._checks import checked_data, checked_penalty_weights, checked_weights, classes_of, strength_of
 from ._cross_validated import OF_THE_RUN, CrossValidated
 from ._declared import documented
 from ._logistic import LogisticRegression
@@ -109,9 +108,8 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         if is_collection(X):
             return self._fit_collection(X, y, sample_weight, self._routed(sample_weight, params), begin)
         X, y = checked_data(self, X, y)
-        check_classification_targets(y)
+        classes, codes = classes_of(y)
         sample_weight = checked_weights(sample_weight, X)
-        classes, codes = np.unique(y, return_inverse=True)
         weights, exponent = self._weights(sample_weight, classes, codes)
         Cs, ratios = grid_of(self.Cs, self.l1_ratios)
         split, score = self._routed(sample_weight, params)

@@ -66,7 +66,8 @@ class Blocks(Family):
     def serve(self, problem, policy, options, plan):
         """In rounds to the gap wanted, or by plain block steps."""
         if self.in_rounds(problem.penalty, options, plan, policy):
-            return RoundsBCD, {"goal": options.tol * problem.scale}
+            # One pass is enough for a look, which is what is made where no gap is known to be wanted.
+            return RoundsBCD, {"goal": options.tol * problem.scale if options.max_iter > 1 else 0.0}
         auto, penalty = plan.working_set, problem.penalty
         if auto is None:
             # Which columns are called for is known of the l1 part.

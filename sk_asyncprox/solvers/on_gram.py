@@ -46,6 +46,15 @@ CHEAP_STEPS = 6_000_000
 """Products of a Gram matrix of all coefficients so cheap that one Newton step after the other is made on it,
 without working sets."""
 
+CHEAP_SOLUTION, FINEST = 20_000_000, 1e-10
+"""The same where a squared loss is solved on it at once; and the gap, relative to the scale, from which on
+that is exact enough."""
+
+LARGEST_SWEPT, MANY, MOST = 10_000_000, 0.2, 0.9
+"""Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
+first certificate has to call for: of few a working set is quicker. Of most of more columns than rows, sweeps
+are slow."""
+
 RIGHT, TENTH = 0.5, 0.1
 """Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
 
@@ -117,6 +126,39 @@ class GramSolver(JoiningSolver):
         n, p = len(problem.y), problem.design.shape[1]
         curved = not (problem.loss.quadratic or problem.design.is_sparse) and problem.penalty.labels is None
         self._few = curved and p <= n and n * p * p <= CHEAP_STEPS
+
+    def _at_once(self, certificate):
+        """Kind of the task that solves the whole problem at once, where one may."""
+        problem, (n, p) = self.problem, self.problem.design.shape
+        if self._is_cheap():
+            return "solution"
+        penalty, swept = problem.penalty, self._may_be_solved()
+        swept &= problem.uniform and penalty.weights is penalty.labels is None and n * p <= LARGEST_SWEPT
+        if not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
+            return None
+        wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
+        return "columns" if MANY * p < wanted <= (p if p <= n else MOST * p) else None
+
+    def _may_be_solved(self):
+        """Whether the problem is a model itself, of full data, and not to be solved more exactly than one."""
+        problem = self.problem
+        full = problem.loss.quadratic and not problem.design.is_sparse
+        return full and self._goal > FINEST * problem.scale and not self._generation
+
+    def _is_cheap(self):
+        """Whether it is solved on a Gram matrix of all columns, with no look before."""
+        n, p = self.problem.design.shape
+        return p <= n and n * p * p <= CHEAP_SOLUTION and self._may_be_solved()
+
+    def _solve_at_once(self, kind, correlations):
+        """Solve the whole problem; return whether there was a step."""
+        stamp, index = self._tracker.stamp(), np.arange(len(self.w))
+        read = Read(None, index, self.w.copy(), self.point(), self.problem.penalty, True)
+        [direction] = yield Phase(kind, 1, lambda _: (read, correlations, RIGHT * self._goal))
+        if direction is None:
+            return False
+        self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        return True
 
     def _step_all(self, certificate):
         """Newton steps of all coefficients of full data that are few; return whether these go well."""

@@ -30,18 +30,6 @@ CHEAP_GRAM = 5_000_000
 """Products of a Gram matrix so cheap that all columns are taken at once, without working sets and
 continuation."""
 
-CHEAP_SOLUTION, FINEST = 20_000_000, 1e-10
-"""The same where the model of a squared loss is solved on it at once; and the gap, relative to the scale,
-from which on it is exact enough for that."""
-
-LARGEST_SWEPT, MANY, MOST = 10_000_000, 0.2, 0.9
-"""Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
-first certificate has to call for: of few a working set is quicker. Of most of more columns than rows, sweeps
-are slow."""
-
-RIGHT = 0.5
-"""Share of the gap wanted that is asked of such a solution, which is made from sums of products."""
-
 SMALL, SMALL_FULL = 5_000_000, 1_000_000
 """Stored entries of sparse and of full data below which one worker is faster than several."""
 
@@ -152,6 +140,8 @@ class RoundsBCD(GramSolver):
 
     def _run(self):
         fresh = self._known is None
+        if fresh and self._is_cheap():
+            fresh = not (yield from self._solve_at_once("solution", None))
         while True:
             certificate = yield from self._certify()
             self._known = certificate.correlations
@@ -177,28 +167,6 @@ class RoundsBCD(GramSolver):
                 yield from self._join(certificate)
             if self.problem.design.is_sparse:
                 self._rule.counted((self.touched - touched) / max(1, self._sizes[self._active].sum()))
-
-    def _at_once(self, certificate):
-        """Kind of the task that solves the whole problem at once, where one may."""
-        problem, (n, p) = self.problem, self.problem.design.shape
-        if problem.design.is_sparse or not (
-            problem.loss.quadratic and self._goal > FINEST * problem.scale and not self._generation
-        ):
-            return None
-        if p <= n and n * p * p <= CHEAP_SOLUTION:
-            return "solution"
-        penalty = problem.penalty
-        swept = problem.uniform and penalty.weights is penalty.labels is None and n * p <= LARGEST_SWEPT
-        if not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
-            return None
-        wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
-        return "columns" if MANY * p < wanted <= (p if p <= n else MOST * p) else None
-
-    def _solve_at_once(self, kind, correlations):
-        stamp, index = self._tracker.stamp(), np.arange(len(self.w))
-        read = Read(None, index, self.w.copy(), self.point(), self.problem.penalty, True)
-        [direction] = yield Phase(kind, 1, lambda _: (read, correlations, RIGHT * self._goal))
-        self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
 
     def _certify(self):
         if self._known is not None:

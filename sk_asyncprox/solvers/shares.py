@@ -86,10 +86,17 @@ def model(part, task):
 
 
 def solution(part, task):
-    """Work of the kind ``"solution"``: the step of all columns to where a squared loss has the gap wanted."""
+    """Work of the kind ``"solution"``: the step of all columns to where a squared loss has the gap wanted.
+    Where there was no look before, None if one tells all: no column is called for, or squares may overflow.
+    """
     read, correlations, goal = task.payload
     design, weights, gradient = part.problem.design, part.problem.weights, read.point.gradient
     pull, w = -weights * gradient, read.w
+    if correlations is None:
+        correlations = design.tmul(pull)
+        done = read.penalty.dual_limit(correlations) >= 1.0 and not w.any()
+        if done or part.problem.looks_stray(correlations):
+            return None
     Q = design.gram(weights)[0]
     q = Q @ w + correlations
     square = w @ (q + correlations) - pull @ gradient
