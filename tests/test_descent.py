@@ -6,7 +6,9 @@ from numpy.testing import assert_allclose
 from scipy.optimize import approx_fprime
 from sklearn.linear_model import LogisticRegression as PeerLogistic
 
-from sk_asyncprox import LogisticRegression
+from sk_asyncprox import LogisticRegression, block_diagonal
+from sk_asyncprox.block_diagonal import Copies, Single
+from sk_asyncprox.design import Design
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -168,3 +170,46 @@ def test_what_rounding_hides_is_not_looked_for(n_classes):
     model = LogisticRegression(C=1.0, l1_ratio=0.0, tol=1e-14).fit(X, y)
     assert model.n_iter_.max() < 50
     assert np.max(model.dual_gap_) < 1e-14
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("centred", [False, True])
+def test_products_in_single_precision(monkeypatch, order, n_outputs, centred):
+    """They are those in double precision to its rounding, also in runs of rows and of columns far from zero."""
+    monkeypatch.setattr(block_diagonal, "ENTRIES_AT_ONCE", 100)
+    rng = np.random.default_rng(0)
+    X = np.asarray(rng.standard_normal((50, 7)) + (1e6 if centred else 0.0), order=order)
+    design = Design(X, X.mean(axis=0) if centred else None)
+    design = Copies(design, n_outputs) if n_outputs > 1 else design
+    single = Single(design)
+    w, u = rng.standard_normal(7 * n_outputs), rng.standard_normal(50 * n_outputs)
+    for ours, exact in ((single.mul(w), design.mul(w)), (single.tmul(u), design.tmul(u))):
+        assert ours.dtype == np.float64
+        assert_allclose(ours, exact, atol=1e-5)
+    assert single.size == design.size
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("tol", [1e-4, 1e-12])
+def test_steps_in_single_precision_end_as_well(monkeypatch, n_classes, tol):
+    X, y = drawn(300, 40, n_classes)
+    monkeypatch.setattr(joining, "CHEAP", 0)
+    double = LogisticRegression(C=10.0, tol=tol).fit(X, y)
+    monkeypatch.setattr(joining, "LEAST_SINGLE", 0)
+    single = LogisticRegression(C=10.0, tol=tol).fit(X, y)
+    assert (single.coef_ != double.coef_).any()
+    assert max(single.dual_gap_, double.dual_gap_) <= tol * np.log(n_classes)
+    assert abs(single.objective_ - double.objective_) <= max(single.dual_gap_, double.dual_gap_) + 1e-15
+    assert single.n_iter_[0] <= double.n_iter_[0] + 10
+
+
+@pytest.mark.parametrize("factor", [1e-50, 1e45])
+def test_what_single_precision_cannot_hold(monkeypatch, factor):
+    """Steps that it makes nothing of are made in double precision."""
+    X, y = drawn(100, 8, 2)
+    monkeypatch.setattr(joining, "CHEAP", 0)
+    monkeypatch.setattr(joining, "LEAST_SINGLE", 0)
+    model = LogisticRegression(C=1.0 / factor / factor).fit(X * factor, y)
+    assert model.dual_gap_ <= 1e-4 * np.log(2.0)
+    assert_allclose(model.coef_ * factor, LogisticRegression(tol=1e-10).fit(X, y).coef_, atol=1e-2)

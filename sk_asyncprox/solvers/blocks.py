@@ -16,7 +16,7 @@ the exact step has ``|v|^2 / h``; the factor ``min(1, h s / |v|^2)`` restores th
 import numpy as np
 
 from .._compat import block_cd
-from ..block_diagonal import BlockDiagonal
+from ..block_diagonal import BlockDiagonal, Single
 from ..losses.curvature import DiagonalCurvature
 from .base import certify
 from .group_gram import solve_groups_on_gram
@@ -101,10 +101,16 @@ class ColumnPart:
         self.local = local and not problem.loss.quadratic
         self.follows = self.local and problem.fit_intercept
         self._bound = DiagonalCurvature(problem.weights * problem.loss.curvature)
-        self._blocks, self._runs = {}, {}
+        self._blocks, self._runs, self._single = {}, {}, None
 
     def __getstate__(self):
-        return {**self.__dict__, "_blocks": {}, "_runs": {}}
+        return {**self.__dict__, "_blocks": {}, "_runs": {}, "_single": None}
+
+    def single(self):
+        """The design in single precision."""
+        if self._single is None:
+            self._single = Single(self.problem.design)
+        return self._single
 
     def block(self, key, index, rows=None):
         """The block named ``key = (family, version, number)``, cut when it is first asked for, of all

@@ -32,6 +32,10 @@ coefficients that have one at all, where steps are slow."""
 RIGHT = 0.5
 """Share of the gap wanted that a descent ends at."""
 
+LEAST_SINGLE, WELL, FINEST = 200_000, 2.0, 1e-6
+"""Stored entries from which on a descent makes its products in single precision; what the gap may be, beside
+the one it has promised, for the next one to do so; and the fall of the gap that is asked of one, at most."""
+
 FEW_SAMPLES = 20
 """Columns per sample up to which full data descend; beyond, joined steps, solved exactly in the space of a
 few directions, take less than half as many."""
@@ -77,6 +81,7 @@ class JoiningSolver(SharingSolver):
         self._descends = not (few or design.is_sparse or loss.quadratic or self.problem.penalty.has_zeros)
         cheap = len(self.problem.y) * design.shape[1] ** 2 <= CHEAP and design.shape[1] <= WIDEST
         self._memory, self._every, self._before = Memory(), 1 if cheap else 0, np.inf
+        self._promised = np.inf if self._descends and design.size >= LEAST_SINGLE else 0.0
 
     def _descend(self, certificate):
         """Steps of all coefficients on full data; return whether they are quick."""
@@ -87,13 +92,16 @@ class JoiningSolver(SharingSolver):
             ("support", -1, 0), np.arange(len(self.w)), certificate.w, point, self.problem.penalty, True,
             correlations=certificate.correlations,
         )  # fmt: skip
-        goal = min(RIGHT * self._goal, TENTH * self._gap * self.problem.scale)
+        gap, shared = self._gap * self.problem.scale, self._shared(EVERYTHING)
+        roughly = not shared and gap <= WELL * max(self._promised, self._goal)
+        goal = max(min(RIGHT * self._goal, TENTH * gap), FINEST * gap if roughly else 0.0)
         payload = read, self._memory, self._every, goal
-        if self._shared(EVERYTHING):
+        if shared:
             found = yield from self._by_rows(descend(self._part, *payload), read, self._part.model(point))
             (place, self._memory), touched = found
         else:
-            [(place, self._memory, touched)] = yield Phase("descent", 1, lambda _: payload)
+            [(place, self._memory, touched)] = yield Phase("descent", 1, lambda _: (*payload, roughly))
+        self._promised = place.gap(self.problem.penalty, len(self.w)) if roughly else 0.0
         if not touched:
             # Rounding hides what there is to be gained; whether nothing is, the other steps will tell.
             self._descends = False
