@@ -19,7 +19,7 @@ from growth import make
 from paths import load
 
 from sk_asyncprox import ElasticNet, LogisticRegression, solve
-from sk_asyncprox.solvers.reads import Read
+from sk_asyncprox.solvers.margins import Read
 from sk_asyncprox.solvers.rounds import RISE_OF_NEWTON, RoundsBCD
 from sk_asyncprox.solvers.shares import work
 

@@ -6,19 +6,23 @@ known.
 
 With a free intercept the dual point is to have ``sum(weights * theta) = 0`` for every output. So the rows of
 each class form a group (for a loss of numbers, those with residuals of one sign), which is given a factor of
-its own (``balance.py``).
+its own. ``-theta`` is what the probabilities of a sample exceed its label by: all that it gives to other
+classes, it takes from its own. So a class gives as much as it receives exactly when the factors are a
+stationary distribution of the Markov chain that moves between classes at the rates of what is given; there
+always is one.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from .balance import balance_of
 from .certificate import Certificate
 
 FACTORS = np.concatenate([[0.0, 0.02, 0.1, 0.3, 0.55], 1.0 - 0.25 ** np.arange(1, 11), [1.0]])
 """Factors at which a shard computes its dual objective. It is concave, so chords bound it from below; they
 are the closer, the closer the factor is to one, as it is near the optimum."""
+
+TINY = 1e-290
 
 
 class Facts(NamedTuple):
@@ -115,6 +119,25 @@ def conclude(problem, w, b, looks, facts):
     # The squared loss alone moves its intercept, by the mean residual.
     objective = float(value - 0.5 * shift * shift + problem.penalty.value(w))
     return Certificate(w, b + shift, objective, lower, correlations)
+
+
+def balance_of(given):
+    """Factors, the largest one, with which every class gives as much as it receives; ``given`` is what the
+    samples of class ``k`` give to class ``j``, in all at most 1, the diagonal without meaning.
+
+    By the elimination of Grassmann, Taksar and Heyman (Operations Research 33, 1985), which subtracts
+    nothing, so that small factors are exact too.
+    """
+    rates, size = given.copy(), len(given)
+    for k in range(size - 1, 0, -1):
+        # A class that gives nothing away keeps all: beside its factor the others are zero.
+        rates[:k, k] /= max(rates[k, :k].sum(), TINY)
+        rates[:k, :k] += np.outer(rates[:k, k], rates[k, :k])
+    factors = np.ones(size)
+    for k in range(1, size):
+        factors[k] = factors[:k] @ rates[:k, k]
+        factors[: k + 1] /= factors[: k + 1].max()
+    return factors
 
 
 def _quadratic_bound(penalty, c, shift, dual):

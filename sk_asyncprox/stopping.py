@@ -33,14 +33,7 @@ def gap_wanted(tol, scale, gain):
 
 
 class StopRule:
-    """Decides from certificates, passes and time when a run ends.
-
-    Parameters
-    ----------
-    problem : Problem
-    options : Options
-        Of which ``tol``, ``max_iter`` and ``max_time`` count.
-    """
+    """Decides from certificates, passes and time when a run ends."""
 
     def __init__(self, problem, options):
         self.options, self.penalised = options, not problem.penalty.is_zero

@@ -39,16 +39,8 @@ TINY = np.finfo(float).tiny
 
 
 def dual_point(problem, z, correlations):
-    """Dual point near ``-loss'(z)`` of a problem with free coefficients, and its correlations.
-
-    Parameters
-    ----------
-    problem : Problem
-    z : ndarray of shape (n,)
-        Margins, with the best intercept.
-    correlations : ndarray of shape (p,)
-        Of ``-loss'(z)``, balanced for the intercept.
-    """
+    """Dual point near ``-loss'(z)`` of a problem with free coefficients, and its correlations; ``z`` has the
+    best intercept, and ``correlations`` are those of ``-loss'(z)``, balanced for the intercept."""
     free, positive = problem.penalty.free, problem.penalty.positive
     chosen = free[correlations[free] > 0.0] if positive else free
     while True:

@@ -21,12 +21,11 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import ElasticNet, GroupLasso, Lasso, LogisticRegression, lasso_path
-from sk_asyncprox.balance import balance_of
 from sk_asyncprox.design import Design
 from sk_asyncprox.executors import Dask, Simulated, Trace
 from sk_asyncprox.executors.crew import Crew, RollCall
 from sk_asyncprox.executors.plan import WorkersLost
-from sk_asyncprox.looks import conclude
+from sk_asyncprox.looks import balance_of, conclude
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem

@@ -15,8 +15,8 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.solvers import joining, products, rounds
 from sk_asyncprox.solvers.blocks import ColumnPart
 from sk_asyncprox.solvers.descent import STEPS, Memory, Place, descend, newton_solver
+from sk_asyncprox.solvers.margins import Point, Read
 from sk_asyncprox.solvers.newton import in_place
-from sk_asyncprox.solvers.reads import Point, Read
 
 
 def drawn(n=80, p=6, n_classes=3, seed=0):

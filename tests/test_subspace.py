@@ -18,8 +18,8 @@ from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import RoundsBCD, joining, on_gram, products, rounds
 from sk_asyncprox.solvers.blocks import ColumnPart
 from sk_asyncprox.solvers.joining import LAST, Pace, joining_pays
+from sk_asyncprox.solvers.margins import Point, Read
 from sk_asyncprox.solvers.newton import in_place
-from sk_asyncprox.solvers.reads import Point, Read
 from sk_asyncprox.solvers.subspace import Beside, Subspace, join, joint_step, lands
 
 

@@ -47,14 +47,11 @@ class Stop:
 
 
 class Deferred:
-    """What handlers of signals raise stops the threads first, and is raised when they have ended.
+    """What handlers of signals raise stops the threads first, by ``stop``, and is raised when they have
+    ended.
 
     Raised at any moment it could fall into joblib's start of the pool, whose threads would be left behind.
     Handlers run in the main thread only; elsewhere this does nothing.
-
-    Parameters
-    ----------
-    stop : Stop
     """
 
     def __init__(self, stop):

@@ -186,13 +186,9 @@ class _Turn:
     """A lock granted in the order of arrival.
 
     Under Python's own lock the thread that has just released it, and still holds the interpreter, takes it
-    again and again; short tasks then leave the other workers with delays in the hundreds.
-
-    Parameters
-    ----------
-    fail : callable
-        Called when what is done in a turn fails, before anybody has the next one: it would ask a solver that
-        has broken off.
+    again and again; short tasks then leave the other workers with delays in the hundreds. ``fail`` is called
+    when what is done in a turn fails, before anybody has the next one: it would ask a solver that has broken
+    off.
     """
 
     def __init__(self, fail):

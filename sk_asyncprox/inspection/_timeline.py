@@ -7,10 +7,9 @@ import numpy as np
 
 from ..executors.traces import Trace
 from ..history import History
-from ._bars import bars, number, pale
 from ._runs import DARK, ONLY, PALETTE, checked, clock_of, histories_of, legend_below, one_axes, tidy
 from ._schedules import histories_of_traces
-from ._tasks import tasks_of
+from ._tasks import bars, number, pale, tasks_of
 
 ZERO = {"edgecolor": "0.4", "hatch": "////"}
 """Look of a task whose step was zero."""

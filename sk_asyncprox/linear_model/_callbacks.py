@@ -6,16 +6,8 @@ import numpy as np
 
 
 def watch(estimator, X, y, sample_weight, fitted):
-    """Watcher of a fit; None where no callback is set.
-
-    Parameters
-    ----------
-    estimator : estimator with scikit-learn's ``CallbackSupportMixin``
-    X, y : the data, as the estimator's methods take them
-    sample_weight : ndarray of shape (n_samples,) or None
-    fitted : callable
-        Coefficients, intercept and passes to the attributes of a fitted estimator.
-    """
+    """Watcher of a fit; None where no callback is set. ``fitted`` turns coefficients, intercept and passes
+    into the attributes of a fitted estimator."""
     if not getattr(estimator, "_skl_callbacks", None):
         return None
     return Watcher(estimator, X, y, sample_weight, fitted)
@@ -27,12 +19,8 @@ class Watcher:
     The root task is the fit, its subtasks are the certificates: looks at all of the data, each with a
     consistent iterate. A certificate whose gap is a tenth of the last one shown has a progress bar of its own
     (it says it may have subtasks, which is what makes scikit-learn's ``ProgressBar`` show a task), unless the
-    fit is itself a task of another estimator.
-
-    Attributes
-    ----------
-    complete : callable
-        Adds the other targets, where there are several, to coefficients, intercept and passes of one.
+    fit is itself a task of another estimator. Where there are several targets, ``complete`` adds the others
+    to coefficients, intercept and passes of one.
     """
 
     def __init__(self, estimator, X, y, sample_weight, fitted):
@@ -71,14 +59,7 @@ class Watcher:
 
 class FoldsWatcher:
     """The callbacks' context of a cross-validated fit: a task for every fold, told when it has ended, and one
-    for the last fit, which hands its callbacks on. A callback cannot end it: the choice needs all folds.
-
-    Parameters
-    ----------
-    estimator, X, y, sample_weight
-        As for :func:`watch`.
-    n_tasks : int
-    """
+    for the last fit, which hands its callbacks on. A callback cannot end it: the choice needs all folds."""
 
     def __init__(self, estimator, X, y, sample_weight, n_tasks):
         self.is_watched, self._estimator = bool(getattr(estimator, "_skl_callbacks", None)), estimator

@@ -61,19 +61,8 @@ def in_floats(X):
 
 
 def check_number(value, name, *, low=0.0, high=None, boundaries="left", finite=True):
-    """Check a number, which is not NaN; errors name it.
-
-    Parameters
-    ----------
-    value : object
-    name : str
-    low, high : float
-        ``high=None`` for no limit.
-    boundaries : {"left", "both", "neither"}
-        Which of the two are allowed; ``"left"`` and ``"neither"`` without an upper limit.
-    finite : bool
-        Whether infinity is refused.
-    """
+    """Check a number, which is not NaN, nor infinite where it is to be ``finite``; errors name it. Boundaries
+    are "left", "both" or "neither", and ``high=None`` is no limit."""
     check_scalar(value, name, Real, min_val=low, max_val=high, include_boundaries=boundaries)
     if math.isnan(value) or (finite and math.isinf(value)):
         raise ValueError(f"{name} == {value}, must be {'a number' if math.isnan(value) else 'finite'}.")
@@ -129,19 +118,7 @@ def scaled(weights):
 
 
 def class_factors(class_weight, classes, mass):
-    """Factors of the classes' weights.
-
-    Parameters
-    ----------
-    class_weight : dict, "balanced" or None
-    classes : ndarray of shape (n_classes,)
-    mass : ndarray of shape (n_classes,)
-        Sum of the sample weights of each.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-    """
+    """Factors of the classes' weights; ``mass`` are the sums of the sample weights of each."""
     if class_weight == "balanced":  # older scikit-learns count samples without their weights
         return np.divide(mass.sum(), len(classes) * mass, out=np.zeros(len(classes)), where=mass > 0)
     for label, factor in (class_weight or {}).items():

@@ -14,22 +14,9 @@ from ._checks import checked_penalty_weights, class_factors
 
 
 def fit_rows(model, X, y, sample_weight, penalty, begin):
-    """Fit on a dask collection.
-
-    Parameters
-    ----------
-    model : estimator
-    X, y, sample_weight : as in :class:`~sk_asyncprox.executors.chunks.Rows`, or held by an xarray
-    penalty : callable
-        Sum of the sample weights -> penalty.
-    begin : float
-        When the fit began.
-
-    Returns
-    -------
-    w, intercept, n_iter, dtype, classes
-        ``dtype`` is that of the coefficients, ``classes`` None for a regressor.
-    """
+    """Fit on a dask collection, or on what xarray holds of one; ``penalty`` makes the penalty of the sum of
+    the sample weights. Returns coefficients, intercept, passes, the dtype of the coefficients and the
+    classes, None for a regressor."""
     model._check_n_jobs()
     X = table(X)
     check_one_target(y)

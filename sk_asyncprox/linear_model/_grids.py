@@ -26,28 +26,8 @@ def alpha_grid(
     """Scikit-learn's grid of alphas: from the smallest with a zero model down to ``eps`` times that.
     Unpenalised features are in that model, at their best.
 
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix or array} of shape (n, p)
-    y : ndarray of shape (n,)
-    l1_ratio, eps : float
-    n_alphas : int
-    sample_weight : ndarray of shape (n,), optional
-    fit_intercept : bool
-        Whether the data are centred first.
-    positive : bool
-    Xy : ndarray of shape (p,), optional
-        ``X'y`` of the data as they are to be used, when it is known.
-    penalty_weights : ndarray of shape (p,), optional
-
-    Returns
-    -------
-    ndarray of shape (n_alphas,), decreasing
-
-    Raises
-    ------
-    ValueError
-        If ``l1_ratio`` is 0: then no alpha gives a zero model.
+    ``Xy`` is ``X'y`` of the data as they are to be used, when it is known; ``fit_intercept`` says whether
+    they are centred first.
     """
     if l1_ratio == 0:
         raise ValueError(

@@ -12,18 +12,8 @@ from ._scored_paths import TOGETHER, margins, scored_paths
 
 
 class FoldsOnCluster:
-    """What :func:`~._scored_paths.scored_paths` asks of a problem and of scores.
-
-    Parameters
-    ----------
-    rows : FoldedRows
-    n_shards : int
-    model : LogisticRegressionCV
-    classes, factors : ndarray of shape (n_classes,)
-        Labels, and what the weights of their rows are multiplied by.
-    weighted : bool
-        Whether scores heed the sample weights.
-    """
+    """What :func:`~._scored_paths.scored_paths` asks of a problem and of scores: weights of rows are
+    multiplied by the factors of their classes; ``weighted`` says whether scores heed the sample weights."""
 
     def __init__(self, rows, n_shards, model, classes, factors, weighted):
         self._rows, self._n_shards, self._classes, self._factors = rows, n_shards, classes, factors
@@ -73,24 +63,10 @@ def _scores(rows, classes, together, weighted, coefs, intercepts):
 
 
 def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios, strength):
-    """Paths and scores of all the folds of a dask collection.
+    """Paths and scores of all the folds of a dask collection, the classes, and the dtype of the coefficients.
 
-    Parameters
-    ----------
-    model : LogisticRegressionCV
-    X, y, sample_weight : as in :class:`~sk_asyncprox.executors.chunks.Rows`
-    split, params : dict
-        Of the splitter and of the scorer.
-    Cs, ratios : ndarray
-    strength : callable
-        ``(C, total)`` to the weight of the penalty.
-
-    Returns
-    -------
-    found : list of FoldPaths
-    classes : ndarray of shape (n_classes,)
-    dtype : dtype
-        Of the coefficients.
+    ``split`` and ``params`` are those of the splitter and of the scorer; ``strength`` makes the weight of the
+    penalty of ``(C, total)``.
     """
     if not (isinstance(model.scoring, str | None) and model.scoring in TOGETHER) or set(params) - {
         "sample_weight"

@@ -63,22 +63,8 @@ def best_of(scores):
 def scored_paths(whole, scores, Cs, l1_ratios, strength, weights, train, test, options):
     """Paths of a fold's training rows, and their scores on its test rows.
 
-    Parameters
-    ----------
-    whole : Problem
-        Of all rows.
-    scores : Scores
-    Cs, l1_ratios : ndarray
-    strength : callable
-        ``(C, total)``, the latter the sum of the weights, to the weight of the penalty.
-    weights : ndarray of shape (K p,) or None
-        Penalty weights of the coefficients.
-    train, test : ndarray of int
-    options : Options
-
-    Returns
-    -------
-    FoldPaths
+    ``whole`` is the problem of all rows, ``weights`` are penalty weights of the coefficients, and
+    ``strength`` makes the weight of the penalty of ``(C, total)``, the latter the sum of the sample weights.
     """
     problem, total, found = whole.fold(train), scores.total(train), []
     order = np.argsort(Cs, kind="stable")
@@ -130,20 +116,8 @@ TOGETHER = {"neg_log_loss": log_likelihoods, "accuracy": accuracies, None: accur
 
 
 class Scores:
-    """Scores of logistic models on rows of the data.
-
-    Parameters
-    ----------
-    scoring : str, callable or None
-    params : dict
-        Of the scorer, for all rows.
-    classes : ndarray of shape (n_classes,)
-    X : {ndarray, csr_matrix} of shape (n, p)
-    labels, codes : ndarray of shape (n,)
-        Labels, and their numbers in ``classes``.
-    weights : ndarray of shape (n,) or None
-        Of the fits.
-    """
+    """Scores of logistic models on rows of the data: ``params`` are those of the scorer, for all rows,
+    ``codes`` the numbers of the labels in ``classes``, and ``weights`` those of the fits."""
 
     def __init__(self, scoring, params, classes, X, labels, codes, weights):
         self._X, self._labels, self._codes, self._weights = X, labels, codes, weights

@@ -19,23 +19,8 @@ def batched(items, n):
 
 
 def squared_errors(whole, X, y, weights, paths, train, test, options):
-    """Mean squared errors on a fold's test rows, along the paths of its training rows; and messages.
-
-    Parameters
-    ----------
-    whole : Problem
-        Of all rows.
-    X, y : {ndarray, csr_matrix} of shape (n, p), ndarray of shape (n,)
-    weights : ndarray of shape (n,) or None
-    paths : list of lists of ElasticNetPenalty
-    train, test : ndarray of int
-    options : Options
-
-    Returns
-    -------
-    errors : list of lists of float
-    messages : list of str
-    """
+    """Mean squared errors on a fold's test rows, along the paths of its training rows, and messages;
+    ``whole`` is the problem of all rows, ``paths`` are lists of penalties."""
     problem, X, y = whole.fold(train), rows_of(X, test), y[test]
     weights = np.ones(len(y)) if weights is None else weights[test]
     if not weights.any():

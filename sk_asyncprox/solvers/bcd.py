@@ -16,8 +16,7 @@ from ..step_sizes import Setting
 from .base import Arrival, Certified, Task, Update
 from .blocks import ColumnPart, work
 from .layout import Layout
-from .margins import SharedMargins
-from .reads import Read
+from .margins import Read, SharedMargins
 from .working_set import Gate
 
 

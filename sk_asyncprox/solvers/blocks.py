@@ -85,15 +85,9 @@ class Block:
 class ColumnPart:
     """What every worker of Async-BCD holds: the problem and the blocks it has cut.
 
-    Parameters
-    ----------
-    problem : Problem
-    h : float
-        Safety factor of the policy; 1 for the exact step.
-    local : bool
-        Whether the metric follows the curvature at the read instead of its global bound.
-    lipschitz : float or None
-        Constant of the scalar metric; None for the Gram metric.
+    ``h`` is the safety factor of the policy, 1 for the exact step. With ``local`` the metric follows the
+    curvature at the read instead of its global bound; ``lipschitz`` is the constant of the scalar metric,
+    None for the Gram metric.
     """
 
     def __init__(self, problem, h, local, lipschitz):

@@ -24,13 +24,8 @@ def resolve_step_size(step_size, problem=None):
 
 
 class Family:
-    """An algorithm that has one form, or the base of those that have several.
-
-    Parameters
-    ----------
-    form : class
-        The :class:`~sk_asyncprox.solvers.base.Solver`.
-    """
+    """An algorithm that has one form, a :class:`~sk_asyncprox.solvers.base.Solver`, or the base of those that
+    have several."""
 
     rows = False
     """Whether the data are cut by rows instead of by columns."""

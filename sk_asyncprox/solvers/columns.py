@@ -18,21 +18,9 @@ MOST = 512
 
 
 class Known:
-    """Columns of a problem whose second moments are known.
-
-    Attributes
-    ----------
-    index : ndarray of int
-        Columns in use.
-    Q, q : ndarray of shape (k, k) and (k,)
-        Their Gram matrix, and their products with the target.
-    pull : ndarray of shape (p,)
-        Products of all columns with the target.
-    square : float
-        Squared norm of the target.
-    most : int
-        Columns that may be taken into use.
-    """
+    """Columns ``index`` of a problem that are in use, whose second moments are known: ``Q`` and ``q`` are
+    their Gram matrix and their products with the target, ``pull`` those of all columns, ``square`` the
+    squared norm of the target, and ``most`` columns may be used."""
 
     def __init__(self, problem, index=()):
         self._all = problem.quadratic

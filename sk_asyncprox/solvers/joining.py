@@ -4,9 +4,9 @@ import numpy as np
 
 from .base import Update
 from .descent import STEPS, Memory, descend
+from .margins import Read
 from .phases import Phase
 from .products import SharingSolver
-from .reads import Read
 from .secant import Caution
 from .subspace import Beside
 

@@ -12,33 +12,13 @@ MOST_ENTRIES = 4_000_000
 
 
 class Layout:
-    """Blocks of columns, handed out to the workers.
+    """Blocks of columns, handed out to the workers: ``everything`` are those of all the columns, ``blocks``
+    those of the active ones, each sorted, and ``generation`` counts the changes of these.
 
-    Parameters
-    ----------
-    problem : Problem
-    n_workers : int
-    n_blocks : int or "auto"
-        Blocks that all the columns are cut into.
-    working_set : bool
-        Whether only columns that certificates call for are active; at first none is.
-    fixed_cuts : bool
-        Whether the active columns are cut where all the columns are, instead of into equal work.
-    exclusive : bool
-        Whether a block is held by one worker at a time.
-    random : bool
-        Whether blocks are drawn at random instead of in turn.
-    random_state : int
-        Seed of the workers' streams; each has its own, so that a replay draws the same.
-
-    Attributes
-    ----------
-    everything : list of ndarray of int
-        Blocks of all the columns.
-    blocks : list of ndarray of int
-        Blocks of the active columns, each sorted.
-    generation : int
-        Number of changes of the active columns.
+    With a ``working_set`` only columns that certificates call for are active; at first none is.
+    ``fixed_cuts`` cuts the active columns where all the columns are cut, instead of into equal work.
+    ``exclusive`` blocks are held by one worker at a time. ``random`` ones are drawn instead of taken in turn,
+    by a stream of each worker, so that a replay draws the same.
     """
 
     def __init__(

@@ -55,25 +55,13 @@ def clipped_ratio(slope, size):
 
 
 def full_step(problem, z, gradient, direction, rise_allowed):
-    """The full step, where it is nearly as good as the exact one; else None.
+    """Slope, margins and loss gradient of the full step, as :func:`exact_step` has them, where it is nearly
+    as good as the exact one; else None.
 
-    A shortened step leaves a rest of every coefficient that was to become zero, and a beginning of every
-    one that was to leave zero for a moment only; so a full step is worth a little of the fall.
-
-    Parameters
-    ----------
-    problem : Problem
-    z, gradient : ndarray of shape (n,)
-        Margins and loss gradient now.
-    direction : Direction
-    rise_allowed : float
-        Slope at the full step, relative to the fall's at none, up to which it is taken: 0 where the exact
-        step is full as well, 1 where a quadratic would fall no more.
-
-    Returns
-    -------
-    (slope, z, gradient) or None
-        As from :func:`exact_step`.
+    A shortened step leaves a rest of every coefficient that was to become zero, and a beginning of every one
+    that was to leave zero for a moment only; so a full step is worth a little of the fall. ``rise_allowed``
+    is the slope at its end, relative to the fall's at its beginning, up to which it is taken: 0 where the
+    exact step is full as well, 1 where a quadratic would fall no more.
     """
     loss, y, weights, v = problem.loss, problem.y, problem.weights, direction.v
     slope = -((weights * gradient) @ v + direction.change)
@@ -92,25 +80,9 @@ def full_step(problem, z, gradient, direction, rise_allowed):
 
 
 def exact_step(problem, z, gradient, direction, max_trials=4):
-    """Length of the step, and margins and loss gradient after it.
-
-    Parameters
-    ----------
-    problem : Problem
-    z, gradient : ndarray of shape (n,)
-        Margins and loss gradient now; left as they are.
-    direction : Direction
-    max_trials : int
-        Evaluations of the gradient for losses that are not quadratic.
-
-    Returns
-    -------
-    theta : float
-        In [0, 1].
-    slope : float
-        ``-phi'(0)`` now.
-    z, gradient : ndarray of shape (n,)
-    """
+    """Length of the step in [0, 1], ``-phi'(0)``, and margins and loss gradient after it; those before are
+    left as they are. Losses that are not quadratic have their gradient evaluated ``max_trials`` times, at
+    most."""
     loss, y, weights, v = problem.loss, problem.y, problem.weights, direction.v
 
     def at(theta):

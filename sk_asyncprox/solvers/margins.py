@@ -1,22 +1,56 @@
-"""The shared point of block-coordinate descent: coefficients, intercept and margins."""
+"""The shared point of block-coordinate descent, and what tasks read of it."""
+
+from typing import NamedTuple
 
 import numpy as np
 
+from ..penalties import ElasticNetPenalty
 from .base import Snapshot, Solver
 from .line import exact_step, full_step
-from .reads import Point
+
+
+class Point(NamedTuple):
+    """What a task reads of the margins. The arrays are replaced by writes, never changed."""
+
+    z: np.ndarray
+    """Margins, shape (n,)."""
+
+    gradient: np.ndarray
+    """Loss gradient there, shape (n,)."""
+
+    least: np.ndarray | None = None
+    """Curvature of every sample, at least, in models of losses that are not quadratic; shape (n,)."""
+
+
+class Read(NamedTuple):
+    """What a step on the columns ``index`` starts from."""
+
+    key: tuple
+    """Name under which a part keeps the columns."""
+
+    index: np.ndarray
+    w: np.ndarray
+    """Coefficients of the columns, shape (k,)."""
+
+    point: Point
+    penalty: ElasticNetPenalty
+    alone: bool
+    """Whether no other block is active."""
+
+    effort: int | None = None
+    """Sweeps on columns, or products of a Newton step, at most; None where block steps are all there is."""
+
+    correlations: np.ndarray | None = None
+    """Minus the gradient of the smooth part there, shape (k,), where it is known."""
+
+    beside: tuple | None = None
+    """What a step of all columns is joined with where nothing makes zeros (``subspace.Beside``)."""
 
 
 class SharedMargins(Solver):
     """Coefficients ``w``, intercept ``b``, margins ``z = X w + b`` and the loss gradient at them.
 
     Writes replace the arrays of margins and gradient, so a read copies nothing.
-
-    Parameters
-    ----------
-    problem : Problem
-    start : Snapshot or None
-        First iterate.
     """
 
     needs_bound = False

@@ -7,9 +7,9 @@ from .covariance import GramMatrix
 from .gram_rows import rows_cost
 from .group_gram import WIDEST_OF_GROUPS
 from .joining import RISE_OF_NEWTON, JoiningSolver
+from .margins import Read
 from .newton_walk import Seen
 from .phases import Phase
-from .reads import Read
 
 WIDEST_GRAM, WIDEST_GRAM_ONCE = 2500, 128
 

@@ -16,9 +16,9 @@ from ..step_sizes import Setting
 from .base import Certified
 from .blocks import describe
 from .joining import RISE_OF_NEWTON
+from .margins import Read
 from .on_gram import GramSolver
 from .phases import Phase
-from .reads import Read
 from .shares import work
 from .trail import Trail
 from .working_set import first_columns, wanted_columns

@@ -22,38 +22,15 @@ STILL = 1e-12
 
 
 class Caution(NamedTuple):
-    """What shortened steps have taught.
-
-    Attributes
-    ----------
-    secants : ndarray of shape (n,) or None
-        Curvature of every sample between the ends of a step.
-    share : float
-        Of the majorant.
-    """
+    """What shortened steps have taught: the curvature of every sample between the ends of a step, None where
+    none is known, and a share of the majorant."""
 
     secants: np.ndarray | None = None
     share: float = 0.0
 
     def after(self, problem, z, gradient, v, step):
-        """The same after a step: more when it was shortened, less when it was full.
-
-        Parameters
-        ----------
-        problem : Problem
-        z, gradient : ndarray of shape (K n,)
-            Margins of the ``K`` outputs before the step, and loss gradient there.
-        v : ndarray of shape (K n,)
-            Change of the margins by the full step.
-        step : float
-            Share of it that was written.
-
-        Returns
-        -------
-        Caution
-            With ``<v, loss'(z + v) - loss'(z)> / |v|^2`` of every sample after a shortened step, where that
-            is more than what is kept.
-        """
+        """The same after a step along ``v``, the change of the margins by the full one, of which the share
+        ``step`` was written: more when it was shortened, less when it was full."""
         kept = None if self.secants is None else KEPT * self.secants
         if step == 1.0:
             return Caution(kept, KEPT * self.share if self.share > LEAST else 0.0)

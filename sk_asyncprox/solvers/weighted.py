@@ -17,21 +17,9 @@ WIDEST_RUN = 128
 
 
 def plain(Q, q, w, penalty, square=0.0):
-    """The same model without weights.
-
-    Parameters
-    ----------
-    Q, q, w, square
-        As for :func:`~sk_asyncprox.solvers.gram.solve_on_gram`.
-    penalty : WeightedPenalty
-        Of these coefficients, which makes zeros.
-
-    Returns
-    -------
-    model : tuple (Q, q, w, penalty, square)
-    restored : callable
-        Coefficients of that model to those of this one.
-    """
+    """The same model without weights, as a tuple ``(Q, q, w, penalty, square)``, and what makes coefficients
+    of this one of its; the arguments are those of :func:`~sk_asyncprox.solvers.gram.solve_on_gram`, and the
+    penalty makes zeros."""
     Q = Q + np.diag(penalty.l2s)
     if penalty.positive and penalty.free is not None:
         # They may not be negative, so their best is not known; but then |w_j| = w_j, and no part is left.
