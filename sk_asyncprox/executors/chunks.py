@@ -160,7 +160,9 @@ class Rows:
 
     def census(self):
         """Labels, sorted, and the sum of the sample weights of each."""
-        labels, mass = (np.concatenate([getattr(f, name) for f in self._facts]) for name in ("labels", "mass"))
+        labels, mass = (
+            np.concatenate([getattr(f, name) for f in self._facts]) for name in ("labels", "mass")
+        )
         classes, codes = np.unique(labels, return_inverse=True)
         return classes, np.bincount(codes, mass)
 
