@@ -2,6 +2,7 @@
 
 import weakref
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,10 +15,32 @@ from .blocks import piece, rows_of
 from .crew import GONE, Lying, RollCall, next_batch, raise_if_lost, release, tell_released
 from .plan import WorkersLost
 
-SMALL = 16_000_000
-"""Bytes of a shard below which the cost of a task outweighs its work."""
+SMALL = 32_000_000
+"""Bytes of a shard of wide data below which the cost of its tasks outweighs their work."""
 
+NOTHING = "X has no rows, or all sample weights are zero; at least one must be positive."
 LOST = "The Dask cluster has lost the data, or cannot be reached any more."
+
+
+class Facts(NamedTuple):
+    """What is asked of the rows of a chunk at first."""
+
+    rows: int
+    used: int
+    """Rows whose weight is not zero."""
+
+    n_features: int
+    dtype: np.dtype
+    is_sparse: bool
+    size: int
+    """Bytes."""
+
+    largest: float
+    """Weight."""
+
+    labels: np.ndarray | None
+    mass: np.ndarray | None
+    """Labels, sorted, and the sum of the sample weights of each; None where they are numbers."""
 
 
 class Rows:
@@ -29,6 +52,7 @@ class Rows:
 
     Attributes
     ----------
+    n_rows : int
     dtype : dtype
         float32 where all of `X` is, else float64.
     """
@@ -47,12 +71,12 @@ class Rows:
             Cut like `X`; when both know the lengths of their chunks, it is cut anew where needed.
         sample_weight : like `y`, or None
         labelled : bool
-            Whether `y` are labels, to be counted and replaced next.
+            Whether `y` are labels, to be counted, and replaced when the pieces are joined.
 
         Raises
         ------
         ValueError
-            If the data are not valid, or the chunks do not fit one another.
+            If the data are not valid, or none count, or the chunks do not fit one another.
         """
         from dask import delayed
 
@@ -63,34 +87,33 @@ class Rows:
 
     def take(self, pieces, labelled=False):
         """Take pieces, on their way, for the chunks."""
-        self._pieces, self._labelled = pieces, labelled
-        self._wait(pieces)
+        self._pieces = pieces
+        self._facts = facts = self._gather(self._submit(partial(_facts, labelled), pieces))
+        if not any(fact.used for fact in facts):
+            raise ValueError(NOTHING)
+        self.n_rows, self.n_features = sum(fact.rows for fact in facts), facts[0].n_features
+        self.dtype = np.result_type(*(fact.dtype for fact in facts if fact.used))
 
     def enough_shards(self, n_features, most, n_workers):
         """How many shards to begin with: wide data take few and short tasks, and are not cut smaller than
-        pays, unless a worker would have none."""
+        pays, unless a worker would have none; all workers have equally many."""
         if n_features <= WIDEST:
             return most
-        size = sum(self.client.nbytes([piece.key for piece in self._pieces]).values())
-        return min(most, max(n_workers, -(-size // SMALL)))
+        size = sum(fact.size for fact in self._facts)
+        return min(most, n_workers * max(1, -(-size // (n_workers * SMALL))))
 
-    def join(self, n_shards):
-        """Join the pieces to shards, so many at most: those that lie on one worker to the same shards."""
+    def join(self, n_shards, classes=None, factors=None):
+        """Join the pieces to shards, so many at most: those that lie on one worker to the same shards. Of two
+        ``classes`` labels become -1 and +1, of more their places, and weights are multiplied by the classes'
+        ``factors``."""
+        groups = [[self._pieces[i] for i in group] for group in self._groups(n_shards)]
+        self._raw, self._pieces = self._submit(join, groups, classes, factors), None
+
+    def _groups(self, most):
+        """Numbers of the pieces in so many groups at most, of neighbours and those on one worker."""
         places = self._places(self._pieces)
         order = sorted(range(len(places)), key=lambda i: str(places[i]))
-        groups = np.array_split(order, min(n_shards, len(order)))
-        raw = self._submit(partial(join, self._labelled), [[self._pieces[i] for i in g] for g in groups])
-        self._pieces, self._raw = None, self._settle(raw)
-
-    def _settle(self, futures):
-        """Wait for shards; those without rows are left out."""
-        sizes = self._gather(self._submit(_rows_of, futures))
-        kept = [f for f, (size, *_) in zip(futures, sizes, strict=True) if size]
-        if not kept:
-            raise ValueError("X has no rows, or all sample weights are zero; at least one must be positive.")
-        self.dtype = np.result_type(*(dtype for size, dtype, *_ in sizes if size))
-        self.n_features, self._sparse = sizes[0][2], all(sparse for *_, sparse in sizes)
-        return kept
+        return np.array_split(order, min(most, len(order)))
 
     def _submit(self, function, parts, *args):
         return self._keep([self.client.submit(function, part, *args, pure=False) for part in parts])
@@ -137,21 +160,23 @@ class Rows:
 
     def census(self):
         """Labels, sorted, and the sum of the sample weights of each."""
-        found = self._gather(self._submit(_census, self._raw))
-        classes, codes = np.unique(np.concatenate([labels for labels, _ in found]), return_inverse=True)
-        return classes, np.bincount(codes, np.concatenate([mass for _, mass in found]))
-
-    def relabel(self, classes, factors):
-        """Replace two labels by -1 and +1, more by their places, and multiply the weights by the classes'
-        factors."""
-        self._raw = self._settle(self._submit(_relabel, self._raw, classes, factors))
+        labels, mass = (
+            np.concatenate([getattr(f, name) for f in self._facts]) for name in ("labels", "mass")
+        )
+        classes, codes = np.unique(labels, return_inverse=True)
+        return classes, np.bincount(codes, mass)
 
     def count(self, loss, fit_intercept):
-        """Numbers of every shard; returns the sum of the sample weights."""
+        """Numbers of every shard, those without rows left out; returns the sum of the sample weights."""
         # Sparse shards of wide data keep the columns with entries alone.
-        wide = self._sparse and loss.n_outputs * self.n_features > WIDEST
+        sparse = all(fact.is_sparse for fact in self._facts)
+        wide = sparse and loss.n_outputs * self.n_features > WIDEST
         means = fit_intercept and (loss.quadratic or not wide)
-        self.counts = self._gather(self._submit(_count, self._raw, loss, wide, means))
+        counts = self._gather(self._submit(_count, self._raw, loss, wide, means))
+        kept = [i for i, c in enumerate(counts) if c is not None]
+        if not kept:
+            raise ValueError(NOTHING)
+        self._raw, self.counts = [self._raw[i] for i in kept], [counts[i] for i in kept]
         if not loss.labelled:
             check_targets(self.counts)
         return sum(c.weight for c in self.counts)
@@ -193,37 +218,28 @@ class Rows:
 # -- on the workers --------------------------------------------------------------------------------
 
 
-def join(labelled, pieces):
-    """Rows of several pieces, those of `X` side by side until they are centred; rows of weight zero are left
-    out unless their labels count."""
+def _facts(labelled, piece):
+    X, y, s = piece
+    labels, codes = np.unique(y, return_inverse=True) if labelled else (None, None)
+    mass = np.bincount(codes, s, len(labels)) if labelled else None
+    used, largest = np.count_nonzero(s), float(s.max(initial=0.0))
+    sparse = sp.issparse(X)
+    size = X.data.nbytes + X.indices.nbytes if sparse else X.nbytes
+    return Facts(len(y), used, X.shape[1], X.dtype, sparse, size, largest, labels, mass)
+
+
+def join(pieces, classes, factors):
+    """Rows of several pieces that have a weight, those of `X` side by side until they are centred."""
     Xs, ys, weights = zip(*pieces, strict=True)
     y, s = np.concatenate(ys), np.concatenate(weights)
-    return (Xs, y, s) if labelled else _used(Xs, y, s)
-
-
-def _used(Xs, y, s):
+    if classes is not None:
+        codes = np.searchsorted(classes, y)
+        y, s = 2.0 * codes - 1.0 if len(classes) == 2 else codes, s * np.asarray(factors)[codes]
     used = s > 0
     if used.all():
         return Xs, y, s
     each = np.split(used, np.cumsum([X.shape[0] for X in Xs])[:-1])
     return [X if rows.all() else X[rows] for X, rows in zip(Xs, each, strict=True)], y[used], s[used]
-
-
-def _rows_of(raw):
-    Xs, y, _ = raw
-    return len(y), np.result_type(*(X.dtype for X in Xs)), Xs[0].shape[1], all(map(sp.issparse, Xs))
-
-
-def _census(raw):
-    labels, codes = np.unique(raw[1], return_inverse=True)
-    return labels, np.bincount(codes, raw[2])
-
-
-def _relabel(raw, classes, factors):
-    Xs, y, s = raw
-    codes = np.searchsorted(classes, y)
-    s = s * np.asarray(factors)[codes]
-    return _used(Xs, 2.0 * codes - 1.0 if len(classes) == 2 else codes, s)
 
 
 def _with_entries(Xs):
@@ -239,6 +255,8 @@ def _with_entries(Xs):
 
 def _count(raw, loss, wide, means):
     Xs, y, s = raw
+    if not len(y):
+        return None
     columns = slice(None)
     if wide:
         X, columns = _with_entries(Xs)

@@ -6,21 +6,13 @@ from .chunks import Rows
 
 
 class FoldedRows(Rows):
-    """Rows of a dask collection with labels, of which folds take some.
+    """Rows of a dask collection with labels, of which folds take some."""
 
-    Attributes
-    ----------
-    n_rows : int
-    dtype : dtype
-        float32 where all of `X` is, else float64.
-    """
+    _fold = None
 
     def read(self, X, y, sample_weight):
         """Compute the chunks and validate them, as :meth:`Rows.read`."""
         super().read(X, y, sample_weight, labelled=True)
-        self._raw, self._fold = self._pieces, None
-        self._lengths, dtypes = zip(*self._gather(self._submit(_facts, self._pieces)), strict=True)
-        self.n_rows, self.dtype = sum(self._lengths), np.result_type(*dtypes)
 
     def codes(self, classes):
         """Every row's class, by its number."""
@@ -37,9 +29,8 @@ class FoldedRows(Rows):
         shards are let go."""
         self._let_go()
         self._fold = fold = Rows(self.client)
-        fold.take(self._submit(_of_some, self._some(index), tuple), labelled=True)
-        fold.join(n_shards)
-        fold.relabel(classes, factors)
+        fold.take(self._submit(_of_some, self._some(index), tuple))
+        fold.join(n_shards, classes, factors)
         total = fold.count(loss, fit_intercept)
         return fold.problem(loss, None, fit_intercept), total
 
@@ -49,24 +40,20 @@ class FoldedRows(Rows):
         super().release()
 
     def _let_go(self):
-        if getattr(self, "_fold", None) is not None:
+        if self._fold is not None:
             self._fold.release()
             self._fold = None
 
     def _some(self, index):
         """Chunks, and which of their rows are among those; sorted, each as often as it is there."""
-        ends = np.cumsum(self._lengths)
-        index = np.sort(index)
+        lengths, index = [fact.rows for fact in self._facts], np.sort(index)
+        ends = np.cumsum(lengths)
         cuts = np.split(index, np.searchsorted(index, ends[:-1]))
-        begins = ends - self._lengths
-        return [(piece, rows - begin) for piece, rows, begin in zip(self._raw, cuts, begins, strict=True)]
+        begins = ends - lengths
+        return [(piece, rows - begin) for piece, rows, begin in zip(self._pieces, cuts, begins, strict=True)]
 
 
 # -- on the workers --------------------------------------------------------------------------------
-
-
-def _facts(raw):
-    return raw[0].shape[0], raw[0].dtype
 
 
 def _of_some(some, function, *args):

@@ -20,24 +20,12 @@ AT_ONCE = 4
 
 
 class SummedRows(Rows):
-    """Rows of a dask collection that are wanted by their second moments alone.
-
-    Attributes
-    ----------
-    n_rows : int
-    dtype : dtype
-        float32 where all of `X` is, else float64.
-    """
+    """Rows of a dask collection that are wanted by their second moments alone."""
 
     def read(self, X, y, sample_weight):
         """Compute the chunks and validate them, as :meth:`Rows.read`."""
         super().read(X, y, sample_weight)
-        facts = self._gather(self._submit(_facts, self._pieces))
-        self._lengths, dtypes, largest = zip(*facts, strict=True)
-        self.n_rows, self.dtype = sum(self._lengths), np.result_type(*dtypes)
-        if not max(largest):
-            raise ValueError("X has no rows, or all sample weights are zero; at least one must be positive.")
-        self._exponent = math.frexp(max(largest))[1]
+        self._exponent = math.frexp(max(fact.largest for fact in self._facts))[1]
 
     def moments(self, parts, centred):
         """Moments of the parts of the rows.
@@ -91,19 +79,13 @@ class SummedRows(Rows):
 
     def _chunks(self, parts):
         """Chunks and the parts of their rows, in groups: those that lie on one worker by its threads."""
-        parts = np.split(parts.astype(np.min_scalar_type(parts.max())), np.cumsum(self._lengths)[:-1])
-        places = self._places(self._pieces)
-        order = sorted(range(len(places)), key=lambda i: str(places[i]))
-        groups = np.array_split(order, min(len(order), max(1, len(self._roll.slots()))))
+        ends = np.cumsum([fact.rows for fact in self._facts])[:-1]
+        parts = np.split(parts.astype(np.min_scalar_type(parts.max())), ends)
+        groups = self._groups(max(1, len(self._roll.slots())))
         return [[(self._pieces[i], parts[i]) for i in group] for group in groups]
 
 
 # -- on the workers --------------------------------------------------------------------------------
-
-
-def _facts(raw):
-    X, _, weights = raw
-    return X.shape[0], X.dtype, float(weights.max(initial=0.0))
 
 
 def _by_part(chunks, exponent, wanted=None):

@@ -30,11 +30,8 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
         n_workers = executor.plan(model.n_jobs).n_workers
         most = SHARDS_PER_WORKER * n_workers
         enough = rows.enough_shards(X.shape[1], most, n_workers)
-        rows.join(enough if model.n_blocks == "auto" else model.n_blocks)
-        classes = None
-        if is_classifier(model):
-            classes, factors = labels_of(model, rows)
-            rows.relabel(classes, factors)
+        classes, factors = labels_of(model, rows) if is_classifier(model) else (None, None)
+        rows.join(enough if model.n_blocks == "auto" else model.n_blocks, classes, factors)
         loss = model._loss if classes is None else loss_of(classes)
         total = rows.count(loss, model.fit_intercept)
         penalty = penalty(total).weighted(None if weights is None else np.tile(weights, loss.n_outputs))

@@ -224,11 +224,9 @@ class PIAG(Solver):
         if task.kind == "certificate":
             self.touched += self.problem.pass_size
             return [self._digest(result, task.stamp.update, task.worker, task.asked)]
-        self._placement.told(task.worker, task.block)
-        events = []
-        if task.kind == self.kinds[1]:
-            found, result = result
-            events = self._collect(task, found)
+        found, result = result if task.kind == self.kinds[1] else (None, result)
+        self._placement.told(task.worker, task.block, getattr(result, "work", 1.0))
+        events = [] if found is None else self._collect(task, found)
         return events + self._renew(task, result)
 
     def _move(self):

@@ -42,7 +42,8 @@ def model_look(shard, task):
     """Work of the kind ``"model look"``: a share of a certificate, and the model at its point."""
     w, b, known, care = task.payload
     z = shard.margins(w, b)
-    return shard.look(w, b, z), model_of(shard, w, b, known, care, z)
+    found = shard.look(w, b, z)
+    return found, model_of(shard, w, b, known, care, z, found.gradient)
 
 
 def wide_model(shard, task):

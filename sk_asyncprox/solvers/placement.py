@@ -4,8 +4,8 @@ Every shard has a home, the worker that serves it in turn with its other shards.
 worker that asks takes one over from a worker that is so slow (or gone) that the shard's gradient will be much
 younger in its new home. A gradient is at its oldest just before the next one comes, a whole cycle of its
 home and the time of one task after its read; so a very slow worker gives up its last shard, too. It is
-then tried out now and then. Time is counted in asks and results, of which all workers together make about
-equally many in equal times.
+then tried out now and then. Time is counted in asks and in the work that has been done, of which all workers
+together do about equally much in equal times; that of a task is taken in proportion to its own work.
 """
 
 from collections import deque
@@ -41,9 +41,10 @@ class Placement:
 
     def __init__(self, homes, movable=False):
         self.homes, self._movable, n = homes.copy(), movable, len(homes)
-        self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1)
+        self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1.0)
         self._clock, self._flights, self._times = 0, {}, {}
         self._last, self._told, self._stale = {}, {}, set()
+        self._most = 1.0
 
     @property
     def is_busy(self):
@@ -115,7 +116,7 @@ class Placement:
         known = [t for t in times if len(t) == KNOWN] or times
         if not known:
             return None
-        usual = float(np.median(np.concatenate(known)))
+        usual = self._most * float(np.median(np.concatenate(known)))
         mine = (2 + np.count_nonzero(self.homes == worker)) * self._time(worker, usual)
         ages = {home: self._age(home, 0, usual) for home in set(self.homes[idle].tolist()) - {worker}}
         slowest = max(ages, key=ages.get, default=None)
@@ -130,25 +131,25 @@ class Placement:
         return self._next(np.array(hung)) if hung else None
 
     def _time(self, worker, usual):
-        """A worker's time for a task, or the usual one as long as it is not known."""
+        """A worker's time for a task of most work, or the usual one as long as it is not known."""
         times = self._times.get(worker, ())
-        return float(np.median(times)) if len(times) == KNOWN else usual
+        return self._most * float(np.median(times)) if len(times) == KNOWN else usual
 
     def _slowness(self, worker, usual):
         """The same, or the time since its last sign when that is much longer."""
         time, quiet = self._time(worker, usual), self._clock - self._last.get(worker, 0)
         return quiet if quiet > QUIET * time else time
 
-    def told(self, worker, shard):
-        """A result has come."""
-        self._clock += 1
+    def told(self, worker, shard, work=1.0):
+        """A result has come, of so much work."""
+        self._clock += work
         self._seen[shard] |= (worker, shard) not in self._stale
         self._stale.discard((worker, shard))
         # A task that was queued behind another has taken as long as its worker had it to itself.
         begin = max(self._flights.pop((worker, shard), self._clock), self._told.get(worker, 0))
         took, self._told[worker] = self._clock - begin, self._clock
-        self._times.setdefault(worker, deque(maxlen=KNOWN)).append(took)
-        self._last[worker] = self._clock
+        self._times.setdefault(worker, deque(maxlen=KNOWN)).append(took / work)
+        self._last[worker], self._most = self._clock, max(self._most, work)
 
     def dropped(self, worker, shard):
         """A result will never come."""

@@ -15,10 +15,10 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from ..looks import ShardGradient
-from .gram_rows import ENTRIES_OF_FULL, FEWEST_ROWS, LARGE, LEAST, RIDGE, add_filled, add_sparse
+from .gram_rows import BLAS, ENTRIES_OF_FULL, FEWEST_ROWS, LARGE, LEAST, RIDGE, add_filled, add_sparse
 from .secant import secants
 
-NEAR = 0.1
+NEAR = 0.2
 """Change of a margin up to which a curvature is kept."""
 
 
@@ -65,8 +65,13 @@ class ShardModel(NamedTuple):
     reads: int
     """How often the entries were read."""
 
+    @property
+    def work(self):
+        """Time of the visit, roughly, in reads of the entries."""
+        return 1.0 + self.reads + (0.0 if self.curvature is None else BLAS * len(self.curvature))
 
-def model_of(shard, w, b, known=None, care=None, z=None):
+
+def model_of(shard, w, b, known=None, care=None, z=None, gradient=None):
     """Model of a shard at ``(w, b)``.
 
     Parameters
@@ -76,8 +81,8 @@ def model_of(shard, w, b, known=None, care=None, z=None):
     known : tuple (w, b) or None
         Point of the curvature that the server holds.
     care : Care or None
-    z : ndarray of shape (K n,), optional
-        Margins at ``(w, b)``, when they are known.
+    z, gradient : ndarray of shape (K n,), ShardGradient, optional
+        Margins at ``(w, b)``, and the gradient of all coefficients, when they are known.
 
     Returns
     -------
@@ -95,7 +100,7 @@ def model_of(shard, w, b, known=None, care=None, z=None):
         curvature, gradient = curved(shard, model, slope, b)
         shard.known = w, b, z
     else:
-        curvature, gradient = None, shard.gradient(w, b, z)
+        curvature, gradient = None, gradient or shard.gradient(w, b, z)
     size = float(model.inverse_size(slope, shard.weights))
     return ShardModel(gradient, shard.value(w, b, z), curvature, size, change, reads + 2)
 
