@@ -176,7 +176,7 @@ def test_what_rounding_hides_is_not_looked_for(n_classes):
 @pytest.mark.parametrize("n_outputs", [1, 3])
 @pytest.mark.parametrize("centred", [False, True])
 def test_products_in_single_precision(monkeypatch, order, n_outputs, centred):
-    """They are those in double precision to its rounding, also in runs of rows and of columns far from zero."""
+    """They are those in double precision to its rounding, also in runs of rows and far from zero."""
     monkeypatch.setattr(block_diagonal, "ENTRIES_AT_ONCE", 100)
     rng = np.random.default_rng(0)
     X = np.asarray(rng.standard_normal((50, 7)) + (1e6 if centred else 0.0), order=order)
