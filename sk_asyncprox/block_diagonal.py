@@ -7,7 +7,6 @@ rows and columns.
 
 import numpy as np
 
-COLUMNS_AT_ONCE = 64
 ENTRIES_AT_ONCE = 65_536
 """Entries of a dense matrix that several outputs are multiplied with at a time: they stay in the cache."""
 
@@ -143,9 +142,9 @@ class Copies(BlockDiagonal):
         if self.is_sparse or total == 0.0:
             return super().column_squares(weights)
         if self._squares is None or np.abs(weights / total - self._squares[0]).sum() > NEAR:
-            W, X = self._margins(weights / total), self.design.X
-            pieces = [W @ X[:, a : a + COLUMNS_AT_ONCE] ** 2 for a in range(0, X.shape[1], COLUMNS_AT_ONCE)]
-            self._squares = weights / total, np.concatenate(pieces, axis=1).ravel()
+            W = self._margins(weights / total)
+            squares = sum(W[:, rows] @ part**2 for rows, part in self.design.runs())
+            self._squares = weights / total, squares.ravel()
         return total * self._squares[1]
 
     def columns(self, index):

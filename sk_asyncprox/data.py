@@ -5,11 +5,17 @@ from copy import copy
 import numpy as np
 import scipy.sparse as sp
 
-from .design import design_of, rows_of
-from .moments import moments_of, point_of
+from .compressed import kernel_ready
+from .constant_columns import clear_constants, without_constants
+from .design import Design, less
+from .moments import is_far, moments_of, point_of
 
 WIDE = 512
 """Columns from which on products by rows of a dense array are as fast as those by columns."""
+
+
+LARGE, WIDEST = 10_000_000, 256
+"""Entries of a dense array from which on it need not be copied, and its columns, at most."""
 
 
 def is_wide_in_rows(X):
@@ -25,21 +31,22 @@ class Data:
     X : {ndarray, sparse matrix or array} of shape (n, p)
     weights : ndarray of shape (n,)
         Of the rows that count; summing to one.
-    uniform, centred, rows, overwrite : bool
+    uniform, centred, rows, overwrite, as_given : bool
         As for :class:`Problem` and :func:`~sk_asyncprox.design.design_of`.
     index : ndarray of int or None
         The rows that count, where they are not all.
     """
 
-    def __init__(self, X, weights, uniform, centred, rows, overwrite, index=None):
+    def __init__(self, X, weights, uniform, centred, rows, overwrite, as_given, index=None):
         self._X, self._index, self._centred, self._weights = X, index, centred, weights
-        self._how = {"rows": rows, "centred": centred, "overwrite": overwrite}
+        self._how = {"rows": rows, "centred": centred, "overwrite": overwrite, "as_given": as_given}
         self._each, self._design = None if uniform else weights, None
         self.shape, self.is_dense = (len(weights), X.shape[1]), not sp.issparse(X)
 
     def some(self, index, weights, uniform):
         """The data of some of the rows."""
-        return Data(self._X, weights, uniform, self._centred, self._how["rows"], True, index)
+        rows, as_given = self._how["rows"], self._how["as_given"]
+        return Data(self._X, weights, uniform, self._centred, rows, True, as_given, index)
 
     def scaled(self, exponent):
         """The data times ``2^exponent``."""
@@ -73,3 +80,69 @@ class Data:
         if index is not None:
             X, y, each = rows_of(X, index), y[index], None if each is None else each[index]
         return moments_of(X, y, each, *about)
+
+
+def rows_of(X, index):
+    """Rows ``index`` of an array or CSR matrix; of an array a view, where they follow one another."""
+    if len(index) and index[-1] - index[0] == len(index) - 1 and (np.diff(index) == 1).all():
+        return X[index[0] : index[-1] + 1]
+    return X[index]
+
+
+def _serves_as_given(X):
+    """Whether a dense array is large, and has no columns far from zero: products would cancel as these are
+    centred. Constant ones are such."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return X.size > LARGE and X.shape[1] <= WIDEST and not is_far(X)
+
+
+def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_given=False):
+    """Design that the solvers work on, and the column means.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix or array} of shape (n, p)
+        Validated data, float32 or float64; left as it is, unless ``overwrite``.
+    weights : ndarray of shape (n,)
+        Non-negative, summing to one.
+    rows : bool
+        Whether rows are to be cut out (CSR), instead of columns (CSC, Fortran order).
+    centred : bool
+        Whether the weighted column means are subtracted.
+    overwrite : bool
+        Whether they may be subtracted in place, from a dense ``X``.
+    as_given : bool
+        Whether a large dense ``X`` of few columns may stay as it is, its means subtracted in the products.
+
+    Returns
+    -------
+    design : Design
+        In float64. The entries are shared with ``X`` when no conversion is needed.
+    means : ndarray of shape (p,)
+        What was subtracted from the columns; zeros when not centred.
+    """
+    if sp.issparse(X):
+        X = sp.csr_matrix(X) if rows else sp.csc_matrix(X)
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        X = kernel_ready(X)
+        if not centred:
+            return Design(X), np.zeros(X.shape[1])
+        means = X.T @ weights
+        return Design(*without_constants(X, means)), means
+    as_given = as_given and _serves_as_given(X)
+    order = "C" if rows or (as_given and X.flags.c_contiguous) else "F"
+    if X.dtype != np.float64:
+        X, overwrite = less(X, 0.0, order), True
+    if as_given:
+        means = weights @ X if centred else np.zeros(X.shape[1])
+        return Design(X, means), means
+    fits = X.flags.c_contiguous if rows else X.flags.f_contiguous
+    if not centred:
+        return Design(X if fits else less(X, 0.0, order)), np.zeros(X.shape[1])
+    means = weights @ X
+    mine = fits and overwrite and X.flags.writeable
+    dense = np.subtract(X, means, out=X) if mine else less(X, means, order)
+    clear_constants(dense, means)
+    return Design(dense), means

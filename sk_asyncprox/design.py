@@ -1,8 +1,9 @@
 """The design matrix: one linear operator, whether stored dense or sparse, centred or not.
 
 Dense or sparse, and how columns are centred, is decided here and nowhere else. Sparse matrices are
-never filled: their column means are subtracted in the products. Dense ones are centred once, in the
-copy that the solvers work on.
+never filled: their column means are subtracted in the products. So they are of dense ones that are large
+and have many more rows than columns, which are never copied; others are centred once, in the copy that the
+solvers work on.
 """
 
 from itertools import pairwise
@@ -11,8 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh_tridiagonal
 
-from .compressed import kernel_ready, like, major_slice, row_squares, transpose
-from .constant_columns import clear_constants, without_constants
+from .compressed import like, major_slice, row_squares, transpose
 
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
 DENSE_ABOVE = 0.3
@@ -32,6 +32,10 @@ COPY_COST = 5
 ROWS_OF_PRODUCT, ROWS_OF_COPY = 8192, 1024
 """Rows of a dense matrix that are multiplied, or transposed, at a time."""
 
+ENTRIES_OF_RUN, ENTRIES_OF_LOOK, FEWEST_ROWS = 500_000, 250_000, 256
+"""Entries of a dense matrix that are centred, scaled, or multiplied, at a time: they stay in the cache, and
+take longer than threads need to take turns; and rows, at least."""
+
 
 class Design:
     """Matrix ``X - 1 centre'`` of shape (n, p) with its products.
@@ -41,13 +45,14 @@ class Design:
     X : {ndarray, csc_matrix, csr_matrix} of shape (n, p), float64
         Stored entries.
     centre : ndarray of shape (p,) or None
-        Subtracted from every row, implicitly.
+        Subtracted from every row, implicitly; of a dense matrix where it is not copied, ``is_as_given``.
     """
 
     def __init__(self, X, centre=None):
         self.X, self.centre = X, centre
         self.shape = X.shape
         self.is_sparse = sp.issparse(X)
+        self.is_as_given = not self.is_sparse and centre is not None
         self._transposed, self._squares = transpose(X), None
 
     def __reduce__(self):
@@ -61,10 +66,10 @@ class Design:
 
     def mul(self, w):
         """Product ``(X - 1 centre') w``; columns of few non-zeros are not read for nothing."""
-        n_moved = np.count_nonzero(w)
+        n_moved, by_rows = np.count_nonzero(w), self.is_sparse and self.X.format == "csr"
         if n_moved == 0:
             return np.zeros(self.shape[0])
-        if n_moved * COPY_COST < len(w) and not (self.is_sparse and self.X.format == "csr"):
+        if n_moved * COPY_COST < len(w) and not (by_rows or self.is_as_given):
             moved = w.nonzero()[0]
             return self.columns(moved).mul(w[moved]) if self.is_sparse else self._mul_some(moved, w[moved])
         out = self.X @ w
@@ -87,6 +92,19 @@ class Design:
             out -= u.sum() * self.centre
         return out
 
+    def there_and_back(self, w, between):
+        """Products ``z = (X - 1 centre') w`` and ``(X - 1 centre')' between(rows, z[rows])`` of a dense one
+        that was not copied, whose entries are read once."""
+        z, out, total, shift = np.empty(self.shape[0]), np.zeros(self.shape[1]), 0.0, self.centre @ w
+        for rows in self._slices(ENTRIES_OF_LOOK):
+            X = self.X[rows]
+            np.subtract(X @ w, shift, out=z[rows])
+            u = between(rows, z[rows])
+            out += u @ X
+            total += u.sum()
+        out -= total * self.centre
+        return z, out
+
     def column_squares(self, weights):
         """Sums ``sum_i weights_i X_ij^2`` of the stored entries (not centred, when sparse), for scaling:
         those of the last call, in proportion, while the weights' distribution is near."""
@@ -97,15 +115,20 @@ class Design:
             before, squares = self._squares
             if np.abs(weights / total - before).sum() <= NEAR:
                 return total * squares
-        X = self.X
-        squares = row_squares(self._transposed, weights) if self.is_sparse else (X * X).T @ weights
+        if self.is_sparse:
+            squares = row_squares(self._transposed, weights)
+        else:
+            squares = sum(weights[rows] @ part**2 for rows, part in self.runs())
         self._squares = weights / total, squares / total
         return squares
 
     def columns(self, index):
-        """Design of the columns ``index`` (sorted); contiguous ranges of no CSR matrix share entries."""
+        """Design of the columns ``index`` (sorted); contiguous ranges of no CSR matrix share entries, of one
+        that lies as it was given only all."""
+        if self.is_as_given and len(index) == self.shape[1]:
+            return self
         apart = len(index) == 0 or index[-1] - index[0] + 1 != len(index)
-        if apart or (self.is_sparse and self.X.format == "csr"):
+        if apart or self.is_as_given or (self.is_sparse and self.X.format == "csr"):
             return self.some(index)
         a, b, centre = int(index[0]), int(index[-1]) + 1, None if self.centre is None else self.centre[index]
         if self.is_sparse:
@@ -113,7 +136,9 @@ class Design:
         return Design(self.X[:, a:b], centre)
 
     def some(self, index):
-        """Design of the columns ``index``, in any order, copied."""
+        """Design of the columns ``index``, in any order, copied; dense ones are centred."""
+        if self.is_as_given:
+            return Design(less(self.X, self.centre[index], "F", index))
         centre = None if self.centre is None else self.centre[index]
         # Rows of the transpose are contiguous, and copied as such.
         return Design(self.X[:, index] if self.is_sparse else self.X.T[index].T, centre)
@@ -152,8 +177,9 @@ class Design:
         return self._column_heights() == 0.0
 
     def _column_heights(self):
-        largest = abs(self.X).max(axis=0)
-        return (largest.toarray() if self.is_sparse else largest).ravel()
+        if self.is_sparse:
+            return abs(self.X).max(axis=0).toarray().ravel()
+        return np.maximum(self.X.max(axis=0), -self.X.min(axis=0))
 
     def extremes(self):
         """Sizes of the smallest and the largest column with a non-zero entry, by their largest entries; both
@@ -175,9 +201,9 @@ class Design:
         return size > DENSE_ABOVE * self.shape[0] * (self.shape[1] if index is None else len(index))
 
     def filled(self):
-        """Dense, explicitly centred design with the same entries."""
+        """Dense, explicitly centred design with the same entries, stored by columns."""
         if not self.is_sparse:
-            return self
+            return self.some(np.arange(self.shape[1])) if self.is_as_given else self
         dense = self.X.toarray(order="F")
         if self.centre is not None:
             dense -= self.centre
@@ -185,17 +211,40 @@ class Design:
 
     def filled_rows(self, a, b):
         """The rows ``a:b``, dense and explicitly centred."""
-        if not self.is_sparse:
-            return self.X[a:b]
-        rows = self.X[a:b].toarray()
+        rows = self.X[a:b].toarray() if self.is_sparse else self.X[a:b]
         return rows if self.centre is None else rows - self.centre
+
+    def take(self, rows, index, out):
+        """Copy the columns ``index`` of the rows of a dense design, transposed, into ``out``."""
+        X, centre = self.X[rows], self.centre
+        if centre is None and len(X) < ROWS_OF_COPY:
+            out[:] = X.T[index]
+        elif centre is None or not X.flags.c_contiguous:
+            # The entries of a column lie together.
+            for row, j in zip(out, index, strict=True):
+                np.subtract(X[:, j], 0.0 if centre is None else centre[j], out=row, casting="same_kind")
+        else:
+            np.subtract(_taken(X, index), centre[index], out=out.T, casting="same_kind")
+
+    def runs(self):
+        """Runs of rows whose entries stay in the cache, and these rows, dense and explicitly centred."""
+        for rows in self._slices(ENTRIES_OF_RUN):
+            yield rows, self.filled_rows(rows.start, rows.stop)
+
+    def _slices(self, entries):
+        step = max(FEWEST_ROWS, entries // max(1, self.shape[1]))
+        return [slice(a, min(a + step, self.shape[0])) for a in range(0, self.shape[0], step)]
 
     def gram(self, weights):
         """Gram matrix ``X' diag(weights) X`` of a dense design, and the column sums ``X' weights``."""
-        if (weights == weights[0]).all():
-            return weights[0] * (self.X.T @ self.X), self.X.T @ weights
-        scaled = self.X * np.sqrt(weights)[:, None]
-        return scaled.T @ scaled, self.X.T @ weights
+        sums = self.tmul(weights)
+        if not self.is_as_given and (weights == weights[0]).all():
+            return weights[0] * (self.X.T @ self.X), sums
+        Q = 0.0
+        for rows, part in self.runs():
+            scaled = part * np.sqrt(weights[rows])[:, None]
+            Q += scaled.T @ scaled
+        return Q, sums
 
     def smoothness(self, weights, random_state=0, min_products=12, max_products=60, rtol=1e-3, margin=1.02):
         """Largest eigenvalue of ``X' diag(weights) X`` by Lanczos' method, with a safe margin.
@@ -231,67 +280,20 @@ class Design:
         return margin * max(0.0, value)
 
 
-def rows_of(X, index):
-    """Rows ``index`` of an array or CSR matrix; of an array a view, where they follow one another."""
-    if len(index) and index[-1] - index[0] == len(index) - 1 and (np.diff(index) == 1).all():
-        return X[index[0] : index[-1] + 1]
-    return X[index]
-
-
-def design_of(X, weights, *, rows=False, centred=False, overwrite=False):
-    """Design that the solvers work on, and the column means.
-
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix or array} of shape (n, p)
-        Validated data, float32 or float64; left as it is, unless ``overwrite``.
-    weights : ndarray of shape (n,)
-        Non-negative, summing to one.
-    rows : bool
-        Whether rows are to be cut out (CSR), instead of columns (CSC, Fortran order).
-    centred : bool
-        Whether the weighted column means are subtracted.
-    overwrite : bool
-        Whether they may be subtracted in place, from a dense ``X``.
-
-    Returns
-    -------
-    design : Design
-        In float64. The entries are shared with ``X`` when no conversion is needed.
-    means : ndarray of shape (p,)
-        What was subtracted from the columns; zeros when not centred.
-    """
-    if sp.issparse(X):
-        X = sp.csr_matrix(X) if rows else sp.csc_matrix(X)
-        if not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
-        X = kernel_ready(X)
-        if not centred:
-            return Design(X), np.zeros(X.shape[1])
-        means = X.T @ weights
-        return Design(*without_constants(X, means)), means
-    order = "C" if rows else "F"
-    if X.dtype != np.float64:
-        X, overwrite = _less(X, 0.0, order), True
-    fits = X.flags.c_contiguous if rows else X.flags.f_contiguous
-    if not centred:
-        return Design(X if fits else _less(X, 0.0, order)), np.zeros(X.shape[1])
-    means = weights @ X
-    mine = fits and overwrite and X.flags.writeable
-    dense = np.subtract(X, means, out=X) if mine else _less(X, means, order)
-    clear_constants(dense, means)
-    return Design(dense), means
-
-
-def _less(X, means, order):
-    """Dense copy in float64 and that order, less the columns' means; what has to be transposed is so in runs
-    of rows that stay in the cache."""
+def less(X, means, order, index=None):
+    """Dense copy of all columns, or of some, in float64 and that order, less their means; in runs of rows
+    that stay in the cache."""
+    index = np.arange(X.shape[1]) if index is None else index
     if len(X) <= ROWS_OF_COPY:
-        out = np.array(X, dtype=np.float64, order=order)
+        out = np.array(_taken(X, index), dtype=np.float64, order=order)
         return np.subtract(out, means, out=out)
-    out = np.empty(X.shape, order=order)
+    out = np.empty((len(X), len(index)), order=order)
     run = len(X) if X.flags.f_contiguous == out.flags.f_contiguous else ROWS_OF_COPY
     for a in range(0, len(X), run):
-        np.subtract(X[a : a + run], means, out=out[a : a + run])
+        np.subtract(_taken(X[a : a + run], index), means, out=out[a : a + run])
     return out
+
+
+def _taken(rows, index):
+    """Columns ``index`` (sorted) of an array, copied unless they are all."""
+    return rows if len(index) == rows.shape[1] else rows.take(index, axis=1, mode="clip")

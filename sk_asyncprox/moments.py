@@ -174,15 +174,20 @@ def few_rows(quadratic):
     return rows[:, :-1].copy(), rows[:, -1].copy()
 
 
+def is_far(X):
+    """Whether some column lies far from zero, in some of the rows."""
+    some = X[:: 1 + len(X) // ROWS_LOOKED_AT]
+    variances, means = some.var(axis=0, dtype=np.float64), some.mean(axis=0, dtype=np.float64)
+    return not (means**2 <= FAR * variances).all()
+
+
 def point_of(X, y, weights, centred):
     """Point that moments of the rows are taken about: their means where columns lie far from zero."""
     zero = np.zeros(X.shape[1])
     if not centred:
         return zero, 0.0
     mean_y = float(np.average(y, weights=weights))
-    some = X[:: 1 + len(X) // ROWS_LOOKED_AT]
-    variances, means = some.var(axis=0, dtype=np.float64), some.mean(axis=0, dtype=np.float64)
-    if (means**2 <= FAR * variances).all():
+    if not is_far(X):
         return zero, mean_y
     return (X.mean(axis=0, dtype=np.float64) if weights is None else weights @ X / weights.sum()), mean_y
 

@@ -93,13 +93,13 @@ class Problem(Centred):
             if not used.all():
                 X, self.y, weights, overwrite = X[used], self.y[used], weights[used], True
             weights, self.uniform = weights / weights.sum(), bool(np.all(weights == weights[0]))
-        self.sample_weights, self._whole, self._rest = weights, None, None
+        self.sample_weights, self._whole, self._rest, self._shares = weights, None, None, False
         self._used = np.ones(len(self.y), bool) if used is None else used
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
         if not (loss.quadratic or penalty is None or penalty.has_zeros) and is_wide_in_rows(X):
             rows = True  # Nothing but products is made, and they cost no more than in another order.
-        self.bases = {}
-        self._data, self._shares = Data(X, weights, self.uniform, fit_intercept, rows, overwrite), False
+        how = rows, overwrite, loss.quadratic and not rows  # with a Gram matrix of its columns all is done
+        self.bases, self._data = {}, Data(X, weights, self.uniform, fit_intercept, *how)
 
     @property
     def shape(self):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sk_asyncprox.design import Design, design_of
+from sk_asyncprox.data import design_of
+from sk_asyncprox.design import Design
 
 FORMATS = {
     "C": np.ascontiguousarray,
@@ -112,6 +113,48 @@ def test_filled_and_gram(form, centred):
         Q, sums = filled.gram(v)
         np.testing.assert_allclose(Q, Z.T @ np.diag(v) @ Z, atol=1e-13)
         np.testing.assert_allclose(sums, Z.T @ v, atol=1e-13)
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Every dense array is large."""
+    monkeypatch.setattr("sk_asyncprox.data.LARGE", 0)
+
+
+@each_centring
+@pytest.mark.parametrize("form", ["C", "F"])
+@pytest.mark.parametrize("n", [300, 1500])
+def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n, large, monkeypatch):
+    monkeypatch.setattr("sk_asyncprox.design.ENTRIES_OF_LOOK", 0)
+    X, weights = drawn(n, 6)
+    X[:, 4] = 0.0
+    given = FORMATS[form](X)
+    design, _ = design_of(given, weights, centred=centred, as_given=True)
+    assert design.is_as_given
+    assert design.X is given
+    Z, rng = plain(X, weights, centred), np.random.default_rng(1)
+    w, u, some = rng.standard_normal(6), rng.standard_normal(n), np.array([0, 3, 4])
+    z, back = design.there_and_back(w, lambda rows, z: u[rows] * z)
+    np.testing.assert_allclose(z, Z @ w, atol=1e-13)
+    np.testing.assert_allclose(back, Z.T @ (u * z), atol=1e-11)
+    taken = np.empty((3, n - 9), np.float32)
+    design.take(slice(9, n), some, taken)
+    np.testing.assert_allclose(taken, Z[9:, some].T, atol=1e-6)
+    np.testing.assert_allclose(design.column_squares(weights), weights @ Z**2, atol=1e-14)
+    for part, own in ((design, Z), (design.columns(some), Z[:, some]), (design.filled(), Z)):
+        np.testing.assert_allclose(explicit(part), own, atol=1e-14)
+        np.testing.assert_allclose(part.gram(weights)[0], own.T * weights @ own, atol=1e-14)
+    assert design.filled().X.flags.f_contiguous
+    np.testing.assert_array_equal(given, X)
+
+
+@pytest.mark.parametrize("column", [[7.0], [100.0, 101.0]], ids=["constant", "far"])
+def test_data_with_columns_far_from_zero_are_copied(column, large):
+    X, weights = drawn(40, 6)
+    X[:, 2] = np.resize(column, 40)
+    design, _ = design_of(X, weights, centred=True, as_given=True)
+    assert not design.is_as_given
+    assert not np.shares_memory(design.X, X)
 
 
 def test_is_full():

@@ -165,7 +165,7 @@ def test_package_is_found():
         ("losses", "import sk_asyncprox.penalties", 1),
         ("losses", "from . import penalties", 1),
         ("losses", "def f():\n    from .solve import solve", 1),
-        ("problem", "from .design import design_of", 0),
+        ("problem", "from .data import design_of", 0),
         ("problem", "from .executors.traces import Trace", 1),
         ("executors.plan", "from .simulated import Simulated", 1),
         ("executors.plan", "from .threads import Threads", 1),

@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose
 from scipy.optimize import nnls
 from sklearn.linear_model import ElasticNet
 
-from sk_asyncprox.design import Design, design_of
+from sk_asyncprox.data import design_of
+from sk_asyncprox.design import Design
 from sk_asyncprox.losses.curvature import DiagonalCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.solvers import gram

@@ -2,6 +2,7 @@
 
 import pickle
 import time
+import tracemalloc
 from functools import cache
 
 import numpy as np
@@ -127,9 +128,44 @@ def test_shares_lose_no_update(loss, sparse, shared):
         assert np.abs(margins - solver.z).max() <= 1e-9 * np.abs(margins).max()
 
 
-@pytest.mark.parametrize("kind", ["sparse", "dense"])
+@pytest.fixture
+def as_given(monkeypatch):
+    """Dense data are not copied, however small they are."""
+    monkeypatch.setattr("sk_asyncprox.data.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.on_gram.CHEAP_SOLUTION", 0)
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if hasattr(m, "alpha")], ids=str)
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_data_that_are_not_copied_have_the_same_solution(model, order, n_jobs, shared, as_given):
+    peer, X, y, weights = fitted_peer(model, "dense")
+    given = np.array(X, order=order)
+    found = clone(model).set_params(n_jobs=n_jobs).fit(given, y, sample_weight=weights)
+    assert_allclose(found.coef_, peer.coef_, atol=2e-6 * np.abs(peer.coef_).max())
+    assert_allclose(found.intercept_, peer.intercept_, atol=2e-6 * max(1.0, abs(peer.intercept_)))
+    assert "seen" in found.history_.shares["kind"]
+    assert_array_equal(given, X)
+
+
+def test_large_data_take_little_memory():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((105_000, 100))
+    y = X[:, 0] + rng.standard_normal(len(X))
+    tracemalloc.start()
+    try:
+        Lasso(0.01, n_jobs=2).fit(X, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= 0.3 * X.nbytes
+
+
+@pytest.mark.parametrize("kind", ["sparse", "dense", "as given"])
 @pytest.mark.parametrize("logistic", [False, True])
-def test_a_run_in_rounds_is_replayed_from_its_history(kind, logistic, shared):
+def test_a_run_in_rounds_is_replayed_from_its_history(kind, logistic, shared, request):
+    if kind == "as given":
+        request.getfixturevalue("as_given")
     X, y = data(kind)
     model = LogisticRegression(C=5.0, l1_ratio=1.0, tol=1e-8) if logistic else Lasso(0.01, tol=1e-8)
     live = clone(model).set_params(n_jobs=3, record="iterates").fit(X, y > 1.0 if logistic else y)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from ..design import Design, design_of
+from ..data import design_of
+from ..design import Design
 from ..sharded import ShardedProblem, centre, check_targets, count, without_idle
 from ..shards import RowShard
 from ..solvers.choice import WIDEST

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .._compat import one_blas_thread
-from ..design import design_of
+from ..data import design_of
 from ..losses import SquaredLoss
 from ..moments import EPS, Moments, joined
 from ..shards import RowShard

@@ -70,7 +70,7 @@ class Block:
 
     def __init__(self, design, index):
         part = design.columns(index)
-        self.design = part.filled() if part.is_full() else part
+        self.design = part.filled() if part.is_sparse and part.is_full() else part
         self.pieces = [Piece(self.design)]
         if isinstance(part, BlockDiagonal):
             n = self.design.shape[0] // len(self.design.pieces)
@@ -135,15 +135,13 @@ class ColumnPart:
         return [piece.X.T for piece in getattr(design, "pieces", [design])] if design.is_sparse else None
 
     def dense(self, key, index):
-        """For every output: a dense array, and the positions in it of those of the columns ``index``."""
+        """For every output: a dense design, and the positions in it of those of the columns ``index``."""
         problem = self.problem
-        if self.problem.loss.n_outputs == 1:
-            if not problem.design.is_sparse:
-                return [(problem.design.X, index)]
-            return [(self.block(key, index).design.X, np.arange(len(index)))]
         if not problem.design.is_sparse:
-            return [(problem.features.X, at) for at in problem.design.places(index)]
-        return [(piece.X, np.arange(piece.shape[1])) for piece in self.block(key, index).design.pieces]
+            several = problem.loss.n_outputs > 1
+            return [(problem.features, at) for at in (problem.design.places(index) if several else [index])]
+        design = self.block(key, index).design
+        return [(piece, np.arange(piece.shape[1])) for piece in getattr(design, "pieces", [design])]
 
     def model(self, point):
         """Second-order model of the loss; its diagonal is the metric of block steps."""

@@ -57,7 +57,7 @@ class Kept:
     """Columns of a problem of full data, kept with their Gram matrix; as :class:`Known`."""
 
     def __init__(self, problem):
-        self._X, self._weights = problem.design.X, problem.weights
+        self._X, self._weights = problem.design.filled().X, problem.weights
         self._y = problem.y - intercept_of(problem)
         weighted = self._weights * self._y
         self.pull, self.square, self.index = weighted @ self._X, float(weighted @ self._y), np.empty(0, int)

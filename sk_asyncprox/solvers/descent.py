@@ -171,10 +171,10 @@ def newton_solver(part, place, least, l2):
     """What solves systems with the matrix of second derivatives, of coefficients and intercept; None where
     rounding has made it singular."""
     problem = part.problem
-    loss, X, p = problem.loss, problem.features.X, problem.design.shape[1]
+    loss, p = problem.loss, problem.design.shape[1]
     model = loss.model(problem.y, place.z, place.gradient, problem.weights, least)
     H = np.zeros((len(place.x), len(place.x)))
-    H[:p, :p], sums = full_rows(X, model, loss.n_outputs)
+    H[:p, :p], sums = full_rows(problem.features, model, loss.n_outputs)
     H.flat[: p * (len(H) + 1) : len(H) + 1] += l2
     if problem.fit_intercept:
         H[p:, :p], H[p:, p:] = sums.T, model.own

@@ -9,17 +9,16 @@ from itertools import accumulate
 import numpy as np
 import scipy.sparse as sp
 
+from ..design import FEWEST_ROWS
+
 HEAVY = 0.05
 """Share of the rows from which on a sparse column is filled."""
 
 SMALL = 50_000
 """Entries of a filled matrix that cost no more than a few calls: all of its columns are filled."""
 
-FEWEST_ROWS, AT_ONCE = 256, 2_000_000
-"""Rows of a filled run, at least; and its entries, or those of a piece of a sparse product."""
-
-ENTRIES_OF_FULL = 500_000
-"""Entries of a dense matrix that are scaled, or multiplied, at a time: they stay in the cache."""
+AT_ONCE = 2_000_000
+"""Entries of a filled run, or of a piece of a sparse product."""
 
 LARGE, RIDGE = 200_000_000, 3e-6
 """Products of a matrix, or of its new rows, from which on they are made in single precision, which is twice
@@ -108,17 +107,15 @@ def add_filled(columns, model, rows, wanted, Q, sums):
             sums[a:b, outputs] += sign * (block @ scales.T)
 
 
-def full_rows(X, model, n_outputs):
-    """Gram matrix of all columns of a dense matrix, one copy for every output, in a model of its margins; and
+def full_rows(design, model, n_outputs):
+    """Gram matrix of all columns of a dense design, one copy for every output, in a model of its margins; and
     the products of the columns with those of the intercepts, of shape (k, n_outputs)."""
-    p = X.shape[1]
+    p = design.shape[1]
     Q, sums = np.zeros((n_outputs * p, n_outputs * p)), np.zeros((n_outputs * p, n_outputs))
-    step = max(1, ENTRIES_OF_FULL // max(1, p))
-    for a in range(0, len(X), step):
-        columns = X[a : a + step].T
-        for sign, outputs, scales in model.squares(slice(a, a + columns.shape[1])):
+    for rows, part in design.runs():
+        for sign, outputs, scales in model.squares(rows):
             own = slice(outputs.start * p, outputs.stop * p)
-            block = (scales[:, None] * columns).reshape(-1, columns.shape[1])
+            block = (scales[:, None] * part.T).reshape(-1, len(part))
             Q[own, own] += sign * (block @ block.T)
             sums[own, outputs] += sign * (block @ scales.T)
     return Q, sums

@@ -155,7 +155,7 @@ def steps(part, task):
 
 def gram_of(problem, model):
     """Gram matrix of all columns in a model of a dense problem, centred where an intercept follows."""
-    Q, sums = full_rows(problem.features.X, model, problem.loss.n_outputs)
+    Q, sums = full_rows(problem.features, model, problem.loss.n_outputs)
     if problem.fit_intercept:
         Q -= sums @ model.follow(sums).T
     return Q

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .banded import bands_cost
+from .blocks import describe
 from .covariance import GramMatrix
 from .gram_rows import rows_cost
 from .group_gram import WIDEST_OF_GROUPS
@@ -122,6 +123,7 @@ class GramSolver(JoiningSolver):
     def __init__(self, problem, start, n_workers):
         super().__init__(problem, start, n_workers)
         self._gram = GramMatrix(self._part, self.n_workers)
+        self._as_given, self._seen = problem.features.is_as_given, None
         self._rule = GramRule(problem.design.size)
         n, p = len(problem.y), problem.design.shape[1]
         curved = not (problem.loss.quadratic or problem.design.is_sparse) and problem.penalty.labels is None
@@ -134,7 +136,7 @@ class GramSolver(JoiningSolver):
             return "solution"
         penalty, swept = problem.penalty, self._may_be_solved()
         swept &= problem.uniform and penalty.weights is penalty.labels is None and n * p <= LARGEST_SWEPT
-        if not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
+        if self._as_given or not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
             return None
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
         return "columns" if MANY * p < wanted <= (p if p <= n else MOST * p) else None
@@ -213,11 +215,33 @@ class GramSolver(JoiningSolver):
             # The model is the problem itself: its gap is the one that is wanted.
             enough = min(RIGHT * self._goal, TENTH * self._gap * self.problem.scale)
         payload = read, Q, model, certificate.correlations[index], roughly, enough
-        [direction] = yield Phase("model", 1, lambda _: payload)
+        if self._as_given:
+            direction = yield from self._ahead_of(payload)
+        else:
+            [direction] = yield Phase("model", 1, lambda _: payload)
         self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         if beside is not None:
             self._remember(direction)
         return True
+
+    def _ahead_of(self, payload):
+        """The step to where the model is solved, and what is seen there."""
+        [(new, calls)] = yield Phase("minimum", 1, lambda _: payload)
+        read, Q, model, *_ = payload
+        w = self.w.copy()
+        w[read.index] = new
+        self._seen = yield from self._see(w)
+        _, z, _ = self._seen
+        pull = -self.problem.weights * read.point.gradient
+        return describe(self._part, read, new, z - read.point.z, pull, model, calls * Q.size)
+
+    def _seen_here(self):
+        """The same of the iterate: it is known where the step was full."""
+        seen, self._seen = self._seen, None
+        if seen is None or not np.array_equal(seen[0], self.w):
+            seen = yield from self._see(self.w.copy())
+        w, z, correlations = seen
+        return (w, self.b, z), correlations
 
     def _matrix(self, form, key, index, model):
         """The Gram matrix of the columns in that form, and the model that it was computed in."""

@@ -17,7 +17,7 @@ from .base import Certified
 from .blocks import describe
 from .joining import RISE_OF_NEWTON
 from .margins import Read
-from .on_gram import GramSolver
+from .on_gram import LARGEST_SWEPT, GramSolver
 from .phases import Phase
 from .shares import work
 from .trail import Trail
@@ -28,7 +28,7 @@ LOWERED = 0.3
 
 CHEAP_GRAM = 5_000_000
 """Products of a Gram matrix so cheap that all columns are taken at once, without working sets and
-continuation."""
+continuation; so they are where few of a large matrix are read no faster than all."""
 
 SMALL, SMALL_FULL = 5_000_000, 1_000_000
 """Stored entries of sparse and of full data below which one worker is faster than several."""
@@ -94,16 +94,16 @@ class RoundsBCD(GramSolver):
     head_start, resumes = 0.1, True
 
     def __init__(self, problem, step_size, *, n_workers=1, start=None, goal=0.0):
-        small = SMALL_FULL if problem.design.is_full() else SMALL
-        super().__init__(problem, start, n_workers if problem.design.size >= small else 1)
+        full, size = problem.design.is_full(), problem.design.size
+        super().__init__(problem, start, n_workers if size >= (SMALL_FULL if full else SMALL) else 1)
         self.n_blocks = self.n_workers
+        self.head_start = 0.0 if full and size > LARGEST_SWEPT else self.head_start
         step_size.start(Setting("bcd"))
-        self.step_size, self.step_unit = step_size, 1.0
-        self.working_set = True
+        self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
         self._support, self._version = np.empty(0, int), 0
-        self._late, self._known, self._trail, self._goal = False, None, Trail(), goal
-        self._without_gram = False
+        self._late, self._without_gram = False, False
+        self._known, self._trail, self._goal = None, Trail(), goal
         self._aim_afresh()
 
     def resume(self, problem):
@@ -184,27 +184,27 @@ class RoundsBCD(GramSolver):
         settled = self._slow and gap < SETTLED
         self._products = min(MOST_PRODUCTS, 2 * self._products) if settled else FEWEST_PRODUCTS
         self._gap = gap
-        last = self._arrival()
-        event = Certified(
-            certificate, self.lower_bound, self._tracker.update, last.worker, last.asked, last.told
-        )
-        self._events.append(event)
+        last, update = self._arrival(), self._tracker.update
+        told = last.worker, last.asked, last.told
+        self._events.append(Certified(certificate, self.lower_bound, update, *told))
         return certificate
 
     def _look(self):
         problem = self.problem
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
-        tiny = problem.design.size <= TINY
-        self.certifies_afresh = tiny or np.count_nonzero(self.w) * COPY_COST < len(self.w)
-        known = (None, None) if self.certifies_afresh else (self.z, self.gradient)
-        start = self.w.copy(), self.b, *known
-        if self._alone("look"):
+        few = self._as_given or np.count_nonzero(self.w) * COPY_COST < len(self.w)
+        self.certifies_afresh = few or problem.design.size <= TINY
+        start = self.w.copy(), self.b, *((None, None) if self.certifies_afresh else (self.z, self.gradient))
+        if self._alone("look") and not self._as_given:
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:
+            if self._as_given:
+                start, correlations = yield from self._seen_here()
             [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
-            correlations = yield from self._correlations(problem.weights * theta)
+            if not self._as_given:
+                correlations = yield from self._correlations(problem.weights * theta)
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
-        self.touched += problem.pass_size // 2
+        self.touched += 0 if self._as_given else problem.pass_size // 2
         self.z, self.b, self.gradient = z, b, gradient
         return certificate
 
@@ -216,7 +216,8 @@ class RoundsBCD(GramSolver):
             return
         full, p = problem.design.is_full(), len(self.w)
         before, active = self._penalty.l1, self._active
-        if wanted.l1 == 0.0 or (full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM):
+        cheap = full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM
+        if wanted.l1 == 0.0 or cheap or self._as_given:
             self._penalty = wanted
             active = active if self._generation else np.arange(p)
         else:

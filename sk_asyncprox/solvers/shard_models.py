@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import block_diag
 
+from ..design import ENTRIES_OF_RUN, FEWEST_ROWS
 from ..looks import ShardGradient
-from .gram_rows import BLAS, ENTRIES_OF_FULL, FEWEST_ROWS, LARGE, LEAST, RIDGE, add_filled, add_sparse
+from .gram_rows import BLAS, LARGE, LEAST, RIDGE, add_filled, add_sparse
 from .secant import secants
 
 NEAR = 0.2
@@ -146,7 +147,7 @@ def _sums(shard, model, pull, dtype):
         if pieces[0].centre is not None:
             _centre(H, sums, block_diag(*(piece.centre[:, None] for piece in pieces)), model)
         return H, sums, shard.design.tmul(pull.ravel())
-    g, step = np.zeros(k), max(FEWEST_ROWS, ENTRIES_OF_FULL // max(1, max(p.shape[1] for p in pieces)))
+    g, step = np.zeros(k), max(FEWEST_ROWS, ENTRIES_OF_RUN // max(1, max(p.shape[1] for p in pieces)))
     for a in range(0, n, step):
         rows = slice(a, min(n, a + step))
         filled = _each(pieces, lambda piece, rows=rows: piece.filled_rows(rows.start, rows.stop))

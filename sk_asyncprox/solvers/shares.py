@@ -3,11 +3,12 @@
 import numpy as np
 
 from .._compat import columns_cd
+from ..design import ENTRIES_OF_RUN, FEWEST_ROWS
 from .banded import banded
 from .blocks import describe, direction
 from .descent import descend
 from .gram import descend_on_gram, solve_on_gram
-from .gram_rows import ENTRIES_OF_FULL, FEWEST_ROWS, add_filled, add_sparse
+from .gram_rows import add_filled, add_sparse
 from .newton import COST, in_place
 from .newton import product as multiplied
 from .newton_walk import steps
@@ -84,14 +85,22 @@ def seen_from(part, read, place):
     return place._replace(z=z, gradient=problem.loss.gradient(problem.y, z)) if risen < 0.0 else None
 
 
-def model(part, task):
-    """Work of the kind ``"model"``: the model on the Gram matrix of all active columns, nearly solved."""
+def minimum(part, task):
+    """Work of the kind ``"minimum"``: where the model on the Gram matrix of all active columns is nearly
+    solved, and how often it was gone over."""
     read, Q, curvature, correlations, roughly, enough = task.payload
     weights, gradient = part.problem.weights, read.point.gradient
     # The norm of the model's target, less its part that no coefficients explain.
     square = read.w @ (Q @ read.w + 2.0 * correlations) + curvature.inverse_size(gradient, weights)
     q = Q @ read.w + correlations
-    new, calls = solve_on_gram(Q, q, read.w, read.penalty, square, roughly, enough)
+    return solve_on_gram(Q, q, read.w, read.penalty, square, roughly, enough)
+
+
+def model(part, task):
+    """Work of the kind ``"model"``: the step there."""
+    read, Q, curvature, *_ = task.payload
+    weights, gradient = part.problem.weights, read.point.gradient
+    new, calls = minimum(part, task)
     move = new - read.w
     (v, size), pull = _mul(part, read, move), -weights * gradient
     # On the matrix no data are touched; a call counts as a product of them, at most.
@@ -176,13 +185,32 @@ def gram(part, task):
         part.let_go("support")
         add_sparse(sparse, model, dtype, wanted, Q, sums)
         return Q, sums, sum(columns.nnz for columns in sparse)
-    arrays, step = part.dense(key, index), max(FEWEST_ROWS, ENTRIES_OF_FULL // k)
+    designs, step = part.dense(key, index), max(FEWEST_ROWS, ENTRIES_OF_RUN // k)
+    # In the same memory for all runs: fresh pages cost more than the entries.
+    room = [np.empty((len(at), min(step, b - a)), dtype) for _, at in designs]
     for start in range(a, b, step):
         rows = slice(start, min(b, start + step))
-        # One row per column of X: its entries lie together there, and here.
-        columns = [X.T[at, rows].astype(dtype, copy=False) for X, at in arrays]
+        columns = [out[:, : rows.stop - start] for out in room]
+        for (design, at), out in zip(designs, columns, strict=True):
+            design.take(rows, at, out)
         add_filled(columns, model, rows, wanted, Q, sums if part.follows else None)
     return Q, sums, (b - a) * k
+
+
+def seen(part, task):
+    """Work of the kind ``"seen"``: a worker's runs of rows, and for each the margins at some point and the
+    product of all columns with the weighted loss gradient there."""
+    runs, w, b = task.payload
+    problem, answers = part.problem, []
+    for begin, end in runs:
+        y, weights = problem.y[begin:end], problem.weights[begin:end]
+
+        def pull(rows, z, y=y, weights=weights):
+            z += b
+            return weights[rows] * problem.loss.gradient(y[rows], z)
+
+        answers.append(problem.design.rows(begin, end).there_and_back(w, pull))
+    return answers, sum(2 * (end - begin) * len(w) for begin, end in runs)
 
 
 def product(part, task):
@@ -212,7 +240,9 @@ WORK = {
     "newton": newton,
     "descent": descent,
     "steps": steps,
+    "minimum": minimum,
     "model": model,
+    "seen": seen,
     "solution": solution,
     "gram": gram,
     "columns": columns,
