@@ -1,10 +1,33 @@
 """Dask collections as blocks of rows, and what may lie in a block."""
 
+from typing import NamedTuple
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 DTYPES = [np.float64, np.float32]
+
+
+class Survey(NamedTuple):
+    """What is asked of the rows of a chunk at first."""
+
+    rows: int
+    used: int
+    """Rows whose weight is not zero."""
+
+    n_features: int
+    dtype: np.dtype
+    is_sparse: bool
+    size: int
+    """Bytes."""
+
+    largest: float
+    """Weight."""
+
+    labels: np.ndarray | None
+    mass: np.ndarray | None
+    """Labels, sorted, and the sum of the sample weights of each; None where they are numbers."""
 
 
 def is_collection(X):
@@ -147,6 +170,34 @@ def piece(X, y, weights=None):
     if weights.min(initial=0.0) < 0:
         raise ValueError("Negative values in data passed to `sample_weight`.")
     return X, y, weights
+
+
+def survey(pieces, labelled):
+    """What is asked of several pieces, ``(X, y, weights)`` each."""
+    return [_surveyed(*piece, labelled) for piece in pieces]
+
+
+def _surveyed(X, y, s, labelled):
+    labels, codes = np.unique(y, return_inverse=True) if labelled else (None, None)
+    mass = np.bincount(codes, s, len(labels)) if labelled else None
+    used, largest = np.count_nonzero(s), float(s.max(initial=0.0))
+    sparse = sp.issparse(X)
+    size = X.data.nbytes + X.indices.nbytes if sparse else X.nbytes
+    return Survey(len(y), used, X.shape[1], X.dtype, sparse, size, largest, labels, mass)
+
+
+def join(pieces, classes, factors):
+    """Rows of several pieces that have a weight, those of `X` side by side until they are centred."""
+    Xs, ys, weights = zip(*pieces, strict=True)
+    y, s = np.concatenate(ys), np.concatenate(weights)
+    if classes is not None:
+        codes = np.searchsorted(classes, y)
+        y, s = 2.0 * codes - 1.0 if len(classes) == 2 else codes, s * np.asarray(factors)[codes]
+    used = s > 0
+    if used.all():
+        return Xs, y, s
+    each = np.split(used, np.cumsum([X.shape[0] for X in Xs])[:-1])
+    return [X if rows.all() else X[rows] for X, rows in zip(Xs, each, strict=True)], y[used], s[used]
 
 
 def _plain(block):

@@ -1,8 +1,7 @@
 """Dask collections as shards: built where their chunks lie, never brought home."""
 
 import weakref
-from functools import partial
-from typing import NamedTuple
+from itertools import chain
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,7 +11,7 @@ from ..design import Design
 from ..sharded import ShardedProblem, centre, check_targets, count, without_idle
 from ..shards import RowShard
 from ..solvers.choice import WIDEST
-from .blocks import piece, rows_of
+from .blocks import join, piece, rows_of, survey
 from .crew import GONE, Lying, RollCall, next_batch, raise_if_lost, release, tell_released
 from .plan import WorkersLost
 
@@ -21,27 +20,6 @@ SMALL = 32_000_000
 
 NOTHING = "X has no rows, or all sample weights are zero; at least one must be positive."
 LOST = "The Dask cluster has lost the data, or cannot be reached any more."
-
-
-class Facts(NamedTuple):
-    """What is asked of the rows of a chunk at first."""
-
-    rows: int
-    used: int
-    """Rows whose weight is not zero."""
-
-    n_features: int
-    dtype: np.dtype
-    is_sparse: bool
-    size: int
-    """Bytes."""
-
-    largest: float
-    """Weight."""
-
-    labels: np.ndarray | None
-    mass: np.ndarray | None
-    """Labels, sorted, and the sum of the sample weights of each; None where they are numbers."""
 
 
 class Rows:
@@ -88,19 +66,23 @@ class Rows:
 
     def take(self, pieces, labelled=False):
         """Take pieces, on their way, for the chunks."""
+        self._wait(pieces)
         self._pieces = pieces
-        self._facts = facts = self._gather(self._submit(partial(_facts, labelled), pieces))
-        if not any(fact.used for fact in facts):
+        groups = self._groups(len(self._roll.slots()) or 1)
+        found = self._submit(survey, [[pieces[i] for i in group] for group in groups], labelled)
+        found = list(chain.from_iterable(self._gather(found)))
+        self._surveys = told = [found[i] for i in np.argsort(np.concatenate(groups))]
+        if not any(each.used for each in told):
             raise ValueError(NOTHING)
-        self.n_rows, self.n_features = sum(fact.rows for fact in facts), facts[0].n_features
-        self.dtype = np.result_type(*(fact.dtype for fact in facts if fact.used))
+        self.n_rows, self.n_features = sum(each.rows for each in told), told[0].n_features
+        self.dtype = np.result_type(*(each.dtype for each in told if each.used))
 
     def enough_shards(self, n_features, most, n_workers):
         """How many shards to begin with: wide data take few and short tasks, and are not cut smaller than
         pays, unless a worker would have none; all workers have equally many."""
         if n_features <= WIDEST:
             return most
-        size = sum(fact.size for fact in self._facts)
+        size = sum(each.size for each in self._surveys)
         return min(most, n_workers * max(1, -(-size // (n_workers * SMALL))))
 
     def join(self, n_shards, classes=None, factors=None):
@@ -162,7 +144,7 @@ class Rows:
     def census(self):
         """Labels, sorted, and the sum of the sample weights of each."""
         labels, mass = (
-            np.concatenate([getattr(f, name) for f in self._facts]) for name in ("labels", "mass")
+            np.concatenate([getattr(each, name) for each in self._surveys]) for name in ("labels", "mass")
         )
         classes, codes = np.unique(labels, return_inverse=True)
         return classes, np.bincount(codes, mass)
@@ -170,7 +152,7 @@ class Rows:
     def count(self, loss, fit_intercept):
         """Numbers of every shard, those without rows left out; returns the sum of the sample weights."""
         # Sparse shards of wide data keep the columns with entries alone.
-        sparse = all(fact.is_sparse for fact in self._facts)
+        sparse = all(each.is_sparse for each in self._surveys)
         wide = sparse and loss.n_outputs * self.n_features > WIDEST
         means = fit_intercept and (loss.quadratic or not wide)
         counts = self._gather(self._submit(_count, self._raw, loss, wide, means))
@@ -217,30 +199,6 @@ class Rows:
 
 
 # -- on the workers --------------------------------------------------------------------------------
-
-
-def _facts(labelled, piece):
-    X, y, s = piece
-    labels, codes = np.unique(y, return_inverse=True) if labelled else (None, None)
-    mass = np.bincount(codes, s, len(labels)) if labelled else None
-    used, largest = np.count_nonzero(s), float(s.max(initial=0.0))
-    sparse = sp.issparse(X)
-    size = X.data.nbytes + X.indices.nbytes if sparse else X.nbytes
-    return Facts(len(y), used, X.shape[1], X.dtype, sparse, size, largest, labels, mass)
-
-
-def join(pieces, classes, factors):
-    """Rows of several pieces that have a weight, those of `X` side by side until they are centred."""
-    Xs, ys, weights = zip(*pieces, strict=True)
-    y, s = np.concatenate(ys), np.concatenate(weights)
-    if classes is not None:
-        codes = np.searchsorted(classes, y)
-        y, s = 2.0 * codes - 1.0 if len(classes) == 2 else codes, s * np.asarray(factors)[codes]
-    used = s > 0
-    if used.all():
-        return Xs, y, s
-    each = np.split(used, np.cumsum([X.shape[0] for X in Xs])[:-1])
-    return [X if rows.all() else X[rows] for X, rows in zip(Xs, each, strict=True)], y[used], s[used]
 
 
 def _with_entries(Xs):

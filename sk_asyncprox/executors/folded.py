@@ -46,7 +46,7 @@ class FoldedRows(Rows):
 
     def _some(self, index):
         """Chunks, and which of their rows are among those; sorted, each as often as it is there."""
-        lengths, index = [fact.rows for fact in self._facts], np.sort(index)
+        lengths, index = [each.rows for each in self._surveys], np.sort(index)
         ends = np.cumsum(lengths)
         cuts = np.split(index, np.searchsorted(index, ends[:-1]))
         begins = ends - lengths

@@ -25,7 +25,7 @@ class SummedRows(Rows):
     def read(self, X, y, sample_weight):
         """Compute the chunks and validate them, as :meth:`Rows.read`."""
         super().read(X, y, sample_weight)
-        self._exponent = math.frexp(max(fact.largest for fact in self._facts))[1]
+        self._exponent = math.frexp(max(each.largest for each in self._surveys))[1]
 
     def moments(self, parts, centred):
         """Moments of the parts of the rows.
@@ -79,7 +79,7 @@ class SummedRows(Rows):
 
     def _chunks(self, parts):
         """Chunks and the parts of their rows, in groups: those that lie on one worker by its threads."""
-        ends = np.cumsum([fact.rows for fact in self._facts])[:-1]
+        ends = np.cumsum([each.rows for each in self._surveys])[:-1]
         parts = np.split(parts.astype(np.min_scalar_type(parts.max())), ends)
         groups = self._groups(max(1, len(self._roll.slots())))
         return [[(self._pieces[i], parts[i]) for i in group] for group in groups]

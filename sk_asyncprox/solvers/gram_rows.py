@@ -166,9 +166,10 @@ def _filled(H, T, own, rest):
     ``T``; and of the rows ``rest`` of ``T`` with all."""
     (k, n), step = H.shape, max(FEWEST_ROWS, AT_ONCE // H.shape[0])
     # By samples: rows of these are runs of their entries.
-    heavy, thin, some = H.T.tocsr(), T.T.tocsr(), T[rest].T.tocsr()
+    heavy, thin = H.T.tocsr(), T.T.tocsr()
     ours, theirs = np.zeros((len(own), k), H.dtype), np.zeros((len(own), T.shape[0]), H.dtype)
     alike = len(own) == k and len(rest) == T.shape[0]
+    some = thin if alike else T[rest].T.tocsr()
     others = theirs.T if alike else np.zeros((len(rest), k), H.dtype)
     for a in range(0, n, step):
         rows = slice(a, a + step)

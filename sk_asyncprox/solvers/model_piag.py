@@ -124,7 +124,7 @@ class ModelPIAG(PIAG):
             self._moved[max(0, task.block)] = np.inf
         else:
             self._fresh = [*self._solving.arrivals, *self._fresh]
-            self._solving, self._ready = None, True
+            self._solving, self._ready = None, task.asked > self._barrier
 
     @property
     def pending(self):
@@ -261,7 +261,7 @@ class ModelPIAG(PIAG):
             self._guard(certificate, event.gap)
         if self.problem.loss.jumps and event.gap > self._wanted:
             self._moved[:] = np.inf  # Majorants lead there by moves too short to count, but not for bounds.
-        self._wait, self._certified_at = WAIT, self._tracker.update
+        self._wait, self._certified_at = WAIT, update
         self._ceiling = self._least = self._mixture()
         return event
 

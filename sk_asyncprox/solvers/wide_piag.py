@@ -13,7 +13,7 @@ from .model_piag import ModelPIAG
 from .model_sum import PartialSum
 from .working_set import FEWEST_COLUMNS, FIRST_COLUMNS, among, wanted_columns
 
-LOWERED = 0.3
+LOWERED = 0.1
 """Factor of the l1 part from certificate to certificate."""
 
 SHARE_OF_GAP = 0.1
@@ -73,6 +73,13 @@ class WidePIAG(ModelPIAG):
 
     def _some(self, w):
         return w[self._index]
+
+    def _useful(self, worker):
+        useful = super()._useful(worker)
+        if self._round is None or self._penalty.l1 == self.problem.penalty.l1:
+            return useful
+        # The next working set makes models in this one void.
+        return np.array([shard not in self._round.looks for shard in range(self.n_blocks)])
 
     def _payload(self, shard, w, b):
         return *super()._payload(shard, w, b), self._index, self._held
