@@ -115,7 +115,7 @@ def descend(part, read, memory, every, goal, finest=0.0):
     """
     problem, l2, p, point = part.problem, read.penalty.l2s, len(read.w), read.point
     x = np.append(read.w, np.zeros(problem.loss.n_outputs if problem.fit_intercept else 0))
-    pull, spare, steps = -problem.weights * point.gradient, None, MOST
+    pull, steps = -problem.weights * point.gradient, MOST
     correlations = read.correlations
     if correlations is None:
         correlations = yield "tmul", pull
@@ -137,11 +137,12 @@ def descend(part, read, memory, every, goal, finest=0.0):
         v = yield "mul", x[:p]
         if problem.fit_intercept:
             v.reshape(problem.loss.n_outputs, -1)[:] += x[p:, None]
-        length, z, pull = _length(problem, l2, place, x, v, memory.is_empty, spare)
+        length = _length(problem, l2, place, x, v, memory.is_empty)
         correlations = yield "tmul", pull
-        new = _place(problem, l2, place.x + length * x, z, pull, correlations)
+        v *= length
         # What was read at the start is not to be written to.
-        spare = (place.z, place.pull) if number else None
+        z = np.add(place.z, v, out=place.z if number else None)
+        new = _place(problem, l2, place.x + length * x, z, pull, correlations)
         memory, place = memory.after(length * x, place.slope - new.slope), new
     return place, memory
 
@@ -165,9 +166,9 @@ def _place(problem, l2, x, z, pull, correlations):
     return Place(x, z, pull, slope)
 
 
-def _length(problem, l2, place, x, v, is_first, spare):
-    """Length of a step along ``x``, which changes the margins by ``v``; margins and minus the weighted
-    gradient after it, in arrays that are spare.
+def _length(problem, l2, place, x, v, is_first):
+    """Length of a step along ``x``, which changes the margins by ``v``; what pulls after it is left in the
+    place's array.
 
     Of the first step nothing but the direction is known: it ends where the curvature at its beginning would
     have it end. Where classes are separable a longer one would lead to where curvatures differ much.
@@ -183,32 +184,31 @@ def _length(problem, l2, place, x, v, is_first, spare):
         bend = weights @ loss.bend(problem.y, place.pull / -weights, v)
         length, near = fall / (bend + own_bend), 1.0
     for trial in range(TRIALS):
-        spare = _ahead(problem, place.z, v, length, spare)
-        rise = own + length * own_bend - spare[1] @ v
+        rise = own + length * own_bend - _ahead(problem, place, v, length)
         if abs(rise) <= near * fall or trial == TRIALS - 1:
             break
         wanted = length - rise * (length - before) / (rise - rise_before)
         if rise < 0.0:
             before, rise_before = length, rise
         length = min(wanted, LONGER * length)
-    return length, *spare
+    return length
 
 
-def _ahead(problem, z, v, length, spare):
-    """Margins at ``z + length v`` and minus the weighted loss gradient there, in arrays that are spare; in
-    runs of rows, which cost less than pages for whole arrays do."""
-    loss, y, outputs = problem.loss, problem.y, problem.loss.n_outputs
-    found = (np.empty_like(v), np.empty_like(v)) if spare is None else spare
-    Z, V, new, pull = (vector.reshape(outputs, -1) for vector in (z, v, *found))
+def _ahead(problem, place, v, length):
+    """Leave in the place's array what pulls at the margins ``z + length v``, and return its product with
+    ``v``; in runs of rows, which cost less than pages for whole arrays do."""
+    outputs, along = problem.loss.n_outputs, 0.0
+    Z, V, pull = (vector.reshape(outputs, -1) for vector in (place.z, v, place.pull))
     run = max(1, MARGINS_AT_ONCE // outputs)
-    for a in range(0, len(y), run):
+    for a in range(0, Z.shape[1], run):
         rows = slice(a, a + run)
-        np.multiply(V[:, rows], length, out=new[:, rows])
-        new[:, rows] += Z[:, rows]
-        gradient = loss.gradient(y[rows], new[:, rows].ravel()).reshape(outputs, -1)
-        np.multiply(gradient, problem.sample_weights[rows], out=pull[:, rows])
-        np.negative(pull[:, rows], out=pull[:, rows])
-    return found
+        some = V[:, rows].ravel()
+        gradient = problem.loss.gradient(problem.y[rows], Z[:, rows].ravel() + length * some)
+        own = gradient.reshape(outputs, -1)
+        own *= -problem.sample_weights[rows]
+        pull[:, rows] = own
+        along += gradient @ some
+    return along
 
 
 def newton_solver(part, place, least, l2):
