@@ -95,7 +95,7 @@ def test_the_matrix_is_that_of_finite_differences(n_classes, fit_intercept):
 
     H = approx_fprime(x, lambda x: gradient_of(problem, x, margins(x)), 1e-7)
     z = margins(x)
-    place = Place(x, z, problem.loss.gradient(problem.y, z), None)
+    place = Place(x, z, -problem.weights * problem.loss.gradient(problem.y, z), None)
     solve = newton_solver(ColumnPart(problem, 1.0, True, None), place, None, problem.penalty.l2)
     if n_classes > 2 and fit_intercept:
         H[k:, k:] += 1.0  # All intercepts together change nothing, and are held.

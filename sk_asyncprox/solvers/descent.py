@@ -29,6 +29,9 @@ LONGER = 4.0
 ROUNDING = 1e-20
 """Fall that a step promises, relative to the scale, up to which it is rounding."""
 
+MARGINS_AT_ONCE = 16_384
+"""Margins at which losses are evaluated at a time: all that this takes stays in the cache."""
+
 
 class Memory(NamedTuple):
     """What is known of the second derivatives."""
@@ -74,7 +77,9 @@ class Place(NamedTuple):
     """Coefficients, followed by the change of the intercept, of all outputs, where there is one."""
 
     z: np.ndarray
-    gradient: np.ndarray
+    pull: np.ndarray
+    """Minus the weighted loss gradient."""
+
     slope: np.ndarray
     """Minus the slope of the objective in ``x``."""
 
@@ -84,7 +89,7 @@ class Place(NamedTuple):
         return 0.5 * (slope @ slope) / penalty.l2 if penalty.weights is None else penalty.conjugate(slope)
 
 
-def descend(part, read, memory, every, goal):
+def descend(part, read, memory, every, goal, finest=0.0):
     """Steps until the duality gap is about ``goal``; a generator of products as in
     :func:`~sk_asyncprox.solvers.newton.newton_step`.
 
@@ -92,12 +97,15 @@ def descend(part, read, memory, every, goal):
     ----------
     part : ColumnPart
     read : Read
-        Of all columns, with correlations.
+        Of all columns.
     memory : Memory
         Of steps before.
     every : int
         Steps after which the matrix of second derivatives is made anew; 0 for never.
     goal : float
+        At most a tenth of the first gap is left, too.
+    finest : float
+        Share of the first gap beyond which no less is asked for.
 
     Returns
     -------
@@ -107,9 +115,15 @@ def descend(part, read, memory, every, goal):
     """
     problem, l2, p, point = part.problem, read.penalty.l2s, len(read.w), read.point
     x = np.append(read.w, np.zeros(problem.loss.n_outputs if problem.fit_intercept else 0))
-    place = _place(problem, l2, x, point.z, point.gradient, read.correlations)
+    pull, steps = -problem.weights * point.gradient, MOST
+    correlations = read.correlations
+    if correlations is None:
+        correlations = yield "tmul", pull
+        steps = 0 if problem.looks_stray(correlations) else MOST
+    place = _place(problem, l2, x, point.z, pull, correlations)
     first = place.gap(read.penalty, p)
-    for number in range(MOST):
+    goal = max(min(goal, TENTH * first), finest * first)
+    for number in range(steps):
         gap = place.gap(read.penalty, p)
         if number and (gap <= goal or (number == STEPS and gap > TENTH * first)):
             break
@@ -118,33 +132,48 @@ def descend(part, read, memory, every, goal):
         x = memory.step(place.slope)
         if not x @ place.slope > 0.0:
             memory, x = Memory(), place.slope
-        if x @ place.slope <= ROUNDING * problem.scale:
+        if not x @ place.slope > ROUNDING * problem.scale:
             break
         v = yield "mul", x[:p]
         if problem.fit_intercept:
             v.reshape(problem.loss.n_outputs, -1)[:] += x[p:, None]
-        length, z, gradient, pull = _length(problem, l2, place, x, v, memory.is_empty)
+        length = _length(problem, l2, place, x, v, memory.is_empty)
         correlations = yield "tmul", pull
-        new = _place(problem, l2, place.x + length * x, z, gradient, correlations)
+        v *= length
+        # What was read at the start is not to be written to.
+        z = np.add(place.z, v, out=place.z if number else None)
+        new = _place(problem, l2, place.x + length * x, z, pull, correlations)
         memory, place = memory.after(length * x, place.slope - new.slope), new
     return place, memory
 
 
-def _place(problem, l2, x, z, gradient, correlations):
+def arrived(problem, read, place, afresh):
+    """Margins and loss gradient where a descent has ended; ``afresh``: from all of its way at once."""
+    if not afresh:
+        return place.z, place.pull / -problem.weights
+    p = len(read.w)
+    z = problem.design.mul(place.x[:p] - read.w)
+    z += read.point.z
+    if problem.fit_intercept:
+        z.reshape(problem.loss.n_outputs, -1)[:] += place.x[p:, None]
+    return z, problem.loss.gradient(problem.y, z)
+
+
+def _place(problem, l2, x, z, pull, correlations):
     slope = correlations - l2 * x[: len(correlations)]
     if problem.fit_intercept:
-        slope = np.append(slope, -problem.intercept_slope(gradient))
-    return Place(x, z, gradient, slope)
+        slope = np.append(slope, pull.reshape(problem.loss.n_outputs, -1).sum(axis=1))
+    return Place(x, z, pull, slope)
 
 
 def _length(problem, l2, place, x, v, is_first):
-    """Length of a step along ``x``, which changes the margins by ``v``; margins, gradient and minus the
-    weighted one after it.
+    """Length of a step along ``x``, which changes the margins by ``v``; what pulls after it is left in the
+    place's array.
 
     Of the first step nothing but the direction is known: it ends where the curvature at its beginning would
     have it end. Where classes are separable a longer one would lead to where curvatures differ much.
     """
-    loss, y, weights, p = problem.loss, problem.y, problem.weights, problem.design.shape[1]
+    loss, weights, p = problem.loss, problem.weights, problem.design.shape[1]
     fall, w, move = place.slope @ x, place.x[:p], x[:p]
     if isinstance(l2, float):
         own, own_bend = l2 * (w @ move), l2 * (move @ move)
@@ -152,19 +181,34 @@ def _length(problem, l2, place, x, v, is_first):
         own, own_bend = (l2 * w) @ move, (l2 * move) @ move
     length, near, before, rise_before = 1.0, NEAR, 0.0, -fall
     if is_first and fall > 0.0:
-        length, near = fall / (weights @ loss.bend(y, place.gradient, v) + own_bend), 1.0
+        bend = weights @ loss.bend(problem.y, place.pull / -weights, v)
+        length, near = fall / (bend + own_bend), 1.0
     for trial in range(TRIALS):
-        z = place.z + (v if length == 1.0 else length * v)
-        gradient = loss.gradient(y, z)
-        pull = -weights * gradient
-        rise = own + length * own_bend - pull @ v
+        rise = own + length * own_bend - _ahead(problem, place, v, length)
         if abs(rise) <= near * fall or trial == TRIALS - 1:
             break
         wanted = length - rise * (length - before) / (rise - rise_before)
         if rise < 0.0:
             before, rise_before = length, rise
         length = min(wanted, LONGER * length)
-    return length, z, gradient, pull
+    return length
+
+
+def _ahead(problem, place, v, length):
+    """Leave in the place's array what pulls at the margins ``z + length v``, and return its product with
+    ``v``; in runs of rows, which cost less than pages for whole arrays do."""
+    outputs, along = problem.loss.n_outputs, 0.0
+    Z, V, pull = (vector.reshape(outputs, -1) for vector in (place.z, v, place.pull))
+    run = max(1, MARGINS_AT_ONCE // outputs)
+    for a in range(0, Z.shape[1], run):
+        rows = slice(a, a + run)
+        some = V[:, rows].ravel()
+        gradient = problem.loss.gradient(problem.y[rows], Z[:, rows].ravel() + length * some)
+        own = gradient.reshape(outputs, -1)
+        own *= -problem.sample_weights[rows]
+        pull[:, rows] = own
+        along += gradient @ some
+    return along
 
 
 def newton_solver(part, place, least, l2):
@@ -172,7 +216,8 @@ def newton_solver(part, place, least, l2):
     rounding has made it singular."""
     problem = part.problem
     loss, p = problem.loss, problem.design.shape[1]
-    model = loss.model(problem.y, place.z, place.gradient, problem.weights, least)
+    gradient = place.pull / -problem.weights
+    model = loss.model(problem.y, place.z, gradient, problem.weights, least)
     H = np.zeros((len(place.x), len(place.x)))
     H[:p, :p], sums = full_rows(problem.features, model, loss.n_outputs)
     H.flat[: p * (len(H) + 1) : len(H) + 1] += l2

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .base import Update
-from .descent import STEPS, Memory, descend
+from .descent import STEPS, Memory, arrived, descend
 from .margins import Read
 from .phases import Phase
 from .products import SharingSolver
@@ -32,7 +32,7 @@ coefficients that have one at all, where steps are slow."""
 RIGHT = 0.5
 """Share of the gap wanted that a descent ends at."""
 
-LEAST_SINGLE, WELL, FINEST = 200_000, 2.0, 1e-6
+LEAST_SINGLE, WELL, FINEST = 200_000, 2.0, 1e-9
 """Stored entries from which on a descent makes its products in single precision; what the gap may be, beside
 the one it has promised, for the next one to do so; and the fall of the gap that is asked of one, at most."""
 
@@ -75,7 +75,7 @@ class JoiningSolver(SharingSolver):
 
     def _join_afresh(self):
         self._caution, self._pace = Caution(), Pace()
-        self._least = None
+        self._least, self._from_zero = None, False
         design, loss = self.problem.design, self.problem.loss
         few = design.shape[1] > FEW_SAMPLES * design.shape[0]
         self._descends = not (few or design.is_sparse or loss.quadratic or self.problem.penalty.has_zeros)
@@ -87,20 +87,20 @@ class JoiningSolver(SharingSolver):
         """Steps of all coefficients on full data; return whether they are quick."""
         if not self._is_quick():
             return False
-        stamp, point = self._tracker.stamp(), self.point(self._least)
+        stamp, point, shared = self._tracker.stamp(), self.point(self._least), self._shared(EVERYTHING)
         read = Read(
-            ("support", -1, 0), np.arange(len(self.w)), certificate.w, point, self.problem.penalty, True,
-            correlations=certificate.correlations,
+            ("support", -1, 0), np.arange(len(self.w)), self.w.copy(), point, self.problem.penalty, True,
+            correlations=None if certificate is None else certificate.correlations,
         )  # fmt: skip
-        gap, shared = self._gap * self.problem.scale, self._shared(EVERYTHING)
-        roughly = not shared and gap <= WELL * max(self._promised, self._goal)
-        goal = max(min(RIGHT * self._goal, TENTH * gap), FINEST * gap if roughly else 0.0)
-        payload = read, self._memory, self._every, goal
+        roughly = not shared and self._gap * self.problem.scale <= WELL * max(self._promised, self._goal)
+        payload = read, self._memory, self._every, RIGHT * self._goal, FINEST if roughly else 0.0
         if shared:
             found = yield from self._by_rows(descend(self._part, *payload), read, self._part.model(point))
             (place, self._memory), touched = found
+            seen = arrived(self.problem, read, place, False)
         else:
-            [(place, self._memory, touched)] = yield Phase("descent", 1, lambda _: (*payload, roughly))
+            found = yield Phase("descent", 1, lambda _: (roughly, *payload))
+            [(place, seen, self._memory, touched)] = found
         self._promised = place.gap(self.problem.penalty, len(self.w)) if roughly else 0.0
         if not touched:
             # Rounding hides what there is to be gained; whether nothing is, the other steps will tell.
@@ -109,13 +109,14 @@ class JoiningSolver(SharingSolver):
         w, shift = place.x[: len(self.w)], place.x[len(self.w) :]
         if self.problem.fit_intercept:
             shift = shift if self.problem.loss.n_outputs > 1 else float(shift[0])
-        self._go_to(stamp, w, self.b + shift if self.problem.fit_intercept else self.b, place, touched)
+        self._from_zero = roughly and not read.w.any()
+        self._go_to(stamp, w, self.b + shift if self.problem.fit_intercept else self.b, *seen, touched)
         return True
 
-    def _go_to(self, stamp, w, b, place, touched):
-        """Write coefficients, intercept, and the margins and gradient of their place."""
+    def _go_to(self, stamp, w, b, z, gradient, touched):
+        """Write coefficients, intercept, and the margins and gradient that they have."""
         delay, _ = self._tracker.measure(stamp)
-        self.w, self.b, self.z, self.gradient = w, b, place.z, place.gradient
+        self.w, self.b, self.z, self.gradient = w, b, z, gradient
         self.touched += touched
         update = self._tracker.update
         self._tracker.advance(1.0)

@@ -159,6 +159,7 @@ class GramSolver(JoiningSolver):
         [direction] = yield Phase(kind, 1, lambda _: (read, correlations, RIGHT * self._goal))
         if direction is None:
             return False
+        self._from_zero = not read.w.any()
         self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         return True
 
@@ -173,7 +174,8 @@ class GramSolver(JoiningSolver):
         if seen is None:
             self.touched += touched
             return False
-        self._go_to(stamp, seen.certificate.w.copy(), seen.certificate.b, seen, touched)
+        w, b = seen.certificate.w.copy(), seen.certificate.b
+        self._go_to(stamp, w, b, seen.z, seen.gradient, touched)
         return True
 
     def _form_of_gram(self):

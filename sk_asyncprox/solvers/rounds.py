@@ -142,6 +142,8 @@ class RoundsBCD(GramSolver):
         fresh = self._known is None
         if fresh and self._is_cheap():
             fresh = not (yield from self._solve_at_once("solution", None))
+        elif fresh and self._goal > 0.0:
+            yield from self._descend(None)
         while True:
             certificate = yield from self._certify()
             self._known = certificate.correlations
@@ -193,8 +195,10 @@ class RoundsBCD(GramSolver):
         problem = self.problem
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
         few = self._as_given or np.count_nonzero(self.w) * COPY_COST < len(self.w)
-        self.certifies_afresh = few or problem.design.size <= TINY
-        start = self.w.copy(), self.b, *((None, None) if self.certifies_afresh else (self.z, self.gradient))
+        few |= problem.design.size <= TINY
+        self.certifies_afresh = few or (self._from_zero and self._tracker.update == 1)
+        known = (None, None) if few else (self.z, self.gradient)
+        start = self.w.copy(), self.b, *known
         if self._alone("look") and not self._as_given:
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:

@@ -6,7 +6,7 @@ from .._compat import columns_cd
 from ..design import ENTRIES_OF_RUN, FEWEST_ROWS
 from .banded import banded
 from .blocks import describe, direction
-from .descent import descend
+from .descent import arrived, descend
 from .gram import descend_on_gram, solve_on_gram
 from .gram_rows import add_filled, add_sparse
 from .newton import COST, in_place
@@ -63,26 +63,15 @@ def newton(part, task):
 
 
 def descent(part, task):
-    """Work of the kind ``"descent"``: steps of all coefficients by one worker; where they have ended, what
-    they have told, and the entries touched."""
-    *known, roughly = task.payload
+    """Work of the kind ``"descent"``: steps of all coefficients by one worker; where they have ended, margins
+    and gradient there, what they have told, and the entries touched."""
+    roughly, *known = task.payload
     design = part.single() if roughly else part.problem.design
     (place, memory), touched = in_place(descend(part, *known), design)
-    if roughly and touched:
-        place, touched = seen_from(part, known[0], place), touched + design.size
-        if place is None:
-            return descent(part, task._replace(payload=(*known, False)))
-    return place, memory, touched
-
-
-def seen_from(part, read, place):
-    """The place of a descent, its margins from the whole move at once; None where it is no lower."""
-    problem, p = part.problem, len(read.w)
-    z = read.point.z + problem.design.mul(place.x[:p] - read.w)
-    if problem.fit_intercept:
-        z.reshape(problem.loss.n_outputs, -1)[:] += place.x[p:, None]
-    risen = problem.objective(place.x[:p], 0.0, z) - problem.objective(read.w, 0.0, read.point.z)
-    return place._replace(z=z, gradient=problem.loss.gradient(problem.y, z)) if risen < 0.0 else None
+    if roughly and not np.isfinite(place.slope).all():
+        return descent(part, task._replace(payload=(False, *known)))
+    seen = arrived(part.problem, known[0], place, roughly)
+    return place, seen, memory, touched + roughly * design.size
 
 
 def minimum(part, task):
