@@ -8,22 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
+from .history import columns
 from .metrics import virtual_time
 from .step_sizes import StepSize
 from .theory import satisfies_principle
 
-ROW = np.dtype(
-    [
-        ("policy", "U60"),
-        ("trace", "U60"),
-        ("stopped", "U12"),
-        ("updates", "i8"),
-        ("passes", "f8"),
-        ("time", "f8"),
-        ("gap", "f8"),
-        ("zero_steps", "f8"),
-        ("above_ceiling", "f8"),
-    ]
+ROW = columns(
+    "policy:U60 trace:U60 stopped:U12 updates:i8 passes:f8 time:f8 gap:f8 zero_steps:f8 above_ceiling:f8"
 )
 
 
@@ -65,22 +56,13 @@ class PolicyComparison:
         self.table, self.histories = table, histories
 
     def __repr__(self):
-        head = [
-            "policy",
-            "trace",
-            "stopped",
-            "updates",
-            "passes",
-            "time",
-            "gap",
-            "zero steps",
-            "above ceiling",
-        ]
+        head = [name.replace("_", " ") for name in ROW.names]
         rows = [head, *(_words(row) for row in self.table)]
         if len(set(self.table["trace"])) == 1:
             rows = [row[:1] + row[2:] for row in rows]
-        columns = zip(*rows, strict=True)
-        padded = [[cell.rjust(max(map(len, column))) for cell in column] for column in columns]
+        padded = [
+            [cell.rjust(max(map(len, column))) for cell in column] for column in zip(*rows, strict=True)
+        ]
         return "\n".join("  ".join(row) for row in zip(*padded, strict=True))
 
     def to_frame(self):

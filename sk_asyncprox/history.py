@@ -6,35 +6,18 @@ from typing import Any, Self
 
 import numpy as np
 
-ARRIVALS = np.dtype(
-    [("update", "i8"), ("worker", "i4"), ("block", "i4"), ("stamp", "i8"), ("asked", "i8"), ("told", "i8")]
-)
-UPDATES = np.dtype(
-    [
-        ("update", "i8"),
-        ("time", "f8"),
-        ("delay", "i8"),
-        ("step", "f8"),
-        ("phase", "U12"),
-        ("error", "f8"),
-    ]
-)
-CERTIFICATES = np.dtype(
-    [
-        ("update", "i8"),
-        ("time", "f8"),
-        ("passes", "f8"),
-        ("objective", "f8"),
-        ("gap", "f8"),
-        ("worker", "i4"),
-        ("asked", "i8"),
-        ("told", "i8"),
-    ]
-)
-SHARES = np.dtype(
-    [("kind", "U12"), ("time", "f8"), ("worker", "i4"), ("block", "i4"), ("asked", "i8"), ("told", "i8")]
-)
-ITERATES = np.dtype([("update", "i8"), ("time", "f8"), ("passes", "f8"), ("objective", "f8")])
+
+def columns(text):
+    """Type of a table's rows, of ``name:type`` for every column."""
+    return np.dtype([tuple(column.split(":")) for column in text.split()])
+
+
+ARRIVALS = columns("update:i8 worker:i4 block:i4 stamp:i8 asked:i8 told:i8")
+UPDATES = columns("update:i8 time:f8 delay:i8 step:f8 phase:U12 error:f8")
+CERTIFICATES = columns("update:i8 time:f8 passes:f8 objective:f8 gap:f8 worker:i4 asked:i8 told:i8")
+SHARES = columns("kind:U12 time:f8 worker:i4 block:i4 asked:i8 told:i8")
+ITERATES = columns("update:i8 time:f8 passes:f8 objective:f8")
+TABLES = ("arrivals", "updates", "certificates", "shares", "unfinished")
 
 MOST_ITERATES = 256
 
@@ -128,8 +111,7 @@ class History:
         """Record a write."""
         if self.record is None:
             return
-        row = (update.index, now, update.delay, update.step, update.phase, update.error)
-        self._updates.append(row)
+        self._updates.append((update.index, now, update.delay, update.step, update.phase, update.error))
         for a in update.arrivals:
             self._arrivals.append((update.index, a.worker, a.block, a.stamp, a.asked, a.told))
 
@@ -222,17 +204,8 @@ class History:
             "values": np.concatenate([row[4] for row in rows]) if rows else np.empty(0),
             "intercepts": np.array([row[5] for row in rows], dtype=float),
         }
-        np.savez_compressed(
-            path,
-            facts=json.dumps(facts),
-            arrivals=self.arrivals,
-            updates=self.updates,
-            certificates=self.certificates,
-            iterates=self.iterates,
-            shares=self.shares,
-            unfinished=self.unfinished,
-            **joined,
-        )
+        tables = {name: getattr(self, name) for name in (*TABLES, "iterates")}
+        np.savez_compressed(path, facts=json.dumps(facts), **tables, **joined)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Self:
@@ -251,7 +224,7 @@ class History:
             facts = json.loads(str(file["facts"]))
             history = cls(facts.pop("record"))
             vars(history).update(facts)
-            for name in ("arrivals", "updates", "certificates", "shares", "unfinished"):
+            for name in TABLES:
                 setattr(history, f"_{name}", [tuple(row) for row in file[name].tolist()])
             if "error" not in (file["updates"].dtype.names or ()):
                 history._updates = [(*row, 0.0) for row in history._updates]

@@ -5,9 +5,8 @@ workers in ``tells`` arrive together.
 """
 
 import heapq
-import itertools
 from collections import defaultdict, deque
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 
@@ -42,7 +41,7 @@ class Delays:
     def __iter__(self):
         reads, worker_of, free = defaultdict(list), {}, []
         ahead, hired, horizon = 0, 0, int(self.delays.max())
-        for k in itertools.count():
+        for k in count():
             while ahead <= k + horizon:
                 reads[self._read(ahead)].append(ahead)
                 ahead += 1
@@ -82,7 +81,7 @@ class Ages:
     def __iter__(self):
         reads = defaultdict(list)
         ahead, horizon, rows = 0, int(self.ages.max()), len(self.ages)
-        for k in itertools.count():
+        for k in count():
             while ahead <= k + horizon:
                 row = ahead % rows
                 for worker in np.flatnonzero(self.arrived[row]):
@@ -190,32 +189,33 @@ def positive_count(n_workers):
     return int(n_workers)
 
 
-def write_delays(events):
-    """Delay of every write of Async-BCD along a schedule."""
-    reads, k = {}, 0
-    for _, asks, tells in events:
-        reads.update(dict.fromkeys(asks, k))
-        for worker in tells:
-            yield k - reads.pop(worker)
-            k += 1
-
-
-def table_ages(events, n_workers, n_shards):
-    """Ages of the gradient table's entries at every update of PIAG along a schedule."""
+def writes(events, n_workers, n_shards=None):
+    """Every write along a schedule: its time, what has arrived for it, as tuples ``(worker, shard, stamp,
+    asked, told)``, and the stamps of all that it rests on: of Async-BCD its one result, of PIAG, with a
+    number of shards, the table of their newest gradients, which has to be full."""
     # Every worker serves its shards in turn; while the table fills, none a second time.
-    turns = [deque(range(worker, n_shards, n_workers)) for worker in range(n_workers)]
-    reads, stamps, k = {}, {}, 0
-    for _, asks, tells in events:
+    turns = [deque(range(worker, n_shards or n_workers, n_workers)) for worker in range(n_workers)]
+    reads, stamps, arrivals, clock, k = {}, {}, [], count(), 0
+    for now, asks, tells in events:
         for worker in asks:
             turn = turns[worker]
-            if turn and (len(stamps) == n_shards or turn[0] not in stamps):
-                reads[worker] = turn[0], k
+            if n_shards is None or (turn and (len(stamps) == n_shards or turn[0] not in stamps)):
+                reads[worker] = turn[0], k, next(clock)
                 turn.rotate(-1)
-        arrived = [reads.pop(worker) for worker in tells if worker in reads]
-        stamps.update(arrived)
-        if arrived and len(stamps) == n_shards:
-            yield [k - stamps[shard] for shard in range(n_shards)]
-            k += 1
+        told = [(worker, *reads.pop(worker), next(clock)) for worker in tells if worker in reads]
+        for batch in [[one] for one in told] if n_shards is None else [told]:
+            arrivals += batch
+            stamps.update((shard, stamp) for _, shard, stamp, *_ in batch)
+            if n_shards is None or (batch and len(stamps) == n_shards):
+                rests_on = [batch[0][2]] if n_shards is None else [stamps[shard] for shard in range(n_shards)]
+                yield now, arrivals, rests_on
+                arrivals, k = [], k + 1
+
+
+def ages(events, n_workers, n_shards=None):
+    """Ages at every write along a schedule: its delay, or those of the table's entries."""
+    for k, (_, _, stamps) in enumerate(writes(events, n_workers, n_shards)):
+        yield [k - stamp for stamp in stamps]
 
 
 def recorded_delays(history, n_workers):

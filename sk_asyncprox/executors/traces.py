@@ -19,11 +19,10 @@ from .schedules import (
     Delays,
     Recorded,
     ServiceTimes,
+    ages,
     means_of,
     positive_count,
     recorded_delays,
-    table_ages,
-    write_delays,
 )
 
 MOST_LOOKED_AT = 200_000
@@ -246,8 +245,8 @@ class Trace:
         solver, m = self._solver(solver), self.n_workers
         if self.recorded is not None:
             return recorded_delays(self.recorded, m)[:n_updates]
-        rows = write_delays(self.events()) if solver == "bcd" else table_ages(self.events(), m, m)
-        return np.array(list(islice(rows, n_updates)), dtype=np.int64)
+        rows = list(islice(ages(self.events(), m, None if solver == "bcd" else m), n_updates))
+        return np.array(rows, dtype=np.int64).reshape(len(rows), *([] if solver == "bcd" else [m]))
 
     def largest_delay(self, n_updates: int, solver: str | None = None, n_blocks: int | None = None) -> int:
         """Largest delay of the first updates.
@@ -269,11 +268,8 @@ class Trace:
         logged = solver == "bcd" or (isinstance(self._events, Ages) and n_blocks == self.n_workers)
         if self.recorded is not None or (logged and self.max_delay is not None):
             return self.max_delay
-        if solver == "bcd":
-            delays = write_delays(self.events())
-        else:
-            delays = map(max, table_ages(self.events(), self.n_workers, n_blocks))
-        return max(islice(delays, min(n_updates, MOST_LOOKED_AT)))
+        rows = ages(self.events(), self.n_workers, None if solver == "bcd" else n_blocks)
+        return max(map(max, islice(rows, min(n_updates, MOST_LOOKED_AT))))
 
     def _solver(self, solver):
         solver = self.solver or solver

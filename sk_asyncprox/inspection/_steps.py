@@ -8,6 +8,7 @@ import numpy as np
 from ..history import History
 from ..solvers.choice import resolve_step_size
 from ..step_sizes import Adaptive1, Adaptive2
+from ..theory import window_sums
 from ._runs import (
     DARK,
     GREY,
@@ -88,7 +89,7 @@ class StepSizeDisplay:
     def __init__(self, steps, delays, largest_step, policies):
         self.steps, self.delays, self.largest_step, self.policies = steps, delays, largest_step, policies
         self.integral = {label: np.cumsum(values) for label, values in steps.items()}
-        self.window = {label: _windows(steps[label], delays[label]) for label in steps}
+        self.window = {label: window_sums(delays[label], steps[label]) + steps[label] for label in steps}
         rates = {label: _proved_rate(policies[label], delays[label]) for label in steps}
         self.lower_bound = {
             label: rate and largest_step[label] * rate * np.arange(1, len(steps[label]) + 1)
@@ -238,13 +239,6 @@ def _proved_rate(policy, delays):
     if isinstance(policy, Adaptive2):
         return tau / (tau + 1) ** 2 if tau else 1.0
     return None
-
-
-def _windows(steps, delays):
-    """Sums of the steps from each update's read to itself."""
-    total = np.r_[0.0, np.cumsum(steps)]
-    k = np.arange(len(steps))
-    return total[k + 1] - total[k - delays]
 
 
 def _stacked_axes(ax, count):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..history import columns
 from ._runs import DARK, PALETTE
 
 HALF = 0.4
@@ -10,19 +11,8 @@ HALF = 0.4
 NARROWEST = 15
 """Pixels of a bar that has room for a number."""
 
-TASKS = np.dtype(
-    [
-        ("row", "i4"),
-        ("worker", "i4"),
-        ("block", "i4"),
-        ("start", "f8"),
-        ("end", "f8"),
-        ("update", "i8"),
-        ("delay", "i8"),
-        ("step", "f8"),
-        ("phase", "U12"),
-        ("certificate", "?"),
-    ]
+TASKS = columns(
+    "row:i4 worker:i4 block:i4 start:f8 end:f8 update:i8 delay:i8 step:f8 phase:U12 certificate:?"
 )
 
 

@@ -13,6 +13,15 @@ def watch(estimator, X, y, sample_weight, fitted):
     return Watcher(estimator, X, y, sample_weight, fitted)
 
 
+def _begun(estimator, X, y, sample_weight, n_tasks):
+    """What callbacks are told of a fit, and its context, which has told that the fit begins."""
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    data = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+    context = estimator._init_callback_context(max_subtasks=n_tasks)
+    context.call_on_fit_task_begin(**data)
+    return data, context
+
+
 class Watcher:
     """The callbacks' context of one fit.
 
@@ -24,12 +33,8 @@ class Watcher:
     """
 
     def __init__(self, estimator, X, y, sample_weight, fitted):
-        self._estimator, self._fitted, self._shown = estimator, fitted, float("inf")
-        self.complete = tuple
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self._data = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self._context = estimator._init_callback_context(max_subtasks=None)
-        self._context.call_on_fit_task_begin(**self._data)
+        self._fitted, self._shown, self.complete = fitted, float("inf"), tuple
+        self._data, self._context = _begun(estimator, X, y, sample_weight, None)
 
     def __call__(self, problem, certified, passes):
         """Tell of a certificate; return whether a callback wants the fit to end."""
@@ -62,12 +67,9 @@ class FoldsWatcher:
     for the last fit, which hands its callbacks on. A callback cannot end it: the choice needs all folds."""
 
     def __init__(self, estimator, X, y, sample_weight, n_tasks):
-        self.is_watched, self._estimator = bool(getattr(estimator, "_skl_callbacks", None)), estimator
+        self.is_watched = bool(getattr(estimator, "_skl_callbacks", None))
         if self.is_watched:
-            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-            self._data = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-            self._context = estimator._init_callback_context(max_subtasks=n_tasks)
-            self._context.call_on_fit_task_begin(**self._data)
+            self._data, self._context = _begun(estimator, X, y, sample_weight, n_tasks)
 
     def fold(self):
         """Tell that a fold has ended."""

@@ -464,9 +464,9 @@ MUTATIONS = [
     ),
     Mutation(
         "A schedule is drawn with reads one write too late",
-        "inspection/_schedules.py",
-        "                reads[worker] = k, next(clock)",
-        "                reads[worker] = k + 1, next(clock)",
+        "executors/schedules.py",
+        "                reads[worker] = turn[0], k, next(clock)",
+        "                reads[worker] = turn[0], k + 1, next(clock)",
         "test_inspection.py::test_delays_of_a_bare_trace",
     ),
     Mutation(
