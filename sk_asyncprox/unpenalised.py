@@ -26,8 +26,9 @@ found is zero."""
 CLOSE = 1e-2
 """Change of a margin up to which a step is the last: its bound is off by the order of the fourth power."""
 
-ORTHOGONAL = 1e-12
-"""Product with a column of ``Z`` of length one that is rounding, relative to the gradient's length."""
+ORTHOGONAL = 1e-14
+"""Product with a column of ``Z`` of length one that is rounding, relative to the gradient's length: times the
+way that free coefficients still have to go, it is what a bound is wrong by."""
 
 LEAST = 1e-16
 """Curvature of a sample, at least. Free coefficients may have to go far, where few samples have a slope."""
@@ -94,7 +95,10 @@ def _lower(loss, y, weights, z, v):
 
 def solution(A, B):
     """Least-norm solution of ``A x = B``, a positive semidefinite matrix of any scale of its columns."""
-    size = np.sqrt(np.maximum(A.diagonal(), TINY))
+    if not np.isfinite(A.sum() + B.sum()):
+        return np.full(B.shape, np.nan)  # LAPACK would print that it cannot
+    # What no column reaches stays at zero: rounding, in its unit, would be beyond all numbers.
+    size = np.sqrt(np.where(A.diagonal() > 0.0, A.diagonal(), np.inf))
     return np.linalg.lstsq(A / np.outer(size, size), B / size[:, None])[0] / size[:, None]
 
 

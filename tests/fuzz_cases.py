@@ -28,6 +28,9 @@ class Case:
     target_offset: float = 0.0
     strength: float = 0.1
     l1_ratio: float = 1.0
+    penalty_weights: str = "none"
+    groups: str = "none"
+    threshold: float = 0.0
     positive: bool = False
     fit_intercept: bool = True
     solver: str = "bcd"
@@ -48,7 +51,10 @@ class Case:
     def is_ordinary(self):
         """Whether nothing but success will do."""
         spans = self.scale, self.scale * self.column_spread, self.target_scale
-        return all(LARGEST[0] <= s <= LARGEST[1] for s in spans) and self.weights not in ("huge", "tiny")
+        near = self.weights not in ("huge", "tiny") and self.penalty_weights != "far"
+        # Features that nothing keeps in bounds may separate the classes.
+        near = near and not (self.n_classes and self.penalty_weights == "zeros")
+        return near and all(LARGEST[0] <= s <= LARGEST[1] for s in spans)
 
     def is_default(self):
         """Whether the way of solving is the one that nobody has to choose."""
@@ -68,6 +74,7 @@ class Case:
         return f"Case({', '.join(changed)})"
 
 
+GROUPS = "size", "sizes", "lists", "labels"
 KINDS = "normal", "correlated", "one_hot", "duplicated", "constant", "zeros", "low_rank", "counts", "sparse"
 OPTIONS = [
     *("l1_ratio", "fit_intercept", "solver", "step_size", "metric"),
@@ -75,13 +82,46 @@ OPTIONS = [
 ]
 """Fields that are parameters of the estimators, too."""
 
-SCHEDULES = "plain", "bursts", "heavy tails", "lockstep", "log", "machine", "replay"
-"""How the workers of a simulated case are; and ``replay``: any fit once more, along its own history."""
+SCHEDULES = "plain", "bursts", "heavy tails", "lockstep", "log", "machine", "replay", "at once"
+"""How the workers of a simulated case are; ``replay``: any fit once more, along its own history; and
+``at once``: threads that all begin with the first task, however little there is to do."""
 
 STORAGES = "array", "fortran", "csr", "csc", "coo", "int64"
 _FIT_WEIGHTS = {"none": 0.5, "random": 0.2, "huge": 0.05, "tiny": 0.05, "zeros": 0.2}
 _OTHER_WEIGHTS = {"none": 0.6, "random": 0.3, "huge": 0.05, "tiny": 0.05}
-_WORKERS = {"threads": 0.73, "constant": 0.08, "times": 0.08, "slow": 0.08, "dask": 0.03}
+_WORKERS = {"threads": 0.71, "processes": 0.02, "constant": 0.08, "times": 0.08, "slow": 0.08, "dask": 0.03}
+
+
+def penalty_weights(case):
+    """Weights of the features' penalties; None for ones."""
+    if case.penalty_weights == "none":
+        return None
+    rng = np.random.default_rng([case.seed, 2])
+    span = {"spread": 3.0, "far": 9.0}.get(case.penalty_weights)
+    v = rng.uniform(0.2, 2.0, case.p) if span is None else 10.0 ** rng.uniform(-span, span, case.p)
+    if case.penalty_weights == "zeros":
+        v[rng.permutation(case.p)[: min(case.p - 1, 1 + int(rng.integers(1 + case.n // 8)))]] = 0.0
+    return v
+
+
+def groups(case):
+    """Groups as the estimator takes them, and their weights; and both as they are: a label for every feature,
+    and a weight for every label."""
+    p, rng = case.p, np.random.default_rng([case.seed, 2])
+    size = max(d for d in (1, 2, 3, 4, 5) if p % d == 0)
+    cuts = np.sort(rng.integers(1, p, min(p - 1, 4))) if p > 1 else []
+    sizes = np.diff(np.unique([0, *cuts, p]))
+    labels = np.arange(p) // size if case.groups == "size" else np.repeat(np.arange(len(sizes)), sizes)
+    if case.groups in ("lists", "labels"):
+        labels = rng.permutation(labels)
+    own = rng.uniform(0.2, 3.0, labels.max() + 1) if case.seed % 2 else None
+    given = {
+        "size": size,
+        "sizes": sizes.tolist() if len(sizes) < p else 1,
+        "lists": [np.flatnonzero(labels == g).tolist() for g in range(labels.max() + 1)],
+        "labels": [f"group {label:03d}" for label in labels],
+    }
+    return given[case.groups], own, labels, np.sqrt(np.bincount(labels)) if own is None else own
 
 
 class Dice:
@@ -120,6 +160,7 @@ def draw(seed):
         options |= {"storage": dice.one("array", "csr", "chunks"), "n_jobs": None}
         if options["storage"] == "chunks":
             options |= {"solver": "piag", "metric": "gram", "working_set": "auto", "n_targets": 1}
+    options |= _model(dice, way, n_classes, options["storage"])
     return Case(**options)
 
 
@@ -154,6 +195,17 @@ def _numbers(dice, way, n_classes):
     }
 
 
+def _model(dice, way, n_classes, storage):
+    """Which loss and penalty: of the squared loss and the elastic net, or one more."""
+    other = dice.mostly("none", dice.one("groups", "threshold"), 0.0 if n_classes or way != "fit" else 0.3)
+    if other == "groups":
+        return {"groups": dice.one(*GROUPS), "l1_ratio": 1.0, "positive": False}
+    # Free features have no certificates made of shares.
+    kinds = "random", "spread", "far", "random" if storage == "chunks" else "zeros"
+    weights = dice.mostly("none", dice.one(*kinds), 0.25)
+    return {"penalty_weights": weights, "threshold": dice.between(-2, 1) if other == "threshold" else 0.0}
+
+
 def _solution(dice, way):
     bcd, workers = dice.rng.random() < 0.75, dice.one(**_WORKERS)
     n_blocks = dice.mostly("auto", dice.one(1, 3), 0.2)
@@ -163,6 +215,7 @@ def _solution(dice, way):
     # Plain steps need thousands of passes for what takes milliseconds to judge.
     plain = "auto", "gram", "auto", "auto", "threads"
     slow = (step_size, metric, n_blocks, working_set, workers) != plain
+    n_jobs = dice.mostly(None, dice.one(2, 2, int(dice.rng.integers(3, 9))), 0.4)
     passes = dice.one(10, 20) if workers == "dask" else dice.one(30, 60) if slow else 1000
     return {
         "solver": "bcd" if bcd else "piag",
@@ -170,9 +223,7 @@ def _solution(dice, way):
         "metric": metric,
         "working_set": working_set,
         "n_blocks": n_blocks,
-        "n_jobs": dice.mostly(None, dice.one(2, 2, int(dice.rng.integers(3, 9))), 0.4)
-        if workers == "threads"
-        else None,
+        "n_jobs": n_jobs if workers == "threads" else 2 if workers == "processes" else None,
         "workers": workers,
         "schedule": dice.mostly("plain", dice.one(*SCHEDULES), 0.6),
         "tol": dice.between(-8, -2),

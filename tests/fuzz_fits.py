@@ -6,11 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from fuzz_cases import OPTIONS
+from fuzz_cases import OPTIONS, groups, penalty_weights
 from fuzz_objective import Objective
 
-from sk_asyncprox import ElasticNet, ElasticNetCV, LogisticRegression, LogisticRegressionCV, enet_path
-from sk_asyncprox.executors import Dask, Machine, Simulated, Trace
+from sk_asyncprox import (
+    ElasticNet,
+    ElasticNetCV,
+    GroupLasso,
+    HuberRegressor,
+    LogisticRegression,
+    LogisticRegressionCV,
+    enet_path,
+)
+from sk_asyncprox.executors import Dask, Machine, Processes, Simulated, Threads, Trace
 
 
 def data(case):
@@ -97,15 +105,39 @@ def estimator(case, objective, **changes):
     """The case's estimator."""
     options = {name: getattr(case, name) for name in OPTIONS}
     options |= {"executor": executor(case), "warm_start": case.warm != "no", "record": case.record} | changes
-    if not case.n_classes:
-        options = {"selection": case.selection} | options
-        return ElasticNet(alpha=objective.strength, positive=case.positive, **options)
-    return LogisticRegression(C=float(1 / (objective.strength * objective.total)), **options)
+    if case.groups == "none":
+        options["penalty_weights"] = penalty_weights(case)
+    if case.n_classes:
+        return LogisticRegression(C=float(1 / (objective.strength * objective.total)), **options)
+    options = {"alpha": objective.strength, "selection": case.selection} | options
+    if case.groups != "none":
+        del options["l1_ratio"]
+        given, weights, *_ = groups(case)
+        return GroupLasso(groups=given, group_weights=weights, **options)
+    if case.threshold:
+        return HuberRegressor(epsilon=objective.epsilon, positive=case.positive, **options)
+    return ElasticNet(positive=case.positive, **options)
 
 
 def one_millisecond(task, result):
     """Cost of every task on a simulated machine."""
     return 1e-3
+
+
+class AtOnce:
+    """Workers that begin with the first task, however little there is to do."""
+
+    def run(self, solver, on_events):
+        solver.head_start = 0.0
+        return super().run(solver, on_events)
+
+
+class ThreadsAtOnce(AtOnce, Threads):
+    pass
+
+
+class ProcessesAtOnce(AtOnce, Processes):
+    pass
 
 
 @functools.cache
@@ -121,11 +153,13 @@ def cluster():
 
 
 def executor(case):
-    """Threads, Dask, or the schedule of a simulated case."""
+    """Threads, processes, Dask, or the schedule of a simulated case."""
     if case.on_cluster():
         return Dask(cluster())
+    if case.workers == "processes":
+        return ProcessesAtOnce()
     if case.workers == "threads":
-        return "auto"
+        return ThreadsAtOnce() if case.schedule == "at once" else "auto"
     mean = np.ones(2 + case.seed % 5)
     mean[0] = 10.0 if case.workers == "slow" else 1.0
     if case.schedule == "machine":
@@ -206,7 +240,7 @@ def _strengths(objective, n):
 
 def _path(case, objective, X, y, weights):
     options = {name: getattr(case, name) for name in OPTIONS if name != "fit_intercept"}
-    options["executor"] = executor(case)
+    options |= {"executor": executor(case), "penalty_weights": penalty_weights(case)}
     alphas, coefs, gaps = enet_path(
         X, y, alphas=_strengths(objective, 4), positive=case.positive, sample_weight=weights, **options
     )
@@ -218,7 +252,7 @@ def _path(case, objective, X, y, weights):
 
 def _cv(case, objective, X, y, weights):
     options = {name: getattr(case, name) for name in OPTIONS if name != "l1_ratio"}
-    options["executor"] = executor(case)
+    options |= {"executor": executor(case), "penalty_weights": penalty_weights(case)}
     strengths, total = _strengths(objective, 3), float(objective.total)
     # Every class is in both halves: data hold each of them twice among their first samples.
     first = np.arange(case.n) // max(1, case.n_classes) % 2 == 0
@@ -248,15 +282,18 @@ def fitted(case, objective, X, y, weights):
     return _WAYS[case.way](case, objective, handed_over(case, X), y, weights)
 
 
-def best_found(case, objective, X, weights):
+def best_found(case, objective):
     """Objective of the best model that the plainest way finds."""
     best = objective(*objective.null())
     plain = {"solver": "bcd", "step_size": "auto", "metric": "gram", "working_set": "auto", "max_time": None}
-    plain |= {"n_blocks": "auto", "n_jobs": None, "warm_start": False, "tol": 1e-13, "max_iter": 2000}
+    plain |= {"n_blocks": "auto", "n_jobs": None, "warm_start": False, "tol": 1e-13}
+    # Free features that fit some of the targets come to no rest.
+    plain["max_iter"] = 100 if case.penalty_weights == "zeros" else 2000
     model = estimator(case, objective, **plain, executor="auto")
     with contextlib.suppress(ValueError, TimeoutError):
         y = objective.y if case.n_classes else objective.y.astype(float)
-        model.fit(X, y, sample_weight=weights)
+        weights = (objective.s * objective.total).astype(float)
+        model.fit(objective.X.astype(float), y, sample_weight=weights)
         found = objective(model.coef_, model.intercept_)
         return min(best, found) if np.isfinite(found) else best
     return best

@@ -85,7 +85,7 @@ def _wrong_of_fit(case, objective, given, y, weights):
     for claim in claims:
         if claim.converged is None:
             claim = claim._replace(converged=not said)
-        if wrong := dishonest(case, claim, given, weights):
+        if wrong := dishonest(case, claim):
             return wrong
     return _slow(case, said)
 
@@ -106,7 +106,7 @@ def _left_behind(case, before):
     return None
 
 
-def dishonest(case, claim, X, weights):
+def dishonest(case, claim):
     """What is claimed and is not true."""
     objective, coef, intercept = claim.objective, claim.coef, claim.intercept
     if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
@@ -115,6 +115,9 @@ def dishonest(case, claim, X, weights):
         return f"coefficients of dtype {coef.dtype}"
     if case.positive and (coef < 0).any():
         return "negative coefficients"
+    idle = abs(coef[..., ~objective.X.any(axis=0)]).max(initial=0.0)
+    if idle > 1e-9 * abs(coef).max() and case.warm == "no":
+        return f"coefficients {coef} of features that are zero"
     eps = 2.0**-22 if case.dtype == "float32" else 2.0**-49
     value, slack = objective(coef, intercept), objective.rounding(coef, intercept, eps)
     if max(abs(coef).max(), np.max(abs(intercept))) < np.finfo(coef.dtype).tiny:
@@ -124,10 +127,10 @@ def dishonest(case, claim, X, weights):
         return f"objective_ is {claim.value!r}, and is {float(value)!r} (rounding {float(slack):.1e})"
     if claim.gap is not None and not claim.gap >= 0:
         return f"dual_gap_ is {claim.gap}"
-    return _beaten(case, claim, value, slack, X, weights)
+    return _beaten(case, claim, value, slack)
 
 
-def _beaten(case, claim, value, slack, X, weights):
+def _beaten(case, claim, value, slack):
     """Whether a model is better than the claim says that any can be."""
     objective = claim.objective
     gap = np.longdouble(np.inf if claim.gap is None else claim.gap)
@@ -136,7 +139,7 @@ def _beaten(case, claim, value, slack, X, weights):
     # What the bound proves needs no better model to be looked for.
     if value - objective.bound(claim.coef, claim.intercept) <= min(gap, limit) + slack:
         return None
-    best = best_found(case, objective, X, weights)
+    best = best_found(case, objective)
     if value - best > gap + slack:
         return f"dual_gap_ is {claim.gap:.3e}, and a model is better by {float(value - best):.3e}"
     if value - best > limit + slack:

@@ -3,6 +3,10 @@
 import copy
 
 import numpy as np
+from fuzz_cases import groups, penalty_weights
+
+MOST_UNPENALISED = 200
+"""Coefficients, at most, that a bound is balanced for; beyond, a better model is looked for."""
 
 
 class Objective:
@@ -22,10 +26,16 @@ class Objective:
         s = s.astype(np.longdouble)
         self.total, self.s = s.sum(), s / s.sum()
         self.y = y.astype(np.longdouble) if not case.n_classes else y
-        pull = abs(self._pull(*self.null())).max(initial=0.0)
-        # The strength is relative to the penalty that makes all coefficients zero.
-        strength = case.strength * (pull if pull > 0 else 1) / max(case.l1_ratio, 0.1)
-        self._penalise(float(min(max(strength, 1e-300), 1e300)))
+        self.epsilon = float(case.threshold * case.target_scale) or np.inf
+        v = penalty_weights(case)
+        self.v = np.ones(self.X.shape[1]) if v is None else v
+        self.labels, self.group_weights = (None, None) if case.groups == "none" else groups(case)[2:]
+        Z = self.margins(*self.null())
+        u = self._balanced(self._unpenalised(np.zeros(self.X.shape[1])), self._outputs(Z))[1]
+        pull = self._pull(self._gradient(u)).max(initial=0.0)
+        # The strength is relative to the penalty that makes all coefficients zero, of most of the features.
+        pull = pull * np.median(self.v[self.v > 0]) / max(case.l1_ratio, 0.1)
+        self._penalise(float(min(max(case.strength * (pull if pull > 0 else 1), 1e-300), 1e300)))
 
     def _penalise(self, strength):
         self.strength = strength
@@ -52,14 +62,25 @@ class Objective:
         return self.X @ np.atleast_2d(coef).astype(np.longdouble).T + np.asarray(intercept, np.longdouble)
 
     def __call__(self, coef, intercept):
-        w = np.asarray(coef).astype(np.longdouble)
-        penalty = self.l1 * abs(w).sum() + self.l2 * (w * w).sum() / 2
+        w = np.atleast_2d(coef).astype(np.longdouble)
+        if self.labels is None:
+            penalty = self.l1 * (self.v * abs(w)).sum() + self.l2 * (self.v * w * w).sum() / 2
+        else:
+            penalty = self.l1 * (self.group_weights @ self._norms(w[0]))
         return self.s @ self._losses(self.margins(coef, intercept)) + penalty
+
+    def _norms(self, g):
+        size = abs(g).max(initial=0.0) or np.longdouble(1)  # whose squares are numbers
+        squares = np.zeros(len(self.group_weights), np.longdouble)
+        np.add.at(squares, self.labels, (g / size) ** 2)
+        return size * np.sqrt(squares)
 
     def _losses(self, Z):
         if not self.n_classes:
-            return (self.y - Z[:, 0]) ** 2 / 2
-        Z = _of_classes(Z)
+            r = abs(self.y - Z[:, 0])
+            near = np.minimum(r, self.epsilon)
+            return near * (r - near / 2)
+        Z = self._outputs(Z)
         top = Z.max(axis=1, keepdims=True)
         own = Z[np.arange(len(Z)), self.y]
         return np.log(np.exp(Z - top).sum(axis=1)) + top[:, 0] - own
@@ -69,7 +90,7 @@ class Objective:
         w = np.atleast_2d(coef).astype(np.longdouble)
         dz = eps * (abs(self.X) @ abs(w).T + abs(np.asarray(intercept, np.longdouble)))
         Z = self.margins(coef, intercept)
-        slope = abs(self.y[:, None] - Z) if not self.n_classes else np.ones_like(Z)
+        slope = np.ones_like(Z) if self.n_classes else np.minimum(abs(self.y[:, None] - Z), self.epsilon)
         least = np.finfo(float).tiny
         return (self.s[:, None] * (slope * dz + dz * dz)).sum() + eps * abs(self(coef, intercept)) + least
 
@@ -80,7 +101,8 @@ class Objective:
         if not self.case.fit_intercept:
             return np.zeros(shape), 0.0
         if not K:
-            return np.zeros(shape), self.s @ self.y
+            ones = np.ones((len(self.y), 1), np.longdouble)
+            return np.zeros(shape), self._balanced(ones, (self.s @ self.y) * ones)[0][0, 0]
         prior = self.s @ self._labels()
         return np.zeros(shape), np.log(prior[1] / prior[0]) if K == 2 else np.log(prior)
 
@@ -88,62 +110,108 @@ class Objective:
         """What the tolerance is relative to, at most."""
         if self.n_classes:
             return np.log(np.longdouble(self.n_classes))
-        centre = self.s @ self.y if self.case.fit_intercept else 0
-        return self.s @ (self.y - centre) ** 2
+        return 2 * (self.s @ self._losses(self.margins(*self.null())))
 
     # -- the bound ---------------------------------------------------------------------------------
 
     def bound(self, coef, intercept):
         """No model has a smaller objective: the dual's value at the residuals of this one."""
-        u, balanced = self._residuals(coef, intercept)
+        F = self._unpenalised(coef)
+        _, u, balanced = self._balanced(F, self._outputs(self.margins(coef, intercept)))
+        g = self._gradient(u)
+        if self.case.positive:
+            size = self.s @ abs(self.X * u)
+            balanced &= bool((g[:, 0] <= 1e-17 * size)[self.v == 0].all())
         if not balanced:
             return -np.inf
-        g = self._gradient(u)
-        pull = (g if self.case.positive else abs(g)).max(initial=0.0)
-        feasible = min(np.longdouble(1), self.l1 / pull) if pull > 0 else np.longdouble(1)
-        return max(self._dual(t * u, t * g) for t in {feasible, np.longdouble(1)})
+        pull = self._pull(g)
+        feasible = min(np.longdouble(1), self.l1 / max(pull.max(), np.finfo(float).tiny * self.l1))
+        return max(self._dual(t * u, t * pull) for t in {feasible, np.longdouble(1)})
 
-    def _dual(self, u, g):
-        over = np.maximum((g if self.case.positive else abs(g)) - self.l1 * (1 + 1e-18), 0)
+    def _pull(self, g):
+        """Sizes of the gradient's entries against the penalty; unpenalised ones are none."""
+        if self.labels is not None:
+            return self._norms(g[:, 0]) / self.group_weights
+        size, v = g if self.case.positive else abs(g), self.v[:, None]
+        return np.divide(size, v, out=np.zeros_like(size), where=v > 0)
+
+    def _dual(self, u, pull):
+        over = np.maximum(pull - self.l1 * (1 + np.longdouble(1e-18)), 0)
         if over.max(initial=0.0) > 0 and not self.l2 > 0:
             return -np.inf
-        conjugate = (over * over).sum() / (2 * self.l2) if self.l2 > 0 else 0
+        conjugate = (self.v @ (over * over)).sum() / (2 * self.l2) if self.l2 > 0 else 0
         if not self.n_classes:
             centre = self.s @ self.y if self.case.fit_intercept else 0
             return self.s @ ((self.y - centre) * u[:, 0] - u[:, 0] ** 2 / 2) - conjugate
         q = np.maximum(self._labels() - u, 0)
         return -(self.s @ (q * np.log(np.where(q > 0, q, 1))).sum(axis=1)) - conjugate
 
-    def _residuals(self, coef, intercept):
-        """Negative slopes of the losses, one column per class, whose sums vanish where there is an intercept;
-        and whether they do."""
+    def _unpenalised(self, coef):
+        """Columns whose coefficients are, and that of the intercept, each with entries up to one."""
+        free = self.v == 0
+        if self.case.positive:
+            free = free & (np.ravel(coef) > 0)
+        F = self.X[:, free]
+        F = F / np.maximum(abs(F).max(axis=0), np.finfo(np.longdouble).tiny)
+        return np.hstack([np.ones((len(F), int(self.case.fit_intercept))), F])
+
+    def _balanced(self, F, Z):
+        """Margins of the best model that differs from that of ``Z`` by the columns ``F``, the negative slopes
+        of the losses there, and whether they are orthogonal to ``F``."""
+        noise = 2e-19 * (0 if self.n_classes else self.s @ abs(self.y))
+        for _ in range(40):
+            u = self._slopes(Z)
+            excess = F.T @ (self.s[:, None] * u)
+            wrong = abs(excess).max(initial=0.0)
+            if wrong <= 1e-17 * (self.s @ abs(u)).max() + noise:
+                return Z, u, True
+            if F.shape[1] * Z.shape[1] > MOST_UNPENALISED:
+                break
+            H = self._curvature(F, Z)
+            move = np.linalg.lstsq(H, (excess / wrong).astype(float).ravel(), rcond=None)[0]
+            Z = self._descended(Z, wrong * (F @ move.reshape(excess.shape)))
+        return Z, u, False
+
+    def _descended(self, Z, move):
+        """The end of the longest step that does not climb."""
+        value = self.s @ self._losses(Z)
+        for halvings in range(12):
+            new = Z + move / 2**halvings
+            if self.s @ self._losses(new) <= value * (1 + np.longdouble(1e-18)):
+                return new
+        return new
+
+    def _slopes(self, Z):
         if not self.n_classes:
-            r = self.y[:, None] - self.margins(coef, 0.0)
-            return r - (self.s @ r if self.case.fit_intercept else 0), True
-        Y, Z, b = self._labels(), _of_classes(self.margins(coef, 0.0)), np.zeros(self.n_classes)
-        if self.case.fit_intercept:
-            b = _of_classes(np.reshape(intercept, (1, -1)).astype(np.longdouble))[0]
-        for _ in range(30 if self.case.fit_intercept else 1):
-            q = np.exp(Z + b - (Z + b).max(axis=1, keepdims=True))
-            q /= q.sum(axis=1, keepdims=True)
-            excess = self.s @ (q - Y)
-            if not self.case.fit_intercept or abs(excess).max() < 1e-18:
-                return Y - q, True
-            H = (np.diag(self.s @ q) - (q * self.s[:, None]).T @ q).astype(float)
-            b = b - np.linalg.lstsq(H, excess.astype(float), rcond=None)[0]
-        return Y - q, abs(excess).max() < 1e-17
+            return np.clip(self.y[:, None] - Z, -self.epsilon, self.epsilon)
+        return self._labels() - _probabilities(Z)
+
+    def _curvature(self, F, Z):
+        """Second derivatives along the columns ``F`` of every output; beyond the threshold a little."""
+        if not self.n_classes:
+            r = abs(self.y - Z[:, 0])
+            h = np.where(r <= self.epsilon, 1, 1e-3 * self.epsilon / np.maximum(r, np.finfo(float).tiny))
+            h = h[:, None, None]
+        else:
+            q = _probabilities(Z)
+            h = q[:, :, None] * (np.eye(self.n_classes) - q[:, None, :])
+        h, F = (self.s[:, None, None] * h).astype(float), F.astype(float)
+        (k, m), f = h.shape[1:], F.shape[1]
+        parts = [[(F * h[:, a, b, None]).T @ F for b in range(m)] for a in range(k)]
+        return np.transpose(parts, (2, 0, 3, 1)).reshape(f * k, f * m)
+
+    def _outputs(self, Z):
+        """Margins with one column per class."""
+        return np.hstack([np.zeros_like(Z), Z]) if self.n_classes == 2 and Z.shape[1] == 1 else Z
 
     def _gradient(self, u):
         g = self.X.T @ (self.s[:, None] * u)
         return g[:, 1:] if self.n_classes == 2 else g
 
-    def _pull(self, coef, intercept):
-        return self._gradient(self._residuals(coef, intercept)[0])
-
     def _labels(self):
         return np.eye(self.n_classes, dtype=np.longdouble)[self.y]
 
 
-def _of_classes(Z):
-    """Margins with one column per class."""
-    return np.hstack([np.zeros_like(Z), Z]) if Z.shape[1] == 1 else Z
+def _probabilities(Z):
+    q = np.exp(Z - Z.max(axis=1, keepdims=True))
+    return q / q.sum(axis=1, keepdims=True)

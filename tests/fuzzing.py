@@ -28,8 +28,9 @@ from fuzzing import Case, judge
 case = Case(
 {fields}
 )
-wrong = judge(case)
-sys.exit(wrong and f"{{case}}: {{wrong}}")
+if __name__ == "__main__":  # processes import this
+    wrong = judge(case)
+    sys.exit(wrong and f"{{case}}: {{wrong}}")
 '''
 
 
