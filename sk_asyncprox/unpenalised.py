@@ -26,9 +26,12 @@ found is zero."""
 CLOSE = 1e-2
 """Change of a margin up to which a step is the last: its bound is off by the order of the fourth power."""
 
-ORTHOGONAL = 1e-14
-"""Product with a column of ``Z`` of length one that is rounding, relative to the gradient's length: times the
-way that free coefficients still have to go, it is what a bound is wrong by."""
+ORTHOGONAL = 1e-12
+"""Product with a column of ``Z`` of length one that may be rounding, relative to the gradient's length."""
+
+EXACT = 1e-15
+"""The same, without a last step: what is left, times the way that free coefficients still have to go, is what
+a bound is wrong by."""
 
 LEAST = 1e-16
 """Curvature of a sample, at least. Free coefficients may have to go far, where few samples have a slope."""
@@ -66,7 +69,7 @@ def _orthogonal(problem, chosen, z):
     for _ in range(STEPS):
         gradient = loss.gradient(y, z)
         slope, size = pulls(weights * gradient), np.sqrt(weights @ gradient**2)
-        if np.abs(slope).max(initial=0.0) <= ORTHOGONAL * size:
+        if np.abs(slope).max(initial=0.0) <= EXACT * size:
             return -gradient
         model = loss.model(y, z, gradient, weights, least)
         units = (np.outer(unit, column).ravel() for unit in np.eye(outputs) for column in Z.T)
@@ -112,7 +115,8 @@ def _basis(problem, chosen):
         Z = root * problem.features.some(chosen).filled().X
         if problem.fit_intercept:
             Z = np.hstack([root, Z])
-        Z = Z / np.maximum(np.sqrt((Z * Z).sum(axis=0)), TINY)
+        # Squares of entries might not be numbers.
+        Z = Z / np.maximum(np.abs(Z).max(axis=0), TINY)
         Q, R, _ = qr(Z, mode="economic", pivoting=True, check_finite=False)
         rank = np.count_nonzero(np.abs(R.diagonal()) > max(Z.shape) * np.finfo(float).eps)
         problem.bases.clear()

@@ -40,7 +40,9 @@ def test_cases_of_every_kind_are_drawn():
     cases = [draw(seed) for seed in range(3000)]
     for field, values in {
         "way": ["fit", "path", "cv"],
-        "workers": ["threads", "constant", "times", "slow", "dask"],
+        "workers": ["threads", "processes", "constant", "times", "slow", "dask"],
+        "penalty_weights": ["none", "random", "spread", "far", "zeros"],
+        "groups": ["none", "size", "sizes", "lists", "labels"],
         "storage": ["array", "fortran", "csr", "csc", "coo", "int64", "chunks"],
         "n_targets": [1, 2, 3],
         "warm": ["no", "same", "far"],

@@ -370,6 +370,35 @@ def test_bounds_hold_everywhere_and_meet_the_optimum(kind, l2):
     assert model.dual_gap_ <= 1e-9
 
 
+@pytest.mark.parametrize("kind", ["squared", "logistic"])
+@pytest.mark.parametrize("options", [{}, {"step_size": "adaptive1"}, {"solver": "piag"}], ids=str)
+def test_free_columns_of_zeros_and_of_any_scale(kind, options):
+    """What no sample has stays at zero, and a bound is one whatever the unit of free columns."""
+    X, y = data(kind)
+    X[:, 3] = 0.0
+    weights = np.r_[0.0, np.ones(P - 1)] * (np.arange(P) != 3)
+    found = []
+    for scale in (1e-200, 1.0, 1e200):
+        model = model_for(kind, 1.0, penalty_weights=weights, **options)
+        model.set_params(**{"alpha": model.alpha * scale} if kind == "squared" else {"C": model.C / scale})
+        found.append(model.fit(X * scale, y))
+        assert not model.coef_[..., 3].any()
+        np.testing.assert_allclose(model.coef_ * scale, found[0].coef_ * 1e-200, atol=1e-3)
+    least = min(model.objective_ for model in found)
+    assert all(model.objective_ - model.dual_gap_ <= least + 1e-14 for model in found)
+
+
+def test_bounds_where_free_features_separate_some_samples():
+    """Their coefficients go far, where a dual point that is all but orthogonal would bound too much."""
+    X = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    y = np.array([1, 1, 1, 0, 1, 0, 1])
+    best = np.log(2.0) * 4 / 7
+    for tol in (1e-3, 1e-5, 1e-7, 1e-9):
+        model = LogisticRegression(C=1e-3, l1_ratio=1.0, tol=tol, penalty_weights=[0.0, 1e3]).fit(X, y)
+        assert model.objective_ - model.dual_gap_ <= best + 1e-15
+        assert model.objective_ - best <= tol
+
+
 def test_more_free_features_than_samples():
     X, y = data("squared", n=15, p=30)
     weights = np.r_[np.zeros(20), np.ones(10)]
