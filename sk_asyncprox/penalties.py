@@ -2,6 +2,9 @@
 
 import numpy as np
 
+CRUMB = 1e-3
+"""Size, relative to the largest coefficient, below which one may be what a shortened step has left."""
+
 
 class Penalty:
     """What may be asked of every penalty, as it is without an l1 part and where all coefficients are alike.
@@ -140,6 +143,14 @@ class ElasticNetPenalty(Penalty):
         c = c - self.l2s * w
         inside = np.maximum((np.maximum(c, 0.0) if self.positive else np.abs(c)) - self.l1s, 0.0)
         return np.where(w != 0, np.abs(c - self.l1s * np.sign(w)), inside)
+
+    def crumbs(self, w, c):
+        """Mask of small coefficients that the correlations ``c`` hold back: a step on their way to zero was
+        too short."""
+        crumbs = (w != 0.0) & (np.abs(w) <= CRUMB * np.abs(w).max(initial=0.0)) & (self.pull(c) < self.l1)
+        if self.free is not None:
+            crumbs[self.free] = False
+        return crumbs
 
 
 class WeightedPenalty(ElasticNetPenalty):

@@ -118,7 +118,8 @@ class ShardedProblem(Centred):
         self.offset = np.zeros(n_features) if self.as_it_lies or self.means is None else self.means
         self.y = np.concatenate([c.y for c in counts])
         weights = [fact.share * c.y_weights for fact, c in zip(self.facts, counts, strict=True)]
-        self.sample_weights = self.weights = np.concatenate(weights)
+        self.sample_weights = np.concatenate(weights)
+        self.weights = np.tile(self.sample_weights, outputs)
 
     def constants(self):
         """What first-order steps need to know of every shard."""

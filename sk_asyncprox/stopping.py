@@ -22,9 +22,6 @@ LITTLE = 0.01
 """Share of the scale: where the optimum is better than the model without features by less, the gap asked for
 is relative to that."""
 
-CRUMB = 1e-3
-"""Size, relative to the largest coefficient, below which one may be what a shortened step has left."""
-
 
 def gap_wanted(tol, scale, gain):
     """The gap asked for where the optimum is better than the model without features by ``gain``, a number or
@@ -190,11 +187,8 @@ def held(problem, certificate, target):
 def tidy(problem, certificate, limit):
     """Set to zero what shortened steps have left of coefficients on their way to zero, if the
     certificate of the result is still good enough."""
-    w, penalty = certificate.w, problem.penalty
-    crumbs = (w != 0) & (np.abs(w) <= CRUMB * np.abs(w).max(initial=0.0))
-    crumbs &= penalty.pull(certificate.correlations) < penalty.l1
-    if penalty.free is not None:
-        crumbs[penalty.free] = False
+    w = certificate.w
+    crumbs = problem.penalty.crumbs(w, certificate.correlations)
     if not crumbs.any():
         return certificate
     tidied = problem.certify(np.where(crumbs, 0.0, w), certificate.b)

@@ -186,18 +186,31 @@ def _surveyed(X, y, s, labelled):
     return Survey(len(y), used, X.shape[1], X.dtype, sparse, size, largest, labels, mass)
 
 
-def join(pieces, classes, factors):
-    """Rows of several pieces that have a weight, those of `X` side by side until they are centred."""
+def join(pieces, classes, factors, wide):
+    """Rows of several pieces that have a weight, those of `X` side by side until they are centred, and their
+    columns: all, or the numbers of those with entries, which are kept alone where the rows are ``wide``."""
     Xs, ys, weights = zip(*pieces, strict=True)
     y, s = np.concatenate(ys), np.concatenate(weights)
     if classes is not None:
         codes = np.searchsorted(classes, y)
         y, s = 2.0 * codes - 1.0 if len(classes) == 2 else codes, s * np.asarray(factors)[codes]
     used = s > 0
-    if used.all():
-        return Xs, y, s
-    each = np.split(used, np.cumsum([X.shape[0] for X in Xs])[:-1])
-    return [X if rows.all() else X[rows] for X, rows in zip(Xs, each, strict=True)], y[used], s[used]
+    if not used.all():
+        each = np.split(used, np.cumsum([X.shape[0] for X in Xs])[:-1])
+        Xs = [X if rows.all() else X[rows] for X, rows in zip(Xs, each, strict=True)]
+        y, s = y[used], s[used]
+    return (*_with_entries(Xs), y, s) if wide else (Xs, slice(None), y, s)
+
+
+def _with_entries(Xs):
+    """The columns of sparse rows that have entries, as one matrix, and their numbers."""
+    X = sp.vstack(Xs, format="csr") if len(Xs) > 1 else Xs[0]
+    # To sort the entries would take longer than all the visits of a shard.
+    places = np.zeros(X.shape[1], dtype=X.indices.dtype)
+    places[X.indices] = 1
+    columns = np.flatnonzero(places).astype(X.indices.dtype)
+    places[columns] = np.arange(len(columns))
+    return [sp.csr_matrix((X.data, places[X.indices], X.indptr), shape=(X.shape[0], len(columns)))], columns
 
 
 def _plain(block):

@@ -90,7 +90,10 @@ class Rows:
         ``classes`` labels become -1 and +1, of more their places, and weights are multiplied by the classes'
         ``factors``."""
         groups = [[self._pieces[i] for i in group] for group in self._groups(n_shards)]
-        self._raw, self._pieces = self._submit(join, groups, classes, factors), None
+        outputs = len(classes) if classes is not None and len(classes) > 2 else 1
+        # Sparse shards of wide data keep the columns with entries alone.
+        self._wide = outputs * self.n_features > WIDEST and all(each.is_sparse for each in self._surveys)
+        self._raw, self._pieces = self._submit(join, groups, classes, factors, self._wide), None
 
     def _groups(self, most):
         """Numbers of the pieces in so many groups at most, of neighbours and those on one worker."""
@@ -151,11 +154,8 @@ class Rows:
 
     def count(self, loss, fit_intercept):
         """Numbers of every shard, those without rows left out; returns the sum of the sample weights."""
-        # Sparse shards of wide data keep the columns with entries alone.
-        sparse = all(each.is_sparse for each in self._surveys)
-        wide = sparse and loss.n_outputs * self.n_features > WIDEST
-        means = fit_intercept and (loss.quadratic or not wide)
-        counts = self._gather(self._submit(_count, self._raw, loss, wide, means))
+        means = fit_intercept and (loss.quadratic or not self._wide)
+        counts = self._gather(self._submit(_count, self._raw, loss, means))
         kept = [i for i, c in enumerate(counts) if c is not None]
         if not kept:
             raise ValueError(NOTHING)
@@ -171,10 +171,11 @@ class Rows:
         means = centre(self.counts, self.n_features) if centred else None
         if penalty is not None:
             self.counts = without_idle(self.counts, self.n_features, penalty.l1s)
+        columns = [c.columns for c in self.counts]
         shards = self._keep(
             [
-                self.client.submit(_shard, raw, c.columns, means, loss, fit_intercept, pure=False)
-                for raw, c in zip(self._raw, self.counts, strict=True)
+                self.client.submit(_shard, *of_one, means, self.n_features, loss, fit_intercept, pure=False)
+                for of_one in zip(self._raw, columns, strict=True)
             ]
         )
         self._wait(shards)
@@ -201,34 +202,16 @@ class Rows:
 # -- on the workers --------------------------------------------------------------------------------
 
 
-def _with_entries(Xs):
-    """The columns of sparse rows that have entries, and their numbers."""
-    X = sp.vstack(Xs, format="csr") if len(Xs) > 1 else Xs[0]
-    # To sort the entries would take longer than all the visits of a shard.
-    places = np.zeros(X.shape[1], dtype=X.indices.dtype)
-    places[X.indices] = 1
-    columns = np.flatnonzero(places).astype(X.indices.dtype)
-    places[columns] = np.arange(len(columns))
-    return sp.csr_matrix((X.data, places[X.indices], X.indptr), shape=(X.shape[0], len(columns))), columns
+def _count(raw, loss, means):
+    Xs, columns, y, s = raw
+    return count(Xs, np.asarray(y, dtype=loss.target_type), s, loss, columns, means) if len(y) else None
 
 
-def _count(raw, loss, wide, means):
-    Xs, y, s = raw
-    if not len(y):
-        return None
-    columns = slice(None)
-    if wide:
-        X, columns = _with_entries(Xs)
-        Xs = [X]
-    return count(Xs, np.asarray(y, dtype=loss.target_type), s, loss, columns, means)
-
-
-def _shard(raw, columns, means, loss, fit_intercept):
-    Xs, y, s = raw
-    own = (None, None) if isinstance(columns, slice) else (columns, Xs[0].shape[1])
-    if own[0] is not None:
-        X, there = _with_entries(Xs)
-        Xs = [X if len(columns) == len(there) else X[:, np.isin(there, columns)]]
+def _shard(raw, columns, means, n_features, loss, fit_intercept):
+    Xs, there, y, s = raw
+    own = (None, None) if isinstance(columns, slice) else (columns, n_features)
+    if own[0] is not None and len(columns) < len(there):
+        Xs = [Xs[0][:, np.isin(there, columns)]]
     y = np.asarray(y, dtype=loss.target_type)
     return RowShard(_joined(Xs, s, means), y, s / s.sum(), loss, fit_intercept, *own)
 

@@ -10,6 +10,9 @@ For the logistic losses it follows the points where shards are read, and certifi
 from .model_piag import ENOUGH, ModelPIAG
 from .piag_work import minimised
 
+ROUGHLY = 0.01
+"""Share of its gap to which a step's model is solved: more costs time, and saves no pass."""
+
 
 class MetricPIAG(ModelPIAG):
     """Aggregated gradients in the metric of aggregated curvatures, as a state machine of ask, work and tell.
@@ -34,9 +37,10 @@ class MetricPIAG(ModelPIAG):
         if step == 0.0:
             self._begin()
             return self._counted(batch, 0.0)
-        proximal = self._sum.proximal(self._joint(self.w, self.b), step * self.step_unit)
-        found = minimised(proximal, self.w, self.problem.penalty, ENOUGH * self._wanted)
-        return self._write(batch, *found, step)
+        w, penalty = self.w, self.problem.penalty
+        proximal = self._sum.proximal(self._joint(w, self.b), step * self.step_unit)
+        enough = max(ENOUGH * self._wanted, ROUGHLY * proximal.gap(w, penalty))
+        return self._write(batch, *minimised(proximal, w, penalty, enough), step)
 
     def _useful(self, worker):
         # A schedule's delays are those of workers that never rest.

@@ -66,7 +66,12 @@ class Quadratic(NamedTuple):
 
     def minimiser(self, w, penalty, enough):
         """Minimiser with the penalty, nearly, from ``w``; or what has a gap of ``enough``."""
-        return solve_on_gram(self.Q, self.q, w, penalty, self.square, enough=enough, most_calls=MOST_CALLS)[0]
+        w, _ = solve_on_gram(self.Q, self.q, w, penalty, self.square, enough=enough, most_calls=MOST_CALLS)
+        crumbs = penalty.crumbs(w, self.q - self.Q @ w - penalty.l2s * w)
+        if not crumbs.any():
+            return w
+        tidied = np.where(crumbs, 0.0, w)
+        return tidied if self.gap(tidied, penalty) <= max(self.gap(w, penalty), enough) else w
 
 
 class ModelSum:
