@@ -12,7 +12,7 @@ from sk_asyncprox.design import Design
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.solvers import joining, products, rounds
+from sk_asyncprox.solvers import descent, joining, products, rounds
 from sk_asyncprox.solvers.blocks import ColumnPart
 from sk_asyncprox.solvers.descent import STEPS, Memory, Place, descend, newton_solver
 from sk_asyncprox.solvers.margins import Point, Read
@@ -130,16 +130,21 @@ def test_certificates_hold_against_the_peers_optimum(n, p, n_classes, C):
     assert model.objective_ >= optimum - 1e-9
 
 
-@pytest.mark.parametrize("widest", [0, 512])
-def test_slow_descents_are_helped(monkeypatch, widest):
-    """Of columns of many scales: by the matrix of second derivatives, or by conjugate gradients."""
+@pytest.mark.parametrize(("narrow", "widest"), [(512, 2000), (0, 2000), (0, 0)])
+def test_slow_descents_are_helped(monkeypatch, narrow, widest):
+    """Of columns of many scales: by the matrix of second derivatives, or by conjugate gradients; by it after
+    these, where it is large."""
     monkeypatch.setattr(joining, "CHEAP", 0)
+    monkeypatch.setattr(joining, "NARROW", narrow)
     monkeypatch.setattr(joining, "WIDEST", widest)
+    made, make = [], descent.newton_solver
+    monkeypatch.setattr(descent, "newton_solver", lambda *args: made.append(1) or make(*args))
     X, y = drawn(200, 12, 2)
     model = LogisticRegression(C=100.0, tol=1e-8).fit(X * np.logspace(-3, 3, 12), y)
     peer = PeerLogistic(C=100.0, solver="newton-cholesky", tol=1e-12).fit(X * np.logspace(-3, 3, 12), y)
     assert_allclose(model.decision_function(X), peer.decision_function(X), rtol=1e-3, atol=1e-3)
     assert model.n_iter_[0] < 300
+    assert bool(made) == (widest > 0)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -25,9 +25,12 @@ RISE_OF_NEWTON = 0.9
 
 EVERYTHING = slice(None)
 
-CHEAP, WIDEST = 3_000_000, 512
-"""Products of a matrix of second derivatives so cheap that every step of a descent has its own; and the
-coefficients that have one at all, where steps are slow."""
+CHEAP, NARROW, WIDEST = 3_000_000, 512, 2000
+"""Products of a matrix of second derivatives so cheap that every step of a descent has its own; coefficients
+that have one where steps are slow; and those that do once the steps without have cost as much."""
+
+MATRIX = 0.25
+"""Stored entries read meanwhile, per product of such a matrix."""
 
 RIGHT = 0.5
 """Share of the gap wanted that a descent ends at."""
@@ -79,7 +82,9 @@ class JoiningSolver(SharingSolver):
         design, loss = self.problem.design, self.problem.loss
         few = design.shape[1] > FEW_SAMPLES * design.shape[0]
         self._descends = not (few or design.is_sparse or loss.quadratic or self.problem.penalty.has_zeros)
-        cheap = len(self.problem.y) * design.shape[1] ** 2 <= CHEAP and design.shape[1] <= WIDEST
+        p = design.shape[1]
+        self._narrow, self._turn = p <= NARROW, np.inf
+        cheap = len(self.problem.y) * p**2 <= CHEAP and self._narrow
         self._memory, self._every, self._before = Memory(), 1 if cheap else 0, np.inf
         self._promised = np.inf if self._descends and design.size >= LEAST_SINGLE else 0.0
 
@@ -124,13 +129,16 @@ class JoiningSolver(SharingSolver):
 
     def _is_quick(self):
         """Whether descents will do: where the last one was slow, the next have more of the second
-        derivatives; where these are too many, there are none any more."""
-        narrow = self.problem.design.shape[1] <= WIDEST
-        if self._descends and self._gap > (TENTH if narrow else HALF) * self._before:
-            self._descends = narrow and self._every != 1
+        derivatives; where these are many, when other steps have cost as much."""
+        if self._descends and self._gap > (TENTH if self._narrow else HALF) * self._before:
+            self._descends = self._narrow and self._every != 1
             self._every = 1 if self._every else STEPS
             # What is too hard for remembered steps is so for joined ones.
             self._pace.is_quick = self._descends
+            if not self._narrow and len(self.w) <= WIDEST:
+                self._turn = self.touched + MATRIX * len(self.w) * self.problem.design.size
+        elif not self._descends and self.touched >= self._turn:
+            self._descends, self._narrow, self._turn = True, True, np.inf
         self._before = self._gap
         return self._descends
 
