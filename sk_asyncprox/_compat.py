@@ -64,36 +64,13 @@ _RANDOM_STATE = np.random.RandomState(0)
 
 
 def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=None, positive=False):
-    """Coordinate-descent sweeps on one block, by scikit-learn's compiled kernel (GIL released).
+    """Coordinate-descent sweeps on one block, by scikit-learn's compiled kernel (GIL released); the new
+    coefficients, ``w`` is left as it is.
 
-    Residual form (``X``, ``target``): lowers
-    ``sum(weights * (target - X w)^2) / 2 + l1 |w|_1 + (l2/2) |w|_2^2``.
-    Gram form (``Q``, ``q``): lowers ``w'Qw/2 - q'w + l1 |w|_1 + (l2/2) |w|_2^2``; the kernel is called
+    Residual form, with columns ``X`` in Fortran order, or CSC with int32 indices: lowers ``sum(weights *
+    (target - X w)^2) / 2 + l1 |w|_1 + (l2/2) |w|_2^2``; ``weights`` go with a sparse ``X`` only. Gram form,
+    with ``Q`` and ``q`` in C order: lowers ``w'Qw/2 - q'w + l1 |w|_1 + (l2/2) |w|_2^2``; the kernel is called
     without what prepares its arguments, which takes longer than small blocks do.
-
-    Parameters
-    ----------
-    w : ndarray of shape (k,)
-        Start; left as it is.
-    l1, l2 : float
-        Penalty, non-negative.
-    sweeps : int
-        Number of passes over the coordinates.
-    X : {ndarray, csc_matrix} of shape (n, k)
-        Columns of the block; Fortran-ordered, or CSC with int32 indices.
-    target : ndarray of shape (n,)
-        What ``X w`` is fitted to.
-    weights : ndarray of shape (n,), optional
-        Sample weights; only with a sparse ``X``.
-    Q, q : ndarray of shape (k, k) and (k,)
-        Gram matrix and linear term, in C order, in place of ``X`` and ``target``.
-    positive : bool
-        Whether ``w >= 0`` is kept.
-
-    Returns
-    -------
-    w : ndarray of shape (k,)
-        The new coefficients.
     """
     if Q is not None:
         # The kernel's own gap test would need |y|; any non-zero y serves, as tol=-1 never stops it.
@@ -135,55 +112,16 @@ def _gram_kernel(w, l1, l2, sweeps, Q, q, y, tol, positive, screening):
 
 
 def gram_cd(w, penalty, sweeps, Q, q, square, goal):
-    """Sweeps in Gram form, as those of :func:`block_cd`, until the duality gap is at most ``goal``.
-
-    Parameters
-    ----------
-    w : ndarray of shape (k,)
-        Start; left as it is.
-    penalty : ElasticNetPenalty
-    sweeps : int
-        At most.
-    Q, q : ndarray of shape (k, k) and (k,)
-        Gram matrix and linear term, in C order.
-    square : float
-        Twice the objective at zero, positive; the gap is meant with it.
-    goal : float
-
-    Returns
-    -------
-    w : ndarray of shape (k,)
-    gap : float
-    n_sweeps : int
+    """At most so many sweeps in Gram form, as those of :func:`block_cd`, until the duality gap is at most
+    ``goal``: new coefficients, gap and number of sweeps. ``square`` is twice the objective at zero, positive.
     """
     norm, tol = np.array([square**0.5]), goal / square
     return _gram_kernel(w, penalty.l1, penalty.l2, sweeps, Q, q, norm, tol, penalty.positive, _SCREENING)
 
 
 def columns_cd(w, penalty, sweeps, X, target, goal):
-    """Sweeps over columns, as those of :func:`gram_cd`, until the duality gap is at most ``goal``; the loss
-    is ``|target - X w|^2 / (2 n)``.
-
-    Parameters
-    ----------
-    w : ndarray of shape (k,)
-        Start; left as it is.
-    penalty : ElasticNetPenalty
-        With an l1 part.
-    sweeps : int
-        At most.
-    X : ndarray of shape (n, k)
-        Fortran-ordered.
-    target : ndarray of shape (n,)
-        Not zero.
-    goal : float
-
-    Returns
-    -------
-    w : ndarray of shape (k,)
-    gap : float
-    n_sweeps : int
-    """
+    """Sweeps over columns in Fortran order, as those of :func:`gram_cd`, with an l1 part; the loss is
+    ``|target - X w|^2 / (2 n)``, the target not zero."""
     n, new = len(target), w.copy()
     _KERNEL_WARNINGS.quiet = True
     try:

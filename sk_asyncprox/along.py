@@ -24,26 +24,13 @@ FINEST = 1e-10
 
 
 def solutions_along(problem, penalties, options, start=None):
-    """Solve the problem for one penalty after the other; a generator.
+    """Solve the problem for one penalty after the other, the strongest first, as solutions then grow; a
+    generator of a Solution each, of which what it holds of the solver is good until the next one is asked
+    for.
 
     The data are prepared once. Every run begins where the one before has ended: in rounds with its iterate
     and certificate, its working set with the columns it has cut, and its Gram matrix; other solvers begin
-    with its iterate.
-
-    Parameters
-    ----------
-    problem : Problem
-        Its own penalty does not count.
-    penalties : iterable of ElasticNetPenalty
-        The strongest first, as solutions then grow.
-    options : Options
-    start : Snapshot or None
-        First iterate, in the centred design.
-
-    Yields
-    ------
-    Solution
-        Under each penalty; what it holds of the solver is good until the next one is asked for.
+    with its iterate. The problem's own penalty does not count.
     """
     penalties, done, solution = list(penalties), 0, None
     way = walk if problem.loss.quadratic else newton_walk

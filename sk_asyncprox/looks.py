@@ -87,21 +87,8 @@ def add_up(size, facts, vectors):
 
 
 def conclude(problem, w, b, looks, facts):
-    """Certificate of ``(w, b)`` from the looks of all shards.
-
-    Parameters
-    ----------
-    problem : object with ``loss``, ``penalty`` and ``fit_intercept``
-    w, b : ndarray of shape (p,), float
-        With K outputs, shapes (K p,) and (K,).
-    looks : list of Look
-    facts : list of Facts
-
-    Returns
-    -------
-    Certificate
-        For the squared loss with the best intercept in place of ``b``.
-    """
+    """Certificate of ``(w, b)`` from the looks of all shards; for the squared loss with the best intercept in
+    place of ``b``."""
     shares = np.array([fact.share for fact in facts])
     value, mass, dual = (
         np.tensordot(shares, np.array([getattr(look, name) for look in looks]), 1)

@@ -132,15 +132,8 @@ class Moments(NamedTuple):
 
 
 def joined(parts, times=None):
-    """Moments of the rows of several parts together: about the means of all, where those of each are about
-    its own, so that nothing cancels; about the same point, where all are.
-
-    Parameters
-    ----------
-    parts : list of Moments
-    times : list of int, optional
-        How often the rows of each count.
-    """
+    """Moments of the rows of several parts together, each as often as ``times`` says: about the means of all,
+    where those of each are about its own, so that nothing cancels; about the same point, where all are."""
     times = np.ones(len(parts)) if times is None else np.asarray(times, dtype=float)
     total = float(sum(m * part.total for m, part in zip(times, parts, strict=True)))
     point = parts[0].about, parts[0].about_y
@@ -155,14 +148,8 @@ def joined(parts, times=None):
 
 
 def few_rows(quadratic):
-    """Data of few rows, all of the same weight, with the same squared loss, centred as it is.
-
-    Returns
-    -------
-    X : ndarray of shape (r, p)
-        At most one row more than columns.
-    y : ndarray of shape (r,)
-    """
+    """Data ``X, y`` of few rows, at most one more than columns, all of the same weight, with the same squared
+    loss, centred as it is."""
     G = np.block([[quadratic.Q, quadratic.q[:, None]], [quadratic.q, quadratic.square]])
     scale = np.sqrt(np.maximum(G.diagonal(), 0.0))
     scale[scale == 0.0] = 1.0
@@ -193,21 +180,7 @@ def point_of(X, y, weights, centred):
 
 
 def moments_of(X, y, weights, about, about_y):
-    """Moments of the rows.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, p)
-    y : ndarray of shape (n,)
-    weights : ndarray of shape (n,) or None
-        None stands for ones.
-    about : ndarray of shape (p,)
-    about_y : float
-
-    Returns
-    -------
-    Moments
-    """
+    """Moments of the rows about a point; ``weights=None`` stands for ones."""
     n, p = X.shape
     y = y - about_y
     pull, each = (y, np.ones(n)) if weights is None else (weights * y, weights)

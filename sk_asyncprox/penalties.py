@@ -215,17 +215,8 @@ class WeightedPenalty(ElasticNetPenalty):
 
 
 class GroupPenalty(ElasticNetPenalty):
-    """``l1 sum_g weight_g |w_g|_2``, which makes the coefficients of whole groups zero.
-
-    Parameters
-    ----------
-    l1 : float
-        Weight of all, non-negative.
-    labels : ndarray of int of shape (p,)
-        Group of every coefficient, from 0 on; no number is left out.
-    group_weights : ndarray of shape (n_groups,)
-        Weights of the groups, positive.
-    """
+    """``l1 sum_g weight_g |w_g|_2``, which makes the coefficients of whole groups zero. ``labels`` are the
+    groups of the coefficients, from 0 on, no number left out; their weights are positive."""
 
     def __init__(self, l1, labels, group_weights):
         super().__init__(l1)

@@ -76,19 +76,10 @@ def _delayed(collection, lazy=False):
 
 
 def rows_of(X, columns, measure):
-    """Blocks of ``X``, each with what goes with its rows.
+    """Blocks of ``X``, each with what goes with its rows: a list of tuples.
 
-    Parameters
-    ----------
-    X : dask array or dataframe of two dimensions
-    columns : dict
-        Name -> dask collection or array-like, one entry per row of `X`; None is left out.
-    measure : callable
-        Delayed objects -> what they compute to; called where the lengths of the blocks have to be known.
-
-    Returns
-    -------
-    list of tuples
+    ``columns`` are dask collections or array-likes by name, one entry per row; None is left out. ``measure``
+    computes delayed objects, where the lengths of the blocks have to be known.
     """
     from dask import delayed
 

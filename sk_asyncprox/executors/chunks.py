@@ -23,18 +23,8 @@ LOST = "The Dask cluster has lost the data, or cannot be reached any more."
 
 
 class Rows:
-    """Rows of a dask collection, gathered into shards on the cluster.
-
-    Parameters
-    ----------
-    client : distributed.Client
-
-    Attributes
-    ----------
-    n_rows : int
-    dtype : dtype
-        float32 where all of `X` is, else float64.
-    """
+    """Rows of a dask collection, gathered into shards on the cluster; their ``dtype`` is float32 where all of
+    `X` is, else float64."""
 
     def __init__(self, client):
         self.client, self._made, self._roll = client, [], RollCall(client)
@@ -42,20 +32,9 @@ class Rows:
     def read(self, X, y, sample_weight, labelled=False):
         """Compute the chunks and validate them, each for itself; workers may come meanwhile.
 
-        Parameters
-        ----------
-        X : dask array of shape (n, p), or dask dataframe
-            Chunks of rows, of any and of unknown length.
-        y : dask collection or array-like of shape (n,)
-            Cut like `X`; when both know the lengths of their chunks, it is cut anew where needed.
-        sample_weight : like `y`, or None
-        labelled : bool
-            Whether `y` are labels, to be counted, and replaced when the pieces are joined.
-
-        Raises
-        ------
-        ValueError
-            If the data are not valid, or none count, or the chunks do not fit one another.
+        Chunks are of rows, of any and of unknown length; `y` and `sample_weight` are cut like `X`, and anew
+        where all know the lengths of their chunks. ``labelled`` says whether `y` are labels, to be counted,
+        and replaced when the pieces are joined.
         """
         from dask import delayed
 

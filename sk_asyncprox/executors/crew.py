@@ -123,14 +123,7 @@ class Held(NamedTuple):
 
 
 class Crew:
-    """One run.
-
-    Parameters
-    ----------
-    client : distributed.Client
-    solver : solver
-    on_events : callable
-    """
+    """One run."""
 
     def __init__(self, client, solver, on_events):
         from distributed import as_completed

@@ -28,20 +28,9 @@ class SummedRows(Rows):
         self._exponent = math.frexp(max(each.largest for each in self._surveys))[1]
 
     def moments(self, parts, centred):
-        """Moments of the parts of the rows.
-
-        Parameters
-        ----------
-        parts : ndarray of int, shape (n_rows,)
-            Which part each row belongs to.
-        centred : bool
-            Whether they are taken about their means, which costs no accuracy wherever these are.
-
-        Returns
-        -------
-        dict
-            Part -> Moments, where it has rows whose weight is not zero.
-        """
+        """Moments of the parts of the rows, by part, where it has rows whose weight is not zero. ``parts``
+        says which part each row belongs to; ``centred`` whether they are taken about their means, which costs
+        no accuracy wherever these are."""
         sums = self._submit(_moments, self._chunks(parts), self._exponent, centred)
         while len(sums) > 1:
             sums = self._submit(_added, [sums[a : a + AT_ONCE] for a in range(0, len(sums), AT_ONCE)])
@@ -52,23 +41,8 @@ class SummedRows(Rows):
         return float(np.ldexp(moments.total, self._exponent))
 
     def squares(self, parts, wanted, W, means, mean_y):
-        """Weighted sums of squared residuals in some parts.
-
-        Parameters
-        ----------
-        parts : ndarray of int, shape (n_rows,)
-        wanted : ndarray of int
-            The parts.
-        W : ndarray of shape (m, p)
-            Coefficients of models, a row each.
-        means, mean_y : ndarray of shape (p,), float
-            Point that they go through.
-
-        Returns
-        -------
-        dict
-            Part -> ndarray of shape (m,).
-        """
+        """Weighted sums of squared residuals in the ``wanted`` parts, by part, of models whose coefficients
+        are the rows of ``W`` and which go through the point ``(means, mean_y)``."""
         found = {}
         for sums in self._gather(
             self._submit(_squares, self._chunks(parts), self._exponent, wanted, W, means, mean_y)

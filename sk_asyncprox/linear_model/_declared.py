@@ -78,19 +78,9 @@ class Changes(dict):
 
 
 def parameter(kind="", text="", *constraint, default=MISSING, init=True, kw_only=True) -> Any:
-    """Parameter, as the value of an annotated attribute.
-
-    Parameters
-    ----------
-    kind, text : str
-        Type and meaning, for the docstring.
-    *constraint
-        What scikit-learn's ``_parameter_constraints`` lists.
-    default : object
-    init : bool
-        False where the class has no such parameter, though a base has; `default` is the attribute's value.
-    kw_only : bool
-    """
+    """Parameter, as the value of an annotated attribute: type and meaning, for the docstring, and what
+    scikit-learn's ``_parameter_constraints`` lists. With ``init=False`` the class has no such parameter,
+    though a base has; `default` is the attribute's value."""
     return Parameter(kind, text, constraint, default, init, kw_only)
 
 
@@ -132,14 +122,8 @@ def declared(cls):
 
 
 def documented(described, own=None):
-    """Fill what stands in braces in a docstring (decorator).
-
-    Parameters
-    ----------
-    described : class or function
-    own : class, optional
-        Whose parameters are told, as far as they are in the signature; by default those of the class itself.
-    """
+    """Fill what stands in braces in a docstring (decorator): with the parameters of the class itself, or
+    those of ``own``, as far as they are in the signature."""
     parameters = (own or described)._parameters
     names = [name for name in inspect.signature(described).parameters if name in parameters]
     told = paragraphs({name: parameters[name] for name in names})

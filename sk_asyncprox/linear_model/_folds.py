@@ -148,25 +148,8 @@ def used(sums, times, kind):
 
 
 def errors_along(rows, group, use, sums, paths, options, centred):
-    """Mean squared errors of a fold along the paths of its training rows.
-
-    Parameters
-    ----------
-    rows : SummedRows
-    group : Shared
-    use : ndarray of int, shape (2, n_parts)
-        The fold's, of ``group``.
-    sums : dict
-        Part -> Moments.
-    paths : list of lists of ElasticNetPenalty
-    options : Options
-    centred : bool
-
-    Returns
-    -------
-    errors : ndarray of shape (n_paths, n_penalties)
-    messages : list of str
-    """
+    """Mean squared errors of a fold along the paths of its training rows, and messages; ``use`` says which
+    parts of ``group`` are the fold's, ``sums`` are moments by part."""
     few, test = few_of(used(sums, use[0], "training"), centred), used(sums, use[1], "test")
     quadratic, problem = test.moved(few.means, few.mean_y).quadratic(False), few.problem(options.solver)
     found = [solution for penalties in paths for solution in _weights(problem, penalties, options)]
@@ -186,23 +169,11 @@ def _weights(problem, penalties, options):
 
 
 def cross_validated(model, rows, paths_of, cv, routed):
-    """Cross-validation of a squared loss on a dask collection.
+    """Cross-validation of a squared loss on a dask collection: what stands for all rows, grids, errors of
+    shape (n_folds, n_paths, n_penalties), and messages.
 
-    Parameters
-    ----------
-    model : ElasticNetCV
-    rows : SummedRows
-    paths_of : callable
-        ``(X, y)`` of :class:`Few` to grids of alphas, one row each, and their lists of penalties.
-    cv, routed : as for :func:`folds_of`
-
-    Returns
-    -------
-    few : Few
-        Stands for all rows.
-    grids : ndarray
-    errors : ndarray of shape (n_folds, n_paths, n_penalties)
-    messages : list of str
+    ``paths_of`` turns ``(X, y)`` of :class:`Few` into grids of alphas, one row each, and their lists of
+    penalties.
     """
     centred, n, few = model.fit_intercept, rows.n_rows, None
     options = model._fold_options()._replace(executor="threads", n_jobs=None)

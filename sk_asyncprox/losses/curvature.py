@@ -17,13 +17,7 @@ probability its own curvature is next to nothing, and steps that trust in it are
 
 
 class DiagonalCurvature:
-    """Model ``M = diag(omega)``, of one output.
-
-    Parameters
-    ----------
-    omega : ndarray of shape (n,)
-        Weights times second derivatives, positive.
-    """
+    """Model ``M = diag(omega)``, of one output: weights times second derivatives, positive."""
 
     def __init__(self, omega):
         self.diagonal, self.n_samples = omega, len(omega)
@@ -68,13 +62,8 @@ class DiagonalCurvature:
         return bool((np.abs(self.diagonal - other.diagonal) <= tolerance * other.diagonal).all())
 
     def squares(self, rows):
-        """``M`` at the samples ``rows`` as a sum of terms ``sign s s'``, which every sample has of its own.
-
-        Returns
-        -------
-        list of (int, slice, ndarray of shape (m, n_rows))
-            Sign, outputs and the entries of ``s``, one row for each of these ``m`` outputs.
-        """
+        """``M`` at the samples ``rows`` as a sum of terms ``sign s s'``, which every sample has of its own: a
+        list of signs, slices of outputs and the entries of ``s``, one row for each of these outputs."""
         return [(1, slice(0, 1), np.sqrt(self.diagonal[rows])[None])]
 
     def follow(self, sums):
@@ -84,21 +73,11 @@ class DiagonalCurvature:
 
 
 class SoftmaxCurvature:
-    """Model of K outputs with ``M_i = weights_i (diag(p_i) - p_i p_i' + e_i I)`` for sample ``i``.
+    """Model of K outputs with ``M_i = weights_i (diag(p_i) - p_i p_i' + e_i I)`` for sample ``i``, where
+    ``e_i`` is its curvature in every direction, at least.
 
-    Parameters
-    ----------
-    probabilities : ndarray of shape (K, n)
-    weights : ndarray of shape (n,)
-    least : ndarray of shape (n,), optional
-        Curvature of every sample in every direction, at least: ``e_i``.
-
-    Attributes
-    ----------
-    diagonal : ndarray of shape (K n,)
-        Metric of block steps: the diagonal of ``M``, with a floor.
-    own : ndarray of shape (K, K)
-        Matrix of the intercepts' own curvature.
+    ``diagonal``, the metric of block steps, is that of ``M``, with a floor, and ``own`` the matrix of the
+    intercepts' own curvature.
     """
 
     def __init__(self, probabilities, weights, least=None):

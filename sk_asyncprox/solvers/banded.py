@@ -28,20 +28,8 @@ def bands_cost(sizes, n):
 
 
 def banded(M, model, centred):
-    """The Gram matrix of sparse columns in a model, if it is banded.
-
-    Parameters
-    ----------
-    M : csr_matrix of shape (k, n)
-        The columns, transposed.
-    model : DiagonalCurvature
-    centred : bool
-        Whether an intercept follows.
-
-    Returns
-    -------
-    BandedGram or None
-    """
+    """The Gram matrix of sparse columns, transposed (CSR), in a model, if it is banded, else None;
+    ``centred`` says whether an intercept follows."""
     if (np.bincount(M.indices).astype(float) ** 2).sum() > MOST_MEETINGS:
         return None
     root = np.sqrt(model.diagonal)
@@ -60,13 +48,8 @@ def banded(M, model, centred):
 class BandedGram:
     """``S - u v'`` with a sparse matrix ``S``, for products, parts and factors as those of an array.
 
-    Parameters
-    ----------
-    S : csr_matrix of shape (m, k)
-    u, v : ndarray of shape (m,) and (k,)
-        What an intercept that follows takes; the same where ``S`` is square.
-    rank : ndarray of int of shape (k,)
-        Places of the columns in an order in which ``S`` is banded.
+    ``u`` and ``v`` are what an intercept that follows takes; ``rank`` are the places of the columns in an
+    order in which ``S`` is banded.
     """
 
     __array_ufunc__ = None  # An array leaves products with it to it.

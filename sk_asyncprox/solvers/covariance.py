@@ -12,23 +12,8 @@ metric; but where classes are nearly separable, a matrix a hundredth off took tw
 
 
 class GramMatrix:
-    """``X' M X`` of the columns ``index`` in a model ``M``, centred where an intercept follows.
-
-    Parameters
-    ----------
-    part : ColumnPart
-    n_shares : int
-        Workers that share its computation.
-
-    Attributes
-    ----------
-    Q : ndarray of shape (k, k)
-    index : ndarray of int
-    model : DiagonalCurvature or SoftmaxCurvature
-        What it was computed in.
-    touched : int
-        Stored entries touched so far.
-    """
+    """``X' M X`` of the columns ``index`` in a model ``M``, centred where an intercept follows: ``Q``,
+    computed by ``n_shares`` workers; ``touched`` counts the stored entries."""
 
     def __init__(self, part, n_shares):
         self._part, self._n_shares = part, n_shares

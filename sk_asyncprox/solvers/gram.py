@@ -98,22 +98,8 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_call
 
 def descend_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_DESCENTS):
     """Lower the model's gap to ``goal``, if that can be: by sweeps, and Newton steps where these are slow.
-
-    Parameters
-    ----------
-    Q, q, w, penalty, square
-        As for :func:`solve_on_gram`.
-    goal : float
-    most_calls : int
-        Calls of sweeps, at most.
-
-    Returns
-    -------
-    w : ndarray of shape (k,)
-    gap : float
-    touched : int
-        Entries of the matrix touched by sweeps.
-    """
+    The arguments are those of :func:`solve_on_gram`; returned are coefficients, gap, and entries of the
+    matrix touched by sweeps."""
     if penalty.labels is not None:
         w, calls = solve_groups_on_gram(Q, q, w, penalty, square, goal, share=0.0)
         return w, gap_on_gram(Q, q, w, penalty, square), calls * Q.size
@@ -160,18 +146,6 @@ def newton_on_gram(Q, q, w, penalty):
 
     Where the matrix is nearly singular a step often ends where a few coefficients become zero, and the next
     one needs the same system without them; so its factor is kept, and they are held at zero by forces.
-
-    Parameters
-    ----------
-    Q, q : ndarray of shape (k, k) and (k,)
-        Quadratic and linear term.
-    w : ndarray of shape (k,)
-        Start; left as it is.
-    penalty : ElasticNetPenalty
-
-    Returns
-    -------
-    ndarray of shape (k,)
     """
     w = w.copy()
     S = w.nonzero()[0] if penalty.has_zeros else np.arange(len(w))
@@ -188,16 +162,8 @@ def newton_on_gram(Q, q, w, penalty):
 
 
 class Model:
-    """The model on the columns ``S``, whose matrix is factored once.
-
-    Parameters
-    ----------
-    Q, q : ndarray of shape (p, p) and (p,)
-    S : ndarray of int of shape (k,)
-    w : ndarray of shape (k,)
-        Start; if the penalty makes zeros, none is zero, and one that becomes zero stays so.
-    penalty : ElasticNetPenalty
-    """
+    """The model on the columns ``S``, whose matrix is factored once. If the penalty makes zeros, none of the
+    coefficients ``w`` at the start is zero, and one that becomes zero stays so."""
 
     def __init__(self, Q, q, S, w, penalty):
         whole = len(S) == len(q)

@@ -35,14 +35,8 @@ that is filled, of two that meet in a sparse product, of one that meets a filled
 
 
 def rows_cost(sizes, n, n_wanted):
-    """Cost of so many rows of a Gram matrix, in stored entries that a product with a vector reads meanwhile.
-
-    Parameters
-    ----------
-    sizes : ndarray of int
-        Stored entries of the columns, of ``n`` samples.
-    n, n_wanted : int
-    """
+    """Cost of so many rows of a Gram matrix, in stored entries that a product with a vector reads meanwhile,
+    of columns with so many stored entries in ``n`` samples."""
     return min(_parts_cost(sizes, n, n_wanted), _beside_cost(sizes, n, n_wanted))
 
 

@@ -75,15 +75,8 @@ class Quadratic(NamedTuple):
 
 
 class ModelSum:
-    """Sum of the shards' models.
-
-    Parameters
-    ----------
-    shares : array-like of float
-        Weights of the shards, summing to one.
-    n_coefs, n_free : int
-        Coefficients, and the intercepts after them.
-    """
+    """Sum of the shards' models, of which ``shares`` are the weights, summing to one; ``n_free`` intercepts
+    come after the coefficients."""
 
     def __init__(self, shares, n_coefs, n_free=0):
         # Numbers of numpy's: times an array in single precision they make one in double.

@@ -93,22 +93,11 @@ class Ray(NamedTuple):
 
 
 def along_ray(w, x, fall, bend, penalty):
-    """Minimiser of the objective along ``w + t x``, kinks included (with ``w >= 0``: up to the first).
+    """Minimiser of the objective along ``w + t x``, kinks included (with ``w >= 0``: up to the first). Where
+    ``w`` is zero, ``x`` is; ``fall`` and ``bend`` are minus the slope at ``t = 0`` and the curvature.
 
-    Where more coefficients than samples are non-zero, the full step is a direction in the null space of
-    the quadratic; going to a kink makes one of them exactly zero and so leads out of it.
-
-    Parameters
-    ----------
-    w, x : ndarray of shape (k,)
-        Where ``w`` is zero, ``x`` is.
-    fall, bend : float
-        Minus the slope of the objective at ``t = 0``, and its curvature.
-    penalty : ElasticNetPenalty
-
-    Returns
-    -------
-    Ray
+    Where more coefficients than samples are non-zero, the full step is a direction in the null space of the
+    quadratic; going to a kink makes one of them exactly zero and so leads out of it.
     """
     back = np.flatnonzero(x * np.sign(w) < 0)
     kinks = -w[back] / x[back]
@@ -153,15 +142,8 @@ def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_prod
 
 
 def in_place(generator, design):
-    """Run a generator of products in one go, on a design of the support.
-
-    Returns
-    -------
-    result : object
-        What the generator returns.
-    touched : int
-        Stored entries touched.
-    """
+    """Run a generator of products in one go, on a design of the support: what it returns, and the stored
+    entries touched."""
     touched, answer = 0, None
     while True:
         try:

@@ -45,19 +45,8 @@ class Seen(NamedTuple):
 
 
 class NewtonWalk:
-    """A walk along penalties.
-
-    Parameters
-    ----------
-    problem : Problem
-        Of a logistic loss and dense data.
-    start : Snapshot or None
-
-    Attributes
-    ----------
-    touched, n_steps : int
-        Stored entries touched and steps made, for the last penalty.
-    """
+    """A walk along penalties, of a logistic loss and dense data; ``touched`` and ``n_steps`` are those of the
+    last penalty."""
 
     def __init__(self, problem, start=None):
         self._w, self._b = problem.start() if start is None else start[:2]

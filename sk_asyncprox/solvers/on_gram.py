@@ -66,18 +66,9 @@ TINY = np.finfo(float).tiny
 
 
 class GramRule:
-    """When a Gram matrix pays: what it costs, against what rounds without it have cost and gained.
-
-    Parameters
-    ----------
-    size : int
-        Stored entries of the data.
-
-    Attributes
-    ----------
-    bands : bool
-        Whether the columns may have a banded matrix: none was found that was not.
-    """
+    """When a Gram matrix of data with so many stored entries pays: what it costs, against what rounds without
+    it have cost and gained. ``bands`` says whether the columns may have a banded matrix: none was found that
+    was not."""
 
     def __init__(self, size):
         small = size < SMALL

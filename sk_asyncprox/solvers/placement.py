@@ -29,15 +29,7 @@ TRIAL = 3
 
 
 class Placement:
-    """Shards in turn, by home.
-
-    Parameters
-    ----------
-    homes : ndarray of int, shape (n_shards,)
-        First homes.
-    movable : bool
-        Whether shards may move.
-    """
+    """Shards in turn, by home; they may move where they are ``movable``."""
 
     def __init__(self, homes, movable=False):
         self.homes, self._movable, n = homes.copy(), movable, len(homes)

@@ -17,15 +17,7 @@ about as much as a product with a hundred thousand entries."""
 
 
 class SharingSolver(PhasedSolver):
-    """A script of phases over columns, some of whose products the workers share.
-
-    Parameters
-    ----------
-    problem : Problem
-    start : Snapshot or None
-        First iterate.
-    n_workers : int
-    """
+    """A script of phases over columns, some of whose products the workers share."""
 
     def __init__(self, problem, start, n_workers):
         super().__init__(problem, start, Sharing(n_workers))
@@ -155,21 +147,9 @@ class SharingSolver(PhasedSolver):
 class RowShares:
     """The runs of rows that a Newton step is cut into, and how their products are joined.
 
-    Parameters
-    ----------
-    runs : list of (int, int)
-    model : DiagonalCurvature or SoftmaxCurvature
-        Second-order model of the loss.
-    n_outputs : int
-        Margins of a sample.
-    key : tuple
-        Name of the columns, under which the workers keep their rows of them.
-
-    Attributes
-    ----------
-    pieces : list of (key, (int, int), model)
-    sums : list of ndarray of shape (k,) or None
-        ``X' M e`` for the column ``e`` of every intercept: what centring takes that no run of rows knows.
+    ``key`` is the name under which the workers keep their rows of the columns; ``pieces`` are tuples ``(key,
+    run, model)``, and ``sums`` the ``X' M e`` for the column ``e`` of every intercept: what centring takes
+    that no run of rows knows.
     """
 
     def __init__(self, runs, model, n_outputs, key):

@@ -73,22 +73,8 @@ class ShardModel(NamedTuple):
 
 
 def model_of(shard, w, b, known=None, care=None, z=None, gradient=None):
-    """Model of a shard at ``(w, b)``.
-
-    Parameters
-    ----------
-    shard : RowShard
-    w, b : ndarray of shape (K p,), float or ndarray of shape (K,)
-    known : tuple (w, b) or None
-        Point of the curvature that the server holds.
-    care : Care or None
-    z, gradient : ndarray of shape (K n,), ShardGradient, optional
-        Margins at ``(w, b)``, and the gradient of all coefficients, when they are known.
-
-    Returns
-    -------
-    ShardModel
-    """
+    """Model of a shard at ``(w, b)``. ``known`` is the point of the curvature that the server holds; ``z``
+    and ``gradient`` are margins there, and the gradient of all coefficients, when they are known."""
     loss, y = shard.loss, shard.y
     z = shard.margins(w, b) if z is None else z
     change, reads = _change(shard, z, known)

@@ -35,14 +35,7 @@ WAYS = ("split", "dynamic", "alone")
 
 
 class Sharing:
-    """Speeds of the workers, and the way to share that has been fastest.
-
-    Parameters
-    ----------
-    n_workers : int
-    ways : tuple of str
-        Ways allowed.
-    """
+    """Speeds of the workers, and the way to share that has been fastest, of those allowed."""
 
     def __init__(self, n_workers, ways=WAYS):
         self.n_workers, self.ways = n_workers, ways if n_workers > 1 else ("alone",)

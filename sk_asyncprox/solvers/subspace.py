@@ -154,15 +154,8 @@ def join(part, read, move, v, model):
 
 
 class Subspace:
-    """The objective at ``w + a_1 d_1 + ... + a_k d_k``, as a function of ``a``.
-
-    Parameters
-    ----------
-    part : ColumnPart
-    basis : Beside
-        The moves ``d_i``; the second one is ``w``.
-    l2 : float or ndarray of shape (p,)
-    """
+    """The objective at ``w + a_1 d_1 + ... + a_k d_k``, as a function of ``a``; the moves ``d_i`` are the
+    basis, of which the second one is ``w``."""
 
     def __init__(self, part, basis, l2):
         self._part, self._images = part, np.array(basis.images)

@@ -44,23 +44,9 @@ class Walked(NamedTuple):
 
 
 def certified(W, index, seen, penalties):
-    """Objectives, bounds and gaps of coefficients of the columns in use, a row each.
-
-    Parameters
-    ----------
-    W : ndarray of shape (m, k)
-    index : ndarray of int of shape (k,)
-        Columns in use.
-    seen : tuple
-        From ``look``.
-    penalties : list of ElasticNetPenalty
-        Of the rows; weights are those of the first, none of them zero.
-
-    Returns
-    -------
-    objectives, duals : ndarray of shape (m,)
-        The bounds are those of :meth:`~sk_asyncprox.problem.Problem.certify`, all rows at once.
-    """
+    """Objectives, bounds and gaps of coefficients of the columns in use, a row each; ``seen`` comes from
+    ``look``, and of weights those of the first penalty count, none of them zero. The bounds are those of
+    :meth:`~sk_asyncprox.problem.Problem.certify`, all rows at once."""
     squares, products, C, *_ = seen
     l1 = np.array([penalty.l1 for penalty in penalties])
     l2 = np.array([penalty.l2 for penalty in penalties])
@@ -88,17 +74,8 @@ def certified(W, index, seen, penalties):
 
 
 class Walk:
-    """A walk along penalties.
-
-    Parameters
-    ----------
-    problem : Problem
-        Of a squared loss.
-    columns : Known
-    wanted : callable
-        What the optimum gains on the coefficients zero to the gap that is asked for; a number or an array.
-    start : Snapshot or None
-    """
+    """A walk along penalties, of a squared loss; ``wanted`` turns what the optimum gains on the coefficients
+    zero into the gap that is asked for, a number or an array."""
 
     def __init__(self, problem, columns, wanted, start=None):
         self._columns, self._pull, self._b = columns, columns.pull, intercept_of(problem)

@@ -32,23 +32,8 @@ def partition(index, sizes, n_blocks, labels=None):
 
 
 def choose_columns(penalty, w, certificate, active):
-    """Working set of the next round: the support and the worst violators outside it.
-
-    Parameters
-    ----------
-    penalty : ElasticNetPenalty
-    w : ndarray of shape (p,)
-        Coefficients now.
-    certificate : Certificate
-        Its correlations rank the columns.
-    active : ndarray of int
-        The present working set.
-
-    Returns
-    -------
-    ndarray of int, sorted, or None
-        Never empty; None when the present set holds all that would be chosen.
-    """
+    """Working set of the next round, sorted and never empty: the support and the worst violators outside it,
+    which the certificate's correlations rank; None when the present set holds all that would be chosen."""
     violation = penalty.violation(certificate.w, certificate.correlations)
     support = np.flatnonzero(w)
     outside = violation > 0.0
@@ -85,22 +70,11 @@ def first_columns(n, p, full):
 
 
 def wanted_columns(penalty, w, correlations, active, first):
-    """Working set of the next round: the support and the worst violators, at most doubling.
+    """Working set of the next round, sorted and not empty: the support and the worst violators, at most
+    doubling, but ``first`` whatever the support.
 
-    Parameters
-    ----------
-    penalty : ElasticNetPenalty
-        Of the round.
-    w, correlations : ndarray of shape (p,)
-        Coefficients now, and minus the gradient of the smooth part there.
-    active : ndarray of int
-        The present working set; kept while it holds all that is wanted and is not much larger.
-    first : int
-        Size allowed whatever the support.
-
-    Returns
-    -------
-    ndarray of int, sorted and not empty
+    The penalty is that of the round; the present set is kept while it holds all that is wanted and is not
+    much larger.
     """
     support = w != 0
     if penalty.free is not None:
@@ -122,17 +96,9 @@ def wanted_columns(penalty, w, correlations, active, first):
 class Gate:
     """Decides when a certificate is worth a pass over the data.
 
-    The predicted falls of the blocks (``slopes``) tell when the active problem is nearly solved. A step
-    of length zero leaves its slope as large as it was, so it never looks like convergence. After a
-    certificate that has neither ended the run nor changed the working set, the next one waits for twice
-    the work.
-
-    Parameters
-    ----------
-    pass_size : int
-        Stored entries of one pass.
-    n_blocks : int
-        Active blocks.
+    The predicted falls of the blocks (``slopes``) tell when the active problem is nearly solved. A step of
+    length zero leaves its slope as large as it was, so it never looks like convergence. After a certificate
+    that has neither ended the run nor changed the working set, the next one waits for twice the work.
     """
 
     def __init__(self, pass_size, n_blocks):
