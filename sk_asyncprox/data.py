@@ -5,9 +5,10 @@ from copy import copy
 import numpy as np
 import scipy.sparse as sp
 
+from .arrays import less, times_rows
 from .compressed import kernel_ready
 from .constant_columns import clear_constants, without_constants
-from .design import Design, less
+from .design import Design
 from .moments import is_far, moments_of, point_of
 
 WIDE = 512
@@ -136,7 +137,7 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_give
     if X.dtype != np.float64:
         X, overwrite = less(X, 0.0, order), True
     if as_given:
-        means = weights @ X if centred else np.zeros(X.shape[1])
+        means = times_rows(weights, X) if centred else np.zeros(X.shape[1])
         return Design(X, means), means
     fits = X.flags.c_contiguous if rows else X.flags.f_contiguous
     if not centred:

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh_tridiagonal
 
+from .arrays import ROWS_OF_COPY, less, times, times_rows
 from .compressed import like, major_slice, row_squares, transpose
 
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
@@ -29,8 +30,8 @@ ENTRIES_OF_SAMPLE = 10_000
 COPY_COST = 5
 """Cost of copying columns, relative to a product with them."""
 
-ROWS_OF_PRODUCT, ROWS_OF_COPY = 8192, 1024
-"""Rows of a dense matrix that are multiplied, or transposed, at a time."""
+ROWS_OF_PRODUCT = 8192
+"""Rows of a dense matrix that are multiplied at a time."""
 
 ENTRIES_OF_RUN, ENTRIES_OF_LOOK, FEWEST_ROWS = 500_000, 250_000, 256
 """Entries of a dense matrix that are centred, scaled, or multiplied, at a time: they stay in the cache, and
@@ -72,7 +73,7 @@ class Design:
         if n_moved * COPY_COST < len(w) and not (by_rows or self.is_as_given):
             moved = w.nonzero()[0]
             return self.columns(moved).mul(w[moved]) if self.is_sparse else self._mul_some(moved, w[moved])
-        out = self.X @ w
+        out = times(self.X, w) if self.is_as_given else self.X @ w
         if self.centre is not None:
             out -= self.centre @ w
         return out
@@ -87,23 +88,21 @@ class Design:
 
     def tmul(self, u):
         """Product ``(X - 1 centre')' u``."""
-        out = self._transposed @ u
+        out = times_rows(u, self.X) if self.is_as_given else self._transposed @ u
         if self.centre is not None:
             out -= u.sum() * self.centre
         return out
 
     def there_and_back(self, w, between):
-        """Products ``z = (X - 1 centre') w`` and ``(X - 1 centre')' between(rows, z[rows])`` of a dense one
-        that was not copied, whose entries are read once."""
-        z, out, total, shift = np.empty(self.shape[0]), np.zeros(self.shape[1]), 0.0, self.centre @ w
+        """Products ``z = (X - 1 centre') w`` and ``U (X - 1 centre')``, where ``U[:, rows]`` is what
+        ``between(rows, z[rows])`` answers, and the sums of its rows; the entries are read once."""
+        z, out, sums, shift = np.empty(self.shape[0]), 0.0, 0.0, self.centre @ w
         for rows in self._slices(ENTRIES_OF_LOOK):
             X = self.X[rows]
-            np.subtract(X @ w, shift, out=z[rows])
-            u = between(rows, z[rows])
-            out += u @ X
-            total += u.sum()
-        out -= total * self.centre
-        return z, out
+            np.subtract(times(X, w), shift, out=z[rows])
+            U = between(rows, z[rows])
+            out, sums = out + U @ X, sums + U.sum(axis=1)
+        return z, out - np.outer(sums, self.centre), sums
 
     def column_squares(self, weights):
         """Sums ``sum_i weights_i X_ij^2`` of the stored entries (not centred, when sparse), for scaling:
@@ -214,17 +213,25 @@ class Design:
         rows = self.X[a:b].toarray() if self.is_sparse else self.X[a:b]
         return rows if self.centre is None else rows - self.centre
 
-    def take(self, rows, index, out):
-        """Copy the columns ``index`` of the rows of a dense design, transposed, into ``out``."""
-        X, centre = self.X[rows], self.centre
-        if centre is None and len(X) < ROWS_OF_COPY:
-            out[:] = X.T[index]
-        elif centre is None or not X.flags.c_contiguous:
-            # The entries of a column lie together.
-            for row, j in zip(out, index, strict=True):
-                np.subtract(X[:, j], 0.0 if centre is None else centre[j], out=row, casting="same_kind")
-        else:
-            np.subtract(_taken(X, index), centre[index], out=out.T, casting="same_kind")
+    def taken(self, begin, end, index, step, dtype):
+        """Runs of so many of the rows ``begin:end`` of a dense design, each with its columns ``index``,
+        transposed, in memory that the next one overwrites: fresh pages cost more than the entries."""
+        n, k, by_rows = min(step, end - begin), len(index), self.is_as_given and self.X.flags.c_contiguous
+        out = np.empty((n, k), dtype).T if by_rows else np.empty((k, n), dtype)
+        room = np.empty((n, k)) if by_rows else None
+        centre = np.zeros(k) if self.centre is None else self.centre[index]
+        for a in range(begin, end, step):
+            rows = slice(a, min(end, a + step))
+            X, some = self.X[rows], out[:, : rows.stop - a]
+            if by_rows:
+                part = X.take(index, axis=1, out=room[: len(X)], mode="clip")
+                np.subtract(part, centre, out=some.T, casting="same_kind")
+            elif len(X) < ROWS_OF_COPY:
+                np.subtract(X.T[index], centre[:, None], out=some, casting="same_kind")
+            else:
+                for row, j, mean in zip(some, index, centre, strict=True):
+                    np.subtract(X[:, j], mean, out=row, casting="same_kind")
+            yield rows, some
 
     def runs(self):
         """Runs of rows whose entries stay in the cache, and these rows, dense and explicitly centred."""
@@ -278,22 +285,3 @@ class Design:
             beside.append(beta)
             old, x = x, new / beta
         return margin * max(0.0, value)
-
-
-def less(X, means, order, index=None):
-    """Dense copy of all columns, or of some, in float64 and that order, less their means; in runs of rows
-    that stay in the cache."""
-    index = np.arange(X.shape[1]) if index is None else index
-    if len(X) <= ROWS_OF_COPY:
-        out = np.array(_taken(X, index), dtype=np.float64, order=order)
-        return np.subtract(out, means, out=out)
-    out = np.empty((len(X), len(index)), order=order)
-    run = len(X) if X.flags.f_contiguous == out.flags.f_contiguous else ROWS_OF_COPY
-    for a in range(0, len(X), run):
-        np.subtract(_taken(X[a : a + run], index), means, out=out[a : a + run])
-    return out
-
-
-def _taken(rows, index):
-    """Columns ``index`` (sorted) of an array, copied unless they are all."""
-    return rows if len(index) == rows.shape[1] else rows.take(index, axis=1, mode="clip")

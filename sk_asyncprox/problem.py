@@ -96,9 +96,9 @@ class Problem(Centred):
         self.sample_weights, self._whole, self._rest, self._shares = weights, None, None, False
         self._used = np.ones(len(self.y), bool) if used is None else used
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
-        if not (loss.quadratic or penalty is None or penalty.has_zeros) and is_wide_in_rows(X):
-            rows = True  # Nothing but products is made, and they cost no more than in another order.
-        how = rows, overwrite, loss.quadratic and not rows  # with a Gram matrix of its columns all is done
+        zeros = loss.quadratic or (penalty is not None and penalty.has_zeros)
+        rows |= not (zeros or penalty is None) and is_wide_in_rows(X)  # products cost the same in any order
+        how = rows, overwrite, zeros and not rows and loss.n_outputs == 1
         self.bases, self._data = {}, Data(X, weights, self.uniform, fit_intercept, *how)
 
     @property

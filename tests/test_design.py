@@ -134,12 +134,12 @@ def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n,
     assert design.X is given
     Z, rng = plain(X, weights, centred), np.random.default_rng(1)
     w, u, some = rng.standard_normal(6), rng.standard_normal(n), np.array([0, 3, 4])
-    z, back = design.there_and_back(w, lambda rows, z: u[rows] * z)
+    z, back, sums = design.there_and_back(w, lambda rows, z: np.stack([u[rows] * z, z]))
     np.testing.assert_allclose(z, Z @ w, atol=1e-13)
-    np.testing.assert_allclose(back, Z.T @ (u * z), atol=1e-11)
-    taken = np.empty((3, n - 9), np.float32)
-    design.take(slice(9, n), some, taken)
-    np.testing.assert_allclose(taken, Z[9:, some].T, atol=1e-6)
+    np.testing.assert_allclose(back, np.stack([u * z, z]) @ Z, atol=1e-11)
+    np.testing.assert_allclose(sums, [u @ z, z.sum()], atol=1e-11)
+    for rows, taken in design.taken(9, n, some, 100, np.float32):
+        np.testing.assert_allclose(taken, Z[rows, some].T, atol=1e-6)
     np.testing.assert_allclose(design.column_squares(weights), weights @ Z**2, atol=1e-14)
     for part, own in ((design, Z), (design.columns(some), Z[:, some]), (design.filled(), Z)):
         np.testing.assert_allclose(explicit(part), own, atol=1e-14)

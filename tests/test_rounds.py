@@ -135,7 +135,7 @@ def as_given(monkeypatch):
     monkeypatch.setattr("sk_asyncprox.solvers.on_gram.CHEAP_SOLUTION", 0)
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if hasattr(m, "alpha")], ids=str)
+@pytest.mark.parametrize("model", MODELS[:-1], ids=str)
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("n_jobs", [1, 3])
 def test_data_that_are_not_copied_have_the_same_solution(model, order, n_jobs, shared, as_given):
@@ -143,22 +143,23 @@ def test_data_that_are_not_copied_have_the_same_solution(model, order, n_jobs, s
     given = np.array(X, order=order)
     found = clone(model).set_params(n_jobs=n_jobs).fit(given, y, sample_weight=weights)
     assert_allclose(found.coef_, peer.coef_, atol=2e-6 * np.abs(peer.coef_).max())
-    assert_allclose(found.intercept_, peer.intercept_, atol=2e-6 * max(1.0, abs(peer.intercept_)))
+    assert_allclose(found.intercept_, peer.intercept_, atol=2e-6 * np.abs(peer.intercept_).max() + 1e-6)
     assert "seen" in found.history_.shares["kind"]
     assert_array_equal(given, X)
 
 
-def test_large_data_take_little_memory():
+@pytest.mark.parametrize("model", [Lasso(0.01, n_jobs=2), LogisticRegression(C=0.1, l1_ratio=1.0)], ids=str)
+def test_data_that_are_not_copied_take_little_memory(model, as_given):
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((105_000, 100))
-    y = X[:, 0] + rng.standard_normal(len(X))
+    X = rng.standard_normal((30_000, 100))
+    y = X[:, 0] + rng.standard_normal(len(X)) > 0.0
     tracemalloc.start()
     try:
-        Lasso(0.01, n_jobs=2).fit(X, y)
+        clone(model).fit(X, y)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak <= 0.3 * X.nbytes
+    assert peak <= 0.5 * X.nbytes
 
 
 @pytest.mark.parametrize("kind", ["sparse", "dense", "as given"])

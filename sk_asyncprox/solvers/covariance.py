@@ -25,6 +25,10 @@ class GramMatrix:
         if self._dtype == "float32":
             self._dtype, self.model = "float64", None
 
+    def shift(self, move):
+        """How the intercept of one output follows a move of the coefficients."""
+        return -float(self._follow[:, 0] @ move) if self._part.follows else 0.0
+
     def missing(self, index):
         """How many rows are to be computed for the columns ``index``, if the model stays."""
         known = np.count_nonzero(among(index, self.index)[0])
@@ -39,6 +43,7 @@ class GramMatrix:
         at = at[known]
         if known.all():
             self.Q, self.index = self.Q[np.ix_(at, at)] if len(at) < len(self.index) else self.Q, index
+            self._follow = self._follow[at]
             return
         # Rows of the new columns only, unless they are most.
         fresh = None if 2 * known.sum() < len(index) else np.flatnonzero(~known)
@@ -72,8 +77,9 @@ class GramMatrix:
         if dtype == "float32" and not (np.isfinite(rows).all() and rows[diagonal].min() > LEAST):
             self._dtype = "float64"
             return (yield from self._rows(key, index, fresh, model))
+        self._follow = model.follow(sums)
         if self._part.follows or (not full and self._part.problem.fit_intercept):
-            rows -= sums[at] @ model.follow(sums).T
+            rows -= sums[at] @ self._follow.T
         if dtype == "float32":
             rows[diagonal] *= 1.0 + RIDGE
         return rows

@@ -221,20 +221,19 @@ class GramSolver(JoiningSolver):
         """The step to where the model is solved, and what is seen there."""
         [(new, calls)] = yield Phase("minimum", 1, lambda _: payload)
         read, Q, model, *_ = payload
-        w = self.w.copy()
+        w, shift = self.w.copy(), self._gram.shift(new - read.w)
         w[read.index] = new
-        self._seen = yield from self._see(w)
-        _, z, _ = self._seen
+        self._seen = yield from self._see(w, self.b + shift)
+        v = self._seen[2] - read.point.z - shift
         pull = -self.problem.weights * read.point.gradient
-        return describe(self._part, read, new, z - read.point.z, pull, model, calls * Q.size)
+        return describe(self._part, read, new, v, pull, model, calls * Q.size, shift)
 
     def _seen_here(self):
         """The same of the iterate: it is known where the step was full."""
         seen, self._seen = self._seen, None
-        if seen is None or not np.array_equal(seen[0], self.w):
-            seen = yield from self._see(self.w.copy())
-        w, z, correlations = seen
-        return (w, self.b, z), correlations
+        if seen is None or seen[1] != self.b or not np.array_equal(seen[0], self.w):
+            seen = yield from self._see(self.w.copy(), self.b)
+        return seen[:3], seen[3]
 
     def _matrix(self, form, key, index, model):
         """The Gram matrix of the columns in that form, and the model that it was computed in."""

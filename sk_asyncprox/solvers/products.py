@@ -68,15 +68,16 @@ class SharingSolver(PhasedSolver):
         answers, _ = yield from self.product(self._ways_for("look"), "product", pieces, (pull,), again)
         return np.concatenate(answers)
 
-    def _see(self, w):
-        """The coefficients ``w``, the margins there at the intercept of now, and the correlations, of data
-        that lie as they were given: read once, and shared by rows."""
+    def _see(self, w, b):
+        """Coefficients and intercept, the margins there, and the correlations of the balanced dual point, of
+        data that lie as they were given: read once, and shared by rows."""
         again, self._looked = self._looked, True
-        common = w, self.b
-        answers, touched = yield from self.product(self._ways_for("look"), "seen", self._runs, common, again)
+        answers, touched = yield from self.product(self._ways_for("look"), "seen", self._runs, (w, b), again)
         self.touched += touched
-        margins, slopes = zip(*answers, strict=True)
-        return w, np.concatenate(margins), -sum(slopes)
+        margins, slopes, sums = zip(*answers, strict=True)
+        mass = np.abs(sum(sums))
+        balance = np.divide(mass.min(), mass, out=np.ones(len(mass)), where=mass > 0.0)
+        return w, b, np.concatenate(margins), -(balance @ sum(slopes))
 
     def _shared_newton(self, read):
         """A Newton step whose products the workers share by rows: one meeting per product of the matrix

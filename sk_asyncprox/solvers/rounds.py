@@ -204,7 +204,8 @@ class RoundsBCD(GramSolver):
         else:
             if self._as_given:
                 start, correlations = yield from self._seen_here()
-            [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
+            kind = "unsettled" if self._as_given and problem.free_intercept else "dual_point"
+            [(z, b, gradient, theta)] = yield Phase(kind, 1, lambda _: start)
             if not self._as_given:
                 correlations = yield from self._correlations(problem.weights * theta)
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
@@ -221,7 +222,7 @@ class RoundsBCD(GramSolver):
         full, p = problem.design.is_full(), len(self.w)
         before, active = self._penalty.l1, self._active
         cheap = full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM
-        if wanted.l1 == 0.0 or cheap or self._as_given:
+        if wanted.l1 == 0.0 or cheap or (self._as_given and problem.loss.quadratic):
             self._penalty = wanted
             active = active if self._generation else np.arange(p)
         else:

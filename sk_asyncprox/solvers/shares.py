@@ -46,6 +46,13 @@ def dual_point(part, task):
     return part.problem.dual_point(*task.payload)
 
 
+def unsettled(part, task):
+    """Work of the kind ``"unsettled"``: the same where the intercept stays as it is."""
+    problem, (_, b, z) = part.problem, task.payload
+    gradient = problem.loss.gradient(problem.y, z)
+    return z, b, gradient, problem.dual_theta(gradient)
+
+
 def conclude(part, task):
     """Work of the kind ``"conclude"``: last part of a certificate whose products were shared."""
     return part.problem.conclude(*task.payload)
@@ -174,21 +181,18 @@ def gram(part, task):
         part.let_go("support")
         add_sparse(sparse, model, dtype, wanted, Q, sums)
         return Q, sums, sum(columns.nnz for columns in sparse)
-    designs, step = part.dense(key, index), max(FEWEST_ROWS, ENTRIES_OF_RUN // k)
-    # In the same memory for all runs: fresh pages cost more than the entries.
-    room = [np.empty((len(at), min(step, b - a)), dtype) for _, at in designs]
-    for start in range(a, b, step):
-        rows = slice(start, min(b, start + step))
-        columns = [out[:, : rows.stop - start] for out in room]
-        for (design, at), out in zip(designs, columns, strict=True):
-            design.take(rows, at, out)
-        add_filled(columns, model, rows, wanted, Q, sums if part.follows else None)
+    step = max(FEWEST_ROWS, ENTRIES_OF_RUN // k)
+    runs = [design.taken(a, b, at, step, dtype) for design, at in part.dense(key, index)]
+    for outputs in zip(*runs, strict=True):
+        columns = [block for _, block in outputs]
+        add_filled(columns, model, outputs[0][0], wanted, Q, sums if part.follows else None)
     return Q, sums, (b - a) * k
 
 
 def seen(part, task):
-    """Work of the kind ``"seen"``: a worker's runs of rows, and for each the margins at some point and the
-    product of all columns with the weighted loss gradient there."""
+    """Work of the kind ``"seen"``: a worker's runs of rows, and for each the margins at some point, the
+    products of all columns with the weighted loss gradient there, of each sign by itself where these are to
+    be balanced, and its sums."""
     runs, w, b = task.payload
     problem, answers = part.problem, []
     for begin, end in runs:
@@ -196,7 +200,8 @@ def seen(part, task):
 
         def pull(rows, z, y=y, weights=weights):
             z += b
-            return weights[rows] * problem.loss.gradient(y[rows], z)
+            u = weights[rows] * problem.loss.gradient(y[rows], z)
+            return np.stack([np.maximum(u, 0.0), np.minimum(u, 0.0)] if problem.free_intercept else [u])
 
         answers.append(problem.design.rows(begin, end).there_and_back(w, pull))
     return answers, sum(2 * (end - begin) * len(w) for begin, end in runs)
@@ -224,6 +229,7 @@ def rows_product(part, task):
 WORK = {
     "look": look,
     "dual_point": dual_point,
+    "unsettled": unsettled,
     "conclude": conclude,
     "direction": direction,
     "newton": newton,

@@ -1,0 +1,35 @@
+"""Dense arrays: copies by runs of rows, and products with those that lie as they were given."""
+
+import numpy as np
+
+ROWS_OF_COPY = 1024
+"""Rows that are transposed at a time."""
+
+
+def less(X, means, order, index=None):
+    """Dense copy of all columns, or of some, in float64 and that order, less their means; in runs of rows
+    that stay in the cache."""
+    index = np.arange(X.shape[1]) if index is None else index
+    if len(X) <= ROWS_OF_COPY:
+        out = np.array(_taken(X, index), dtype=np.float64, order=order)
+        return np.subtract(out, means, out=out)
+    out = np.empty((len(X), len(index)), order=order)
+    run = len(X) if X.flags.f_contiguous == out.flags.f_contiguous else ROWS_OF_COPY
+    for a in range(0, len(X), run):
+        np.subtract(_taken(X[a : a + run], index), means, out=out[a : a + run])
+    return out
+
+
+def times(X, w):
+    """Product of a large array and a vector; short rows are multiplied faster than by BLAS."""
+    return np.einsum("ij,j->i", X, w) if X.flags.c_contiguous else X @ w
+
+
+def times_rows(u, X):
+    """The same of the transpose; in BLAS threads would take turns as well."""
+    return np.einsum("i,ij->j", u, X) if X.flags.c_contiguous else u @ X
+
+
+def _taken(rows, index):
+    """Columns ``index`` (sorted) of an array, copied unless they are all."""
+    return rows if len(index) == rows.shape[1] else rows.take(index, axis=1, mode="clip")
