@@ -170,10 +170,17 @@ class Soak:
             phase = "lost in a finaliser" if self.raised else "before the fit"
         if phase == "in the fit" and not isinstance(model, Path):
             kept = vars(model).keys() == before.keys() and all(vars(model)[k] is before[k] for k in before)
-            if not kept:
+            if not kept and self._is_whole(model, before):
+                phase = "after the fit"  # on the way back from it
+            elif not kept:
                 return f"attributes {vars(model).keys() ^ before.keys() or 'changed'}"
         left = self.watch.left()
         return f"left: {left}" if left else phase
+
+    def _is_whole(self, model, before):
+        """Whether all that a fit leaves is there, and nothing of an earlier one."""
+        old = [name for name in ("coef_", "history_") if vars(model).get(name) is before.get(name)]
+        return vars(model).keys() == vars(self.model).keys() and not old
 
     def run(self, signals):
         """So many signals; returns how many came when, and ends at what is wrong."""

@@ -1,6 +1,9 @@
 """A fit that fails, however it fails, leaves the estimator as it was: unfitted, or fitted as before."""
 
+import inspect
+import itertools
 import sys
+import threading
 import warnings
 
 import numpy as np
@@ -12,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from sk_asyncprox import ElasticNet, ElasticNetCV, Lasso, LassoCV, LogisticRegression, LogisticRegressionCV
-from sk_asyncprox.executors import Simulated, Trace
+from sk_asyncprox.executors import Simulated, Trace, threads
 from sk_asyncprox.solvers import RoundsBCD
 from sk_asyncprox.step_sizes import FixedStep, StepSize
 
@@ -184,8 +187,10 @@ def test_a_signal_at_any_moment(model, nothing_left):
 
         def raise_at(frame, event, _):
             nonlocal moment
-            moment += event == "call"
-            if event == "call" and moment == at:
+            # What is raised in a generator that is being closed is lost in Python itself.
+            called = event == "call" and not frame.f_code.co_flags & inspect.CO_GENERATOR
+            moment += called
+            if called and moment == at:
                 sys.setprofile(None)
                 raise Interrupted
 
@@ -205,6 +210,31 @@ def test_a_signal_at_any_moment(model, nothing_left):
         with pytest.raises(Interrupted):
             interrupt(at)
         assert_as_it_was(model, before)
+
+
+@pytest.mark.timeout(60)
+def test_an_error_wherever_the_threads_take_turns(nothing_left):
+    """Raised where functions of the workers' loops begin, in each of the first moments."""
+    model = ElasticNet(1e-3, n_jobs=3, tol=0.0, max_iter=5, step_size="adaptive1")
+    own = threads.__file__
+
+    def fit(at):
+        moment = itertools.count(1)
+
+        def raise_at(frame, event, _):
+            if event == "call" and frame.f_code.co_filename == own and next(moment) == at:
+                raise Interrupted
+
+        threading.setprofile(raise_at)  # for threads that begin from now on
+        try:
+            model.fit(X, target(model, 60))
+        finally:
+            threading.setprofile(None)
+
+    for at in range(1, 60):
+        with pytest.raises(Interrupted):
+            fit(at)
+        assert not hasattr(model, "coef_")
 
 
 def test_without_a_last_fit_nothing_is_said_of_an_earlier_one():

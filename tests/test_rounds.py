@@ -250,16 +250,23 @@ def test_a_fault_in_a_share_comes_out_of_fit(kind, shared, monkeypatch):
 
 def test_a_fault_in_the_script_is_not_covered_by_what_follows(shared, monkeypatch):
     """The next worker would ask a script that has ended, and what it meets could be told in its place."""
-    leave = threads._Turn.__exit__
+    failed, turn = [], threads._Turns.take
 
-    def leave_slowly(self, *error):
-        leave(self, *error)
-        time.sleep(0.2 * (error[0] is MemoryError))
+    class Slow:
+        """A turn whose worker stands still after a failure."""
+
+        def __init__(self, turns):
+            self.turn = turn(turns)
+
+        def release(self):
+            self.turn.release()
+            time.sleep(0.2 * len(failed))
 
     def fail(self):
+        failed.append(self)
         raise MemoryError("full")
 
-    monkeypatch.setattr(threads._Turn, "__exit__", leave_slowly)
+    monkeypatch.setattr(threads._Turns, "take", lambda turns: Slow(turns))
     monkeypatch.setattr(RoundsBCD, "_certify", fail)
     X, y = data()
     with pytest.raises(MemoryError, match="full"):

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections import deque
 
 import numpy as np
 from joblib import delayed
@@ -90,21 +89,21 @@ class _Crew(Stop):
     def __init__(self, solver, on_events, begin):
         super().__init__()
         self.solver, self.on_events, self._begin = solver, on_events, begin
-        self._turn, self._held, self._gates = _Turn(self.ask), {}, {}
-        self._inside, self._left = 0, threading.Event()
+        self._turns, self._held, self._gates = _Turns(), {}, {}
+        self._count, self._inside, self._left = threading.Lock(), 0, threading.Event()
 
     def loop(self, worker):
         """Work until the stop. Tell and the next ask are one critical section: a worker that is
         descheduled between them would hold no task, and the delays would be wrong."""
-        with self._turn:
-            self._inside += 1
+        with self._count:
             self._left.clear()
+            self._inside += 1
         try:
             self.run(self._work, worker)
+            self._wake_all()
         finally:
-            with self._turn:
+            with self._count:
                 self._inside -= 1
-                self._wake_all()
                 if not self._inside:
                     self._left.set()
 
@@ -117,7 +116,8 @@ class _Crew(Stop):
                 task = self._next(worker, (task, result))
 
     def _next(self, worker, arrival):
-        with self._turn:
+        turn = self._turns.take()
+        try:
             if self.asked:
                 return None
             if arrival is not None:
@@ -136,6 +136,13 @@ class _Crew(Stop):
             if not self._held and len(self._gates) == self.solver.n_workers - 1:
                 raise RuntimeError("The solver has nothing to do and nothing is in flight.")
             gate = self._gates[worker] = _shut_gate()
+        except BaseException:
+            self.asked = True  # before anybody asks a solver that has broken off
+            raise
+        finally:
+            turn.release()
+            # Lets the interpreter go, so that a thread that waits for it gets to queue for the next turn.
+            time.sleep(0)
         gate.acquire()
         return None if self.asked else self._held.get(worker)
 
@@ -153,8 +160,10 @@ class _Crew(Stop):
                 self._gates.pop(worker).release()
 
     def _wake_all(self):
+        turn = self._turns.take()
         while self._gates:
             self._gates.popitem()[1].release()
+        turn.release()
 
     def attend(self, running, watched):
         """Wait for the loops, in the calling thread, which meanwhile sees to what they have reported."""
@@ -170,10 +179,8 @@ class _Crew(Stop):
     def disband(self):
         """Stop the loops and wait until each has left its task and joblib's pool has let its thread go."""
         self.ask()
-        with self._turn:
-            self._wake_all()
-            inside = self._inside
-        if inside:
+        self._wake_all()
+        if self._inside:
             self._left.wait()
         self.join()
 
@@ -182,38 +189,25 @@ class _Crew(Stop):
         return list(self._held.values())
 
 
-class _Turn:
+class _Turns:
     """A lock granted in the order of arrival.
 
     Under Python's own lock the thread that has just released it, and still holds the interpreter, takes it
-    again and again; short tasks then leave the other workers with delays in the hundreds. ``fail`` is called
-    when what is done in a turn fails, before anybody has the next one: it would ask a solver that has broken
-    off.
+    again and again; short tasks then leave the other workers with delays in the hundreds. A turn is a gate
+    that the next in the queue waits for, opened by its ``release``: no code in Python stands between, so
+    nothing can fail that would leave the others waiting.
     """
 
-    def __init__(self, fail):
-        self._mutex, self._fail = threading.Lock(), fail
-        self._taken, self._queue = False, deque()
+    def __init__(self):
+        self._mutex, self._last = threading.Lock(), threading.Lock()
 
-    def __enter__(self):
+    def take(self):
+        """Wait for a turn."""
+        turn = _shut_gate()
         with self._mutex:
-            if not self._taken:
-                self._taken = True
-                return
-            gate = _shut_gate()
-            self._queue.append(gate)
-        gate.acquire()
-
-    def __exit__(self, error, *_):
-        if error is not None:
-            self._fail()
-        with self._mutex:
-            if self._queue:
-                self._queue.popleft().release()
-            else:
-                self._taken = False
-        # Lets the interpreter go, so that a thread that waits for it gets to queue for the next turn.
-        time.sleep(0)
+            before, self._last = self._last, turn
+        before.acquire()
+        return turn
 
 
 def _shut_gate():

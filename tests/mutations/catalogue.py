@@ -24,13 +24,8 @@ MUTATIONS = [
     Mutation(
         "Workers tell without waiting for their turn",
         "executors/threads.py",
-        (
-            "        with self._turn:\n"
-            "            if self.asked:\n"
-            "                return None\n"
-            "            if arrival"
-        ),
-        ("        if True:\n            if self.asked:\n                return None\n            if arrival"),
+        ("        turn = self._turns.take()\n        try:\n"),
+        ("        turn = _shut_gate()\n        try:\n"),
         "test_trust.py::test_asks_and_tells_are_made_one_at_a_time",
     ),
     Mutation(
@@ -46,8 +41,8 @@ MUTATIONS = [
     Mutation(
         "The last loop that leaves does not wake those that sleep",
         "executors/threads.py",
-        "                self._inside -= 1\n                self._wake_all()",
-        "                self._inside -= 1",
+        "            self.run(self._work, worker)\n            self._wake_all()",
+        "            self.run(self._work, worker)",
         "test_trust.py::test_workers_that_sleep_are_served_and_woken",
     ),
     Mutation(
