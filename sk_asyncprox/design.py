@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh_tridiagonal
 
-from .arrays import ROWS_OF_COPY, less, times, times_rows
+from .arrays import less, times, times_rows
 from .compressed import like, major_slice, row_squares, transpose
 
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
@@ -32,6 +32,9 @@ COPY_COST = 5
 
 ROWS_OF_PRODUCT = 8192
 """Rows of a dense matrix that are multiplied at a time."""
+
+LONG = 4096
+"""Rows from which on columns are copied one by one, without memory in between."""
 
 ENTRIES_OF_RUN, ENTRIES_OF_LOOK, FEWEST_ROWS = 500_000, 250_000, 256
 """Entries of a dense matrix that are centred, scaled, or multiplied, at a time: they stay in the cache, and
@@ -219,18 +222,20 @@ class Design:
         n, k, by_rows = min(step, end - begin), len(index), self.is_as_given and self.X.flags.c_contiguous
         out = np.empty((n, k), dtype).T if by_rows else np.empty((k, n), dtype)
         room = np.empty((n, k)) if by_rows else None
-        centre = np.zeros(k) if self.centre is None else self.centre[index]
         for a in range(begin, end, step):
             rows = slice(a, min(end, a + step))
             X, some = self.X[rows], out[:, : rows.stop - a]
             if by_rows:
                 part = X.take(index, axis=1, out=room[: len(X)], mode="clip")
-                np.subtract(part, centre, out=some.T, casting="same_kind")
-            elif len(X) < ROWS_OF_COPY:
-                np.subtract(X.T[index], centre[:, None], out=some, casting="same_kind")
-            else:
-                for row, j, mean in zip(some, index, centre, strict=True):
+                np.subtract(part, self.centre[index], out=some.T, casting="same_kind")
+            elif self.is_as_given:
+                for row, j, mean in zip(some, index, self.centre[index], strict=True):
                     np.subtract(X[:, j], mean, out=row, casting="same_kind")
+            elif len(X) < LONG:
+                some[:] = X.T[index]
+            else:
+                for row, j in zip(some, index, strict=True):
+                    row[:] = X[:, j]
             yield rows, some
 
     def runs(self):

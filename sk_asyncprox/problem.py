@@ -15,6 +15,7 @@ from .block_diagonal import Copies
 from .centred import Centred
 from .certificate import Certificate
 from .data import Data, is_wide_in_rows
+from .losses import LogisticLoss
 from .units import OWN, Units, exponent_between, units_of_targets
 
 SETTLED = 1e-7
@@ -94,12 +95,12 @@ class Problem(Centred):
                 X, self.y, weights, overwrite = X[used], self.y[used], weights[used], True
             weights, self.uniform = weights / weights.sum(), bool(np.all(weights == weights[0]))
         self.sample_weights, self._whole, self._rest, self._shares = weights, None, None, False
-        self._used = np.ones(len(self.y), bool) if used is None else used
+        self._used, self.bases = np.ones(len(self.y), bool) if used is None else used, {}
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
         zeros = loss.quadratic or (penalty is not None and penalty.has_zeros)
         rows |= not (zeros or penalty is None) and is_wide_in_rows(X)  # products cost the same in any order
-        how = rows, overwrite, zeros and not rows and loss.n_outputs == 1
-        self.bases, self._data = {}, Data(X, weights, self.uniform, fit_intercept, *how)
+        as_given = zeros and not rows and (loss.quadratic or isinstance(loss, LogisticLoss))
+        self._data = Data(X, weights, self.uniform, fit_intercept, rows, overwrite, as_given)
 
     @property
     def shape(self):
@@ -166,9 +167,8 @@ class Problem(Centred):
         other._data = self._data.some(index, other.sample_weights, other.uniform)
         others = np.ones(len(self.y), bool)
         others[index] = False
-        rest = np.flatnonzero(others)
+        rest, other.bases = np.flatnonzero(others), {}
         # Rows that are there twice are not what the others leave.
-        other.bases = {}
         other._whole, other._rest = self, rest if len(rest) + len(index) == len(others) else None
         return other
 

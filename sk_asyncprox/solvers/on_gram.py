@@ -233,7 +233,13 @@ class GramSolver(JoiningSolver):
         seen, self._seen = self._seen, None
         if seen is None or seen[1] != self.b or not np.array_equal(seen[0], self.w):
             seen = yield from self._see(self.w.copy(), self.b)
-        return seen[:3], seen[3]
+        w, b, z, move, correlations = seen
+        return (w, b, z, move) if self.problem.free_intercept else (w, b, z), correlations
+
+    def settle(self, worth=0.0):
+        """As that of :class:`SharedMargins`, unless the next look does it."""
+        if not self._as_given:
+            super().settle(worth)
 
     def _matrix(self, form, key, index, model):
         """The Gram matrix of the columns in that form, and the model that it was computed in."""

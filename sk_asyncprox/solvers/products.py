@@ -16,6 +16,12 @@ SMALL_SHARE = 1_000_000
 about as much as a product with a hundred thousand entries."""
 
 
+SMALL_MOVE = 0.5
+"""Move of an intercept to which first order will do."""
+
+TINY = np.finfo(float).tiny
+
+
 class SharingSolver(PhasedSolver):
     """A script of phases over columns, some of whose products the workers share."""
 
@@ -68,16 +74,20 @@ class SharingSolver(PhasedSolver):
         answers, _ = yield from self.product(self._ways_for("look"), "product", pieces, (pull,), again)
         return np.concatenate(answers)
 
-    def _see(self, w, b):
-        """Coefficients and intercept, the margins there, and the correlations of the balanced dual point, of
-        data that lie as they were given: read once, and shared by rows."""
+    def _see(self, w, b, settles=True):
+        """Coefficients and intercept, the margins there, the move of the intercept that balances the dual
+        point, and its correlations, of data that lie as they were given: read once, and shared by rows."""
         again, self._looked = self._looked, True
         answers, touched = yield from self.product(self._ways_for("look"), "seen", self._runs, (w, b), again)
         self.touched += touched
         margins, slopes, sums = zip(*answers, strict=True)
-        mass = np.abs(sum(sums))
-        balance = np.divide(mass.min(), mass, out=np.ones(len(mass)), where=mass > 0.0)
-        return w, b, np.concatenate(margins), -(balance @ sum(slopes))
+        z, slopes, sums = np.concatenate(margins), sum(slopes), sum(sums)
+        if not self.problem.free_intercept:
+            return w, b, z, 0.0, -slopes[0]
+        move = -sums[0] / max(sums[1], TINY)
+        if settles and abs(move) > SMALL_MOVE:
+            return (yield from self._see(w, self.problem.settle(z, b)[1], False))
+        return w, b, z, move, -slopes[0] - move * slopes[1]
 
     def _shared_newton(self, read):
         """A Newton step whose products the workers share by rows: one meeting per product of the matrix

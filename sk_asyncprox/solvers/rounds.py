@@ -204,7 +204,7 @@ class RoundsBCD(GramSolver):
         else:
             if self._as_given:
                 start, correlations = yield from self._seen_here()
-            kind = "unsettled" if self._as_given and problem.free_intercept else "dual_point"
+            kind = "settled" if self._as_given and problem.free_intercept else "dual_point"
             [(z, b, gradient, theta)] = yield Phase(kind, 1, lambda _: start)
             if not self._as_given:
                 correlations = yield from self._correlations(problem.weights * theta)

@@ -46,11 +46,13 @@ def dual_point(part, task):
     return part.problem.dual_point(*task.payload)
 
 
-def unsettled(part, task):
-    """Work of the kind ``"unsettled"``: the same where the intercept stays as it is."""
-    problem, (_, b, z) = part.problem, task.payload
+def settled(part, task):
+    """Work of the kind ``"settled"``: the same where the intercept makes a small ``move`` that is known. The
+    dual point follows to first order, and stays feasible: ``u`` and ``1 - u`` do not change their signs."""
+    problem, (_, b, z, move) = part.problem, task.payload
     gradient = problem.loss.gradient(problem.y, z)
-    return z, b, gradient, problem.dual_theta(gradient)
+    theta = -(gradient + move * problem.loss.second_derivative(problem.y, gradient))
+    return z + move, b + move, problem.loss.gradient(problem.y, z + move), theta
 
 
 def conclude(part, task):
@@ -191,8 +193,8 @@ def gram(part, task):
 
 def seen(part, task):
     """Work of the kind ``"seen"``: a worker's runs of rows, and for each the margins at some point, the
-    products of all columns with the weighted loss gradient there, of each sign by itself where these are to
-    be balanced, and its sums."""
+    products of all columns with the weighted loss gradient there, and with its derivative where the intercept
+    is to move, and the sums of both."""
     runs, w, b = task.payload
     problem, answers = part.problem, []
     for begin, end in runs:
@@ -200,8 +202,9 @@ def seen(part, task):
 
         def pull(rows, z, y=y, weights=weights):
             z += b
-            u = weights[rows] * problem.loss.gradient(y[rows], z)
-            return np.stack([np.maximum(u, 0.0), np.minimum(u, 0.0)] if problem.free_intercept else [u])
+            u = problem.loss.gradient(y[rows], z)
+            both = [u, problem.loss.second_derivative(y[rows], u)] if problem.free_intercept else [u]
+            return weights[rows] * np.stack(both)
 
         answers.append(problem.design.rows(begin, end).there_and_back(w, pull))
     return answers, sum(2 * (end - begin) * len(w) for begin, end in runs)
@@ -229,7 +232,7 @@ def rows_product(part, task):
 WORK = {
     "look": look,
     "dual_point": dual_point,
-    "unsettled": unsettled,
+    "settled": settled,
     "conclude": conclude,
     "direction": direction,
     "newton": newton,
