@@ -19,7 +19,7 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers import on_gram, products, wide_piag
 from sk_asyncprox.solvers.gram import gap_on_gram, solve_on_gram
-from sk_asyncprox.solvers.group_gram import group_minimiser
+from sk_asyncprox.solvers.gram_groups import group_minimiser
 from sk_asyncprox.solvers.working_set import partition
 
 some = settings(max_examples=30, deadline=None)

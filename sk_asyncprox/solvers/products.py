@@ -4,7 +4,7 @@ import numpy as np
 
 from .._compat import cached_property
 from .blocks import ColumnPart
-from .group_gram import WIDEST_OF_GROUPS
+from .gram_groups import WIDEST_OF_GROUPS
 from .phases import Phase, PhasedSolver
 from .sharing import PIECES, Sharing
 from .subspace import described, joint_step
