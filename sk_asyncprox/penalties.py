@@ -36,8 +36,16 @@ class Penalty:
         return self
 
     def whole(self, index):
-        """All coefficients that are joined with any of ``index``, sorted."""
-        return np.sort(index)
+        """All coefficients that are joined with any of ``index``, which is sorted."""
+        return index
+
+    def crumbs(self, w, c):
+        """Mask of small coefficients that the correlations ``c`` hold back: a step on their way to zero was
+        too short."""
+        crumbs = (w != 0.0) & (np.abs(w) <= CRUMB * np.abs(w).max(initial=0.0)) & (self.pull(c) < self.l1)
+        if self.free is not None:
+            crumbs[self.free] = False
+        return crumbs
 
 
 class ElasticNetPenalty(Penalty):
@@ -143,14 +151,6 @@ class ElasticNetPenalty(Penalty):
         c = c - self.l2s * w
         inside = np.maximum((np.maximum(c, 0.0) if self.positive else np.abs(c)) - self.l1s, 0.0)
         return np.where(w != 0, np.abs(c - self.l1s * np.sign(w)), inside)
-
-    def crumbs(self, w, c):
-        """Mask of small coefficients that the correlations ``c`` hold back: a step on their way to zero was
-        too short."""
-        crumbs = (w != 0.0) & (np.abs(w) <= CRUMB * np.abs(w).max(initial=0.0)) & (self.pull(c) < self.l1)
-        if self.free is not None:
-            crumbs[self.free] = False
-        return crumbs
 
 
 class WeightedPenalty(ElasticNetPenalty):

@@ -19,7 +19,7 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers import on_gram, products, wide_piag
 from sk_asyncprox.solvers.gram import gap_on_gram, solve_on_gram
-from sk_asyncprox.solvers.group_gram import group_minimiser
+from sk_asyncprox.solvers.gram_groups import group_minimiser
 from sk_asyncprox.solvers.working_set import partition
 
 some = settings(max_examples=30, deadline=None)
@@ -331,7 +331,7 @@ def test_several_targets_and_a_warm_start():
     model = fitted(X, np.column_stack([y, 2 * y[::-1]]))
     for coef, target in zip(model.coef_, (y, 2 * y[::-1]), strict=True):
         assert_allclose(coef, reference(X, target)[0], atol=1e-9)
-    model = GroupLasso(ALPHA, groups=GROUPS, warm_start=True, tol=1e-8).fit(X, y)
+    model = GroupLasso(ALPHA, groups=GROUPS, n_blocks=3, warm_start=True, tol=1e-8).fit(X, y)
     cold, again = model.n_updates_, model.fit(X, y).n_updates_
     assert again < cold
 

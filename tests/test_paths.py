@@ -14,7 +14,7 @@ from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers.trail import Trail
+from sk_asyncprox.solvers.extrapolation import Trail
 
 KINDS = {
     "C order": np.ascontiguousarray,

@@ -28,7 +28,7 @@ from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solvers.gram import descend_on_gram, gap_on_gram, solve_on_gram
-from sk_asyncprox.solvers.weighted import plain
+from sk_asyncprox.solvers.gram_weights import plain
 
 N, P = 40, 8
 ALPHA = {"squared": 0.1, "logistic": 0.02, "multinomial": 0.02}

@@ -28,9 +28,9 @@ from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import RoundsBCD, covariance
+from sk_asyncprox.solvers import RoundsBCD, gram_matrix
 from sk_asyncprox.solvers.blocks import ColumnPart
-from sk_asyncprox.solvers.covariance import GramMatrix
+from sk_asyncprox.solvers.gram_matrix import GramMatrix
 from sk_asyncprox.solvers.on_gram import GramRule
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.secant import FIRST, KEPT, Caution
@@ -322,7 +322,7 @@ def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes, 
 
 
 def test_a_large_gram_matrix_is_single_until_refined(monkeypatch):
-    monkeypatch.setattr(covariance, "LARGE", 1)
+    monkeypatch.setattr(gram_matrix, "LARGE", 1)
     problem = make_problem("logistic", n=90, p=30, fit_intercept=True)
     matrix, index = GramMatrix(ColumnPart(problem, 1.0, True, None), 1), np.arange(12)
     model = DiagonalCurvature(problem.weights)
@@ -348,7 +348,7 @@ def test_single_precision_reaches_tight_gaps(monkeypatch, estimator):
     if not hasattr(estimator, "alpha"):
         y = np.where(y > np.median(y), 1, 0)
     exact = clone(estimator).set_params(tol=1e-12).fit(X, y)
-    monkeypatch.setattr(covariance, "LARGE", 1)
+    monkeypatch.setattr(gram_matrix, "LARGE", 1)
     single = clone(estimator).set_params(tol=1e-12).fit(X, y)
     assert single.n_iter_ <= 2 * np.max(exact.n_iter_) + 10
     assert_allclose(single.objective_, exact.objective_, rtol=1e-10)
@@ -358,7 +358,7 @@ def test_single_precision_reaches_tight_gaps(monkeypatch, estimator):
 def test_single_precision_is_left_where_its_exponents_end(monkeypatch, scale):
     X, y = data("dense", n=200, p=40)
     unit = Lasso(0.01, tol=1e-12).fit(X, y)
-    monkeypatch.setattr(covariance, "LARGE", 1)
+    monkeypatch.setattr(gram_matrix, "LARGE", 1)
     model = Lasso(0.01 * scale, tol=1e-12).fit(scale * X, y)
     assert_allclose(scale * model.coef_, unit.coef_, atol=1e-8)
 

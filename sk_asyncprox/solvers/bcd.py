@@ -15,9 +15,8 @@ from ..delays import DelayTracker
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Task, Update
 from .blocks import ColumnPart, work
-from .layout import Layout
 from .margins import Read, SharedMargins
-from .working_set import Gate
+from .working_set import Gate, Layout
 
 
 class AsyncBCD(SharedMargins):

@@ -19,9 +19,9 @@ from .._compat import block_cd
 from ..block_diagonal import BlockDiagonal, Single
 from ..losses.curvature import DiagonalCurvature
 from .base import certify
-from .group_gram import solve_groups_on_gram
+from .gram_groups import solve_groups_on_gram
+from .gram_weights import sparse_gram, sweep_runs
 from .line import Direction, clipped_ratio
-from .weighted import sparse_gram, sweep_runs
 
 SWEEPS_ON_COLUMNS = 5
 SWEEPS_ON_GRAM = 30

@@ -9,9 +9,9 @@ import numpy as np
 from scipy.linalg.lapack import dposv, dpotrf, dpotrs
 
 from .._compat import block_cd, gram_cd
-from .group_gram import gap_of_groups, solve_groups_on_gram
+from .gram_groups import gap_of_groups, solve_groups_on_gram
+from .gram_weights import plain
 from .newton import LENGTHS, along_ray
-from .weighted import plain
 
 FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 20, 200, 500_000
 """Sweeps of a call: on a small matrix many cost no more than the call."""

@@ -4,9 +4,9 @@ import numpy as np
 
 from .banded import bands_cost
 from .blocks import describe
-from .covariance import GramMatrix
+from .gram_groups import WIDEST_OF_GROUPS
+from .gram_matrix import GramMatrix
 from .gram_rows import rows_cost
-from .group_gram import WIDEST_OF_GROUPS
 from .joining import RISE_OF_NEWTON, JoiningSolver
 from .margins import Read
 from .newton_walk import Seen

@@ -4,12 +4,11 @@ import numpy as np
 
 from .._compat import cached_property
 from .blocks import ColumnPart
-from .group_gram import WIDEST_OF_GROUPS
-from .layout import WIDEST_FULL_BLOCK
+from .gram_groups import WIDEST_OF_GROUPS
 from .phases import Phase, PhasedSolver
 from .sharing import PIECES, Sharing
 from .subspace import described, joint_step
-from .working_set import partition
+from .working_set import WIDEST_FULL_BLOCK, partition
 
 SMALL_SHARE = 1_000_000
 """Stored entries of a working set below which its columns stay together: handing over a share costs

@@ -15,12 +15,12 @@ from ..design import COPY_COST
 from ..step_sizes import Setting
 from .base import Certified
 from .blocks import describe
+from .extrapolation import Trail
 from .joining import RISE_OF_NEWTON
 from .margins import Read
 from .on_gram import LARGEST_SWEPT, GramSolver
 from .phases import Phase
 from .shares import work
-from .trail import Trail
 from .working_set import first_columns, wanted_columns
 
 LOWERED = 0.3

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..certificate import Certificate
 from .columns import WIDEST, Known, intercept_of
+from .extrapolation import Trail
 from .gram import descend_on_gram
-from .trail import Trail
 
 TINY = np.finfo(float).tiny
 

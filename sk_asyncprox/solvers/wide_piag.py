@@ -167,7 +167,7 @@ class WidePIAG(ModelPIAG):
             return active
         if len(chosen) > MOST_COLUMNS:
             violation = penalty.violation(w, c[some])[chosen]
-            chosen = penalty.whole(chosen[np.argpartition(-violation, MOST_COLUMNS)[:MOST_COLUMNS]])
+            chosen = penalty.whole(np.sort(chosen[np.argpartition(-violation, MOST_COLUMNS)[:MOST_COLUMNS]]))
         return some[chosen]
 
     def _turn_to(self, index, looking):
