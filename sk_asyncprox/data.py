@@ -19,9 +19,14 @@ LARGE, WIDEST = 10_000_000, 256
 """Entries of a dense array from which on it need not be copied, and its columns, at most."""
 
 
+def is_by_rows(X):
+    """Whether the data are a dense array whose rows lie together."""
+    return isinstance(X, np.ndarray) and X.flags.c_contiguous
+
+
 def is_wide_in_rows(X):
-    """Whether the data are a dense array of many columns whose rows lie together."""
-    return isinstance(X, np.ndarray) and X.shape[1] >= WIDE and X.flags.c_contiguous
+    """Whether they are one of many columns."""
+    return is_by_rows(X) and X.shape[1] >= WIDE
 
 
 class Data:

@@ -14,7 +14,7 @@ from ._compat import cached_property
 from .block_diagonal import Copies
 from .centred import Centred
 from .certificate import Certificate
-from .data import Data, is_wide_in_rows
+from .data import Data, is_by_rows, is_wide_in_rows
 from .losses import LogisticLoss
 from .units import OWN, Units, exponent_between, units_of_targets
 
@@ -99,8 +99,8 @@ class Problem(Centred):
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
         zeros = loss.quadratic or (penalty is not None and penalty.has_zeros)
         rows |= not (zeros or penalty is None) and is_wide_in_rows(X)  # products cost the same in any order
-        as_given = zeros and not rows and (loss.quadratic or isinstance(loss, LogisticLoss))
-        self._data = Data(X, weights, self.uniform, fit_intercept, rows, overwrite, as_given)
+        as_given = loss.quadratic or (zeros and isinstance(loss, LogisticLoss) and is_by_rows(X))
+        self._data = Data(X, weights, self.uniform, fit_intercept, rows, overwrite, as_given and not rows)
 
     @property
     def shape(self):

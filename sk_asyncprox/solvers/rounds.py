@@ -28,7 +28,7 @@ LOWERED = 0.3
 
 CHEAP_GRAM = 5_000_000
 """Products of a Gram matrix so cheap that all columns are taken at once, without working sets and
-continuation; so they are where few of a large matrix are read no faster than all."""
+continuation; so they are where few of a large matrix are read no faster than all, if half are called for."""
 
 SMALL, SMALL_FULL = 5_000_000, 1_000_000
 """Stored entries of sparse and of full data below which one worker is faster than several."""
@@ -231,7 +231,9 @@ class RoundsBCD(GramSolver):
         full, p = problem.design.is_full(), len(self.w)
         before, active = self._penalty.l1, self._active
         cheap = full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM
-        if wanted.l1 == 0.0 or cheap or (self._as_given and problem.loss.quadratic):
+        if self._as_given and problem.loss.quadratic:
+            cheap |= len(active) == p or 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
+        if wanted.l1 == 0.0 or cheap:
             self._penalty = wanted
             active = active if self._generation else np.arange(p)
         else:
