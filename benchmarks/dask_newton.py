@@ -22,10 +22,11 @@ from distributed import Client, LocalCluster
 
 from sk_asyncprox import Lasso, LogisticRegression
 from sk_asyncprox.executors import Dask
+from sk_asyncprox.looks import conclude
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards import conclude, cut_rows
+from sk_asyncprox.shards import cut_rows
 from sk_asyncprox.solvers import piag
 from sk_asyncprox.solvers.base import Task
 from sk_asyncprox.solvers.model_sum import ModelSum
@@ -72,7 +73,7 @@ class LockStep:
     def visit(self, w, b):
         """Looks and models of all the shards; waits for all."""
         work = partial(paced, piag.PIAG.work, self._pace, self._slow)
-        task = Task("model look", 0, None, 0, 0, (w, b, None, 0.0))
+        task = Task("model look", 0, None, 0, 0, (w, b, None, None))
         futures = [
             self.client.submit(work, part, task, workers=[home], pure=False)
             for part, home in zip(self.lying, self.homes, strict=True)

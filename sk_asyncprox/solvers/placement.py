@@ -18,7 +18,7 @@ KNOWN = 5
 GAIN = 0.6
 """A shard moves when its age becomes less by this factor, so that equals do not trade shards."""
 
-QUIET = 3
+QUIET = 5
 """Times its usual time for a task after which a worker counts as slower than it was."""
 
 HUNG = 8
@@ -91,14 +91,15 @@ class Placement:
             return shard
         ages = {home: self._age(home, 1) for home in known if home != worker}
         best = min(ages, key=ages.get)
-        if ages[best] >= GAIN * self._age(worker, 0):
+        if ages[best] >= GAIN * self._age(worker, 0, summary=min):
             return shard
         self.homes[shard] = best
         return self._keep(worker, own[own != shard]) if len(own) > 1 else None
 
-    def _age(self, home, more, usual=np.inf):
-        """Largest age of a gradient at that home if it had so many shards more."""
-        return (1 + more + np.count_nonzero(self.homes == home)) * self._slowness(home, usual)
+    def _age(self, home, more, usual=np.inf, summary=np.median):
+        """Largest age of a gradient at that home if it had so many shards more. A home that is to lose one is
+        judged by the least of its times: to bring a shard elsewhere costs more than noise."""
+        return (1 + more + np.count_nonzero(self.homes == home)) * self._slowness(home, usual, summary)
 
     def _late(self, worker, idle, wanted):
         """A shard that the worker had better take over, if any."""
@@ -110,7 +111,8 @@ class Placement:
             return None
         usual = self._most * float(np.median(np.concatenate(known)))
         mine = (2 + np.count_nonzero(self.homes == worker)) * self._time(worker, usual)
-        ages = {home: self._age(home, 0, usual) for home in set(self.homes[idle].tolist()) - {worker}}
+        others = set(self.homes[idle].tolist()) - {worker}
+        ages = {home: self._age(home, 0, usual, min) for home in others}
         slowest = max(ages, key=ages.get, default=None)
         if ages and mine < GAIN * ages[slowest]:
             return self._next(np.flatnonzero(idle & (self.homes == slowest)))
@@ -122,15 +124,15 @@ class Placement:
         ]
         return self._next(np.array(hung)) if hung else None
 
-    def _time(self, worker, usual):
+    def _time(self, worker, usual, summary=np.median):
         """A worker's time for a task of most work, or the usual one as long as it is not known."""
         times = self._times.get(worker, ())
-        return self._most * float(np.median(times)) if len(times) == KNOWN else usual
+        return self._most * float(summary(times)) if len(times) == KNOWN else usual
 
-    def _slowness(self, worker, usual):
+    def _slowness(self, worker, usual, summary):
         """The same, or the time since its last sign when that is much longer."""
-        time, quiet = self._time(worker, usual), self._clock - self._last.get(worker, 0)
-        return quiet if quiet > QUIET * time else time
+        quiet = self._clock - self._last.get(worker, 0)
+        return quiet if quiet > QUIET * self._time(worker, usual) else self._time(worker, usual, summary)
 
     def told(self, worker, shard, work=1.0):
         """A result has come, of so much work."""
