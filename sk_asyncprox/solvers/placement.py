@@ -18,7 +18,7 @@ KNOWN = 5
 GAIN = 0.6
 """A shard moves when its age becomes less by this factor, so that equals do not trade shards."""
 
-QUIET = 3
+QUIET = 4
 """Times its usual time for a task after which a worker counts as slower than it was."""
 
 HUNG = 8
