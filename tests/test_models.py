@@ -16,7 +16,7 @@ from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.shards import RowShard
-from sk_asyncprox.solvers import PIAG, ModelPIAG
+from sk_asyncprox.solvers import PIAG, ModelPIAG, model_sum
 from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.model_piag import FIRST_SHARE
 from sk_asyncprox.solvers.model_sum import ModelSum
@@ -178,6 +178,14 @@ def test_a_model_with_all_of_the_majorant_lies_above_the_loss(loss, seed, size, 
 def random_model(rng, size):
     B = rng.standard_normal((2 * size, size))
     return rng.standard_normal(size), rng.standard_normal(size), B.T @ B, float(rng.random())
+
+
+@pytest.mark.parametrize(("pull", "left"), [(0.0, 0.0), (0.2, 1e-5)])
+def test_what_a_short_step_leaves_is_no_coefficient(pull, left, monkeypatch):
+    """Small, and held back or not; where it counts it stays."""
+    monkeypatch.setattr(model_sum, "solve_on_gram", lambda *args, **how: (np.array([1.0, 1e-5]), 1))
+    model = model_sum.Quadratic(np.eye(2), np.array([1.1, pull]), 2.0, None, None)
+    assert_array_equal(model.minimiser(np.zeros(2), ElasticNetPenalty(0.1), 0.0), [1.0, left])
 
 
 @pytest.mark.parametrize("n_free", [0, 1, 3])

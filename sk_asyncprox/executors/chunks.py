@@ -13,7 +13,7 @@ from ..shards import RowShard
 from ..solvers.choice import WIDEST
 from .blocks import join, piece, rows_of, survey
 from .crew import GONE, Lying, RollCall, next_batch, raise_if_lost, release, tell_released
-from .plan import WorkersLost
+from .plan import SHARDS_PER_WORKER, WorkersLost
 
 SMALL = 32_000_000
 """Bytes of a shard of wide data below which the cost of its tasks outweighs their work."""
@@ -56,12 +56,12 @@ class Rows:
         self.n_rows, self.n_features = sum(each.rows for each in told), told[0].n_features
         self.dtype = np.result_type(*(each.dtype for each in told if each.used))
 
-    def enough_shards(self, n_features, most, n_workers):
+    def enough_shards(self, n_workers):
         """How many shards to begin with: wide data take few and short tasks, and are not cut smaller than
         pays, unless a worker would have none; all workers have equally many."""
-        if n_features <= WIDEST:
+        most, size = SHARDS_PER_WORKER * n_workers, sum(each.size for each in self._surveys)
+        if self.n_features <= WIDEST:
             return most
-        size = sum(each.size for each in self._surveys)
         return min(most, n_workers * max(1, -(-size // (n_workers * SMALL))))
 
     def join(self, n_shards, classes=None, factors=None):

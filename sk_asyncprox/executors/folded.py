@@ -10,10 +10,6 @@ class FoldedRows(Rows):
 
     _fold = None
 
-    def read(self, X, y, sample_weight):
-        """Compute the chunks and validate them, as :meth:`Rows.read`."""
-        super().read(X, y, sample_weight, labelled=True)
-
     def codes(self, classes):
         """Every row's class, by its number."""
         return np.concatenate(self.each(_codes, np.arange(self.n_rows), classes))

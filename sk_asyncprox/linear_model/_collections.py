@@ -8,7 +8,6 @@ from sklearn.utils.validation import validate_data
 from ..executors import Dask
 from ..executors.blocks import like, table
 from ..executors.chunks import Rows
-from ..executors.plan import SHARDS_PER_WORKER
 from ..losses import LogisticLoss, MultinomialLoss
 from ._checks import checked_penalty_weights, class_factors
 
@@ -27,9 +26,7 @@ def fit_rows(model, X, y, sample_weight, penalty, begin):
     try:
         rows.read(X, y, sample_weight, labelled=is_classifier(model))
         # Workers may have come while the chunks were read.
-        n_workers = executor.plan(model.n_jobs).n_workers
-        most = SHARDS_PER_WORKER * n_workers
-        enough = rows.enough_shards(X.shape[1], most, n_workers)
+        enough = rows.enough_shards(executor.plan(model.n_jobs).n_workers)
         classes, factors = labels_of(model, rows) if is_classifier(model) else (None, None)
         rows.join(enough if model.n_blocks == "auto" else model.n_blocks, classes, factors)
         loss = model._loss if classes is None else loss_of(classes)

@@ -6,7 +6,6 @@ from sklearn.utils.validation import validate_data
 
 from ..executors.blocks import like, table
 from ..executors.folded import FoldedRows
-from ..executors.plan import SHARDS_PER_WORKER
 from ._collections import check_one_target, executor_of, labels_of, loss_of, penalised_weights
 from ._scored_paths import TOGETHER, margins, scored_paths
 
@@ -82,9 +81,9 @@ def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios, stre
     weights = penalised_weights(model)
     rows = FoldedRows(client)
     try:
-        rows.read(X, y, sample_weight)
+        rows.read(X, y, sample_weight, labelled=True)
         classes, factors = labels_of(model, rows)
-        n_shards = SHARDS_PER_WORKER * executor.plan(model.n_jobs).n_workers
+        n_shards = rows.enough_shards(executor.plan(model.n_jobs).n_workers)
         n_shards = n_shards if model.n_blocks == "auto" else model.n_blocks
         options = model._fold_options()._replace(solver="piag", executor=executor)
         job = FoldsOnCluster(rows, n_shards, model, classes, factors, "sample_weight" in params)

@@ -97,8 +97,8 @@ class Placement:
         return self._keep(worker, own[own != shard]) if len(own) > 1 else None
 
     def _age(self, home, more, usual=np.inf, summary=np.median):
-        """Largest age of a gradient at that home if it had so many shards more. A home that is to lose one is
-        judged by the least of its times: to bring a shard elsewhere costs more than noise."""
+        """Largest age of a gradient at that home if it had so many shards more. A home that is to lose one to
+        another is judged by the least of its times: noise is not worth that a shard is brought elsewhere."""
         return (1 + more + np.count_nonzero(self.homes == home)) * self._slowness(home, usual, summary)
 
     def _late(self, worker, idle, wanted):
@@ -110,9 +110,10 @@ class Placement:
         if not known:
             return None
         usual = self._most * float(np.median(np.concatenate(known)))
-        mine = (2 + np.count_nonzero(self.homes == worker)) * self._time(worker, usual)
-        others = set(self.homes[idle].tolist()) - {worker}
-        ages = {home: self._age(home, 0, usual, min) for home in others}
+        n_own, others = np.count_nonzero(self.homes == worker), set(self.homes[idle].tolist()) - {worker}
+        mine = (2 + n_own) * self._time(worker, usual)
+        # Who has none is given one as soon as it is likely to help.
+        ages = {home: self._age(home, 0, usual, min if n_own else np.median) for home in others}
         slowest = max(ages, key=ages.get, default=None)
         if ages and mine < GAIN * ages[slowest]:
             return self._next(np.flatnonzero(idle & (self.homes == slowest)))
