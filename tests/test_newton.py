@@ -156,6 +156,21 @@ def test_without_kinks_the_step_solves_the_newton_system(sparse, centred, monkey
     assert touched > 4 * design.size
 
 
+def test_a_newton_step_ends_at_the_slope_that_is_enough(monkeypatch):
+    monkeypatch.setattr("sk_asyncprox.solvers.newton.RESIDUAL", 1e-10)
+    rng = np.random.default_rng(2)
+    X, w, penalty = rng.standard_normal((60, 30)), np.full(30, 9.0), ElasticNetPenalty(0.0, 1e-3)
+    pull, design = rng.standard_normal(60), Design(X)
+    left, costs = [], []
+    for enough in (0.0, 1e-3, 1.0):
+        step = newton_step(w, pull, DiagonalCurvature(np.ones(60)), penalty, False, 100, enough=enough)
+        (move, v), touched = in_place(step, design)
+        left.append(np.abs(X.T @ (pull - v) - 1e-3 * (w + move)).max())
+        costs.append(touched)
+    assert left[0] < 1e-8 < left[1] <= 1e-3 < left[2] <= 1.0
+    assert costs[0] > costs[1] > costs[2]
+
+
 @settings(max_examples=50)
 @given(seed=seeds, positive=st.booleans(), centred=st.booleans(), l1=st.floats(0.0, 0.5))
 def test_a_newton_step_lowers_the_model(seed, positive, centred, l1):

@@ -124,6 +124,25 @@ def test_a_path_costs_less_than_its_fits():
     assert sum(along) < 0.7 * sum(alone)
 
 
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_gaps_bound_the_distance_from_the_optimum_along_rounds(fit_intercept, monkeypatch):
+    """Against scikit-learn's; and products with the columns that are there are those of the design."""
+    monkeypatch.setattr("sk_asyncprox.solvers.on_gram.GramRule.choose", lambda *_: None)
+    X, y = sparse_problem(300, 400)
+    penalties = enet_penalties(np.geomspace(2e-3, 1e-4, 8), 1.0)
+    problem = Problem(X, y + 1.0, SquaredLoss(), None, None, fit_intercept)
+    for penalty, solution in zip(penalties, solutions_along(problem, penalties, Options()), strict=True):
+        best = peer.Lasso(penalty.l1, fit_intercept=fit_intercept, tol=1e-14, max_iter=10**6).fit(X, y + 1.0)
+        optimum = problem.with_penalty(penalty).objective(
+            best.coef_, best.intercept_ + problem.offset @ best.coef_ if fit_intercept else 0.0
+        )
+        assert -1e-12 <= solution.certificate.objective - optimum <= solution.gap <= 1e-4 * problem.scale
+    solver, w, rng = solution.solver, np.zeros(400), np.random.default_rng(0)
+    for index in (solver._active[::2], np.arange(400)):
+        w[index] = rng.standard_normal(len(index))
+        assert_allclose(solver._image(w), problem.design.mul(w), atol=1e-12)
+
+
 def test_a_run_ends_at_once_where_the_last_one_has_ended():
     """The same penalty again takes one certificate, concluded from what the last run knew: no product."""
     X, y = sparse_problem()

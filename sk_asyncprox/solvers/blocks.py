@@ -116,6 +116,11 @@ class ColumnPart:
             block = self._blocks[key] = Block(design, index)
         return block
 
+    def kept(self, key):
+        """Design of the block of that name, of all rows, if it has been cut; else None."""
+        block = self._blocks.get(key)
+        return None if block is None else block.design
+
     def let_go(self, family, version=None):
         """Keep no columns of the family, but those of the version."""
         for old in [k for k in list(self._blocks) if k[0] == family and k[1] != version]:

@@ -46,6 +46,9 @@ class Read(NamedTuple):
     beside: tuple | None = None
     """What a step of all columns is joined with where nothing makes zeros (``subspace.Beside``)."""
 
+    enough: float = 0.0
+    """Slope, in every coefficient, at which a Newton step has landed."""
+
 
 class SharedMargins(Solver):
     """Coefficients ``w``, intercept ``b``, margins ``z = X w + b`` and the loss gradient at them.

@@ -25,7 +25,7 @@ LENGTHS = 0.4 ** np.arange(6)
 """Lengths of the projected step that are tried, until it is as good as the best point of the ray."""
 
 
-def newton_step(w, pull, model, penalty, centred, most_products, correlations=None):
+def newton_step(w, pull, model, penalty, centred, most_products, correlations=None, enough=0.0):
     """Direction on the support by preconditioned conjugate gradients; a generator of products.
 
     Parameters
@@ -43,6 +43,8 @@ def newton_step(w, pull, model, penalty, centred, most_products, correlations=No
         Iterations of conjugate gradients, at most.
     correlations : ndarray of shape (k,), optional
         ``X' pull``, where it is known.
+    enough : float
+        Largest entry of the residual at which conjugate gradients end, too.
 
     Yields
     ------
@@ -64,7 +66,7 @@ def newton_step(w, pull, model, penalty, centred, most_products, correlations=No
     slope = np.where(free, correlations - penalty.l1s * sign - penalty.l2s * w, 0.0)
     diagonal = (yield "column_squares", model.diagonal) + penalty.l2s
     x, v = yield from _conjugate_gradient(
-        slope, free, diagonal, model, centred, len(pull), penalty.l2s, most_products
+        slope, free, diagonal, model, centred, len(pull), penalty.l2s, most_products, enough
     )
     times = model.centred_times if centred else model.times
     flips = np.sign(w + x) != sign
@@ -116,7 +118,7 @@ def along_ray(w, x, fall, bend, penalty):
     return Ray(kinks[k], move)
 
 
-def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_products):
+def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_products, enough):
     """Roughly solve ``(X' M X + l2) x = target`` in the free coefficients, with the curvature ``M`` of the
     model; a generator. Returns ``x`` and ``X x``."""
     inverse = 1.0 / np.maximum(diagonal, np.finfo(float).tiny)
@@ -125,7 +127,7 @@ def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_prod
     direction, size = scaled, residual @ scaled
     goal = RESIDUAL**2 * size
     for _ in range(most_products):
-        if size <= goal:
+        if size <= goal or np.abs(residual).max() <= enough:
             break
         along, image = yield "curve", model, direction, centred
         image = np.where(free, image + l2 * direction, 0.0)

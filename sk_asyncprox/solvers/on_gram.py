@@ -59,6 +59,9 @@ are slow."""
 RIGHT, TENTH = 0.5, 0.1
 """Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
 
+LANDED, CLOSE = 1.5, 3.0
+"""Share of the gap wanted that Newton steps near a solution may leave; and up to which gap it is RIGHT."""
+
 ROUNDS = 8.0
 """Rounds on Gram matrices that end a run, as guessed."""
 
@@ -185,6 +188,18 @@ class GramSolver(JoiningSolver):
         wanted = self._gram.missing(index) if lasting else k
         bands = problem.loss.n_outputs == 1 and self._penalty.weights is None
         return self._rule.choose(self._sizes[index], len(problem.sample_weights), wanted, bands)
+
+    def _image(self, w):
+        """Product of the design: with the active columns, if they are there and others are not needed."""
+        columns = self._part.kept(("blocks", self._generation, 0)) if len(self._blocks) == 1 else None
+        some = w[self._active]
+        there = columns is not None and np.count_nonzero(some) == np.count_nonzero(w)
+        return columns.mul(some) if there else self.problem.design.mul(w)
+
+    def _enough(self):
+        """Slope, in every coefficient, that leaves about the gap wanted."""
+        share = LANDED if self._gap * self.problem.scale > CLOSE * self._goal else RIGHT
+        return share * self._goal / max(np.abs(self.w).sum(), np.finfo(float).tiny)
 
     def _once(self):
         """Whether a Gram matrix serves for one step only: no zeros are made, and the curvature changes."""

@@ -51,6 +51,10 @@ with the others cost less than copying the support."""
 SPOILT = 0.8
 """Share of a delayed full step below which the step is taken again."""
 
+NEAR = 0.97
+"""Correlation, relative to the l1 part, from which on a column is in the working set where the last solution
+is near: it may be needed before the next look."""
+
 RISE_OF_DESCENT = 0.25
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
 
@@ -102,7 +106,7 @@ class RoundsBCD(GramSolver):
         self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
         self._active, self._generation, self._blocks = np.empty(0, int), 0, []
         self._support, self._version = np.empty(0, int), 0
-        self._late, self._without_gram = False, False
+        self._late = self._without_gram = self._resumed = False
         self._known, self._trail, self._goal = None, Trail(), goal
         self._aim_afresh()
 
@@ -112,7 +116,7 @@ class RoundsBCD(GramSolver):
         before = self.problem.penalty
         self._trail.add(before, self.w)
         self.problem = self._part.problem = problem
-        self.touched = 0
+        self.touched, self._resumed = 0, True
         self._begin()
         self._aim_afresh()
         # Under a weaker penalty no iterate gets worse beside the zero model.
@@ -125,9 +129,10 @@ class RoundsBCD(GramSolver):
             return
         part, point, w = self._part, self.point(), self.w[index]
         read = Read(None, index, w, point, self.problem.penalty.on(index), True)
-        columns = self.problem.design.columns(index)
-        pull = -self.problem.weights * point.gradient
-        direction = describe(part, read, new, columns.mul(new - w), pull, part.model(point), columns.size)
+        move = np.zeros(len(self.w))
+        move[index] = new - w
+        v, pull, size = self._image(move), -self.problem.weights * point.gradient, self._sizes[index].sum()
+        direction = describe(part, read, new, v, pull, part.model(point), size)
         if self.write_exactly(index, direction, RISE_OF_NEWTON)[0] > 0.0:
             self._known = None
         self.touched += direction.touched
@@ -162,9 +167,11 @@ class RoundsBCD(GramSolver):
                 continue
             touched = self.touched
             if self._penalty.has_zeros:
-                yield Phase("direction", len(self._blocks), self._read, self._write_block)
+                yield from self._step_blocks()
                 if self._penalty.labels is None:
                     yield from self._newton()
+                    if self._is_near():
+                        yield from self._step_blocks()
             else:
                 yield from self._join(certificate)
             if self.problem.design.is_sparse:
@@ -198,6 +205,8 @@ class RoundsBCD(GramSolver):
         few |= problem.design.size <= TINY
         self.certifies_afresh = few or (self._from_zero and self._tracker.update == 1)
         known = (None, None) if few else (self.z, self.gradient)
+        if few and problem.design.is_sparse:
+            known = self._image(self.w) + problem.spread(self.b), None
         start = self.w.copy(), self.b, *known
         if self._alone("look") and not self._as_given:
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
@@ -228,8 +237,8 @@ class RoundsBCD(GramSolver):
         else:
             l1 = min(before, float(wanted.pull(c).max(initial=0.0)))
             self._penalty = wanted.with_l1(max(wanted.l1, LOWERED * l1))
-            first = first_columns(len(self.z), p, full)
-            active = wanted_columns(self._penalty, self.w, c, active, first)
+            near = wanted.with_l1(NEAR * wanted.l1) if self._is_near() else self._penalty
+            active = wanted_columns(near, self.w, c, active, first_columns(len(self.z), p, full))
         late = self._gap < LATE
         same = active is self._active or np.array_equal(active, self._active)
         if self._generation and late == self._late and same:
@@ -239,6 +248,15 @@ class RoundsBCD(GramSolver):
         self._active, self._late = active, late
         self._generation += 1
         self._blocks = [active] if late and wanted.labels is None else self._cut(active)
+
+    def _is_near(self):
+        """Whether a solution for a penalty near this one was known, and the model on sparse columns is the
+        problem itself: then the steps may end it."""
+        itself = self.problem.loss.quadratic and self._penalty.l1 == self.problem.penalty.l1
+        return itself and self.problem.design.is_sparse and self._resumed
+
+    def _step_blocks(self):
+        yield Phase("direction", len(self._blocks), self._read, self._write_block)
 
     def _read(self, number):
         index = self._blocks[number]
@@ -265,7 +283,8 @@ class RoundsBCD(GramSolver):
     def _newton(self):
         stamp, (key, support) = self._tracker.stamp(), self._columns_of_newton()
         point, penalty = self.point(self._least), self._penalty.on(support)
-        read = Read(key, support, self.w[support], point, penalty, True, self._products)
+        enough = self._enough() if self._is_near() else 0.0
+        read = Read(key, support, self.w[support], point, penalty, True, self._products, enough=enough)
         if self._shared(support):
             direction = yield from self._shared_newton(read)
         else:

@@ -91,7 +91,7 @@ def joint_step(part, read, pull, model):
     """
     if read.effort:
         move, v = yield from newton_step(
-            read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations
+            read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations, read.enough
         )
         if read.beside is None or lands(part, read, move, v, pull, model):
             return move, v, None, None
