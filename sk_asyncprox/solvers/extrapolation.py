@@ -20,6 +20,10 @@ class Trail:
         """Take a solution into account."""
         self._points = [*self._points[-1:], (_strength(penalty), w.copy())]
 
+    def widen(self, size):
+        """Take further coefficients into account, which were zero."""
+        self._points = [(strength, np.pad(w, (0, size - len(w)))) for strength, w in self._points]
+
     def step(self, penalty):
         """Columns that move from the last solution to the expected one, and their new coefficients;
         nothing where it is not known. Coefficients of zero stay, none changes its sign."""

@@ -59,7 +59,7 @@ are slow."""
 RIGHT, TENTH = 0.5, 0.1
 """Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
 
-LANDED, CLOSE = 1.5, 3.0
+LANDED, CLOSE = 1.0, 3.0
 """Share of the gap wanted that Newton steps near a solution may leave; and up to which gap it is RIGHT."""
 
 ROUNDS = 8.0

@@ -81,6 +81,7 @@ class Walk:
         self._columns, self._pull, self._b = columns, columns.pull, intercept_of(problem)
         self._w = np.zeros(len(self._pull)) if start is None else start.w
         self._trail, self._touched, self._near_null, self._wanted_gap = Trail(), 0, True, wanted
+        self._most = float(wanted(np.inf))
         self._right, self._last, self._slope = RIGHT, 0.0, 0.0
 
     def stages(self, penalties):
@@ -130,16 +131,17 @@ class Walk:
     def _first(self, penalties):
         """Solutions on the columns in use, a row each, as far as they can be found."""
         index = self._columns.index
-        W = np.empty((len(penalties), len(index)))
+        W, w = np.empty((len(penalties), len(index))), self._w[index]
+        self._trail.widen(len(index))
         for i, penalty in enumerate(penalties):
             expected = self._trail.expected(penalty)
-            w = self._w if expected is None else expected
-            W[i], solved = self._solve(penalty, w[index])
+            W[i], solved = self._solve(penalty, w if expected is None else expected)
             if not solved:
                 return W[:i]
-            self._w = np.zeros_like(w)
-            self._w[index] = W[i]
-            self._trail.add(penalty, self._w)
+            w = W[i]
+            self._trail.add(penalty, w)
+        self._w = np.zeros(len(self._w))
+        self._w[index] = w
         return W
 
     def _score(self, penalty):
@@ -172,7 +174,7 @@ class Walk:
     def _solve(self, penalty, w):
         """Coefficients of the columns in use, and whether these alone would be nearly done with them."""
         Q, q, square = self._columns.Q, self._columns.q, self._columns.square
-        goal = self._right * float(self._wanted_gap(np.inf))
+        goal = self._right * self._most
         if penalty.weights is not None:
             penalty = penalty.on(self._columns.index)
         w, gap, touched = descend_on_gram(Q, q, w, penalty, square, goal)
@@ -195,7 +197,7 @@ class Walk:
         objectives, duals = certified(V, index, seen, some)
         gaps, C = np.maximum(objectives - duals, 0.0) + rounding, seen[2]
         wanted = self._wanted_gap(0.5 * self._columns.square - duals)
-        good = gaps <= np.maximum(wanted, np.minimum(2.0 * rounding, self._wanted_gap(np.inf)))
+        good = gaps <= np.maximum(wanted, np.minimum(2.0 * rounding, self._most))
         whole = np.zeros((len(todo), len(self._w)))
         whole[:, index] = V
         score, touched = np.zeros(len(self._w)), (touched + self._touched) / len(todo)
