@@ -14,7 +14,7 @@ from .newton import product as multiplied
 from .newton_walk import steps
 from .subspace import described, join, joint_step, lands
 
-SWEEPS, SLOWING = (8, 4, 8, 120), 1.5
+SWEEPS, SLOWING = (8, 4, 8, 20, 32, 64), 1.5
 """Sweeps over the columns after which the gap is looked at: where it falls too slowly for those that are
 left, working sets and Newton steps are quicker. It will take so many times more than the last ones tell."""
 
