@@ -63,6 +63,12 @@ def test_numbers_out_of_range_are_not_warned_of_one_by_one():
     assert judge(Case(**shape, column_spread=3e282, target_scale=4e131)) is None
 
 
+def test_curvature_out_of_range_makes_no_warnings():
+    """A step along which slopes are alike to rounding goes as far as it may."""
+    shape = {"n": 4, "l1_ratio": 0.0, "fit_intercept": False, "warm": "far", "seed": 1120114}
+    assert judge(Case(**shape, column_spread=6.205175669646064e215, threshold=7.053444624982548)) is None
+
+
 # -- the judge ---------------------------------------------------------------------------------------------
 
 CLAIMS = {
