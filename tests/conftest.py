@@ -1,7 +1,12 @@
 """Fixtures that several test files share."""
 
+import os
+import subprocess
+import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +14,49 @@ import pytest
 import sklearn
 from sklearn.utils.fixes import parse_version
 from threadpoolctl import threadpool_info
+
+import sk_asyncprox
+
+# A minute of random fits runs beside all other tests, in a process that takes only what time they leave: most
+# of them keep one core busy. It is judged last.
+BESIDE = pytest.StashKey()
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("beside") is not None)
+
+
+def pytest_runtestloop(session):
+    if session.config.option.collectonly or not any(i.get_closest_marker("beside") for i in session.items):
+        return
+    path = [str(Path(sk_asyncprox.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    output = tempfile.TemporaryFile("w+")  # noqa: SIM115 (open until the session ends)
+    fuzz = Path(__file__).with_name("fuzzing.py")
+    process = subprocess.Popen(
+        [sys.executable, str(fuzz), "--minutes", "1", "--cases", "10000", "--nice", "19"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    session.config.stash[BESIDE] = process, output
+
+
+def pytest_sessionfinish(session):
+    if BESIDE in session.config.stash:
+        process, output = session.config.stash[BESIDE]
+        process.kill()
+        process.wait()
+        output.close()
+
+
+@pytest.fixture
+def random_fits(request):
+    """Exit code and output of the random fits, once they have ended."""
+    process, output = request.config.stash[BESIDE]
+    code = process.wait(timeout=240)
+    output.seek(0)
+    return code, output.read()
 
 
 class Data(NamedTuple):

@@ -221,7 +221,9 @@ def _fit(case, objective, X, y, weights):
         model.fit(X, y if case.warm == "same" else far, sample_weight=weights)
     model.fit(X, y, sample_weight=weights)
     found = _claims(case, model, objective, y)
-    unlike = case.warm != "no" or case.max_time is not None or case.n_targets > 1 or case.on_cluster()
+    # Without shared memory PIAG's server minimises by itself, which no history holds.
+    apart = case.on_cluster() or (case.workers == "processes" and case.solver == "piag")
+    unlike = apart or case.warm != "no" or case.max_time is not None or case.n_targets > 1
     if unlike or case.schedule != "replay" or case.record is None or not len(model.history_.updates):
         return found
     again = estimator(case, objective, executor=Simulated(Trace.from_history(model.history_)), n_jobs=None)

@@ -7,6 +7,7 @@ A case is a record of plain values. What fails is shrunk, and written to a scrip
 
 import argparse
 import dataclasses
+import os
 import sys
 import time
 import warnings
@@ -80,7 +81,10 @@ def main(arguments=None):
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so long")
     parser.add_argument("--failures", type=int, default=100, help="stop after so many")
     parser.add_argument("--scripts", type=Path, help="folder for the scripts of what fails")
+    parser.add_argument("--nice", type=int, default=0, help="how far to stand back behind other processes")
     options = parser.parse_args(arguments)
+    if hasattr(os, "nice"):
+        os.nice(options.nice)
     warnings.simplefilter("ignore")
     begin, failures, done = time.perf_counter(), 0, 0
     for seed in range(options.seed, options.seed + options.cases):

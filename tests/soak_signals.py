@@ -153,9 +153,9 @@ class Soak:
         self.kicker.stdin.flush()
         phase, done = "in the fit", False
         try:
-            self.armed = True
+            self.armed, begin = True, time.perf_counter()
             self._fit(model)
-            done = True
+            done, self.length = True, time.perf_counter() - begin  # as it is on a busy machine, now
             while self.came is None:
                 time.sleep(0.001)
         except KeyboardInterrupt:

@@ -280,6 +280,8 @@ def test_the_fixed_step_is_made_for_the_largest_delay_of_a_recorded_run(solver):
     again = Lasso(step_size="fixed", executor=Simulated(Trace.from_history(past)), **settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # Certificates of other steps fall elsewhere, which may put one update more before a late one.
+        warnings.filterwarnings("ignore", "1 of .* updates had a delay above max_delay", RuntimeWarning)
         steps = again.fit(X, y).history_.updates["step"]
     assert_allclose(steps, past.largest_step / (past.updates["delay"].max() + 0.5))
 

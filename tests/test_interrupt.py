@@ -151,7 +151,7 @@ def interrupted(kind, signals):
 
 
 def test_random_moments():
-    assert interrupted("rounds", 12)["in the fit"] > 2
+    assert interrupted("rounds", 12)["in the fit"] > 0
 
 
 @pytest.mark.soak

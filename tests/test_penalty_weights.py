@@ -29,6 +29,7 @@ from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solvers.gram import descend_on_gram, gap_on_gram, solve_on_gram
 from sk_asyncprox.solvers.gram_weights import plain
+from sk_asyncprox.unpenalised import solution
 
 N, P = 40, 8
 ALPHA = {"squared": 0.1, "logistic": 0.02, "multinomial": 0.02}
@@ -386,6 +387,13 @@ def test_free_columns_of_zeros_and_of_any_scale(kind, options):
         np.testing.assert_allclose(model.coef_ * scale, found[0].coef_ * 1e-200, atol=1e-3)
     least = min(model.objective_ for model in found)
     assert all(model.objective_ - model.dual_gap_ <= least + 1e-14 for model in found)
+
+
+def test_what_nothing_pulls_at_stays_at_zero_in_any_unit():
+    Q = np.array([[2e200, 0.0, 1e200, 0.0], [0.0, 1e-100, 0.0, 0.0], [1e200, 0.0, 3e200, 0.0], [0.0] * 4])
+    found = solution(Q, np.array([[1e100], [0.0], [3e100], [0.0]]))[:, 0]
+    np.testing.assert_allclose(found, [0.0, 0.0, 1e-100, 0.0], rtol=1e-14, atol=1e-115)
+    assert found[1] == found[3] == 0.0
 
 
 def test_bounds_where_free_features_separate_some_samples():

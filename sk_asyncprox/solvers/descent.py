@@ -187,7 +187,8 @@ def _length(problem, l2, place, x, v, is_first):
         rise = own + length * own_bend - _ahead(problem, place, v, length)
         if abs(rise) <= near * fall or trial == TRIALS - 1:
             break
-        wanted = length - rise * (length - before) / (rise - rise_before)
+        bend = rise - rise_before
+        wanted = length - rise * (length - before) / bend if bend > 0.0 else np.inf
         if rise < 0.0:
             before, rise_before = length, rise
         length = min(wanted, LONGER * length)
