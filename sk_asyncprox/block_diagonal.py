@@ -15,13 +15,7 @@ NEAR = 0.5
 
 
 class BlockDiagonal:
-    """Designs of the outputs, each with the same rows and with columns of its own.
-
-    Parameters
-    ----------
-    pieces : list of Design
-        One per output.
-    """
+    """Designs of the outputs, one each, with the same rows and with columns of their own."""
 
     def __init__(self, pieces):
         self.pieces = pieces
@@ -102,13 +96,7 @@ class BlockDiagonal:
 
 
 class Copies(BlockDiagonal):
-    """The same design for every output: products with all outputs at once.
-
-    Parameters
-    ----------
-    design : Design
-    n_outputs : int
-    """
+    """The same design for every output: products with all outputs at once."""
 
     def __init__(self, design, n_outputs):
         # They share the entries; each keeps column scales of its own.

@@ -32,15 +32,8 @@ def is_wide_in_rows(X):
 class Data:
     """Rows of ``X``, and what is made of them when it is first asked for.
 
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix or array} of shape (n, p)
-    weights : ndarray of shape (n,)
-        Of the rows that count; summing to one.
-    uniform, centred, rows, overwrite, as_given : bool
-        As for :class:`Problem` and :func:`~sk_asyncprox.design.design_of`.
-    index : ndarray of int or None
-        The rows that count, where they are not all.
+    ``weights`` are those of the rows that count, summing to one, and ``index`` says which these are, where
+    they are not all. The other parameters are as for :class:`Problem` and :func:`design_of`.
     """
 
     def __init__(self, X, weights, uniform, centred, rows, overwrite, as_given, index=None):

@@ -84,26 +84,10 @@ def without_idle(counts, n_features, l1s):
 class ShardedProblem(Centred):
     """Loss and penalty over shards of rows that only workers see; stands in for a ``Problem``.
 
-    Parameters
-    ----------
-    shards : list
-        Handles of the shards, for executors.
-    each : callable
-        ``each(name, *args)`` calls that method of every :class:`~sk_asyncprox.shards.RowShard` where it
-        lies, and returns their answers.
-    counts : list of Count
-    homes : ndarray of int
-        Number of the worker that holds each shard.
-    n_features : int
-    loss, penalty, fit_intercept
-        As in ``Problem``.
-
-    Attributes
-    ----------
-    as_it_lies : bool
-        Whether shards know of the columns with entries only, which keep their means.
-    means : ndarray of shape (p,) or None
-        These, where a certificate needs them.
+    ``shards`` are their handles, for executors, and ``homes`` the numbers of the workers that hold them.
+    ``each(name, *args)`` calls that method of every :class:`~sk_asyncprox.shards.RowShard` where it lies, and
+    returns their answers. ``as_it_lies`` says whether shards know of the columns with entries only, which
+    keep their means; ``means`` are these, where a certificate needs them.
     """
 
     def __init__(self, shards, each, counts, homes, n_features, loss, penalty, fit_intercept):

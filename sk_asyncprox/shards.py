@@ -30,27 +30,12 @@ class Constants(NamedTuple):
 
 
 class RowShard:
-    """Rows of a problem.
+    """Rows of a problem, with weights that sum to one, and the column means of all rows taken out.
 
-    Parameters
-    ----------
-    design : Design
-        The rows, with the column means of all rows taken out.
-    y : ndarray of shape (n,)
-    weights : ndarray of shape (n,)
-        Summing to one.
-    loss : object of :mod:`sk_asyncprox.losses`
-    fit_intercept : bool
-    columns : ndarray of int, optional
-        Numbers of the columns that `design` has, where it has those with entries alone: as they lie, nothing
-        taken out. Coefficients then come as :class:`Thin`, and gradients are about these columns.
-    n_features : int, optional
-        Beside `columns`: how many there are in all.
-
-    Attributes
-    ----------
-    known : tuple (w, b, z) or None
-        Point whose margins are remembered, to save their product; answers do not depend on it.
+    Where the design has the columns with entries alone, as they lie, nothing taken out, ``columns`` are their
+    numbers, of ``n_features`` in all: coefficients then come as :class:`Thin`, and gradients are about these
+    columns. ``known`` is a point ``(w, b, z)`` whose margins are remembered, to save their product; answers
+    do not depend on it.
     """
 
     def __init__(self, design, y, weights, loss, fit_intercept, columns=None, n_features=None):

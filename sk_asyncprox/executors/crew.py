@@ -42,12 +42,7 @@ def raise_if_lost(client, error):
 
 
 class RollCall:
-    """Who is there, and since when nobody has been.
-
-    Parameters
-    ----------
-    client : distributed.Client
-    """
+    """Who is there, and since when nobody has been."""
 
     def __init__(self, client):
         self._client, self._manned = client, time.monotonic()

@@ -242,11 +242,11 @@ class Trace:
         ndarray of int, shape (n_updates,) for Async-BCD or (n_updates, n_workers) for PIAG
             For PIAG the ages of the gradient table with one shard per worker.
         """
-        solver, m = self._solver(solver), self.n_workers
+        shards, m = self._shards(solver), self.n_workers
         if self.recorded is not None:
             return recorded_delays(self.recorded, m)[:n_updates]
-        rows = list(islice(ages(self.events(), m, None if solver == "bcd" else m), n_updates))
-        return np.array(rows, dtype=np.int64).reshape(len(rows), *([] if solver == "bcd" else [m]))
+        rows = list(islice(ages(self.events(), m, shards), n_updates))
+        return np.array(rows, dtype=np.int64).reshape(len(rows), *([] if shards is None else [m]))
 
     def largest_delay(self, n_updates: int, solver: str | None = None, n_blocks: int | None = None) -> int:
         """Largest delay of the first updates.
@@ -264,18 +264,19 @@ class Trace:
         -------
         int
         """
-        solver, n_blocks = self._solver(solver), self.n_workers if n_blocks is None else n_blocks
-        logged = solver == "bcd" or (isinstance(self._events, Ages) and n_blocks == self.n_workers)
+        shards = self._shards(solver, n_blocks)
+        logged = shards is None or (isinstance(self._events, Ages) and shards == self.n_workers)
         if self.recorded is not None or (logged and self.max_delay is not None):
             return self.max_delay
-        rows = ages(self.events(), self.n_workers, None if solver == "bcd" else n_blocks)
+        rows = ages(self.events(), self.n_workers, shards)
         return max(map(max, islice(rows, min(n_updates, MOST_LOOKED_AT))))
 
-    def _solver(self, solver):
+    def _shards(self, solver, n_shards=None):
+        """Shards of the solver, by default one per worker; None for that of blocks, which has none."""
         solver = self.solver or solver
         if solver not in ("bcd", "piag"):
             raise ValueError("This schedule fits both solvers: say solver='bcd' or solver='piag'.")
-        return solver
+        return None if solver == "bcd" else n_shards or self.n_workers
 
     def to_csv(
         self, path: str | os.PathLike, n_updates: int | None = None, solver: str | None = None

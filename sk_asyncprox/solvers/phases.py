@@ -11,19 +11,11 @@ from .margins import SharedMargins
 
 
 class Phase:
-    """Tasks of one kind that belong together.
+    """Tasks of one kind that belong together: ``shares`` is their number, or their numbers.
 
-    Parameters
-    ----------
-    kind : str
-    shares : int or iterable of int
-        Number of tasks, or their numbers.
-    payload : callable
-        Number of the share -> payload of its task, made when it is asked for.
-    write : callable or None
-        ``(task, result)``, when results are written as they come; else they are only collected.
-    dynamic : bool
-        Whether the shares are there for whoever is free.
+    ``payload`` makes that of a share's task when it is asked for. ``write`` takes ``(task, result)`` when
+    results are written as they come; else they are only collected. ``dynamic`` shares are there for whoever
+    is free.
     """
 
     def __init__(self, kind, shares, payload, write=None, dynamic=False):
@@ -47,18 +39,10 @@ class Phase:
 
 
 class PhasedSolver(SharedMargins):
-    """Ask and tell for a script over shared margins.
+    """Ask and tell for a script over shared margins; ``sharing`` is what is known of the workers' speeds.
 
-    Subclasses write the script: a generator ``_run`` that yields phases, and None where what follows is
-    to wait for the next ask.
-
-    Parameters
-    ----------
-    problem : Problem
-    start : Snapshot
-        First iterate.
-    sharing : Sharing or None
-        What is known of the workers' speeds.
+    Subclasses write the script: a generator ``_run`` that yields phases, and None where what follows is to
+    wait for the next ask.
     """
 
     def __init__(self, problem, start=None, sharing=None):
