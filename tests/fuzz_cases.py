@@ -54,6 +54,9 @@ class Case:
         near = self.weights not in ("huge", "tiny") and self.penalty_weights != "far"
         # Features that nothing keeps in bounds may separate the classes.
         near = near and not (self.n_classes and self.penalty_weights == "zeros")
+        # Collections refuse a class of which all weights are zero; other labels may leave one.
+        empty = self.n_classes and self.weights == "zeros" and self.warm == "far"
+        near = near and not (empty and self.storage == "chunks")
         return near and all(LARGEST[0] <= s <= LARGEST[1] for s in spans)
 
     def is_default(self):

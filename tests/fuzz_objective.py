@@ -30,9 +30,11 @@ class Objective:
         v = penalty_weights(case)
         self.v = np.ones(self.X.shape[1]) if v is None else v
         self.labels, self.group_weights = (None, None) if case.groups == "none" else groups(case)[2:]
-        Z = self.margins(*self.null())
-        u = self._balanced(self._unpenalised(np.zeros(self.X.shape[1])), self._outputs(Z))[1]
+        Z = self._outputs(self.margins(*self.null()))
+        u = self._balanced(self._unpenalised(np.zeros(self.X.shape[1])), Z)[1]
         pull = self._pull(self._gradient(u)).max(initial=0.0)
+        if pull <= 1e-12 * abs(self._gradient(self._slopes(Z))).max(initial=0.0):
+            pull = 0.0  # rounding: the features without a penalty explain all that the others can
         # The strength is relative to the penalty that makes all coefficients zero, of most of the features.
         pull = pull * np.median(self.v[self.v > 0]) / max(case.l1_ratio, 0.1)
         self._penalise(float(min(max(case.strength * (pull if pull > 0 else 1), 1e-300), 1e300)))
