@@ -30,7 +30,7 @@ ORTHOGONAL = 1e-12
 """Product with a column of ``Z`` of length one that may be rounding, relative to the gradient's length."""
 
 EXACT = 1e-15
-"""The same where no last step is taken: times the way that coefficients have to go, a bound is wrong by it."""
+"""The same where no last step is taken: times the way that coefficients have to go, bounds err by it."""
 
 LEAST = 1e-16
 """Curvature of a sample, at least. Free coefficients may have to go far, where few samples have a slope."""

@@ -193,7 +193,7 @@ class _Turns:
 
     Under Python's own lock the thread that has just released it, and still holds the interpreter, takes it
     again and again; short tasks then leave the other workers with delays in the hundreds. A turn is a gate
-    that the next one waits for; its ``release`` is no code in Python, which might fail and leave them waiting.
+    that the next one waits for; its ``release`` is no code in Python, which might fail and have them wait.
     """
 
     def __init__(self):
