@@ -30,8 +30,7 @@ ORTHOGONAL = 1e-12
 """Product with a column of ``Z`` of length one that may be rounding, relative to the gradient's length."""
 
 EXACT = 1e-15
-"""The same, without a last step: what is left, times the way that free coefficients still have to go, is what
-a bound is wrong by."""
+"""The same where no last step is taken: times the way that coefficients have to go, bounds err by it."""
 
 LEAST = 1e-16
 """Curvature of a sample, at least. Free coefficients may have to go far, where few samples have a slope."""
@@ -116,7 +115,6 @@ def _basis(problem, chosen):
         Z = root * problem.features.some(chosen).filled().X
         if problem.fit_intercept:
             Z = np.hstack([root, Z])
-        # Squares of entries might not be numbers.
         Z = Z / np.maximum(np.abs(Z).max(axis=0), TINY)
         Q, R, _ = qr(Z, mode="economic", pivoting=True, check_finite=False)
         rank = np.count_nonzero(np.abs(R.diagonal()) > max(Z.shape) * np.finfo(float).eps)

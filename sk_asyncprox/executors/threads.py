@@ -141,8 +141,7 @@ class _Crew(Stop):
             raise
         finally:
             turn.release()
-            # Lets the interpreter go, so that a thread that waits for it gets to queue for the next turn.
-            time.sleep(0)
+            time.sleep(0)  # lets the interpreter go, so that a thread that waits for it gets to queue
         gate.acquire()
         return None if self.asked else self._held.get(worker)
 
@@ -194,8 +193,7 @@ class _Turns:
 
     Under Python's own lock the thread that has just released it, and still holds the interpreter, takes it
     again and again; short tasks then leave the other workers with delays in the hundreds. A turn is a gate
-    that the next in the queue waits for, opened by its ``release``: no code in Python stands between, so
-    nothing can fail that would leave the others waiting.
+    that the next one waits for; its ``release`` is no code in Python, which might fail and have them wait.
     """
 
     def __init__(self):
