@@ -1,4 +1,8 @@
-"""Dense arrays: copies by runs of rows, and products with those that lie as they were given."""
+"""Dense arrays: copies by runs of rows, and products with those that lie as they were given.
+
+A product whose result has fewer than 500 entries is made by ``dot`` throughout the package, however long its
+sums are: NumPy's ``@`` keeps the interpreter's lock meanwhile, and every other thread waits.
+"""
 
 import numpy as np
 
@@ -26,8 +30,8 @@ def times(X, w):
 
 
 def times_rows(u, X):
-    """The same of the transpose; in BLAS threads would take turns as well."""
-    return np.einsum("i,ij->j", u, X) if X.flags.c_contiguous else u @ X
+    """The same of the transpose."""
+    return np.einsum("i,ij->j", u, X) if X.flags.c_contiguous else np.dot(u, X)
 
 
 def _taken(rows, index):

@@ -118,7 +118,7 @@ class Copies(BlockDiagonal):
     def tmul(self, u):
         """Product of the transpose with ``u``."""
         U, X = self._margins(u), self.design.X
-        out = (X.T @ np.ascontiguousarray(U.T)).T if self.is_sparse else U @ X
+        out = (X.T @ np.ascontiguousarray(U.T)).T if self.is_sparse else np.dot(U, X)
         if self.design.centre is not None:
             out = out - U.sum(axis=1)[:, None] * self.design.centre
         return out.ravel()
@@ -131,7 +131,7 @@ class Copies(BlockDiagonal):
             return super().column_squares(weights)
         if self._squares is None or np.abs(weights / total - self._squares[0]).sum() > NEAR:
             W = self._margins(weights / total)
-            squares = sum(W[:, rows] @ part**2 for rows, part in self.design.runs())
+            squares = sum(np.dot(W[:, rows], part**2) for rows, part in self.design.runs())
             self._squares = weights / total, squares.ravel()
         return total * self._squares[1]
 
@@ -182,5 +182,5 @@ class Single:
         """Product of the transpose with ``u``."""
         U, out = self._outputs(u), 0.0
         for run in self._runs:
-            out = out + U[:, run] @ self._X[run]
+            out = out + np.dot(U[:, run], self._X[run])
         return out.ravel().astype(np.float64)

@@ -91,7 +91,7 @@ class Design:
 
     def tmul(self, u):
         """Product ``(X - 1 centre')' u``."""
-        out = times_rows(u, self.X) if self.is_as_given else self._transposed @ u
+        out = times_rows(u, self.X) if self.is_as_given else self._transposed.dot(u)
         if self.centre is not None:
             out -= u.sum() * self.centre
         return out
@@ -104,7 +104,7 @@ class Design:
             X = self.X[rows]
             np.subtract(times(X, w), shift, out=z[rows])
             U = between(rows, z[rows])
-            out, sums = out + U @ X, sums + U.sum(axis=1)
+            out, sums = out + np.dot(U, X), sums + U.sum(axis=1)
         return z, out - np.outer(sums, self.centre), sums
 
     def column_squares(self, weights):
@@ -120,7 +120,7 @@ class Design:
         if self.is_sparse:
             squares = row_squares(self._transposed, weights)
         else:
-            squares = sum(weights[rows] @ part**2 for rows, part in self.runs())
+            squares = sum(np.dot(weights[rows], part**2) for rows, part in self.runs())
         self._squares = weights / total, squares / total
         return squares
 

@@ -82,7 +82,7 @@ class Kept:
         residuals = self._y - W @ self._rows[: W.shape[1]]
         weighted = self._weights * residuals
         squares = np.einsum("ij,ij->i", weighted, residuals)
-        correlations = weighted @ self._X
+        correlations = np.dot(weighted, self._X)
         rounding = np.full(len(W), len(self._y) * EPS * self.square)
         return squares, weighted @ self._y, correlations, rounding, len(W) * self._X.size
 

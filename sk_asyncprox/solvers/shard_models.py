@@ -137,7 +137,7 @@ def _sums(shard, model, pull, dtype):
     for a in range(0, n, step):
         rows = slice(a, min(n, a + step))
         filled = _each(pieces, lambda piece, rows=rows: piece.filled_rows(rows.start, rows.stop))
-        g += np.concatenate([pull[i, rows] @ part for i, part in enumerate(filled)])
+        g += np.concatenate([np.dot(pull[i, rows], part) for i, part in enumerate(filled)])
         add_filled([part.T.astype(dtype) for part in filled], model, rows, everything, H, sums)
     return H, sums, g
 
