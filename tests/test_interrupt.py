@@ -91,7 +91,7 @@ with warnings.catch_warnings():
 print("done", flush=True)
 """
 
-MOMENTS = [f"{moment:.3f}" for moment in np.linspace(0.02, 0.6, 20)]
+MOMENTS = [f"{moment:.3f}" for moment in np.linspace(0.02, 0.6, 12)]
 
 
 def start(*args):
