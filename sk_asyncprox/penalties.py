@@ -181,9 +181,14 @@ class WeightedPenalty(ElasticNetPenalty):
     def __init__(self, l1, l2, positive, weights):
         super().__init__(l1, l2, positive)
         self.weights, free = weights, weights == 0.0
-        # An l1 part that lets nothing out of zero is infinite, and free is free of it.
-        self.l1s, self.l2s = (np.multiply(part, weights, where=~free, out=0.0 * weights) for part in (l1, l2))
+        self.l1s, self.l2s = self._each(l1), self._each(l2)
         self.free = np.flatnonzero(free) if free.any() else None
+
+    def _each(self, part):
+        # An l1 part that lets nothing out of zero is infinite, and free is free of it.
+        with np.errstate(over="ignore"):
+            parts = np.multiply(part, self.weights, where=self.weights > 0.0, out=0.0 * self.weights)
+        return parts if np.isinf(part) else np.minimum(parts, np.finfo(float).max)
 
     @property
     def has_zeros(self):

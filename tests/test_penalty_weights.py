@@ -396,6 +396,15 @@ def test_what_nothing_pulls_at_stays_at_zero_in_any_unit():
     assert found[1] == found[3] == 0.0
 
 
+def test_a_penalty_beyond_the_largest_number_is_that_one():
+    X, y = np.random.default_rng(0).standard_normal((2, 20, 4)) * 1e145
+    weights = np.array([1e10, 1e-10, 1e10, 1e-10])
+    model = Lasso(alpha=1e300, penalty_weights=weights).fit(X, y[:, 0])
+    assert not model.coef_.any() and model.dual_gap_ >= 0.0
+    penalty = ElasticNetPenalty(1e300, 1e300).weighted(weights)
+    assert penalty.value(np.zeros(4)) == 0.0 and np.isinf(penalty.with_l1(np.inf).l1s).all()
+
+
 def test_bounds_where_free_features_separate_some_samples():
     """Their coefficients go far, where a dual point that is all but orthogonal would bound too much."""
     X = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
