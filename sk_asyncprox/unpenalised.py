@@ -27,7 +27,8 @@ CLOSE = 1e-2
 """Change of a margin up to which a step is the last: its bound is off by the order of the fourth power."""
 
 ORTHOGONAL = 1e-12
-"""Product with a column of ``Z`` of length one that may be rounding, relative to the gradient's length."""
+"""Product with a column of ``Z`` of length one that may be rounding, relative to the length of the dual point
+or, before a last step, of the gradient."""
 
 EXACT = 1e-15
 """The same where no last step is taken: times the way that coefficients have to go, bounds err by it."""
@@ -76,11 +77,15 @@ def _orthogonal(problem, chosen, z):
         v = (a.reshape(outputs, -1) @ Z.T).ravel()
         change = model.times(v) / weights
         close = np.abs(v[np.abs(change) > ROUNDING]).max(initial=0.0) <= CLOSE
-        # Where curvatures jump, a step of the gradient may leave the domain of the dual.
-        if loss.quadratic or (close and not loss.jumps):
+        # Where curvatures jump, a step of the gradient may leave the domain of the dual, but for rounding.
+        rounding = np.abs(slope).max() <= ORTHOGONAL * size
+        if loss.quadratic or (close and (rounding or not loss.jumps)):
             theta = -(gradient + change)
+            if not loss.labelled:
+                # What is left where Z spans most of a gradient is rounding, and a scale makes more of it.
+                theta = theta - Z @ pulls(weights * theta)
             left = np.abs(pulls(weights * theta)).max(initial=0.0)
-            return theta if left <= ORTHOGONAL * size else 0.0 * z
+            return theta if left <= ORTHOGONAL * np.sqrt(weights @ theta**2) else 0.0 * z
         z = _lower(loss, y, weights, z, v)
     return 0.0 * z
 

@@ -63,6 +63,11 @@ def test_numbers_out_of_range_are_not_warned_of_one_by_one():
     assert judge(Case(**shape, column_spread=3e282, target_scale=4e131)) is None
 
 
+def test_squares_of_steps_of_groups_may_vanish():
+    shape = {"n": 4, "p": 3, "groups": "sizes", "solver": "piag", "seed": 3004875}
+    assert judge(Case(**shape, column_spread=5.527517215912996e147)) is None
+
+
 def test_curvature_out_of_range_makes_no_warnings():
     """A step along which slopes are alike to rounding goes as far as it may."""
     shape = {"n": 4, "l1_ratio": 0.0, "fit_intercept": False, "warm": "far", "seed": 1120114}

@@ -258,6 +258,26 @@ def test_huber_loss(run):
     assert model.dual_gap_ <= 1e-8
 
 
+@pytest.mark.parametrize("alpha", [1e-5, 1e-3])
+def test_huber_loss_is_certified_where_features_can_fit_all(alpha):
+    """Newton's steps to the dual point land in the right pieces of the loss, to rounding."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((2, 4, 4))
+    for seed in range(3):
+        v = np.random.default_rng(seed).permutation([1.6, 0.8, 0.9, 0.0])
+        model = HuberRegressor(epsilon=0.01, alpha=alpha, l1_ratio=1.0, penalty_weights=v).fit(X, y[:, 0])
+        assert model.dual_gap_ < 1e-2 * model.objective_
+
+
+@pytest.mark.parametrize("options", [{}, {"step_size": "adaptive1"}, {"solver": "piag"}], ids=str)
+def test_nothing_is_proved_by_rounding(options):
+    """Where free features fit all targets, no dual point but zero is orthogonal to them."""
+    for seed in range(10):
+        X, v = np.random.default_rng(seed).standard_normal((2, 6)), [1.0, 0.5, 2.0, 0.3, 0.8, 0.0]
+        model = Lasso(0.1, penalty_weights=v, **options).fit(X, X[:, 0] + X[:, 5])
+        assert model.objective_ - model.dual_gap_ <= 1e-15
+
+
 def test_sample_weights_warm_start_and_float32():
     X, y = data("logistic")
     weights, s = WEIGHTS["some-zero"], np.random.default_rng(1).uniform(0.1, 2.0, N)

@@ -149,8 +149,10 @@ def _moves(Q, pull, w, penalty):
     if failed:
         return None
     # Where the matrix is nearly singular a step is long, and ends where the first groups come to zero.
-    along = penalty.sums(w * x)
-    nearest = np.divide(-along, penalty.sums(x * x), out=np.full_like(along, np.inf), where=along < 0.0)
+    along, squares = penalty.sums(w * x), penalty.sums(x * x)
+    nearest = np.divide(
+        -along, squares, out=np.full_like(along, np.inf), where=(along < 0.0) & (squares > 0.0)
+    )
     lengths = np.concatenate([LENGTHS, np.sort(nearest[nearest < 1.0])[:MOST_ENDS]])
     steps = lengths[:, None] * x
     passed = nearest <= lengths[:, None]
