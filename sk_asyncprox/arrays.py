@@ -1,7 +1,8 @@
 """Dense arrays: copies by runs of rows, and products with those that lie as they were given.
 
-A product whose result has fewer than 500 entries is made by ``dot`` throughout the package, however long its
-sums are: NumPy's ``@`` keeps the interpreter's lock meanwhile, and every other thread waits.
+Where other threads are at work, a product of all columns with few results is made by ``dot``, here and in
+:mod:`design`: for results of fewer than 500 entries, however long the sums are, NumPy's ``@`` keeps the
+interpreter's lock.
 """
 
 import numpy as np
@@ -31,9 +32,10 @@ def times(X, w):
 
 def times_rows(u, X):
     """The same of the transpose."""
-    return np.einsum("i,ij->j", u, X) if X.flags.c_contiguous else np.dot(u, X)
+    return np.dot(u, X) if X.flags.f_contiguous else np.einsum("i,ij->j", u, X)
 
 
 def _taken(rows, index):
-    """Columns ``index`` (sorted) of an array, copied unless they are all."""
-    return rows if len(index) == rows.shape[1] else rows.take(index, axis=1, mode="clip")
+    """Columns ``index`` of an array, copied unless they are all, in order."""
+    whole = len(index) == rows.shape[1] and (np.diff(index) == 1).all()
+    return rows if whole else rows.take(index, axis=1, mode="clip")

@@ -243,6 +243,8 @@ def test_weights_beyond_the_largest_sum():
     assert strength_of(2.0, 5.0) == 0.1
     assert strength_of(np.inf, 5.0) == strength_of(1.0, 2.0, 5000) == 0.0
     assert strength_of(1e-300, 4.0, 996) == pytest.approx(1e300 / 4.0 / 2.0**996)
+    assert strength_of(1e308, 100.0, -997) == pytest.approx(2.0**997 / 1e305 / 1e5)
+    assert strength_of(1e-308, 1.0) == 1.0 / 1e-308
     assert np.isfinite(strength_of(1e-300, 1.0, -1000))
 
 

@@ -343,3 +343,9 @@ def test_columns_of_rows_are_copied():
     np.testing.assert_allclose(
         found.mul(np.ones(4)), (X.toarray() - np.arange(8.0))[:, 2:6].sum(axis=1), rtol=1e-12
     )
+
+
+def test_columns_of_data_as_given_in_any_order():
+    X = np.arange(12.0).reshape(4, 3)
+    means = X.mean(axis=0)
+    np.testing.assert_array_equal(Design(X, means).some(np.array([2, 0, 1])).X, (X - means)[:, [2, 0, 1]])

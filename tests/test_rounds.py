@@ -149,6 +149,18 @@ def test_data_that_are_not_copied_have_the_same_solution(model, order, n_jobs, s
     assert_array_equal(given, X)
 
 
+def test_long_moves_of_the_intercept_are_not_made_to_first_order(as_given, monkeypatch):
+    X, y = data("dense")
+    labels, model = y > np.median(y) + 1.0, LogisticRegression(l1_ratio=1.0, C=2.0, tol=1e-7)
+    plain = clone(model).fit(X, labels)
+    assert "settled" in plain.history_.shares["kind"]
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds.LONGEST_MOVE", -1.0)
+    found = clone(model).fit(X, labels)
+    assert "settled" not in found.history_.shares["kind"]
+    assert abs(found.objective_ - plain.objective_) <= found.dual_gap_ + plain.dual_gap_
+    assert max(found.dual_gap_, plain.dual_gap_) <= 1e-7
+
+
 @pytest.mark.parametrize("model", [Lasso(0.01, n_jobs=2), LogisticRegression(C=0.1, l1_ratio=1.0)], ids=str)
 def test_data_that_are_not_copied_take_little_memory(model, as_given):
     rng = np.random.default_rng(0)

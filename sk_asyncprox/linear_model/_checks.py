@@ -1,6 +1,7 @@
 """Checks of what the user hands over, where scikit-learn's own have gaps; and weights of any scale."""
 
 import math
+import sys
 from numbers import Real
 
 import numpy as np
@@ -131,6 +132,8 @@ def strength_of(C, total, exponent=0):
     """Weight of the penalty, ``1 / (C total 2^exponent)``, the largest number where that is beyond it."""
     (c, i), (t, j) = math.frexp(C), math.frexp(total)
     # The product itself where it is no rounded one.
-    mantissa, own = math.frexp(1.0 / (c * t) if C * total < TINY else 1.0 / (C * total))
-    own -= i + j if C * total < TINY else 0
-    return math.ldexp(mantissa, min(own - exponent, 1023))
+    product = C * float(total)
+    plain = TINY <= product < math.inf
+    mantissa, own = math.frexp(1.0 / (product if plain else c * t))
+    own -= exponent if plain else exponent + i + j
+    return math.ldexp(mantissa, own) if own <= 1024 else sys.float_info.max

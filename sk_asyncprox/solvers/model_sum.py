@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..unpenalised import solution
 from .gram import gap_on_gram, solve_on_gram
 
 MOST_CALLS = 20
@@ -139,7 +140,7 @@ class ModelSum:
         if not self.n_free:
             return Quadratic(A, b, square, None, None)
         across, own = A[:n, n:], A[n:, n:]
-        best = np.linalg.solve(own, np.column_stack([across.T, b[n:]]))
+        best = solution(own, np.column_stack([across.T, b[n:]]))
         slopes, constants = best[:, :-1], best[:, -1]
         q, square = b[:n] - across @ constants, square - b[n:] @ constants
         return Quadratic(A[:n, :n] - across @ slopes, q, square, slopes, constants)

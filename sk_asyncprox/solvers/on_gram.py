@@ -239,6 +239,7 @@ class GramSolver(JoiningSolver):
         w, shift = self.w.copy(), self._gram.shift(new - read.w)
         w[read.index] = new
         self._seen = yield from self._see(w, self.b + shift)
+        shift = self._seen[1] - self.b
         v = self._seen[2] - read.point.z - shift
         pull = -self.problem.weights * read.point.gradient
         return describe(self._part, read, new, v, pull, model, calls * Q.size, shift)

@@ -55,6 +55,9 @@ NEAR = 0.97
 """Correlation, relative to the l1 part, from which on a column is in the working set where the last solution
 is near: it may be needed before the next look."""
 
+LONGEST_MOVE = 1.0
+"""Move of an intercept up to which a dual point that follows it to first order stays feasible."""
+
 RISE_OF_DESCENT = 0.25
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
 
@@ -208,17 +211,20 @@ class RoundsBCD(GramSolver):
         if few and problem.design.is_sparse:
             known = self._image(self.w) + problem.spread(self.b), None
         start = self.w.copy(), self.b, *known
-        if self._alone("look") and not self._as_given:
+        kind, alone, seen = "dual_point", self._alone("look"), self._as_given
+        if seen:
+            start, correlations = yield from self._seen_here()
+            if problem.free_intercept:
+                kind, seen = "settled", abs(start[3]) <= LONGEST_MOVE
+                alone, start = not seen, start if seen else start[:3]
+        if alone and not seen:
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:
-            if self._as_given:
-                start, correlations = yield from self._seen_here()
-            kind = "settled" if self._as_given and problem.free_intercept else "dual_point"
             [(z, b, gradient, theta)] = yield Phase(kind, 1, lambda _: start)
-            if not self._as_given:
+            if not seen:
                 correlations = yield from self._correlations(problem.weights * theta)
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
-        self.touched += 0 if self._as_given else problem.pass_size // 2
+        self.touched += 0 if seen else problem.pass_size // 2
         self.z, self.b, self.gradient = z, b, gradient
         return certificate
 
