@@ -45,6 +45,11 @@ class ShardGradient(NamedTuple):
     b: float
     """One per output where there are several."""
 
+    @property
+    def work(self):
+        """Time of the visit, as the unit of others'."""
+        return 1.0
+
 
 class Thin(NamedTuple):
     """Coefficients of which few are not zero."""

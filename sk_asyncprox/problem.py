@@ -15,7 +15,6 @@ from .block_diagonal import Copies
 from .centred import Centred
 from .certificate import Certificate
 from .data import Data, is_by_rows, is_wide_in_rows
-from .losses import LogisticLoss
 from .units import OWN, Units, exponent_between, units_of_targets
 
 SETTLED = 1e-7
@@ -99,7 +98,7 @@ class Problem(Centred):
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
         zeros = loss.quadratic or (penalty is not None and penalty.has_zeros)
         rows |= not (zeros or penalty is None) and is_wide_in_rows(X)  # products cost the same in any order
-        as_given = loss.quadratic or (zeros and isinstance(loss, LogisticLoss) and is_by_rows(X))
+        as_given = loss.quadratic or (zeros and loss.follows and is_by_rows(X))
         self._data = Data(X, weights, self.uniform, fit_intercept, rows, overwrite, as_given and not rows)
 
     @property

@@ -22,6 +22,12 @@ import sk_asyncprox
 BESIDE = pytest.StashKey()
 
 
+def environment():
+    """Variables of a child process that imports this package."""
+    path = [str(Path(sk_asyncprox.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+
+
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("beside") is not None)
 
@@ -29,12 +35,11 @@ def pytest_collection_modifyitems(items):
 def pytest_runtestloop(session):
     if session.config.option.collectonly or not any(i.get_closest_marker("beside") for i in session.items):
         return
-    path = [str(Path(sk_asyncprox.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     output = tempfile.TemporaryFile("w+")  # noqa: SIM115 (open until the session ends)
     fuzz = Path(__file__).with_name("fuzzing.py")
     process = subprocess.Popen(
         [sys.executable, str(fuzz), "--minutes", "1", "--cases", "10000", "--nice", "19"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        env=environment(),
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,

@@ -1,11 +1,9 @@
 """Importing the package costs little and drags nothing optional in."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
-import sk_asyncprox
+from conftest import environment
 
 MOST_SECONDS = 0.05
 OPTIONAL = ["matplotlib", "pandas", "dask", "distributed", "rich"]
@@ -27,14 +25,13 @@ print(*[name for name in {OPTIONAL} if name in sys.modules and name not in known
 
 
 def test_import_is_cheap_and_lazy(tmp_path):
-    path = os.pathsep.join([str(Path(sk_asyncprox.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     seconds = []
     # The first child compiles the package, as once for any user, whatever the settings of this session; most
     # often the second one shows that the import is cheap.
     while len(seconds) < 2 or (min(seconds[1:]) > MOST_SECONDS and len(seconds) < 4):
         child = subprocess.run(
             [sys.executable, "-c", CHILD, str(tmp_path)],
-            env={**os.environ, "PYTHONPATH": path},
+            env=environment(),
             capture_output=True,
             text=True,
             timeout=60,

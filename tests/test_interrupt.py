@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import environment
 from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from soak_signals import CLUSTER_KINDS, KINDS
 
-import sk_asyncprox
 from sk_asyncprox import ElasticNet, ElasticNetCV, LassoCV, LogisticRegressionCV, enet_path
 from sk_asyncprox.executors.stop import Deferred, Stop
 from sk_asyncprox.step_sizes import Adaptive1
@@ -95,10 +95,9 @@ MOMENTS = [f"{moment:.3f}" for moment in np.linspace(0.02, 0.6, 12)]
 
 
 def start(*args):
-    path = os.pathsep.join([str(Path(sk_asyncprox.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, *args],
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -45,6 +45,9 @@ class Loss:
     labelled = False
     """Whether targets are labels; else they are numbers, in the unit of the margins."""
 
+    follows = False
+    """Whether gradients stay such when moves of their margins, of at most 1, are followed to first order."""
+
     n_outputs = 1
     """Values of ``z`` per sample."""
 

@@ -27,7 +27,7 @@ class LogisticLoss(Loss):
 
     curvature = 0.25
     steepest = length = 1.0
-    labelled = True
+    labelled = follows = True
 
     def value(self, y, z):
         """Loss of every sample; safe for any margin."""

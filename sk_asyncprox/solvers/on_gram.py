@@ -199,7 +199,7 @@ class GramSolver(JoiningSolver):
     def _enough(self):
         """Slope, in every coefficient, that leaves about the gap wanted."""
         share = LANDED if self._gap * self.problem.scale > CLOSE * self._goal else RIGHT
-        return share * self._goal / max(np.abs(self.w).sum(), np.finfo(float).tiny)
+        return share * self._goal / max(np.abs(self.w).sum(), TINY)
 
     def _once(self):
         """Whether a Gram matrix serves for one step only: no zeros are made, and the curvature changes."""

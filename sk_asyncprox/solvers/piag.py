@@ -225,7 +225,7 @@ class PIAG(Solver):
             self.touched += self.problem.pass_size
             return [self._digest(result, task.stamp.update, task.worker, task.asked)]
         found, result = result if task.kind == self.kinds[1] else (None, result)
-        self._placement.told(task.worker, task.block, getattr(result, "work", 1.0))
+        self._placement.told(task.worker, task.block, result.work)
         events = [] if found is None else self._collect(task, found)
         return events + self._renew(task, result)
 
