@@ -44,16 +44,16 @@ class Part:
 
 
 class Questions(Solver):
-    """Asks every worker, some times, who it is and how it may calculate."""
+    """Asks every worker, four times, who it is and how it may calculate."""
 
     n_workers, n_blocks, step_unit, touched, over_bound = 2, 2, 1.0, 1, 0
 
     def __init__(self):
-        self.parts, self.left, self.answers, self.dropped = [Part(), None], 8, [], 0
+        self.parts, self.left, self.answers, self.dropped = [Part(), None], [4, 4], [], 0
 
     def ask(self, worker):
-        self.left -= 1
-        return Task("question", worker, Stamp(0, 0.0), 0, worker, None) if self.left >= 0 else None
+        self.left[worker] -= 1
+        return Task("question", worker, Stamp(0, 0.0), 0, worker, None) if self.left[worker] >= 0 else None
 
     def part(self, task):
         return self.parts[task.block]
@@ -69,7 +69,8 @@ class Questions(Solver):
         return []
 
     def drop(self, task):
-        self.left, self.dropped = self.left + 1, self.dropped + 1
+        self.left[task.worker] += 1
+        self.dropped += 1
 
 
 def test_every_worker_is_a_process_that_is_sent_its_part_once():
