@@ -22,14 +22,14 @@ from distributed import Client, LocalCluster
 
 from sk_asyncprox import Lasso, LogisticRegression
 from sk_asyncprox.executors import Dask
-from sk_asyncprox.looks import conclude
+from sk_asyncprox.kernels.model_sum import ModelSum
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards import cut_rows
+from sk_asyncprox.shards.looks import conclude
+from sk_asyncprox.shards.shard import cut_rows
 from sk_asyncprox.solvers import piag
 from sk_asyncprox.solvers.base import Task
-from sk_asyncprox.solvers.model_sum import ModelSum
 from sk_asyncprox.solvers.piag_work import minimised
 
 

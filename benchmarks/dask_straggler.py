@@ -4,7 +4,7 @@
 
 The workers are processes. A machine of their own is imitated: each task takes its kernel's time and then
 sleeps, in all ``--milliseconds`` for one shard (the slow worker ``--slow`` times that). The kernels are the
-same ones, the shards of rows of :mod:`sk_asyncprox.shards`; the synchronous method waits for all shards
+same ones, the shards of rows of :mod:`sk_asyncprox.shards.shard`; the synchronous method waits for all shards
 and takes the step 1/L; the asynchronous one may move shards, or ``--pinned`` may not.
 """
 
@@ -18,11 +18,11 @@ from distributed import Client, LocalCluster, get_worker
 
 from sk_asyncprox import Lasso
 from sk_asyncprox.executors import Dask
-from sk_asyncprox.looks import conclude
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards import cut_rows
+from sk_asyncprox.shards.looks import conclude
+from sk_asyncprox.shards.shard import cut_rows
 from sk_asyncprox.solvers import piag
 
 WORKERS, ALPHA, TOL = 4, 0.05, 1e-4

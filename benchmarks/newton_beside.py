@@ -19,9 +19,9 @@ from growth import make
 from paths import load
 
 from sk_asyncprox import ElasticNet, LogisticRegression, solve
-from sk_asyncprox.solvers.margins import Read
+from sk_asyncprox.kernels.read import Read
 from sk_asyncprox.solvers.rounds import RISE_OF_NEWTON, RoundsBCD
-from sk_asyncprox.solvers.shares import work
+from sk_asyncprox.solvers.rounds_work import work
 
 SECONDS = collections.defaultdict(list)
 

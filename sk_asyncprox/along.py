@@ -7,14 +7,14 @@ import numpy as np
 from ._compat import one_blas_thread
 from .executors import Threads
 from .history import History
+from .kernels.columns import Kept, Known
+from .kernels.newton_walk import WIDEST, NewtonWalk
+from .kernels.walk import Walk
+from .problem.units import LEAST, MOST
 from .solve import SOLVERS, Solution, resolve_executor, solve
-from .solvers.base import Snapshot
+from .solvers.base import Certified, Snapshot
 from .solvers.choice import resolve_step_size
-from .solvers.columns import Kept, Known
-from .solvers.newton_walk import WIDEST, NewtonWalk
-from .solvers.walk import Walk
 from .stopping import StopRule, gap_wanted, tidy
-from .units import LEAST, MOST
 
 COLUMNS_PER_PENALTY = 6
 """Columns per penalty up to which second moments cost less than the looks at the data that they save."""
@@ -121,9 +121,21 @@ def newton_walk(problem, penalties, options, start=None):
         posed = problem.with_penalty(penalty)
         rule, limit = StopRule(posed, options), one_blas_thread()
         with limit, limit, np.errstate(over="ignore", invalid="ignore"):
-            certificate = steps.solve(posed, rule)
+            certificate = _arrive(steps, posed, rule)
             if rule.status != "converged":
                 return
             certificate = tidy(posed, certificate, rule.limit(certificate))
         gap, passes = rule.gap(certificate), steps.touched / posed.pass_size
         yield Solution(certificate, gap, passes, steps.n_steps, "converged", "", history, None)
+
+
+def _arrive(steps, problem, rule):
+    """Go on until the rule of the end is met, or steps lead nowhere; the last certificate."""
+    for seen in steps.places(problem):
+        certificate = seen.certificate
+        best = certificate.dual if rule.last is None else max(certificate.dual, rule.last.dual)
+        rule.certified(Certified(certificate, best, steps.n_steps, 0, 0, 0))
+        rule.spent(steps.touched / problem.pass_size, 0.0)
+        if rule.status is not None:
+            break
+    return certificate

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ._compat import joblib_dask_client, one_blas_thread
-from .certificate import Certificate
 from .executors import EXECUTORS, Dask, Threads
 from .executors.plan import WorkersLost
 from .history import History
 from .penalties import ElasticNetPenalty
+from .problem.certificate import Certificate
 from .solvers import SOLVERS
 from .solvers.base import Certified, Shared, Snapshot
 from .stopping import StopRule, advice, held, returned, tidy, warn_of_steps

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from .certificate import duality_gap
+from .problem.certificate import duality_gap
 from .theory import satisfies_principle, window_sums
 
 STALLED_CERTIFICATES = 5

@@ -12,8 +12,8 @@ import numpy as np
 
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.history import History
+from sk_asyncprox.kernels.read import Read
 from sk_asyncprox.solvers.base import Certified, Shared, Update
-from sk_asyncprox.solvers.margins import Read
 
 LOOKS = "look", "model look"
 """Visits of shards whose read was made when their round began."""

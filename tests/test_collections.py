@@ -23,9 +23,10 @@ from sk_asyncprox import (
     enet_path,
     lasso_path,
 )
-from sk_asyncprox.executors import Dask, blocks, chunks, crew
+from sk_asyncprox.executors import Dask, crew
 from sk_asyncprox.executors.plan import Plan, WorkersLost
-from sk_asyncprox.sharded import ShardedProblem
+from sk_asyncprox.shards import blocks, chunks
+from sk_asyncprox.shards.sharded import ShardedProblem
 from sk_asyncprox.solve import Listener
 
 distributed = pytest.importorskip("distributed")

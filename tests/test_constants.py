@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import constants
 
 from sk_asyncprox.executors import simulated
-from sk_asyncprox.solvers import gram_matrix, gram_rows, shard_models
+from sk_asyncprox.kernels import gram_rows, shard_models
+from sk_asyncprox.solvers import gram_matrix
 
 KNOWN = {(known.module.partition(".")[2], known.name): known for known in constants.ALL}
 
@@ -18,14 +19,14 @@ KNOWN = {(known.module.partition(".")[2], known.name): known for known in consta
 def test_all_numbers_are_found_with_their_words():
     assert len(KNOWN) > 150
     assert KNOWN["solvers.rounds", "LOWERED"].value == 0.3
-    assert KNOWN["solvers.gram_rows", "RIDGE"].words.startswith("Products of a matrix, or of its new rows")
-    assert ("solvers.newton_walk", "TINY") not in KNOWN
+    assert KNOWN["kernels.gram_rows", "RIDGE"].words.startswith("Products of a matrix, or of its new rows")
+    assert ("kernels.newton_walk", "TINY") not in KNOWN
     assert [known for known in constants.ALL if not known.words] == []
 
 
 def test_a_number_is_changed_wherever_it_was_imported_to():
     places = gram_rows, gram_matrix, shard_models
-    with constants.changed(KNOWN["solvers.gram_rows", "LARGE"], 0.5):
+    with constants.changed(KNOWN["kernels.gram_rows", "LARGE"], 0.5):
         assert [place.LARGE for place in places] == [100_000_000] * 3
     assert [place.LARGE for place in places] == [200_000_000] * 3
     with constants.changed(KNOWN["executors.simulated", "PATIENCE"], 2.0):

@@ -6,17 +6,19 @@ from numpy.testing import assert_allclose
 from scipy.optimize import approx_fprime
 from sklearn.linear_model import LogisticRegression as PeerLogistic
 
-from sk_asyncprox import LogisticRegression, block_diagonal
-from sk_asyncprox.block_diagonal import Copies, Single
-from sk_asyncprox.design import Design
+from sk_asyncprox import LogisticRegression
+from sk_asyncprox.data import block_diagonal
+from sk_asyncprox.data.block_diagonal import Copies, Single
+from sk_asyncprox.data.design import Design
+from sk_asyncprox.kernels import descent
+from sk_asyncprox.kernels.blocks import ColumnPart
+from sk_asyncprox.kernels.descent import STEPS, Memory, Place, descend, newton_solver
+from sk_asyncprox.kernels.newton import in_place
+from sk_asyncprox.kernels.read import Point, Read
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.solvers import descent, joining, products, rounds
-from sk_asyncprox.solvers.blocks import ColumnPart
-from sk_asyncprox.solvers.descent import STEPS, Memory, Place, descend, newton_solver
-from sk_asyncprox.solvers.margins import Point, Read
-from sk_asyncprox.solvers.newton import in_place
+from sk_asyncprox.solvers import joining, products, rounds
 
 
 def drawn(n=80, p=6, n_classes=3, seed=0):

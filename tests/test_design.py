@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sk_asyncprox.data import design_of
-from sk_asyncprox.design import Design
+from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.rows import design_of
 
 FORMATS = {
     "C": np.ascontiguousarray,
@@ -118,14 +118,14 @@ def test_filled_and_gram(form, centred):
 @pytest.fixture
 def large(monkeypatch):
     """Every dense array is large."""
-    monkeypatch.setattr("sk_asyncprox.data.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.data.rows.LARGE", 0)
 
 
 @each_centring
 @pytest.mark.parametrize("form", ["C", "F"])
 @pytest.mark.parametrize("n", [300, 1500])
 def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n, large, monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.design.ENTRIES_OF_LOOK", 0)
+    monkeypatch.setattr("sk_asyncprox.data.design.ENTRIES_OF_LOOK", 0)
     X, weights = drawn(n, 6)
     X[:, 4] = 0.0
     given = FORMATS[form](X)

@@ -14,15 +14,15 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import ElasticNet, Lasso, LassoCV, LogisticRegression, lasso_path
-from sk_asyncprox.certificate import Certificate, duality_gap
-from sk_asyncprox.design import Design
+from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
+from sk_asyncprox.problem.certificate import Certificate, duality_gap
+from sk_asyncprox.problem.units import OWN, Units, exponent_between
 from sk_asyncprox.solvers.base import Certified
 from sk_asyncprox.step_sizes import StepSize
-from sk_asyncprox.units import OWN, Units, exponent_between
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

@@ -11,12 +11,13 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox._compat import block_cd
+from sk_asyncprox.kernels import banded as bands_module
+from sk_asyncprox.kernels import gram_rows
+from sk_asyncprox.kernels.banded import BandedGram, banded, bands_cost
+from sk_asyncprox.kernels.gram_rows import _filled, add_filled, add_sparse, count_heavy, rows_cost
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
-from sk_asyncprox.solvers import banded as bands_module
-from sk_asyncprox.solvers import gram_rows, shares
-from sk_asyncprox.solvers.banded import BandedGram, banded, bands_cost
-from sk_asyncprox.solvers.gram_rows import _filled, add_filled, add_sparse, count_heavy, rows_cost
+from sk_asyncprox.solvers import rounds_work
 from sk_asyncprox.solvers.on_gram import GramRule
 
 seeds = st.integers(0, 2**32 - 1)
@@ -213,11 +214,11 @@ def test_blurs_are_solved_on_banded_matrices(estimator, fit_intercept, monkeypat
     model = clone(estimator).set_params(fit_intercept=fit_intercept, tol=1e-6)
     dense, solved = clone(model).fit(X, y), []
 
-    def counted(part, task):
-        solved.append(type(task.payload[1]))
-        return shares.model(part, task)
+    def counted(part, payload):
+        solved.append(type(payload[1]))
+        return rounds_work.model(part, payload)
 
-    monkeypatch.setitem(shares.WORK, "model", counted)
+    monkeypatch.setitem(rounds_work.WORK, "model", counted)
     monkeypatch.setattr(GramRule, "choose", lambda _, sizes, *__: "banded" if len(sizes) > 100 else "filled")
     model.fit(sp.csr_array(X), y)
     assert BandedGram in solved
@@ -228,7 +229,7 @@ def test_blurs_are_solved_on_banded_matrices(estimator, fit_intercept, monkeypat
 
 def test_columns_without_a_band_are_tried_once(monkeypatch):
     tried = []
-    monkeypatch.setitem(shares.WORK, "bands", lambda part, task: tried.append(task) or (None, 1))
+    monkeypatch.setitem(rounds_work.WORK, "bands", lambda part, payload: tried.append(payload) or (None, 1))
     monkeypatch.setattr(GramRule, "choose", lambda self, *_: "banded" if self.bands else None)
     X, y = blurred(600)
     model = Lasso(0.1).fit(sp.csr_array(X), y)

@@ -12,14 +12,14 @@ from sklearn.base import clone
 
 from sk_asyncprox import GroupLasso, Lasso
 from sk_asyncprox.executors import Simulated, Trace
+from sk_asyncprox.kernels.gram import gap_on_gram, solve_on_gram
+from sk_asyncprox.kernels.gram_groups import group_minimiser
 from sk_asyncprox.linear_model._group_lasso import labels_of
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty, GroupPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers import on_gram, products, wide_piag
-from sk_asyncprox.solvers.gram import gap_on_gram, solve_on_gram
-from sk_asyncprox.solvers.gram_groups import group_minimiser
 from sk_asyncprox.solvers.working_set import partition
 
 some = settings(max_examples=30, deadline=None)

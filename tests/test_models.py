@@ -10,17 +10,18 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
-from sk_asyncprox.design import Design
+from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace
+from sk_asyncprox.kernels import model_sum
+from sk_asyncprox.kernels.model_sum import ModelSum
+from sk_asyncprox.kernels.shard_models import Care, model_of
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards import RowShard
-from sk_asyncprox.solvers import PIAG, ModelPIAG, model_sum
+from sk_asyncprox.shards.shard import RowShard
+from sk_asyncprox.solvers import PIAG, ModelPIAG
 from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.model_piag import FIRST_SHARE
-from sk_asyncprox.solvers.model_sum import ModelSum
-from sk_asyncprox.solvers.shard_models import Care, model_of
 from sk_asyncprox.step_sizes import Adaptive1, ExactStep, FixedStep, NaiveStep
 from sk_asyncprox.theory import satisfies_principle
 

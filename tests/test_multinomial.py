@@ -13,14 +13,14 @@ from sklearn.linear_model import LogisticRegression as Peer
 from sklearn.preprocessing import scale
 
 from sk_asyncprox import LogisticRegression
-from sk_asyncprox.block_diagonal import BlockDiagonal, Copies
-from sk_asyncprox.design import Design
+from sk_asyncprox.data.block_diagonal import BlockDiagonal, Copies
+from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.losses.curvature import FLOOR_OF_BLOCKS, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards import divisible
+from sk_asyncprox.shards.shard import divisible
 
 K, N = 4, 7
 seeds = st.integers(0, 2**32 - 1)

@@ -9,13 +9,13 @@ from numpy.testing import assert_allclose
 from scipy.optimize import nnls
 from sklearn.linear_model import ElasticNet
 
-from sk_asyncprox.data import design_of
-from sk_asyncprox.design import Design
+from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.rows import design_of
+from sk_asyncprox.kernels import gram
+from sk_asyncprox.kernels.gram import Model, gap_on_gram, newton_on_gram, solve_on_gram
+from sk_asyncprox.kernels.newton import along_ray, in_place, newton_step
 from sk_asyncprox.losses.curvature import DiagonalCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
-from sk_asyncprox.solvers import gram
-from sk_asyncprox.solvers.gram import Model, gap_on_gram, newton_on_gram, solve_on_gram
-from sk_asyncprox.solvers.newton import along_ray, in_place, newton_step
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -139,7 +139,7 @@ def test_the_ray_is_searched_exactly(seed, positive, l2):
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("centred", [False, True])
 def test_without_kinks_the_step_solves_the_newton_system(sparse, centred, monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.solvers.newton.RESIDUAL", 1e-10)
+    monkeypatch.setattr("sk_asyncprox.kernels.newton.RESIDUAL", 1e-10)
     rng = np.random.default_rng(1)
     X = rng.standard_normal((40, 7)) * (rng.random((40, 7)) < 0.5)
     omega, pull, w = rng.uniform(0.1, 1, 40), 1e-3 * rng.standard_normal(40), np.full(7, 5.0)
@@ -157,7 +157,7 @@ def test_without_kinks_the_step_solves_the_newton_system(sparse, centred, monkey
 
 
 def test_a_newton_step_ends_at_the_slope_that_is_enough(monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.solvers.newton.RESIDUAL", 1e-10)
+    monkeypatch.setattr("sk_asyncprox.kernels.newton.RESIDUAL", 1e-10)
     rng = np.random.default_rng(2)
     X, w, penalty = rng.standard_normal((60, 30)), np.full(30, 9.0), ElasticNetPenalty(0.0, 1e-3)
     pull, design = rng.standard_normal(60), Design(X)

@@ -9,12 +9,13 @@ from sklearn.model_selection import KFold
 
 from sk_asyncprox import LogisticRegression, LogisticRegressionCV
 from sk_asyncprox.along import solutions_along
+from sk_asyncprox.kernels import newton_walk
 from sk_asyncprox.linear_model._scored_paths import Scores
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options, solve
-from sk_asyncprox.solvers import newton_walk, shares
+from sk_asyncprox.solvers import rounds_work
 
 OPTIONS = Options(record=None)
 STRENGTHS = np.geomspace(0.3, 1e-5, 5)
@@ -198,12 +199,12 @@ def test_small_fits_step_on_one_matrix(monkeypatch, n_classes, l1_ratio):
     """One task makes the steps; without them rounds find the same optimum."""
     tasks = []
     monkeypatch.setitem(
-        shares.WORK, "steps", lambda part, task: tasks.append(1) or newton_walk.steps(part, task)
+        rounds_work.WORK, "steps", lambda part, payload: tasks.append(1) or newton_walk.steps(part, payload)
     )
     problem = posed(n_classes).with_penalty(ElasticNetPenalty(l1_ratio * 0.01, (1.0 - l1_ratio) * 0.01))
     solution = solve(problem, OPTIONS._replace(tol=1e-8))
     assert len(tasks) == 1
-    monkeypatch.setitem(shares.WORK, "steps", lambda part, task: (None, 0))
+    monkeypatch.setitem(rounds_work.WORK, "steps", lambda part, payload: (None, 0))
     other = solve(problem, OPTIONS._replace(tol=1e-8))
     assert other.status == solution.status == "converged"
     assert solution.gap <= 1e-8 * problem.scale
@@ -216,7 +217,7 @@ def test_small_fits_step_on_one_matrix(monkeypatch, n_classes, l1_ratio):
 
 @pytest.mark.parametrize("shape", [(40, 50), (3000, 90)])
 def test_wide_and_large_data_have_working_sets(monkeypatch, shape):
-    monkeypatch.setitem(shares.WORK, "steps", None)
+    monkeypatch.setitem(rounds_work.WORK, "steps", None)
     n, p = shape
     problem = posed(2, n=n, p=p).with_penalty(ElasticNetPenalty(0.05))
     assert solve(problem, OPTIONS).status == "converged"

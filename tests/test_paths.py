@@ -9,12 +9,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import Lasso, enet_path, lasso_path
 from sk_asyncprox.executors import Threads
+from sk_asyncprox.kernels.extrapolation import Trail
 from sk_asyncprox.linear_model._path import enet_penalties, solutions_along
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers.extrapolation import Trail
 
 KINDS = {
     "C order": np.ascontiguousarray,

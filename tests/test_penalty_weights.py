@@ -23,13 +23,13 @@ from sk_asyncprox import (
     lasso_path,
 )
 from sk_asyncprox.executors import Simulated, Trace
+from sk_asyncprox.kernels.gram import descend_on_gram, gap_on_gram, solve_on_gram
+from sk_asyncprox.kernels.gram_weights import plain
 from sk_asyncprox.linear_model._grids import alpha_grid
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.solvers.gram import descend_on_gram, gap_on_gram, solve_on_gram
-from sk_asyncprox.solvers.gram_weights import plain
-from sk_asyncprox.unpenalised import solution
+from sk_asyncprox.problem.unpenalised import solution
 
 N, P = 40, 8
 ALPHA = {"squared": 0.1, "logistic": 0.02, "multinomial": 0.02}

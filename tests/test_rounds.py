@@ -22,6 +22,8 @@ from test_solvers import drive, make_problem
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
+from sk_asyncprox.kernels.blocks import ColumnPart
+from sk_asyncprox.kernels.secant import FIRST, KEPT, Caution
 from sk_asyncprox.linear_model._path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
@@ -29,12 +31,10 @@ from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import RoundsBCD, gram_matrix
-from sk_asyncprox.solvers.blocks import ColumnPart
 from sk_asyncprox.solvers.gram_matrix import GramMatrix
 from sk_asyncprox.solvers.on_gram import GramRule
 from sk_asyncprox.solvers.rounds import SPOILT
-from sk_asyncprox.solvers.secant import FIRST, KEPT, Caution
-from sk_asyncprox.solvers.shares import gram
+from sk_asyncprox.solvers.rounds_work import gram
 from sk_asyncprox.solvers.working_set import first_columns, wanted_columns
 from sk_asyncprox.step_sizes import ExactStep
 
@@ -131,7 +131,7 @@ def test_shares_lose_no_update(loss, sparse, shared):
 @pytest.fixture
 def as_given(monkeypatch):
     """Dense data are not copied, however small they are."""
-    monkeypatch.setattr("sk_asyncprox.data.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.data.rows.LARGE", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.on_gram.CHEAP_SOLUTION", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.on_gram.CHEAP_STEPS", 0)
 

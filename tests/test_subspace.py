@@ -10,17 +10,17 @@ from sklearn.linear_model import LogisticRegression as PeerLogistic
 
 from sk_asyncprox import LogisticRegression
 from sk_asyncprox.executors import Simulated, Trace
+from sk_asyncprox.kernels.blocks import ColumnPart
+from sk_asyncprox.kernels.newton import in_place
+from sk_asyncprox.kernels.read import Point, Read
+from sk_asyncprox.kernels.subspace import Beside, Subspace, join, joint_step, lands
 from sk_asyncprox.linear_model._path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import RoundsBCD, joining, on_gram, products, rounds
-from sk_asyncprox.solvers.blocks import ColumnPart
 from sk_asyncprox.solvers.joining import LAST, Pace, joining_pays
-from sk_asyncprox.solvers.margins import Point, Read
-from sk_asyncprox.solvers.newton import in_place
-from sk_asyncprox.solvers.subspace import Beside, Subspace, join, joint_step, lands
 
 
 @pytest.fixture

@@ -13,15 +13,15 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Trace, threads
+from sk_asyncprox.kernels.line import Direction, clipped_ratio, exact_step
+from sk_asyncprox.kernels.model_sum import REFRESH_EVERY as RENEWALS
+from sk_asyncprox.kernels.model_sum import ModelSum
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import PIAG, AsyncBCD, ModelPIAG, RoundsBCD
 from sk_asyncprox.solvers.base import Solver, Task, Update
-from sk_asyncprox.solvers.line import Direction, clipped_ratio, exact_step
-from sk_asyncprox.solvers.model_sum import REFRESH_EVERY as RENEWALS
-from sk_asyncprox.solvers.model_sum import ModelSum
 from sk_asyncprox.solvers.piag import REFRESH_EVERY
 from sk_asyncprox.step_sizes import Adaptive1, ExactStep
 from sk_asyncprox.stopping import StopRule, tidy

@@ -10,11 +10,11 @@ from sklearn.model_selection import KFold, ShuffleSplit
 from sk_asyncprox import ElasticNetCV, LassoCV, enet_path, lasso_path
 from sk_asyncprox._compat import block_cd, gram_cd
 from sk_asyncprox.along import solutions_along
+from sk_asyncprox.kernels import columns, gram
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import columns, gram
 
 GRID = np.geomspace(1.0, 1e-3, 30)
 OPTIONS = Options(record=None)

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
-from sk_asyncprox.design import Design
+from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace
-from sk_asyncprox.looks import add_up, thin
+from sk_asyncprox.kernels.model_sum import ModelSum, PartialSum
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.sharded import SURELY, count, facts_of, without_idle
-from sk_asyncprox.shards import RowShard
+from sk_asyncprox.shards.looks import add_up, thin
+from sk_asyncprox.shards.shard import RowShard
+from sk_asyncprox.shards.sharded import SURELY, count, facts_of, without_idle
 from sk_asyncprox.solvers import WidePIAG, choice, wide_piag
-from sk_asyncprox.solvers.model_sum import ModelSum, PartialSum
 from sk_asyncprox.step_sizes import ExactStep
 
 LOSSES = {"squared": SquaredLoss(), "logistic": LogisticLoss(), "multinomial": MultinomialLoss(3)}

@@ -7,7 +7,17 @@ import numpy as np
 
 from ..executors.traces import Trace
 from ..history import History
-from ._runs import DARK, ONLY, PALETTE, checked, clock_of, histories_of, legend_below, one_axes, tidy
+from ._runs import (
+    DARK,
+    ONLY,
+    PALETTE,
+    checked,
+    clock_of,
+    histories_of,
+    legend_below,
+    one_axes,
+    tidy,
+)
 from ._schedules import histories_of_traces
 from ._tasks import bars, number, pale, tasks_of
 

@@ -6,9 +6,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ..executors import Dask
-from ..executors.blocks import like, table
-from ..executors.chunks import Rows
 from ..losses import LogisticLoss, MultinomialLoss
+from ..shards.blocks import like, table
+from ..shards.chunks import Rows
 from ._checks import checked_penalty_weights, class_factors
 
 

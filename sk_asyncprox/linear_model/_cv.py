@@ -12,21 +12,22 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from .._compat import (
-    LinearModel,
-    _raise_for_params,
-    _routing_enabled,
-    routing_owner,
-)
+from .._compat import LinearModel, _raise_for_params, _routing_enabled, routing_owner
 from ..along import moments_pay
-from ..executors.blocks import is_collection
 from ..losses import SquaredLoss
 from ..problem import Problem
+from ..shards.blocks import is_collection
 from ..solve import SOLVERS
 from ._base import AsyncLinearModel, check_range, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import FoldsWatcher
-from ._checks import check_numbers, checked_data, checked_penalty_weights, checked_weights, scaled
+from ._checks import (
+    check_numbers,
+    checked_data,
+    checked_penalty_weights,
+    checked_weights,
+    scaled,
+)
 from ._cross_validated import CrossValidated
 from ._declared import documented
 from ._folds import cross_validated, reading

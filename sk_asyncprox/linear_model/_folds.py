@@ -13,11 +13,11 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.validation import validate_data
 
 from ..along import solutions_along
-from ..executors.blocks import like, table
-from ..executors.summed import SummedRows
+from ..data.moments import few_rows, joined
 from ..losses import SquaredLoss
-from ..moments import few_rows, joined
 from ..problem import Problem
+from ..shards.blocks import like, table
+from ..shards.summed import SummedRows
 from ..solve import SOLVERS
 from ._collections import check_one_target, executor_of
 

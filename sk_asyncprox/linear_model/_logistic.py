@@ -8,13 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax
 
-from .._compat import (
-    LinearClassifierMixin,
-    SparseCoefMixin,
-)
-from ..executors.blocks import is_collection
+from .._compat import LinearClassifierMixin, SparseCoefMixin
 from ..losses import LogisticLoss, MultinomialLoss
 from ..penalties import ElasticNetPenalty
+from ..shards.blocks import is_collection
 from ._base import AsyncLinearModel, whole
 from ._blockwise import DecidesOnCollections, blockwise
 from ._callbacks import watch

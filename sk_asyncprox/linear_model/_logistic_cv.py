@@ -11,12 +11,18 @@ from sklearn.metrics import get_scorer
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 
 from .._compat import _raise_for_params, _routing_enabled, routing_owner
-from ..executors.blocks import is_collection
 from ..problem import Problem
+from ..shards.blocks import is_collection
 from ..solve import SOLVERS
 from ._base import whole
 from ._callbacks import FoldsWatcher
-from ._checks import checked_data, checked_penalty_weights, checked_weights, classes_of, strength_of
+from ._checks import (
+    checked_data,
+    checked_penalty_weights,
+    checked_weights,
+    classes_of,
+    strength_of,
+)
 from ._cross_validated import OF_THE_RUN, CrossValidated
 from ._declared import documented
 from ._logistic import LogisticRegression

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.model_selection import check_cv
 from sklearn.utils.validation import validate_data
 
-from ..executors.blocks import like, table
-from ..executors.folded import FoldedRows
+from ..shards.blocks import like, table
+from ..shards.folded import FoldedRows
 from ._collections import check_one_target, executor_of, labels_of, loss_of, penalised_weights
 from ._scored_paths import TOGETHER, margins, scored_paths
 

@@ -12,20 +12,14 @@ from sklearn.utils import check_array, check_consistent_length
 
 from .._compat import leaves_settings, validate_parameter_constraints
 from ..along import solutions_along
-from ..executors.blocks import is_collection
 from ..losses import SquaredLoss
 from ..problem import Problem
+from ..shards.blocks import is_collection
 from ..solve import SOLVERS
 from ..solvers.base import Snapshot
 from ..step_sizes import StepSize
 from ._base import beyond, check_range
-from ._checks import (
-    FLOATS,
-    FORMATS,
-    checked_weights,
-    in_floats,
-    scaled,
-)
+from ._checks import FLOATS, FORMATS, checked_weights, in_floats, scaled
 from ._declared import documented
 from ._folds import few_for_path
 from ._grids import alphas_of, enet_penalties

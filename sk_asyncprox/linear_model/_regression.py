@@ -12,9 +12,9 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import LinearModel
-from ..executors.blocks import is_collection
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
+from ..shards.blocks import is_collection
 from ._base import AsyncLinearModel, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import watch

@@ -10,7 +10,7 @@ from sklearn.metrics import get_scorer
 
 from .._compat import _check_method_params, with_labels
 from ..along import solutions_along
-from ..data import rows_of
+from ..data.rows import rows_of
 from ..penalties import ElasticNetPenalty
 from ._checks import check_numbers
 from ._logistic import LogisticRegression

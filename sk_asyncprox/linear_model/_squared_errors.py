@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 
 from ..along import solutions_along
-from ..data import rows_of
+from ..data.rows import rows_of
 
 TOGETHER = 64
 """Solutions of a path whose predictions are one product."""

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..certificate import duality_gap
 from ..delays import DelayTracker, Stamp
+from ..problem.certificate import duality_gap
 
 
 class Task(NamedTuple):

@@ -12,11 +12,19 @@ twice. *Theta form* (Gram metric, and the exact step): the worker returns the fu
 import numpy as np
 
 from ..delays import DelayTracker
+from ..kernels.blocks import ColumnPart, correlations, direction
+from ..kernels.read import Read
 from ..step_sizes import Setting
-from .base import Arrival, Certified, Task, Update
-from .blocks import ColumnPart, work
-from .margins import Read, SharedMargins
+from .base import Arrival, Certified, Task, Update, certify
+from .margins import SharedMargins
 from .working_set import Gate, Layout
+
+
+def work(part, task):
+    """Do the task with what the part holds."""
+    if task.kind == "certificate":
+        return certify(part, task)
+    return {"gradient": correlations, "direction": direction}[task.kind](part, task.payload)
 
 
 class AsyncBCD(SharedMargins):

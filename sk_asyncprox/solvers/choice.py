@@ -3,7 +3,7 @@
 from functools import cache
 
 from ..executors.plan import SHARDS_PER_WORKER
-from ..shards import divisible
+from ..shards.shard import divisible
 from ..step_sizes import STEP_SIZES, Adaptive1, NaiveStep
 from .bcd import AsyncBCD
 from .metric_piag import MetricPIAG

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .gram_rows import LARGE, LEAST, RIDGE, count_heavy
+from ..kernels.gram_rows import LARGE, LEAST, RIDGE, count_heavy
 from .phases import Phase
 from .working_set import among
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from ..kernels.descent import STEPS, Memory, arrived, descend
+from ..kernels.read import Read
+from ..kernels.secant import Caution
+from ..kernels.subspace import Beside
 from .base import Update
-from .descent import STEPS, Memory, arrived, descend
-from .margins import Read
 from .phases import Phase
 from .products import SharingSolver
-from .secant import Caution
-from .subspace import Beside
 
 MOVES = 6
 """Last moves that a direction is joined with."""

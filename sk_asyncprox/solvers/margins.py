@@ -1,53 +1,10 @@
 """The shared point of block-coordinate descent, and what tasks read of it."""
 
-from typing import NamedTuple
-
 import numpy as np
 
-from ..penalties import ElasticNetPenalty
+from ..kernels.line import exact_step, full_step
+from ..kernels.read import Point
 from .base import Snapshot, Solver
-from .line import exact_step, full_step
-
-
-class Point(NamedTuple):
-    """What a task reads of the margins. The arrays are replaced by writes, never changed."""
-
-    z: np.ndarray
-    """Margins, shape (n,)."""
-
-    gradient: np.ndarray
-    """Loss gradient there, shape (n,)."""
-
-    least: np.ndarray | None = None
-    """Curvature of every sample, at least, in models of losses that are not quadratic; shape (n,)."""
-
-
-class Read(NamedTuple):
-    """What a step on the columns ``index`` starts from."""
-
-    key: tuple
-    """Name under which a part keeps the columns."""
-
-    index: np.ndarray
-    w: np.ndarray
-    """Coefficients of the columns, shape (k,)."""
-
-    point: Point
-    penalty: ElasticNetPenalty
-    alone: bool
-    """Whether no other block is active."""
-
-    effort: int | None = None
-    """Sweeps on columns, or products of a Newton step, at most; None where block steps are all there is."""
-
-    correlations: np.ndarray | None = None
-    """Minus the gradient of the smooth part there, shape (k,), where it is known."""
-
-    beside: tuple | None = None
-    """What a step of all columns is joined with where nothing makes zeros (``subspace.Beside``)."""
-
-    enough: float = 0.0
-    """Slope, in every coefficient, at which a Newton step has landed."""
 
 
 class SharedMargins(Solver):
@@ -91,7 +48,7 @@ class SharedMargins(Solver):
 
     def write_exactly(self, index, direction, rise_allowed=None):
         """Write the exact share of a full step, or all of it where that is nearly as good
-        (:func:`~sk_asyncprox.solvers.line.full_step`); return the share and the fall per unit."""
+        (:func:`~sk_asyncprox.kernels.line.full_step`); return the share and the fall per unit."""
         before = self.problem, self.z, self.gradient, direction
         full = None if rise_allowed is None else full_step(*before, rise_allowed)
         theta, slope, self.z, self.gradient = exact_step(*before) if full is None else (1.0, *full)

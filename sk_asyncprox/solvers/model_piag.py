@@ -17,11 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..delays import Stamp
+from ..kernels.model_sum import ModelSum
+from ..kernels.shard_models import Care
 from .base import Arrival, Shared, Update
-from .model_sum import ModelSum
 from .piag import PIAG
 from .piag_work import minimised
-from .shard_models import Care
 
 WAIT = 20
 """Passes between two certificates, at most."""

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .banded import bands_cost
-from .blocks import describe
-from .gram_groups import WIDEST_OF_GROUPS
+from ..kernels.banded import bands_cost
+from ..kernels.blocks import describe
+from ..kernels.gram_groups import WIDEST_OF_GROUPS
+from ..kernels.gram_rows import rows_cost
+from ..kernels.newton_walk import Seen
+from ..kernels.read import Read
 from .gram_matrix import GramMatrix
-from .gram_rows import rows_cost
 from .joining import RISE_OF_NEWTON, JoiningSolver
-from .margins import Read
-from .newton_walk import Seen
 from .phases import Phase
 
 WIDEST_GRAM, WIDEST_GRAM_ONCE = 2500, 128

@@ -13,8 +13,8 @@ References
 import numpy as np
 
 from ..delays import DelayTracker
-from ..looks import add_up, conclude, thin
-from ..shards import cut_rows
+from ..shards.looks import add_up, conclude, thin
+from ..shards.shard import cut_rows
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Shared, Snapshot, Solver, Task, Update
 from .piag_work import Round, work

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..delays import Stamp
-from .shard_models import model_of
+from ..kernels.shard_models import model_of
 
 
 class Round(NamedTuple):
@@ -17,45 +17,45 @@ class Round(NamedTuple):
     looks: dict
 
 
-def certify(problem, task):
+def certify(problem, payload):
     """Work of the kind ``"certificate"``: of all the data, by one worker."""
-    return problem.certify(*task.payload)
+    return problem.certify(*payload)
 
 
-def gradient(shard, task):
+def gradient(shard, payload):
     """Work of the kind ``"shard"``."""
-    return shard.gradient(*task.payload)
+    return shard.gradient(*payload)
 
 
-def look(shard, task):
+def look(shard, payload):
     """Work of the kind ``"look"``: a share of a certificate, and the gradient at its point."""
-    found = shard.look(*task.payload)
+    found = shard.look(*payload)
     return found, found.gradient
 
 
-def model(shard, task):
+def model(shard, payload):
     """Work of the kind ``"model"``: the shard's second-order model."""
-    return model_of(shard, *task.payload)
+    return model_of(shard, *payload)
 
 
-def model_look(shard, task):
+def model_look(shard, payload):
     """Work of the kind ``"model look"``: a share of a certificate, and the model at its point."""
-    w, b, known, care = task.payload
+    w, b, known, care = payload
     z = shard.margins(w, b)
     found = shard.look(w, b, z)
     return found, model_of(shard, w, b, known, care, z, found.gradient)
 
 
-def wide_model(shard, task):
+def wide_model(shard, payload):
     """Work of the kind ``"wide model"``: the shard's model in the coefficients of the working set."""
-    *point, index, held = task.payload
+    *point, index, held = payload
     part = shard.on(index, held)
     return _lighter(shard, part, model_of(part, *point), 0.0)
 
 
-def wide_look(shard, task):
+def wide_look(shard, payload):
     """Work of the kind ``"wide look"``: the same, and a share of a certificate at its point."""
-    w, b, known, care, index, held = task.payload
+    w, b, known, care, index, held = payload
     part = shard.on(index, held)
     z = part.margins(w, b)
     found = shard.look(w, b, z)
@@ -69,9 +69,9 @@ def _lighter(shard, part, model, more):
     return model._replace(reads=more + model.reads * part.design.size / max(1, shard.design.size))
 
 
-def solve(_, task):
+def solve(_, payload):
     """Work of the kind ``"solve"``."""
-    return minimised(*task.payload)
+    return minimised(*payload)
 
 
 def minimised(quadratic, w, penalty, enough):
@@ -94,4 +94,4 @@ WORK = {
 
 def work(part, task):
     """Do the task with the part it needs."""
-    return WORK[task.kind](part, task)
+    return WORK[task.kind](part, task.payload)

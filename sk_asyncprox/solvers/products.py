@@ -3,11 +3,11 @@
 import numpy as np
 
 from .._compat import cached_property
-from .blocks import ColumnPart
-from .gram_groups import WIDEST_OF_GROUPS
+from ..kernels.blocks import ColumnPart
+from ..kernels.gram_groups import WIDEST_OF_GROUPS
+from ..kernels.subspace import described, joint_step
 from .phases import Phase, PhasedSolver
 from .sharing import PIECES, Sharing
-from .subspace import described, joint_step
 from .working_set import WIDEST_FULL_BLOCK, partition
 
 SMALL_SHARE = 1_000_000

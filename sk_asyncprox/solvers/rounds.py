@@ -11,16 +11,16 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 
 import numpy as np
 
-from ..design import COPY_COST
+from ..data.design import COPY_COST
+from ..kernels.blocks import describe
+from ..kernels.extrapolation import Trail
+from ..kernels.read import Read
 from ..step_sizes import Setting
 from .base import Certified
-from .blocks import describe
-from .extrapolation import Trail
 from .joining import RISE_OF_NEWTON
-from .margins import Read
 from .on_gram import LARGEST_SWEPT, GramSolver
 from .phases import Phase
-from .shares import work
+from .rounds_work import work
 from .working_set import first_columns, wanted_columns
 
 LOWERED = 0.3

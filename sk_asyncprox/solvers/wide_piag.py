@@ -8,9 +8,9 @@ with the mean of those that have, and its own gradient.
 
 import numpy as np
 
-from ..looks import Thin
+from ..kernels.model_sum import PartialSum
+from ..shards.looks import Thin
 from .model_piag import ModelPIAG
-from .model_sum import PartialSum
 from .working_set import FEWEST_COLUMNS, FIRST_COLUMNS, among, wanted_columns
 
 LOWERED = 0.1

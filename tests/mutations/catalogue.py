@@ -224,7 +224,7 @@ MUTATIONS = [
     ),
     Mutation(
         "The exact step trusts the slope at the read",
-        "solvers/line.py",
+        "kernels/line.py",
         (
             "    slope = -((weights * gradient) @ v + direction.change)\n"
             "    if slope <= 0.0:\n"
@@ -235,7 +235,7 @@ MUTATIONS = [
     ),
     Mutation(
         "The exact step of the logistic loss is Newton's length, unchecked",
-        "solvers/line.py",
+        "kernels/line.py",
         "    if loss.quadratic:\n        return theta, slope, z_new, g_new",
         "    if True:\n        return theta, slope, z_new, g_new",
         "test_trust.py::test_the_exact_step_falls_also_where_classes_are_nearly_separated",
@@ -284,7 +284,7 @@ MUTATIONS = [
     ),
     Mutation(
         "The models' sums are never made anew",
-        "solvers/model_sum.py",
+        "kernels/model_sum.py",
         "        if self._renewed % REFRESH_EVERY == 0 and None not in self._entries:",
         "        if False:",
         "test_trust.py::test_the_sums_of_models_are_made_anew",
@@ -354,7 +354,7 @@ MUTATIONS = [
     ),
     Mutation(
         "The dual point is not scaled into the dual set",
-        "problem.py",
+        "problem/problem.py",
         "        return (t, 1.0) if self.penalty.l2 > 0.0 and t != 1.0 else (t,)",
         "        return (1.0,)",
         "test_problem.py::test_certificates_of_200_problems",
@@ -375,7 +375,7 @@ MUTATIONS = [
     ),
     Mutation(
         "A dual point of the Huber loss goes beyond its threshold where features are unpenalised",
-        "unpenalised.py",
+        "problem/unpenalised.py",
         "(close and (rounding or not loss.jumps))",
         "close",
         "test_huber.py::test_bounds_hold_where_features_are_unpenalised",
@@ -424,14 +424,14 @@ MUTATIONS = [
     ),
     Mutation(
         "The bound on a walk's rounding is left out",
-        "solvers/walk.py",
+        "kernels/walk.py",
         "np.maximum(objectives - duals, 0.0) + rounding",
         "np.maximum(objectives - duals, 0.0)",
         "test_walk.py::test_what_rounding_could_hide_goes_in_rounds",
     ),
     Mutation(
         "A fold's problem keeps the weights of all rows",
-        "problem.py",
+        "problem/problem.py",
         "        other.y, other.sample_weights = self.y[index], weights / weights.sum()",
         "        other.y, other.sample_weights = self.y[index], weights",
         "test_cv.py::test_every_path_value_is_the_plain_fit",
@@ -445,7 +445,7 @@ MUTATIONS = [
     ),
     Mutation(
         "Correlations with unpenalised features are left in the bound",
-        "problem.py",
+        "problem/problem.py",
         "unpenalised.dual_point(self, z, correlations) if free else (theta, correlations)",
         "(theta, correlations)",
         "test_penalty_weights.py::test_bounds_hold_everywhere_and_meet_the_optimum",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..certificate import Certificate
+from ..problem.certificate import Certificate
 from .columns import WIDEST, Known, intercept_of
 from .extrapolation import Trail
 from .gram import descend_on_gram

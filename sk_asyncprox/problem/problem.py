@@ -9,12 +9,12 @@ from copy import copy
 
 import numpy as np
 
+from .._compat import cached_property
+from ..data.block_diagonal import Copies
+from ..data.rows import Data, is_by_rows, is_wide_in_rows
 from . import unpenalised
-from ._compat import cached_property
-from .block_diagonal import Copies
 from .centred import Centred
 from .certificate import Certificate
-from .data import Data, is_by_rows, is_wide_in_rows
 from .units import OWN, Units, exponent_between, units_of_targets
 
 SETTLED = 1e-7

@@ -17,7 +17,7 @@ ever is, as with Huber's, it is shrunk. With ``w >= 0`` it suffices that no
 import numpy as np
 from scipy.linalg import qr
 
-from .losses.curvature import FLOOR
+from ..losses.curvature import FLOOR
 
 STEPS, HALVINGS = 50, 30
 """Newton steps, and halvings of one, at most. Where free coefficients alone fit all targets, the dual point

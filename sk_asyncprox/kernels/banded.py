@@ -19,7 +19,7 @@ memory of the sparse matrix, at most."""
 
 def bands_cost(sizes, n):
     """Cost of the matrix of columns with so many stored entries in ``n`` samples, as
-    :func:`~sk_asyncprox.solvers.gram_rows.rows_cost`; infinite where they meet too often for a band."""
+    :func:`~sk_asyncprox.kernels.gram_rows.rows_cost`; infinite where they meet too often for a band."""
     entries = float(sizes.sum())
     meetings = entries * entries / n
     if len(sizes) < FEWEST_COLUMNS or meetings > WIDEST_BAND * len(sizes) ** 2:

@@ -14,8 +14,8 @@ from scipy.linalg.blas import daxpy
 from scipy.linalg.lapack import dposv, dpotrs
 
 from .blocks import describe
-from .margins import Point
 from .newton import newton_step
+from .read import Point
 
 STEPS, ENOUGH = 4, 0.01
 """Newton steps in the subspace, at most, and the share of the first one's fall below which none follows."""
@@ -66,7 +66,7 @@ class Beside(NamedTuple):
 
 def joint_step(part, read, pull, model):
     """A Newton step, where nothing makes zeros joined with what is beside it; a generator of products as in
-    :func:`~sk_asyncprox.solvers.newton.newton_step`.
+    :func:`~sk_asyncprox.kernels.newton.newton_step`.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def joint_step(part, read, pull, model):
 
 
 def described(part, read, step, pull, model, touched):
-    """The step's :class:`~sk_asyncprox.solvers.line.Direction`. Its move is the one whose image is known:
+    """The step's :class:`~sk_asyncprox.kernels.line.Direction`. Its move is the one whose image is known:
     what rounding leaves of a small one between the coefficients before and after is another."""
     move, v, shift, instead = step
     direction = describe(part, read, read.w + move, v, pull, model, touched, shift)

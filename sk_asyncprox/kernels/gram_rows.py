@@ -9,7 +9,7 @@ from itertools import accumulate
 import numpy as np
 import scipy.sparse as sp
 
-from ..design import FEWEST_ROWS
+from ..data.design import FEWEST_ROWS
 
 HEAVY = 0.05
 """Share of the rows from which on a sparse column is filled."""

@@ -16,9 +16,8 @@ the exact step has ``|v|^2 / h``; the factor ``min(1, h s / |v|^2)`` restores th
 import numpy as np
 
 from .._compat import block_cd
-from ..block_diagonal import BlockDiagonal, Single
+from ..data.block_diagonal import BlockDiagonal, Single
 from ..losses.curvature import DiagonalCurvature
-from .base import certify
 from .gram_groups import solve_groups_on_gram
 from .gram_weights import sparse_gram, sweep_runs
 from .line import Direction, clipped_ratio
@@ -156,16 +155,14 @@ class ColumnPart:
         return problem.loss.model(problem.y, point.z, point.gradient, problem.weights, point.least)
 
 
-def correlations(part, task):
-    """Work of the kind ``"gradient"``: ``-gradient`` of the block, for a prox step at the write."""
-    read = task.payload
+def correlations(part, read):
+    """The ``-gradient`` of the block, for a prox step at the write."""
     block = part.block(read.key, read.index)
     return block.design.tmul(-part.problem.weights * read.point.gradient), block.design.size
 
 
-def direction(part, task):
-    """Work of the kind ``"direction"``: the block's full step from the point that was read."""
-    read = task.payload
+def direction(part, read):
+    """The block's full step from the point that was read."""
     penalty, w, block = read.penalty, read.w, part.block(read.key, read.index)
     model = part.model(read.point)
     pull = -part.problem.weights * read.point.gradient
@@ -248,11 +245,3 @@ def _solve_on_gram(part, piece, read, w, pull, omega):
         return new, touched + (1 + calls) * piece.design.size
     new = block_cd(w, h * penalty.l1, h * penalty.l2, SWEEPS_ON_GRAM, Q=Q, q=q, positive=penalty.positive)
     return new, touched + piece.design.size + SWEEPS_ON_GRAM * Q.size
-
-
-WORK = {"certificate": certify, "gradient": correlations, "direction": direction}
-
-
-def work(part, task):
-    """Do the task with what the part holds."""
-    return WORK[task.kind](part, task)

@@ -3,16 +3,16 @@
 import numpy as np
 
 from .._compat import columns_cd
-from ..design import ENTRIES_OF_RUN, FEWEST_ROWS
-from .banded import banded
-from .blocks import describe, direction
-from .descent import arrived, descend
-from .gram import descend_on_gram, solve_on_gram
-from .gram_rows import add_filled, add_sparse
-from .newton import COST, in_place
-from .newton import product as multiplied
-from .newton_walk import steps
-from .subspace import described, join, joint_step, lands
+from ..data.design import ENTRIES_OF_RUN, FEWEST_ROWS
+from ..kernels.banded import banded
+from ..kernels.blocks import describe, direction
+from ..kernels.descent import arrived, descend
+from ..kernels.gram import descend_on_gram, solve_on_gram
+from ..kernels.gram_rows import add_filled, add_sparse
+from ..kernels.newton import COST, in_place
+from ..kernels.newton import product as multiplied
+from ..kernels.newton_walk import steps
+from ..kernels.subspace import described, join, joint_step, lands
 
 SWEEPS, SLOWING = (8, 4, 8, 20, 32, 64), 1.5
 """Sweeps over the columns after which the gap is looked at: where it falls too slowly for those that are
@@ -32,37 +32,36 @@ def split_rows(operation, vectors, run, model, n_outputs):
     return [v.reshape(n_outputs, -1)[:, slice(*run)].ravel() for v in vectors]
 
 
-def look(part, task):
+def look(part, payload):
     """Work of the kind ``"look"``: a certificate, with the margins, intercept and loss gradient it has
     found."""
-    problem, (w, *_) = part.problem, task.payload
-    z, b, gradient, theta = problem.dual_point(*task.payload)
+    problem, (w, *_) = part.problem, payload
+    z, b, gradient, theta = problem.dual_point(*payload)
     correlations = problem.design.tmul(problem.weights * theta)
     return z, b, gradient, problem.conclude(w, b, z, theta, correlations)
 
 
-def dual_point(part, task):
+def dual_point(part, payload):
     """Work of the kind ``"dual_point"``: first part of a certificate whose products are shared."""
-    return part.problem.dual_point(*task.payload)
+    return part.problem.dual_point(*payload)
 
 
-def settled(part, task):
+def settled(part, payload):
     """Work of the kind ``"settled"``: the same where the intercept makes a small ``move`` that is known. The
     dual point follows to first order, and stays feasible: ``u`` and ``1 - u`` do not change their signs."""
-    problem, (_, b, z, move) = part.problem, task.payload
+    problem, (_, b, z, move) = part.problem, payload
     gradient = problem.loss.gradient(problem.y, z)
     theta = -(gradient + move * problem.loss.second_derivative(problem.y, gradient))
     return z + move, b + move, problem.loss.gradient(problem.y, z + move), theta
 
 
-def conclude(part, task):
+def conclude(part, payload):
     """Work of the kind ``"conclude"``: last part of a certificate whose products were shared."""
-    return part.problem.conclude(*task.payload)
+    return part.problem.conclude(*payload)
 
 
-def newton(part, task):
+def newton(part, read):
     """Work of the kind ``"newton"``: a Newton step on the support of the columns, done by one worker."""
-    read = task.payload
     if read.key[0] != "support":
         part.let_go("support")
     block, model = part.block(read.key, read.index), part.model(read.point)
@@ -71,22 +70,22 @@ def newton(part, task):
     return described(part, read, step, pull, model, touched)
 
 
-def descent(part, task):
+def descent(part, payload):
     """Work of the kind ``"descent"``: steps of all coefficients by one worker; where they have ended, margins
     and gradient there, what they have told, and the entries touched."""
-    roughly, *known = task.payload
+    roughly, *known = payload
     design = part.single() if roughly else part.problem.design
     (place, memory), touched = in_place(descend(part, *known), design)
     if roughly and not np.isfinite(place.slope).all():
-        return descent(part, task._replace(payload=(False, *known)))
+        return descent(part, (False, *known))
     seen = arrived(part.problem, known[0], place, roughly)
     return place, seen, memory, touched + roughly * design.size
 
 
-def minimum(part, task):
+def minimum(part, payload):
     """Work of the kind ``"minimum"``: where the model on the Gram matrix of all active columns is nearly
     solved, and how often it was gone over."""
-    read, Q, curvature, correlations, roughly, enough = task.payload
+    read, Q, curvature, correlations, roughly, enough = payload
     weights, gradient = part.problem.weights, read.point.gradient
     # The norm of the model's target, less its part that no coefficients explain.
     square = read.w @ (Q @ read.w + 2.0 * correlations) + curvature.inverse_size(gradient, weights)
@@ -94,11 +93,11 @@ def minimum(part, task):
     return solve_on_gram(Q, q, read.w, read.penalty, square, roughly, enough)
 
 
-def model(part, task):
+def model(part, payload):
     """Work of the kind ``"model"``: the step there."""
-    read, Q, curvature, *_ = task.payload
+    read, Q, curvature, *_ = payload
     weights, gradient = part.problem.weights, read.point.gradient
-    new, calls = minimum(part, task)
+    new, calls = minimum(part, payload)
     move = new - read.w
     (v, size), pull = _mul(part, read, move), -weights * gradient
     # On the matrix no data are touched; a call counts as a product of them, at most.
@@ -108,11 +107,11 @@ def model(part, task):
     return described(part, read, join(part, read, move, v, curvature), pull, curvature, touched)
 
 
-def solution(part, task):
+def solution(part, payload):
     """Work of the kind ``"solution"``: the step of all columns to where a squared loss has the gap wanted.
     Where there was no look before, None if one tells all: no column is called for, or squares may overflow.
     """
-    read, correlations, goal = task.payload
+    read, correlations, goal = payload
     design, weights, gradient = part.problem.design, part.problem.weights, read.point.gradient
     pull, w = -weights * gradient, read.w
     if correlations is None:
@@ -128,9 +127,9 @@ def solution(part, task):
     return describe(part, read, new, v, pull, part.model(read.point), touched + design.size)
 
 
-def columns(part, task):
+def columns(part, payload):
     """Work of the kind ``"columns"``: the same by sweeps over the columns, while few more will do."""
-    read, _, goal = task.payload
+    read, _, goal = payload
     problem, w, before, touched = part.problem, read.w, np.inf, 0
     design, target = problem.design, problem.design.mul(read.w) - read.point.gradient
     for number, sweeps in enumerate(SWEEPS):
@@ -152,9 +151,9 @@ def _is_slow(fall, sweeps, wanted, left):
     return fall > 0.0 and np.log(fall) * left > SLOWING * sweeps * np.log(wanted)
 
 
-def bands(part, task):
+def bands(part, payload):
     """Work of the kind ``"bands"``: the Gram matrix of sparse columns, if it is banded."""
-    key, index, model = task.payload
+    key, index, model = payload
     [columns] = part.sparse(key, index)
     return banded(columns, model, part.problem.fit_intercept), columns.nnz
 
@@ -172,10 +171,10 @@ def _mul(part, read, move):
     return design.mul(move), design.shape[0] * len(index)
 
 
-def gram(part, task):
+def gram(part, payload):
     """Work of the kind ``"gram"``: share of a Gram matrix that the rows ``a:b`` make up, of sparse columns
     all of it."""
-    key, index, fresh, model, dtype, a, b = task.payload
+    key, index, fresh, model, dtype, a, b = payload
     k, wanted = len(index), np.arange(len(index)) if fresh is None else fresh
     Q, sums = np.zeros((len(wanted), k)), np.zeros((k, part.problem.loss.n_outputs))
     sparse = part.sparse(key, index)
@@ -191,11 +190,11 @@ def gram(part, task):
     return Q, sums, (b - a) * k
 
 
-def seen(part, task):
+def seen(part, payload):
     """Work of the kind ``"seen"``: a worker's runs of rows, and for each the margins at some point, the
     products of all columns with the weighted loss gradient there, and with its derivative where the intercept
     is to move, and the sums of both."""
-    runs, w, b = task.payload
+    runs, w, b = payload
     problem, answers = part.problem, []
     for begin, end in runs:
         y, weights = problem.y[begin:end], problem.weights[begin:end]
@@ -210,16 +209,16 @@ def seen(part, task):
     return answers, sum(2 * (end - begin) * len(w) for begin, end in runs)
 
 
-def product(part, task):
+def product(part, payload):
     """Work of the kind ``"product"``: a worker's share of the columns, and the product with it."""
-    pieces, vector = task.payload
+    pieces, vector = payload
     designs = [part.block(key, index).design for key, index in pieces]
     return [design.tmul(vector) for design in designs], sum(design.size for design in designs)
 
 
-def rows_product(part, task):
+def rows_product(part, payload):
     """Work of the kind ``"rows_product"``: a product with a worker's share of the support's rows."""
-    pieces, index, operation, vectors = task.payload
+    pieces, index, operation, vectors = payload
     answers, touched = [], 0
     for key, run, model in pieces:
         design = part.block(key, index, run).design
@@ -252,4 +251,4 @@ WORK = {
 
 def work(part, task):
     """Do the task with what the part holds."""
-    return WORK[task.kind](part, task)
+    return WORK[task.kind](part, task.payload)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .centred import Centred
+from ..problem.centred import Centred
 from .looks import Facts, add_up, conclude, thin
 
 SURELY = 1.0 - 1e-9
@@ -85,8 +85,8 @@ class ShardedProblem(Centred):
     """Loss and penalty over shards of rows that only workers see; stands in for a ``Problem``.
 
     ``shards`` are their handles, for executors, and ``homes`` the numbers of the workers that hold them.
-    ``each(name, *args)`` calls that method of every :class:`~sk_asyncprox.shards.RowShard` where it lies, and
-    returns their answers. ``as_it_lies`` says whether shards know of the columns with entries only, which
+    ``each(name, *args)`` calls that method of every :class:`.shard.RowShard` where it lies, and returns their
+    answers. ``as_it_lies`` says whether shards know of the columns with entries only, which
     keep their means; ``means`` are these, where a certificate needs them.
     """
 

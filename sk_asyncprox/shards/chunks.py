@@ -6,14 +6,22 @@ from itertools import chain
 import numpy as np
 import scipy.sparse as sp
 
-from ..data import design_of
-from ..design import Design
-from ..sharded import ShardedProblem, centre, check_targets, count, without_idle
-from ..shards import RowShard
+from ..data.design import Design
+from ..data.rows import design_of
+from ..executors.crew import (
+    GONE,
+    Lying,
+    RollCall,
+    next_batch,
+    raise_if_lost,
+    release,
+    tell_released,
+)
+from ..executors.plan import SHARDS_PER_WORKER, WorkersLost
 from ..solvers.choice import WIDEST
 from .blocks import join, piece, rows_of, survey
-from .crew import GONE, Lying, RollCall, next_batch, raise_if_lost, release, tell_released
-from .plan import SHARDS_PER_WORKER, WorkersLost
+from .shard import RowShard
+from .sharded import ShardedProblem, centre, check_targets, count, without_idle
 
 SMALL = 32_000_000
 """Bytes of a shard of wide data below which the cost of its tasks outweighs their work."""

@@ -1,7 +1,7 @@
 """Dense arrays: copies by runs of rows, and products with those that lie as they were given.
 
 Where other threads are at work, a product of all columns with few results is made by ``dot``, here and in
-:mod:`design`: for results of fewer than 500 entries, however long the sums are, NumPy's ``@`` keeps the
+:mod:`.design`: for results of fewer than 500 entries, however long the sums are, NumPy's ``@`` keeps the
 interpreter's lock.
 """
 

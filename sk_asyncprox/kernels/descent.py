@@ -91,7 +91,7 @@ class Place(NamedTuple):
 
 def descend(part, read, memory, every, goal, finest=0.0):
     """Steps until the duality gap is about ``goal``; a generator of products as in
-    :func:`~sk_asyncprox.solvers.newton.newton_step`.
+    :func:`~sk_asyncprox.kernels.newton.newton_step`.
 
     Parameters
     ----------

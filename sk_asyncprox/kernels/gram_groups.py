@@ -46,7 +46,7 @@ SECULAR_STEPS, ALMOST = 30, 1e-8
 def solve_groups_on_gram(Q, q, w, penalty, square, enough=0.0, share=SHARE_OF_GAP):
     """Lower the model's gap to a ``share`` of what it is at ``w``, or to ``enough``.
 
-    Other parameters and what is returned are those of :func:`~sk_asyncprox.solvers.gram.solve_on_gram`.
+    Other parameters and what is returned are those of :func:`~sk_asyncprox.kernels.gram.solve_on_gram`.
     """
     w, spectra, level = w.copy(), {}, penalty.with_l1(np.inf)
     members = np.split(np.arange(len(w))[penalty.order], penalty.starts[1:])

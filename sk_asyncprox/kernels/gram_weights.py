@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from .._compat import block_cd
 from ..penalties import ElasticNetPenalty
-from ..unpenalised import solution
+from ..problem.unpenalised import solution
 
 WIDEST_RUN = 128
 """Columns of a block that are solved together, on their Gram matrix; runs follow one another."""
@@ -18,7 +18,7 @@ WIDEST_RUN = 128
 
 def plain(Q, q, w, penalty, square=0.0):
     """The same model without weights, as a tuple ``(Q, q, w, penalty, square)``, and what makes coefficients
-    of this one of its; the arguments are those of :func:`~sk_asyncprox.solvers.gram.solve_on_gram`, and the
+    of this one of its; the arguments are those of :func:`~sk_asyncprox.kernels.gram.solve_on_gram`, and the
     penalty makes zeros."""
     Q = Q + np.diag(penalty.l2s)
     if penalty.positive and penalty.free is not None:
@@ -42,7 +42,7 @@ def plain(Q, q, w, penalty, square=0.0):
 
 
 def sweep_runs(piece, w, pull, omega, penalty, h, centred, sweeps):
-    """As the steps of :mod:`~sk_asyncprox.solvers.blocks`, for weighted penalties: new coefficients of a
+    """As the steps of :mod:`~sk_asyncprox.kernels.blocks`, for weighted penalties: new coefficients of a
     piece, and the entries touched."""
     new, touched = w.copy(), 0
     penalty = penalty.with_l1(h * penalty.l1, h * penalty.l2)

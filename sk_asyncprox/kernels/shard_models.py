@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import block_diag
 
-from ..design import ENTRIES_OF_RUN, FEWEST_ROWS
-from ..looks import ShardGradient
+from ..data.design import ENTRIES_OF_RUN, FEWEST_ROWS
+from ..shards.looks import ShardGradient
 from .gram_rows import BLAS, LARGE, LEAST, RIDGE, add_filled, add_sparse
 from .secant import secants
 

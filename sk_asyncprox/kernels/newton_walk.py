@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..certificate import Certificate
-from .base import Certified
+from ..problem.certificate import Certificate
 from .gram import descend_on_gram, newton_on_gram
 from .gram_rows import full_rows
 
@@ -51,25 +50,17 @@ class NewtonWalk:
     def __init__(self, problem, start=None):
         self._w, self._b = problem.start() if start is None else start[:2]
         self._matrix, self._model = None, None
-        self.touched, self.n_steps, self._pass_size = 0, 0, problem.pass_size
+        self.touched = self.n_steps = 0
 
-    def solve(self, problem, rule):
-        """Go to the solution of a problem, the same but for its penalty, until the rule of its end is met.
-
-        Returns
-        -------
-        Certificate or None
-            The last one; None where steps do not lead there.
-        """
-        self.touched, self.n_steps, self._pass_size = 0, 0, problem.pass_size
-        seen = self._look(problem, self._w, self._b)
-        self._tell(rule, seen)
-        steps = self.steps(problem, seen, STEPS)
-        while rule.status is None and seen is not None:
-            seen = next(steps, None)
-            if seen is not None:
-                self._tell(rule, seen)
-        return None if seen is None else seen.certificate
+    def places(self, problem):
+        """What is seen at the iterate, and after each step to the solution of a problem, the same but for its
+        penalty, while steps lead there."""
+        self.touched = self.n_steps = 0
+        first = self._look(problem, self._w, self._b)
+        yield first
+        for seen in self.steps(problem, first, STEPS):
+            self._w, self._b = seen.certificate.w, seen.certificate.b
+            yield seen
 
     def steps(self, problem, seen, most):
         """Make at most so many steps; yield what is seen after each, while none raises the objective."""
@@ -82,14 +73,6 @@ class NewtonWalk:
             yield seen
             if not seen.certificate.gap <= WELL * before:
                 self._matrix, share = None, TENTH * share
-
-    def _tell(self, rule, seen):
-        """Keep the iterate, and let the rule know of it."""
-        certificate = seen.certificate
-        self._w, self._b = certificate.w, certificate.b
-        best = certificate.dual if rule.last is None else max(certificate.dual, rule.last.dual)
-        rule.certified(Certified(certificate, best, self.n_steps, 0, 0, 0))
-        rule.spent(self.touched / self._pass_size, 0.0)
 
     def _look(self, problem, w, b, z=None):
         """The iterate's certificate, where ``z`` are its margins; without them from the data alone."""
@@ -129,11 +112,11 @@ class NewtonWalk:
         return descend_on_gram(self._matrix, q, w, penalty, max(square, TINY), goal, CALLS)[0]
 
 
-def steps(part, task):
+def steps(part, payload):
     """Work of the kind ``"steps"``: steps of all coefficients from what a look has seen; what is seen where
     the gap is at most ``goal``, or after the last step, and the entries touched. None where no step is good.
     """
-    seen, goal = task.payload
+    seen, goal = payload
     walk, last, best = NewtonWalk(part.problem, seen.certificate), None, seen.certificate.dual
     for last in walk.steps(part.problem, seen, AT_ONCE):
         best = max(best, last.certificate.dual)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..unpenalised import solution
+from ..problem.unpenalised import solution
 from .gram import gap_on_gram, solve_on_gram
 
 MOST_CALLS = 20
@@ -45,7 +45,7 @@ class Quadratic(NamedTuple):
     Attributes
     ----------
     square : float
-        Squared norm of the target, as :func:`~sk_asyncprox.solvers.gram.gap_on_gram` wants it.
+        Squared norm of the target, as :func:`~sk_asyncprox.kernels.gram.gap_on_gram` wants it.
     """
 
     Q: np.ndarray

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .certificate import Certificate
+from ..problem.certificate import Certificate
 
 FACTORS = np.concatenate([[0.0, 0.02, 0.1, 0.3, 0.55], 1.0 - 0.25 ** np.arange(1, 11), [1.0]])
 """Factors at which a shard computes its dual objective. It is concave, so chords bound it from below; they

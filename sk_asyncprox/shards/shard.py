@@ -2,7 +2,7 @@
 
 Only vectors as long as the coefficients, or as the shard's own columns, and a few numbers leave a shard. With
 a free intercept the rows of each class of a classifier, or on each side of a target, form a group
-(``looks.py``).
+(``shards/looks.py``).
 """
 
 import itertools
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .block_diagonal import BlockDiagonal, Copies
-from .design import Design
+from ..data.block_diagonal import BlockDiagonal, Copies
+from ..data.design import Design
 from .looks import FACTORS, Facts, Look, ShardGradient, Thin
 
 ENTRIES_AT_ONCE = 8192

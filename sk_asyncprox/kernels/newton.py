@@ -49,7 +49,7 @@ def newton_step(w, pull, model, penalty, centred, most_products, correlations=No
     Yields
     ------
     (operation, *vectors)
-        Name of a product of :class:`~sk_asyncprox.design.Design` and its arguments, or ``"curve"`` with
+        Name of a product of :class:`~sk_asyncprox.data.design.Design` and its arguments, or ``"curve"`` with
         the model, ``x`` and ``centred``: ``X x`` and ``X' M X x``. What is to be sent back is the product
         with the support's columns.
 

@@ -1,0 +1,1 @@
+"""The arithmetic of one step: no task, no worker, no event."""
