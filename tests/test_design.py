@@ -138,8 +138,9 @@ def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n,
     np.testing.assert_allclose(z, Z @ w, atol=1e-13)
     np.testing.assert_allclose(back, np.stack([u * z, z]) @ Z, atol=1e-11)
     np.testing.assert_allclose(sums, [u @ z, z.sum()], atol=1e-11)
-    for rows, taken in design.taken(9, n, some, 100, np.float32):
-        np.testing.assert_allclose(taken, Z[rows, some].T, atol=1e-6)
+    for index in (some, np.arange(6)):
+        for rows, taken in design.taken(9, n, index, 100, np.float32):
+            np.testing.assert_allclose(taken, Z[rows, index].T, atol=1e-6)
     np.testing.assert_allclose(design.column_squares(weights), weights @ Z**2, atol=1e-14)
     for part, own in ((design, Z), (design.columns(some), Z[:, some]), (design.filled(), Z)):
         np.testing.assert_allclose(explicit(part), own, atol=1e-14)
@@ -155,6 +156,18 @@ def test_data_with_columns_far_from_zero_are_copied(column, large):
     design, _ = design_of(X, weights, centred=True, as_given=True)
     assert not design.is_as_given
     assert not np.shares_memory(design.X, X)
+
+
+@pytest.mark.parametrize(
+    ("form", "n", "p", "stays"),
+    [("C", 10, 4, False), ("C", 11, 4, True), ("F", 11, 4, True), ("C", 32, 5, False), ("C", 33, 5, True),
+     ("F", 41, 5, False), ("C", 41, 9, False)],
+)  # fmt: skip
+def test_many_columns_stay_as_they_are_where_rows_lie_together(form, n, p, stays, monkeypatch):
+    for name, number in {"LARGE": 40, "NARROW": 4, "WIDEST": 8}.items():
+        monkeypatch.setattr(f"sk_asyncprox.data.rows.{name}", number)
+    given = FORMATS[form](np.random.default_rng(0).standard_normal((n, p)))
+    assert design_of(given, np.full(n, 1.0 / n), centred=True, as_given=True)[0].is_as_given is stays
 
 
 def test_is_full():

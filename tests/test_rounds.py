@@ -326,7 +326,7 @@ def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes, 
                 phase = phases.send(answer)
             except StopIteration:
                 break
-            answer = [gram(part, _Task(phase.payload(i))) for i in phase.todo]
+            answer = [gram(part, phase.payload(i)) for i in phase.todo]
         X = problem.design.X[:, index]
         X = X.toarray() if sparse else X
         X = X - np.average(X, axis=0, weights=omega) if part.follows or sparse else X
@@ -343,7 +343,7 @@ def test_a_large_gram_matrix_is_single_until_refined(monkeypatch):
     exact, errors = X.T @ (problem.weights[:, None] * X), []
     for _ in range(2):
         phases = matrix.renew(("blocks", 0, 0), index, model)
-        share = gram(matrix._part, _Task(next(phases).payload(0)))
+        share = gram(matrix._part, next(phases).payload(0))
         with pytest.raises(StopIteration):
             phases.send([share])
         errors.append(np.abs(matrix.Q - exact).max() / np.abs(exact).max())
@@ -373,11 +373,6 @@ def test_single_precision_is_left_where_its_exponents_end(monkeypatch, scale):
     monkeypatch.setattr(gram_matrix, "LARGE", 1)
     model = Lasso(0.01 * scale, tol=1e-12).fit(scale * X, y)
     assert_allclose(scale * model.coef_, unit.coef_, atol=1e-8)
-
-
-class _Task:
-    def __init__(self, payload):
-        self.payload = payload
 
 
 @given(seed=st.integers(0, 2**32 - 1), positive=st.booleans(), n=st.integers(5, 1000), full=st.booleans())

@@ -221,15 +221,16 @@ class Design:
         transposed, in memory that the next one overwrites: fresh pages cost more than the entries."""
         n, k, by_rows = min(step, end - begin), len(index), self.is_as_given and self.X.flags.c_contiguous
         out = np.empty((n, k), dtype).T if by_rows else np.empty((k, n), dtype)
-        room = np.empty((n, k)) if by_rows else None
+        whole, centre = by_rows and k == self.shape[1], self.centre[index] if self.is_as_given else None
+        room = np.empty((n, k)) if by_rows and not whole else None
         for a in range(begin, end, step):
             rows = slice(a, min(end, a + step))
             X, some = self.X[rows], out[:, : rows.stop - a]
             if by_rows:
-                part = X.take(index, axis=1, out=room[: len(X)], mode="clip")
-                np.subtract(part, self.centre[index], out=some.T, casting="same_kind")
+                part = X if whole else X.take(index, axis=1, out=room[: len(X)], mode="clip")
+                np.subtract(part, centre, out=some.T, casting="same_kind")
             elif self.is_as_given:
-                for row, j, mean in zip(some, index, self.centre[index], strict=True):
+                for row, j, mean in zip(some, index, centre, strict=True):
                     np.subtract(X[:, j], mean, out=row, casting="same_kind")
             elif len(X) < LONG:
                 some[:] = X.T[index]

@@ -15,8 +15,9 @@ WIDE = 512
 """Columns from which on products by rows of a dense array are as fast as those by columns."""
 
 
-LARGE, WIDEST = 10_000_000, 256
-"""Entries of a dense array from which on it need not be copied, and its columns, at most."""
+LARGE, NARROW, WIDEST = 10_000_000, 256, 1000
+"""Entries of a dense array from which on it need not be copied where it has so few columns; with four times
+as many, and rows that lie together, it may have as many columns as the last."""
 
 
 def is_by_rows(X):
@@ -91,8 +92,9 @@ def rows_of(X, index):
 def _serves_as_given(X):
     """Whether a dense array is large, and has no columns far from zero: products would cancel as these are
     centred. Constant ones are such."""
+    narrow, wide = X.shape[1] <= NARROW, X.shape[1] <= WIDEST and X.flags.c_contiguous
     with np.errstate(over="ignore", invalid="ignore"):
-        return X.size > LARGE and X.shape[1] <= WIDEST and not is_far(X)
+        return ((narrow and X.size > LARGE) or (wide and X.size > 4 * LARGE)) and not is_far(X)
 
 
 def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_given=False):

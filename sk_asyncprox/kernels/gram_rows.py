@@ -82,11 +82,16 @@ def add_filled(columns, model, rows, wanted, Q, sums):
     if len(columns) == 1:
         [(_, _, [root])] = model.squares(rows)
         [block] = columns
+        size = 1.0
+        if root.min() == root.max():
+            # Weights that are all alike are those of the sum.
+            size, root = root[0] ** 2, np.ones_like(root)
         root = root.astype(block.dtype, copy=False)
-        block *= root
-        Q += (block if len(wanted) == len(block) else block[wanted]) @ block.T
+        if size == 1.0:
+            block *= root
+        Q += size * ((block if len(wanted) == len(block) else block[wanted]) @ block.T)
         if sums is not None:
-            sums[:, 0] += block @ root
+            sums[:, 0] += size * (block @ root)
         return
     ends = [0, *accumulate(map(len, columns))]
     for sign, outputs, scales in model.squares(rows):

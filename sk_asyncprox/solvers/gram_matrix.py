@@ -4,11 +4,15 @@ import numpy as np
 
 from ..kernels.gram_rows import LARGE, LEAST, RIDGE, count_heavy
 from .phases import Phase
+from .sharing import PIECES
 from .working_set import among
 
 REBUILD_ABOVE = 1e-4
 """Relative change of any curvature beyond which the matrix is computed anew. The exact step is safe for any
 metric; but where classes are nearly separable, a matrix a hundredth off took twenty times as many rounds."""
+
+NARROW = 1000
+"""Rows up to which a matrix is made in more pieces than there are workers: who is late holds up one."""
 
 
 class GramMatrix:
@@ -64,13 +68,14 @@ class GramMatrix:
         full = design.is_full(index)
         filled = len(index) if full else count_heavy(design.column_sizes()[index], n)
         dtype = self._dtype if n * filled * len(at) >= LARGE else "float64"
-        shares = self._n_shares if full else 1
+        many = PIECES if self._n_shares > 1 and len(at) <= NARROW else 1
+        shares = many * self._n_shares if full else 1
         cuts = [n * i // shares for i in range(shares + 1)]
 
         def payload(i):
             return key, index, fresh, model, dtype, cuts[i], cuts[i + 1]
 
-        answers = yield Phase("gram", shares, payload)
+        answers = yield Phase("gram", shares, payload, dynamic=True)
         rows, sums, touched = (sum(column) for column in zip(*answers, strict=True))
         self.touched += touched
         diagonal = np.arange(len(at)), at

@@ -7,7 +7,7 @@ from ..kernels.blocks import ColumnPart
 from ..kernels.gram_groups import WIDEST_OF_GROUPS
 from ..kernels.subspace import described, joint_step
 from .phases import Phase, PhasedSolver
-from .sharing import PIECES, Sharing
+from .sharing import PIECES, WAYS, Sharing
 from .working_set import WIDEST_FULL_BLOCK, partition
 
 SMALL_SHARE = 1_000_000
@@ -27,6 +27,7 @@ class SharingSolver(PhasedSolver):
     def __init__(self, problem, start, n_workers):
         super().__init__(problem, start, Sharing(n_workers))
         self.n_workers, self._ways, self._looked = n_workers, {}, False
+        self._seeing = Sharing(n_workers, WAYS[:2])
         self._part = ColumnPart(problem, 1.0, True, None)
 
     @cached_property
@@ -77,7 +78,7 @@ class SharingSolver(PhasedSolver):
         """Coefficients and intercept, the margins there, the move of the intercept that balances the dual
         point, and its correlations, of data that lie as they were given: read once, and shared by rows."""
         again, self._looked = self._looked, True
-        answers, touched = yield from self.product(self._ways_for("look"), "seen", self._runs, (w, b), again)
+        answers, touched = yield from self.product(self._seeing, "seen", self._runs, (w, b), again)
         self.touched += touched
         margins, slopes, sums = zip(*answers, strict=True)
         z, slopes, sums = np.concatenate(margins), sum(slopes), sum(sums)

@@ -12,6 +12,7 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 import numpy as np
 
 from ..data.design import COPY_COST
+from ..data.rows import NARROW
 from ..kernels.blocks import describe
 from ..kernels.extrapolation import Trail
 from ..kernels.read import Read
@@ -27,8 +28,8 @@ LOWERED = 0.3
 """Factor of the l1 part from round to round."""
 
 CHEAP_GRAM = 5_000_000
-"""Products of a Gram matrix so cheap that all columns are taken at once, without working sets and
-continuation; so they are where few of a large matrix are read no faster than all, if half are called for."""
+"""Products of a Gram matrix so cheap that all columns are taken at once, without working sets; so they are
+where few columns of a large matrix lie as they were given, if half are called for."""
 
 SMALL, SMALL_FULL = 5_000_000, 1_000_000
 """Stored entries of sparse and of full data below which one worker is faster than several."""
@@ -204,8 +205,8 @@ class RoundsBCD(GramSolver):
     def _look(self):
         problem = self.problem
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
-        few = self._as_given or np.count_nonzero(self.w) * COPY_COST < len(self.w)
-        few |= problem.design.size <= TINY
+        small = self._as_given or problem.design.size <= TINY
+        few = small or np.count_nonzero(self.w) * COPY_COST < len(self.w)
         self.certifies_afresh = few or (self._from_zero and self._tracker.update == 1)
         known = (None, None) if few else (self.z, self.gradient)
         if few and problem.design.is_sparse:
@@ -237,8 +238,8 @@ class RoundsBCD(GramSolver):
         full, p = problem.design.is_full(), len(self.w)
         before, active = self._penalty.l1, self._active
         cheap = full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM
-        if self._as_given and problem.loss.quadratic:
-            cheap |= len(active) == p or 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
+        many = p <= NARROW and 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
+        cheap |= self._as_given and problem.loss.quadratic and (len(active) == p or many)
         if wanted.l1 == 0.0 or cheap:
             self._penalty = wanted
             active = active if self._generation else np.arange(p)
@@ -247,8 +248,7 @@ class RoundsBCD(GramSolver):
             self._penalty = wanted.with_l1(max(wanted.l1, LOWERED * l1))
             near = wanted.with_l1(NEAR * wanted.l1) if self._is_near() else self._penalty
             active = wanted_columns(near, self.w, c, active, first_columns(len(self.z), p, full))
-        late = self._gap < LATE
-        same = active is self._active or np.array_equal(active, self._active)
+        late, same = self._gap < LATE, active is self._active or np.array_equal(active, self._active)
         if self._generation and late == self._late and same:
             if self._slow and self._penalty.l1 == before:
                 self._gram.refine()

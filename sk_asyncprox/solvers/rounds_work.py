@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._compat import columns_cd
-from ..data.design import ENTRIES_OF_RUN, FEWEST_ROWS
+from ..data.design import ENTRIES_OF_LOOK, ENTRIES_OF_RUN, FEWEST_ROWS
 from ..kernels.banded import banded
 from ..kernels.blocks import describe, direction
 from ..kernels.descent import arrived, descend
@@ -182,7 +182,8 @@ def gram(part, payload):
         part.let_go("support")
         add_sparse(sparse, model, dtype, wanted, Q, sums)
         return Q, sums, sum(columns.nnz for columns in sparse)
-    step = max(FEWEST_ROWS, ENTRIES_OF_RUN // k)
+    entries = ENTRIES_OF_LOOK if part.problem.features.is_as_given else ENTRIES_OF_RUN
+    step = max(FEWEST_ROWS, entries // k)
     runs = [design.taken(a, b, at, step, dtype) for design, at in part.dense(key, index)]
     for outputs in zip(*runs, strict=True):
         columns = [block for _, block in outputs]
