@@ -6,7 +6,7 @@ workers in ``tells`` arrive together.
 
 import heapq
 from collections import defaultdict, deque
-from itertools import count, islice, pairwise
+from itertools import count, cycle, islice, pairwise
 
 import numpy as np
 
@@ -36,14 +36,18 @@ class Delays:
         self._ages, self._arrived = ages, arrived
         self.n_rows, self._largest = len(ages), int(ages.max())
 
+    def _rows(self):
+        for ages, arrived in zip(self._ages, self._arrived, strict=True):
+            columns = np.flatnonzero(arrived)
+            yield list(zip(columns.tolist(), ages[columns].tolist(), strict=True))
+
     def __iter__(self):
         reads, holders, free = defaultdict(list), defaultdict(list), []
-        ahead, hired = count(), count()
+        ahead, hired = enumerate(cycle(self._rows())), count()
         for k in count():
-            for arrival in islice(ahead, 1 if k else self._largest + 1):
-                row = arrival % self.n_rows
-                for column in np.flatnonzero(self._arrived[row]).tolist():
-                    reads[max(0, arrival - int(self._ages[row, column]))].append((arrival, column))
+            for arrival, row in islice(ahead, 1 if k else self._largest + 1):
+                for column, age in row:
+                    reads[max(0, arrival - age)].append((arrival, column))
             asks = []
             for arrival, worker in reads.pop(k, ()):
                 if self.hires:
