@@ -5,6 +5,7 @@ what the fit itself has left on the estimator, or on the last step of a pipeline
 called with. Larger is better, as everywhere in scikit-learn, so each is the negative of a cost.
 """
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -20,32 +21,48 @@ __all__ = [
 ]
 
 
+SHARED = """\
+Parameters
+----------
+estimator : estimator or pipeline that ends with one
+    Fitted.
+X, y : object, optional
+    Ignored.
+
+Returns
+-------
+float
+    {}
+
+See Also
+--------
+sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
+
+Examples
+"""
+"""What the documentation of every scorer says before its examples."""
+
+
+def _scorer(returned):
+    def document(function):
+        own = inspect.cleandoc(function.__doc__ or "")
+        function.__doc__ = own.replace("Examples\n", SHARED.format(returned), 1)
+        return function
+
+    return document
+
+
 def _last_step(estimator):
     return estimator[-1] if hasattr(estimator, "steps") else estimator
 
 
+@_scorer("In the unit of the objective.")
 def neg_objective_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the objective that the fit has reached, summed over the targets.
 
     Compares policies under a budget: give all the same ``max_iter`` (passes) or ``max_time`` (seconds) and a
     ``tol`` that none of them reaches. The objective depends on the training fold and on the penalty, so
     compare only candidates with equal penalties.
-
-    Parameters
-    ----------
-    estimator : estimator or pipeline that ends with one
-        Fitted.
-    X, y : object, optional
-        Ignored.
-
-    Returns
-    -------
-    float
-        In the unit of the objective.
-
-    See Also
-    --------
-    sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
 
     Examples
     --------
@@ -59,27 +76,12 @@ def neg_objective_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None)
     return -float(np.sum(_last_step(estimator).objective_))
 
 
+@_scorer("A count, below zero.")
 def neg_updates_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the number of updates of the fit, summed over the targets.
 
     Compares how many writes the policies need to reach the same ``tol``; a fit that was stopped by a budget
     counts what it has used. Updates of different solvers or block sizes cost differently.
-
-    Parameters
-    ----------
-    estimator : estimator or pipeline that ends with one
-        Fitted.
-    X, y : object, optional
-        Ignored.
-
-    Returns
-    -------
-    float
-        A count, below zero.
-
-    See Also
-    --------
-    sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
 
     Examples
     --------
@@ -100,27 +102,12 @@ def neg_updates_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -
     return -float(np.sum(_last_step(estimator).n_updates_))
 
 
+@_scorer("Seconds, below zero.")
 def neg_fit_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the seconds the fit took.
 
     Compares policies to the same ``tol`` on this machine; fits that run beside one another disturb the
     measure, so search with ``n_jobs=1``.
-
-    Parameters
-    ----------
-    estimator : estimator or pipeline that ends with one
-        Fitted.
-    X, y : object, optional
-        Ignored.
-
-    Returns
-    -------
-    float
-        Seconds, below zero.
-
-    See Also
-    --------
-    sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
 
     Examples
     --------
@@ -134,27 +121,12 @@ def neg_fit_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) 
     return -float(_last_step(estimator).fit_time_)
 
 
+@_scorer("Not a number where the fit has not converged: a search ranks it last, with one warning.")
 def neg_passes_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the passes over the data that the fit needed, summed over the targets.
 
     Compares policies to the same ``tol``, also of different solvers and block sizes: a pass touches every
     stored entry twice, whoever does it.
-
-    Parameters
-    ----------
-    estimator : estimator or pipeline that ends with one
-        Fitted.
-    X, y : object, optional
-        Ignored.
-
-    Returns
-    -------
-    float
-        Not a number where the fit has not converged: a search ranks it last, with one warning.
-
-    See Also
-    --------
-    sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
 
     Examples
     --------
@@ -174,26 +146,11 @@ def neg_passes_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) ->
     return -float(sum(h.certificates["passes"][-1] for h in histories)) if histories else np.nan
 
 
+@_scorer("Not a number where the fit has not converged: a search ranks it last, with one warning.")
 def neg_virtual_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the virtual time of a simulated fit, summed over the targets.
 
     Compares policies to the same ``tol`` on workers whose times are given by a trace.
-
-    Parameters
-    ----------
-    estimator : estimator or pipeline that ends with one
-        Fitted.
-    X, y : object, optional
-        Ignored.
-
-    Returns
-    -------
-    float
-        Not a number where the fit has not converged: a search ranks it last, with one warning.
-
-    See Also
-    --------
-    sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
 
     Examples
     --------

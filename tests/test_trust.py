@@ -378,6 +378,27 @@ def test_blocks_of_a_new_working_set_wait_for_those_of_the_old_one(monkeypatch):
     assert solver.ask(1).kind == "direction"
 
 
+def test_what_is_written_while_a_certificate_is_made_is_not_in_it():
+    solver = AsyncBCD(make_problem(), ExactStep(), n_workers=3, n_blocks=3, working_set=False)
+
+    def tell(task):
+        return solver.tell([(task, solver.work(solver.part(task), task))])[-1]
+
+    def certificate():
+        solver._gate.due = True
+        return solver.ask(2)
+
+    assert not tell(certificate()).complete
+    late, other = solver.ask(0), solver.ask(1)
+    tell(other)
+    asked = certificate()
+    tell(solver.ask(1))
+    tell(late)
+    assert not tell(asked).complete
+    assert tell(certificate()).complete
+    assert not tell(certificate()).complete
+
+
 def test_a_model_without_its_history_is_small_and_predicts():
     X, y = regression(200)
     run = {"step_size": "adaptive1", "metric": "lipschitz", "tol": 1e-10, "max_iter": 10**4, "n_blocks": 6}

@@ -12,49 +12,33 @@ COUNTS = (
 
 def read_delays(path):
     """Table of a text file: numbers between commas, semicolons, tabs or blanks, with or without a header."""
-    text = Path(path).read_text(encoding="utf-8-sig")
-    lines = [(number, line.split("#")[0]) for number, line in enumerate(text.splitlines(), 1)]
-    rows = [(number, _cells(line)) for number, line in lines if line.strip()]
-    if rows and not any(_is_number(cell) for cell in rows[0][1]):
+    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    rows = [(number, _cells(line.split("#")[0])) for number, line in enumerate(lines, 1)]
+    rows = [(number, cells, list(map(_value, cells))) for number, cells in rows if cells]
+    if rows and all(value is None for value in rows[0][2]):
         del rows[0]
     if not rows:
         raise ValueError(f"{path} holds no delays.")
-    width = len(rows[0][1])
-    for number, cells in rows:
+    first, width = rows[0][0], len(rows[0][1])
+    for number, cells, values in rows:
         if len(cells) != width:
-            raise ValueError(
-                f"{path}, line {number} has {len(cells)} columns, and line {rows[0][0]} has {width}."
-            )
-    try:
-        table = np.array([cells for _, cells in rows], dtype=float)
-    except ValueError:
-        table = None
-    with np.errstate(invalid="ignore"):
-        whole = table is not None and np.all(table % 1.0 == 0.0)
-    if not whole:
-        _refuse(path, rows)
-    return table
+            raise ValueError(f"{path}, line {number} has {len(cells)} columns, and line {first} has {width}.")
+        for column, (cell, value) in enumerate(zip(cells, values, strict=True), 1):
+            if value is None or value % 1.0 != 0.0:
+                raise ValueError(f"{path}, line {number}, column {column} holds {cell!r}. {COUNTS}.")
+    return np.array([values for *_, values in rows])
 
 
 def _cells(line):
     sign = next((sign for sign in ",;\t" if sign in line), None)
-    return [cell.strip() for cell in line.split(sign)]
+    return [cell.strip() for cell in line.split(sign)] if line.strip() else []
 
 
-def _is_number(cell):
+def _value(cell):
     try:
-        float(cell)
+        return float(cell)
     except ValueError:
-        return False
-    return True
-
-
-def _refuse(path, rows):
-    """Name the first cell that is no whole number."""
-    for line, cells in rows:
-        for column, cell in enumerate(cells, 1):
-            if not _is_number(cell) or float(cell) % 1.0 != 0.0:
-                raise ValueError(f"{path}, line {line}, column {column} holds {cell!r}. {COUNTS}.")
+        return None
 
 
 def integer_delays(delays):

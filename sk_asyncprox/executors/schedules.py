@@ -6,7 +6,7 @@ workers in ``tells`` arrive together.
 
 import heapq
 from collections import defaultdict, deque
-from itertools import count, pairwise
+from itertools import count, cycle, islice, pairwise
 
 import numpy as np
 
@@ -23,71 +23,66 @@ SHAPES = {"lognormal": 1.0, "pareto": 2.0}
 class Delays:
     """One delay per update; workers are found by laying the (read, arrival) intervals side by side."""
 
+    hires = True
+    """Whether workers are found; else every column has its own."""
+
     def __init__(self, delays):
-        self.delays, self.n_rows = delays, len(delays)
+        self._keep(delays[:, None], np.ones((len(delays), 1), dtype=bool))
+        # Two rounds of the log show all there is.
+        known = islice(self, 2 * self.n_rows + self._largest)
+        self.n_workers = 1 + max(max(asks, default=0) for _, asks, _ in known)
 
-    def _read(self, k):
-        return k - min(int(self.delays[k % len(self.delays)]), k)
+    def _keep(self, ages, arrived):
+        self._ages, self._arrived = ages, arrived
+        self.n_rows, self._largest = len(ages), int(ages.max())
 
-    def n_workers(self):
-        """Most tasks ever in flight at once; two rounds of the log show all there is."""
-        horizon = 2 * len(self.delays) + int(self.delays.max()) + 1
-        change = np.zeros(horizon + 1, dtype=int)
-        for k in range(horizon):
-            change[self._read(k)] += 1
-            change[k + 1] -= 1
-        return int(np.cumsum(change).max())
+    def _rows(self):
+        for ages, arrived in zip(self._ages, self._arrived, strict=True):
+            columns = np.flatnonzero(arrived)
+            yield list(zip(columns.tolist(), ages[columns].tolist(), strict=True))
 
     def __iter__(self):
-        reads, worker_of, free = defaultdict(list), {}, []
-        ahead, hired, horizon = 0, 0, int(self.delays.max())
+        reads, holders, free = defaultdict(list), defaultdict(list), []
+        ahead, hired = enumerate(cycle(self._rows())), count()
         for k in count():
-            while ahead <= k + horizon:
-                reads[self._read(ahead)].append(ahead)
-                ahead += 1
+            for arrival, row in islice(ahead, 1 if k else self._largest + 1):
+                for column, age in row:
+                    reads[max(0, arrival - age)].append((arrival, column))
             asks = []
-            for arrival in reads.pop(k, ()):
-                if free:
-                    worker = heapq.heappop(free)
-                else:
-                    worker, hired = hired, hired + 1
-                worker_of[arrival] = worker
+            for arrival, worker in reads.pop(k, ()):
+                if self.hires:
+                    worker = heapq.heappop(free) if free else next(hired)
+                holders[arrival].append(worker)
                 asks.append(worker)
-            worker = worker_of.pop(k)
-            yield float(k + 1), asks, [worker]
-            heapq.heappush(free, worker)
+            tells = sorted(holders.pop(k))
+            yield float(k + 1), asks, tells
+            if self.hires:
+                heapq.heappush(free, *tells)
 
 
-class Ages:
+class Ages(Delays):
     """Ages of the gradient table's entries: a worker has arrived where its stamp changes."""
 
-    def __init__(self, ages):
-        self.ages, self.n_rows = ages, len(ages)
-        stamps = np.maximum(np.arange(len(ages))[:, None] - ages, 0)
-        self.arrived = np.ones(ages.shape, dtype=bool)
-        self.arrived[1:] = stamps[1:] != stamps[:-1]
-        self._check(stamps)
+    hires = False
 
-    def _check(self, stamps):
-        empty = np.flatnonzero(~self.arrived.any(axis=1))
+    def __init__(self, ages):
+        stamps = np.maximum(np.arange(len(ages))[:, None] - ages, 0)
+        arrived = np.ones(ages.shape, dtype=bool)
+        arrived[1:] = stamps[1:] != stamps[:-1]
+        self._check(stamps, arrived)
+        self._keep(ages, arrived)
+        self.n_workers = ages.shape[1]
+
+    @staticmethod
+    def _check(stamps, arrived):
+        empty = np.flatnonzero(~arrived.any(axis=1))
         if len(empty):
             raise ValueError(f"Row {empty[0]} of the trace renews no worker, so it is not an update.")
         last = np.zeros(stamps.shape[1], dtype=int)
-        for k, (row, arrived) in enumerate(zip(stamps, self.arrived, strict=True)):
-            if k and np.any(row[arrived] <= last[arrived]):
+        for k, (row, new) in enumerate(zip(stamps, arrived, strict=True)):
+            if k and np.any(row[new] <= last[new]):
                 raise ValueError(f"Row {k} of the trace has a result read before its worker's last arrival.")
-            last[arrived] = k
-
-    def __iter__(self):
-        reads = defaultdict(list)
-        ahead, horizon, rows = 0, int(self.ages.max()), len(self.ages)
-        for k in count():
-            while ahead <= k + horizon:
-                row = ahead % rows
-                for worker in np.flatnonzero(self.arrived[row]):
-                    reads[ahead - min(int(self.ages[row, worker]), ahead)].append(int(worker))
-                ahead += 1
-            yield float(k + 1), reads.pop(k, []), np.flatnonzero(self.arrived[k % rows]).tolist()
+            last[new] = k
 
 
 class ServiceTimes:

@@ -114,7 +114,7 @@ class Trace:
         array = integer_delays(delays)
         if array.shape[1] == 1:
             schedule = Delays(array[:, 0])
-            return cls(schedule.n_workers(), schedule, "bcd", int(array.max()))
+            return cls(schedule.n_workers, schedule, "bcd", int(array.max()))
         return cls(array.shape[1], Ages(array), "piag", int(array.max()))
 
     @classmethod

@@ -6,20 +6,20 @@ from typing import Any, Self
 import numpy as np
 
 from ..history import History
-from ._runs import ONLY, checked, clock_of, histories_of, legend_below, one_axes, styles, tidy
+from ._runs import ONLY, VIRTUAL, Display, checked, clock_of, legend_below, one_axes, run_name, styles, tidy
 
 X_LABELS = {
     "updates": "updates (writes)",
     "passes": "passes over the data",
     "seconds": "time (s)",
-    "virtual": "virtual time (units of the trace)",
+    "virtual": VIRTUAL,
 }
 SAME_OPTIMUM = 1e-8
 FEW = 30
 """Points up to which each is marked."""
 
 
-class ConvergenceDisplay:
+class ConvergenceDisplay(Display):
     """Objective error of one or more runs of one problem.
 
     Make it with :meth:`from_estimator` or :meth:`from_history`.
@@ -79,22 +79,21 @@ class ConvergenceDisplay:
         self.error = {label: (values - optimum) / scale for label, values in objective.items()}
 
     @classmethod
-    def from_estimator(
+    def from_history(
         cls,
-        estimator: Any,
+        history: History | Mapping[str, History],
         *,
         x: str = "updates",
         optimum: float | None = None,
         relative: bool = True,
-        ax: Any = None,
-        **kwargs: Any,
+        **settings: Any,
     ) -> Self:
-        """Draw the convergence of fitted estimators.
+        """Draw the convergence of recorded runs.
 
         Parameters
         ----------
-        estimator : estimator or dict of {label: estimator}
-            Fitted, with any ``record``; the curve is smoothest with ``record="iterates"``.
+        history : History or dict of {label: History}
+            The runs, with any ``record``; the curve is smoothest with ``record="iterates"``.
         x : {"updates", "passes", "time"}, default="updates"
             The horizontal axis. Time is in seconds, or the virtual time of simulated runs.
         optimum : float, optional
@@ -104,37 +103,8 @@ class ConvergenceDisplay:
             have come down to the bound, not stopped.
         relative : bool, default=True
             Whether the error is divided by the first objective (the largest one of the runs).
-        ax : matplotlib Axes, optional
-            Axes to draw on.
-        **kwargs : dict
-            Further arguments of matplotlib's ``plot``.
-
-        Returns
-        -------
-        ConvergenceDisplay
-        """
-        histories = histories_of(estimator)
-        return cls.from_history(histories, x=x, optimum=optimum, relative=relative, ax=ax, **kwargs)
-
-    @classmethod
-    def from_history(
-        cls,
-        history: History | Mapping[str, History],
-        *,
-        x: str = "updates",
-        optimum: float | None = None,
-        relative: bool = True,
-        ax: Any = None,
-        **kwargs: Any,
-    ) -> Self:
-        """Draw the convergence of recorded runs.
-
-        Parameters
-        ----------
-        history : History or dict of {label: History}
-            The runs.
-        x, optimum, relative, ax, **kwargs
-            As for :meth:`from_estimator`.
+        **settings : dict
+            As for :meth:`plot`.
 
         Returns
         -------
@@ -150,7 +120,7 @@ class ConvergenceDisplay:
         bound = optimum is None
         optimum = _best_known(histories, objectives) if bound else float(optimum)
         scale = max(float(values[0]) for values in objectives.values()) if relative else 1.0
-        return cls(places, objectives, optimum, scale or 1.0, x_label, bound).plot(ax=ax, **kwargs)
+        return cls(places, objectives, optimum, scale or 1.0, x_label, bound).plot(**settings)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the curves.
@@ -180,8 +150,7 @@ class ConvergenceDisplay:
         tidy(ax)
         if list(self.x) != [ONLY]:
             legend_below(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+        return self._drawn(ax)
 
 
 def _curve(history, x, label):
@@ -191,8 +160,9 @@ def _curve(history, x, label):
         table, writes = history.certificates, 0
     table = table[np.isfinite(table["objective"])]
     if len(table) == 0:
-        name = "The run" if label == ONLY else f"The run {label!r}"
-        raise ValueError(f"{name} has no objective to draw: it kept neither iterates nor certificates.")
+        raise ValueError(
+            f"{run_name(label)} has no objective to draw: it kept neither iterates nor certificates."
+        )
     # An iterate is kept after the update of its number, which is one write more.
     place = table["update"] + writes if x == "updates" else table[x]
     return place, table["objective"]

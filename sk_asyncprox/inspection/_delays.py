@@ -7,8 +7,20 @@ import numpy as np
 
 from ..executors.traces import Trace
 from ..history import History
-from ._runs import DARK, MANY, ONLY, checked, histories_of, legend_below, one_axes, styles, tidy
-from ._schedules import histories_of_traces
+from ._runs import (
+    DARK,
+    MANY,
+    ONLY,
+    Display,
+    checked,
+    histories_of_traces,
+    legend_below,
+    name_rows,
+    one_axes,
+    styles,
+    tidy,
+    worker_names,
+)
 
 DELAY = "delay (writes between read and write)"
 MOST_BARS = 60
@@ -17,7 +29,7 @@ ROW = 0.28
 """Inches of a worker's row."""
 
 
-class DelayDisplay:
+class DelayDisplay(Display):
     """Delays that were measured in one or more runs.
 
     Make it with :meth:`from_estimator`, :meth:`from_history` or :meth:`from_trace`.
@@ -63,46 +75,15 @@ class DelayDisplay:
         self.delays, self.worker_delays = delays, worker_delays
 
     @classmethod
-    def from_estimator(
-        cls, estimator: Any, *, kind: str = "histogram", ax: Any = None, **kwargs: Any
-    ) -> Self:
-        """Draw the delays of fitted estimators.
-
-        Parameters
-        ----------
-        estimator : estimator or dict of {label: estimator}
-            Fitted with ``record="updates"`` or ``"iterates"``.
-        kind : {"histogram", "workers", "time"}, default="histogram"
-            All delays, the distribution of each worker's, or the delay against the update.
-        ax : matplotlib Axes, optional
-            Axes to draw on.
-        **kwargs : dict
-            Further arguments of matplotlib's ``bar`` or ``step`` (histogram), ``barh`` (workers) or
-            ``plot`` (time).
-
-        Returns
-        -------
-        DelayDisplay
-        """
-        return cls.from_history(histories_of(estimator), kind=kind, ax=ax, **kwargs)
-
-    @classmethod
-    def from_history(
-        cls,
-        history: History | Mapping[str, History],
-        *,
-        kind: str = "histogram",
-        ax: Any = None,
-        **kwargs: Any,
-    ) -> Self:
+    def from_history(cls, history: History | Mapping[str, History], **settings: Any) -> Self:
         """Draw the delays of recorded runs.
 
         Parameters
         ----------
         history : History or dict of {label: History}
             The runs.
-        kind, ax, **kwargs
-            As for :meth:`from_estimator`.
+        **settings : dict
+            As for :meth:`plot`.
 
         Returns
         -------
@@ -111,7 +92,7 @@ class DelayDisplay:
         histories = checked(history)
         delays = {label: h.updates["delay"] for label, h in histories.items()}
         workers = {label: _of_workers(h) for label, h in histories.items()}
-        return cls(delays, workers).plot(kind=kind, ax=ax, **kwargs)
+        return cls(delays, workers).plot(**settings)
 
     @classmethod
     def from_trace(
@@ -120,9 +101,7 @@ class DelayDisplay:
         *,
         n_updates: int = 1000,
         solver: str | None = None,
-        kind: str = "histogram",
-        ax: Any = None,
-        **kwargs: Any,
+        **settings: Any,
     ) -> Self:
         """Draw the delays of schedules that nothing has been fitted along.
 
@@ -134,15 +113,14 @@ class DelayDisplay:
             Updates that are looked at; of a recorded run all.
         solver : {"bcd", "piag"}, default=None
             Whose delays are drawn, where a schedule fits both; None stands for "bcd".
-        kind, ax, **kwargs
-            As for :meth:`from_estimator`.
+        **settings : dict
+            As for :meth:`plot`.
 
         Returns
         -------
         DelayDisplay
         """
-        histories = histories_of_traces(trace, n_updates, solver)
-        return cls.from_history(histories, kind=kind, ax=ax, **kwargs)
+        return cls.from_history(histories_of_traces(trace, n_updates, solver), **settings)
 
     def plot(self, kind: str = "histogram", ax: Any = None, **kwargs: Any) -> Self:
         """Draw the delays.
@@ -150,11 +128,12 @@ class DelayDisplay:
         Parameters
         ----------
         kind : {"histogram", "workers", "time"}, default="histogram"
-            What is drawn.
+            All delays, the distribution of each worker's, or the delay against the update.
         ax : matplotlib Axes, optional
             Axes to draw on; the default is a new figure.
         **kwargs : dict
-            Further arguments of matplotlib's method.
+            Further arguments of matplotlib's ``bar`` or ``step`` (histogram), ``barh`` (workers) or
+            ``plot`` (time).
 
         Returns
         -------
@@ -165,8 +144,7 @@ class DelayDisplay:
         rows = sum(len(workers) for workers in self.worker_delays.values())
         ax = one_axes(ax, float(np.clip(1.2 + ROW * rows, 2.4, 9.0)) if kind == "workers" else 3.5)
         {"histogram": self._histogram, "workers": self._workers, "time": self._time}[kind](ax, **kwargs)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+        return self._drawn(ax)
 
     def _name(self, label):
         delays = self.delays[label]
@@ -190,18 +168,15 @@ class DelayDisplay:
         legend_below(ax, ncols=2)
 
     def _workers(self, ax, **kwargs):
-        names, row, alone = [], 0, list(self.delays) == [ONLY]
+        names = []
         for label, style in styles(self.delays).items():
-            for worker, delays in enumerate(self.worker_delays[label]):
+            for row, delays in enumerate(self.worker_delays[label], len(names)):
                 if len(delays):
                     _box(ax, row, delays, {"color": style.color} | kwargs)
-                names.append(f"worker {worker}" if alone else f"{label}, worker {worker}")
-                row += 1
-        every = -(-row // 40)
-        ax.set_yticks(np.arange(0, row, every), names[::every])
-        ax.set(xlabel=DELAY, ylim=(row - 0.4, -0.6))
+            names += worker_names(label, len(self.worker_delays[label]))
+        name_rows(ax, names)
+        ax.set_xlabel(DELAY)
         tidy(ax, "x")
-        ax.tick_params(axis="y", length=0)
         legend_below(ax, _box_legend(styles(self.delays)[next(iter(self.delays))].color))
 
     def _time(self, ax, **kwargs):

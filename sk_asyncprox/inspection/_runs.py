@@ -1,10 +1,15 @@
 """What the displays share: runs by label, colours, axes, legends."""
 
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple, Self
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ..executors.schedules import writes
+from ..executors.traces import Trace
 from ..history import History
+from ..solvers.base import Arrival, Update
 
 ONLY = "run"
 """Label of a run that was given without one."""
@@ -19,6 +24,37 @@ WIDTH = 6.0
 
 MANY = 3000
 """Points from which on a figure keeps them as pixels."""
+
+
+VIRTUAL = "virtual time (units of the trace)"
+
+
+class Display:
+    """What all displays have: a way from fitted estimators, and what was drawn."""
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, **settings: Any) -> Self:
+        """Draw the runs of fitted estimators.
+
+        Parameters
+        ----------
+        estimator : estimator or dict of {label: estimator}
+            Fitted, or pipelines and searches that end with one. All but :class:`ConvergenceDisplay` need
+            ``record="updates"`` or ``"iterates"``.
+        **settings : dict
+            As for :meth:`from_history`.
+
+        Returns
+        -------
+        Display
+            Of the class that it was asked of.
+        """
+        return cls.from_history(histories_of(estimator), **settings)
+
+    def _drawn(self, *axes):
+        """Keep the axes that were drawn on."""
+        self.ax_, self.figure_ = axes[0] if len(axes) == 1 else np.array(axes), axes[0].figure
+        return self
 
 
 class Style(NamedTuple):
@@ -58,6 +94,30 @@ def histories_of(estimators):
     return histories
 
 
+def histories_of_traces(traces, n_updates, solver):
+    """What a run of every trace would record of who reads and writes when, if every step were a full one."""
+    return {label: _history_of(trace, n_updates, solver) for label, trace in by_label(traces).items()}
+
+
+def _history_of(trace, n_updates, solver):
+    if not isinstance(trace, Trace):
+        raise TypeError(
+            f"from_trace needs a Trace, not {type(trace).__name__}; for fits, use from_estimator."
+        )
+    if trace.recorded is not None:
+        return trace.recorded
+    if solver not in (None, "bcd", "piag"):
+        raise ValueError(f"solver must be 'bcd' or 'piag', not {solver!r}.")
+    history, m = History(), trace.n_workers
+    history.solver, history.executor = trace.solver or solver or "bcd", "Simulated"
+    history.n_workers = history.n_granted = history.n_blocks = m
+    schedule = writes(trace.events(), m, None if history.solver == "bcd" else m)
+    for k, (now, arrivals, stamps) in enumerate(islice(schedule, n_updates)):
+        arrivals = tuple(Arrival(*arrival) for arrival in arrivals)
+        history.add_update(Update(k, k - min(stamps), 1.0, "task", arrivals), now)
+    return history
+
+
 def last_step(estimator):
     """What a search has refitted, and what a pipeline ends with."""
     estimator = getattr(estimator, "best_estimator_", estimator)
@@ -65,28 +125,31 @@ def last_step(estimator):
 
 
 def checked(histories, recorded=True):
-    """Histories by label; ``recorded``: each must have recorded its updates.
-
-    Raises
-    ------
-    TypeError
-        If one is not a History.
-    ValueError
-        If one has nothing to draw.
-    """
+    """Histories by label; ``recorded``: each must have recorded its updates."""
     histories = by_label(histories)
     for label, history in histories.items():
-        name = "The run" if label == ONLY else f"The run {label!r}"
         if not isinstance(history, History):
             raise TypeError(
                 f"from_history needs a History, not {type(history).__name__}; for estimators, use "
                 f"from_estimator."
             )
         if recorded and history.record is None:
-            raise ValueError(f"{name} was not recorded (record=None); fit with record='updates' to draw it.")
+            raise ValueError(
+                f"{run_name(label)} was not recorded (record=None); fit with record='updates' to draw it."
+            )
         if recorded and len(history.updates) == 0:
-            raise ValueError(f"{name} has no updates to draw: it ended before its first write.")
+            raise ValueError(f"{run_name(label)} has no updates to draw: it ended before its first write.")
     return histories
+
+
+def run_name(label):
+    """The run in a sentence."""
+    return "The run" if label == ONLY else f"The run {label!r}"
+
+
+def worker_names(label, count):
+    """Names of the rows of a run's workers."""
+    return [f"worker {i}" if label == ONLY else f"{label}, worker {i}" for i in range(count)]
 
 
 def clock_of(histories):
@@ -124,6 +187,14 @@ def one_axes(ax, height):
         pyplot()
         return ax
     return pyplot().subplots(figsize=(WIDTH, height), layout="constrained")[1]
+
+
+def name_rows(ax, names):
+    """A row for every name, the first on top; of many not all are named."""
+    every = -(-len(names) // 40)
+    ax.set_yticks(np.arange(0, len(names), every), names[::every])
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
 
 
 def tidy(ax, grid="both"):

@@ -15,9 +15,9 @@ from ._runs import (
     MANY,
     ONLY,
     WIDTH,
+    Display,
     by_label,
     checked,
-    histories_of,
     last_step,
     legend_below,
     pyplot,
@@ -28,7 +28,7 @@ from ._runs import (
 KINDS = ("both", "steps", "integral")
 
 
-class StepSizeDisplay:
+class StepSizeDisplay(Display):
     """Steps of one or more runs, in units of the largest safe step ``gamma'``.
 
     Make it with :meth:`from_estimator` or :meth:`from_history`. The upper axes, one for every run, show the
@@ -97,26 +97,23 @@ class StepSizeDisplay:
         }
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, kind: str = "both", ax: Any = None) -> Self:
-        """Draw the steps of fitted estimators.
+    def from_estimator(cls, estimator: Any, **settings: Any) -> Self:
+        """Draw the steps of fitted estimators; the bounds are those of their ``step_size``.
 
         Parameters
         ----------
         estimator : estimator or dict of {label: estimator}
-            Fitted with ``record="updates"`` or ``"iterates"``; the bounds are those of its
-            ``step_size``.
-        kind : {"both", "steps", "integral"}, default="both"
-            What is drawn.
-        ax : matplotlib Axes or several of them, optional
-            Axes to draw on: one for every run, and with ``kind="both"`` one more. A single one is divided.
+            Fitted with ``record="updates"`` or ``"iterates"``.
+        **settings : dict
+            As for :meth:`plot`.
 
         Returns
         -------
         StepSizeDisplay
         """
-        histories = histories_of(estimator)
-        policies = {label: last_step(fitted).step_size for label, fitted in by_label(estimator).items()}
-        return cls.from_history(histories, step_size=policies, kind=kind, ax=ax)
+        fits = {label: last_step(fitted) for label, fitted in by_label(estimator).items()}
+        policies = {label: getattr(fit, "step_size", None) for label, fit in fits.items()}
+        return super().from_estimator(estimator, step_size=policies, **settings)
 
     @classmethod
     def from_history(
@@ -124,8 +121,7 @@ class StepSizeDisplay:
         history: History | Mapping[str, History],
         *,
         step_size: Any = None,
-        kind: str = "both",
-        ax: Any = None,
+        **settings: Any,
     ) -> Self:
         """Draw the steps of recorded runs.
 
@@ -135,8 +131,8 @@ class StepSizeDisplay:
             The runs.
         step_size : str, StepSize or dict of {label: str or StepSize}, optional
             The policies of the runs; where it is missing, neither windows nor lower bound are drawn.
-        kind, ax
-            As for :meth:`from_estimator`.
+        **settings : dict
+            As for :meth:`plot`.
 
         Returns
         -------
@@ -149,8 +145,8 @@ class StepSizeDisplay:
             {label: table["step"] for label, table in updates.items()},
             {label: table["delay"] for label, table in updates.items()},
             {label: h.largest_step for label, h in histories.items()},
-            {label: _policy(given.get(label), h.solver) for label, h in histories.items()},
-        ).plot(kind=kind, ax=ax)
+            {label: given.get(label) and resolve_step_size(given[label]) for label in histories},
+        ).plot(**settings)
 
     def plot(self, kind: str = "both", ax: Any = None) -> Self:
         """Draw the steps.
@@ -160,7 +156,8 @@ class StepSizeDisplay:
         kind : {"both", "steps", "integral"}, default="both"
             What is drawn.
         ax : matplotlib Axes or several of them, optional
-            Axes to draw on; the default is a new figure.
+            Axes to draw on: one for every run, and with ``kind="both"`` one more. A single one is divided.
+            The default is a new figure.
 
         Returns
         -------
@@ -178,9 +175,7 @@ class StepSizeDisplay:
             panel.set_xlabel("")
             panel.tick_params(labelbottom=False)
         legend_below(axes[-1], _once(*axes), ncols=3)
-        self.ax_ = axes if len(axes) > 1 else axes[0]
-        self.figure_ = axes[-1].figure
-        return self
+        return self._drawn(*axes)
 
     def _draw_steps(self, ax, label):
         unit, steps, policy = self.largest_step[label], self.steps[label], self.policies[label]
@@ -225,10 +220,6 @@ class StepSizeDisplay:
             ax.plot([], [], color=GREY, linestyle=":", linewidth=1.2, label="proved lower bound")
         ax.set(xlabel="update", ylabel="sum of steps / γ′", ylim=(0, None))
         tidy(ax)
-
-
-def _policy(step_size, solver):
-    return None if step_size is None else resolve_step_size(step_size)
 
 
 def _proved_rate(policy, delays):

@@ -9,23 +9,25 @@ from ..executors.traces import Trace
 from ..history import History
 from ._runs import (
     DARK,
-    ONLY,
     PALETTE,
+    VIRTUAL,
+    Display,
     checked,
     clock_of,
-    histories_of,
+    histories_of_traces,
     legend_below,
+    name_rows,
     one_axes,
     tidy,
+    worker_names,
 )
-from ._schedules import histories_of_traces
 from ._tasks import bars, number, pale, tasks_of
 
 ZERO = {"edgecolor": "0.4", "hatch": "////"}
 """Look of a task whose step was zero."""
 
 
-class TimelineDisplay:
+class TimelineDisplay(Display):
     """Gantt chart of the workers of one or more runs.
 
     Make it with :meth:`from_estimator`, :meth:`from_history` or :meth:`from_trace`. Every task is a bar from
@@ -77,58 +79,15 @@ class TimelineDisplay:
         self.inline_certificates, self.clock = inline_certificates, clock
 
     @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        *,
-        start: int = 0,
-        stop: int | None = None,
-        color: str = "block",
-        write: int | None = None,
-        ax: Any = None,
-    ) -> Self:
-        """Draw the timeline of fitted estimators.
-
-        Parameters
-        ----------
-        estimator : estimator or dict of {label: estimator}
-            Fitted with ``record="updates"`` or ``"iterates"``.
-        start, stop : int
-            The window: updates ``start`` to ``stop - 1``; the default is 60 updates.
-        color : {"block", "phase"}, default="block"
-            What the colour of a bar stands for; colours of blocks come again after seven.
-        write : int, optional
-            An update of the first run whose delay is shown: its task is framed, and the writes that make its
-            delay have dots.
-        ax : matplotlib Axes, optional
-            Axes to draw on.
-
-        Returns
-        -------
-        TimelineDisplay
-        """
-        settings = {"start": start, "stop": stop, "color": color, "write": write, "ax": ax}
-        return cls.from_history(histories_of(estimator), **settings)
-
-    @classmethod
-    def from_history(
-        cls,
-        history: History | Mapping[str, History],
-        *,
-        start: int = 0,
-        stop: int | None = None,
-        color: str = "block",
-        write: int | None = None,
-        ax: Any = None,
-    ) -> Self:
+    def from_history(cls, history: History | Mapping[str, History], **settings: Any) -> Self:
         """Draw the timeline of recorded runs.
 
         Parameters
         ----------
         history : History or dict of {label: History}
             The runs.
-        start, stop, color, write, ax
-            As for :meth:`from_estimator`.
+        **settings : dict
+            As for :meth:`plot`.
 
         Returns
         -------
@@ -138,13 +97,11 @@ class TimelineDisplay:
         clock, tasks, rows, inline = clock_of(histories), [], [], []
         for label, h in histories.items():
             tasks.append(tasks_of(h, len(rows)))
-            name = "worker {}" if label == ONLY else f"{label}, worker {{}}"
-            rows += [name.format(worker) for worker in range(h.n_workers)]
+            rows += worker_names(label, h.n_workers)
             certificates = h.certificates
             inline.append(certificates["time"][certificates["worker"] < 0])
         times = [h.updates["time"] for h in histories.values()]
-        display = cls(np.concatenate(tasks), times, rows, inline, clock)
-        return display.plot(start=start, stop=stop, color=color, write=write, ax=ax)
+        return cls(np.concatenate(tasks), times, rows, inline, clock).plot(**settings)
 
     @classmethod
     def from_trace(
@@ -154,8 +111,7 @@ class TimelineDisplay:
         solver: str | None = None,
         start: int = 0,
         stop: int | None = None,
-        write: int | None = None,
-        ax: Any = None,
+        **settings: Any,
     ) -> Self:
         """Draw schedules that nothing has been fitted along.
 
@@ -165,8 +121,8 @@ class TimelineDisplay:
             The schedules.
         solver : {"bcd", "piag"}, default=None
             Whose writes are drawn, where a schedule fits both; None stands for "bcd".
-        start, stop, write, ax
-            As for :meth:`from_estimator`.
+        start, stop, **settings
+            As for :meth:`plot`.
 
         Returns
         -------
@@ -175,7 +131,7 @@ class TimelineDisplay:
         stop = start + 60 if stop is None else stop
         # More than are shown: of slow workers it is known later what they had been at.
         histories = histories_of_traces(trace, 2 * stop, solver)
-        return cls.from_history(histories, start=start, stop=stop, color="phase", write=write, ax=ax)
+        return cls.from_history(histories, start=start, stop=stop, color="phase", **settings)
 
     def plot(
         self,
@@ -192,9 +148,10 @@ class TimelineDisplay:
         start, stop : int
             The window: updates ``start`` to ``stop - 1``; the default is 60 updates.
         color : {"block", "phase"}, default="block"
-            What the colour of a bar stands for.
+            What the colour of a bar stands for; colours of blocks come again after seven.
         write : int, optional
-            An update of the first run whose delay is shown.
+            An update of the first run whose delay is shown: its task is framed, and the writes that make its
+            delay have dots.
         ax : matplotlib Axes, optional
             Axes to draw on; the default is a new figure.
 
@@ -208,20 +165,16 @@ class TimelineDisplay:
         ax = one_axes(ax, float(np.clip(1.3 + 0.32 * len(self.rows), 2.2, 9.0)))
         unit, name = self._unit(last - first)
         ax.set_xlim(first * unit, last * unit)
-        ax.set_ylim(len(self.rows) - 0.4, -0.6)
         shown = self.tasks[(self.tasks["end"] > first) & (self.tasks["start"] < last)]
         handles = self._draw(ax, shown, unit, color)
         handles += self._draw_inline(ax, first, last, unit)
         if write is not None:
             handles += self._draw_delay(ax, write, unit)
-        every = -(-len(self.rows) // 40)
-        ax.set_yticks(np.arange(0, len(self.rows), every), self.rows[::every])
+        name_rows(ax, self.rows)
         ax.set_xlabel(name)
         tidy(ax, grid=None)
-        ax.tick_params(axis="y", length=0)
         legend_below(ax, handles, ncols=4 if write is None else 2)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+        return self._drawn(ax)
 
     def _window(self, start, stop):
         longest = max(len(times) for times in self.update_times)
@@ -236,7 +189,7 @@ class TimelineDisplay:
 
     def _unit(self, span):
         if self.clock == "virtual":
-            return 1.0, "virtual time (units of the trace)"
+            return 1.0, VIRTUAL
         return (1.0, "time (s)") if span >= 1.0 else (1e3, "time (ms)")
 
     def _draw(self, ax, tasks, unit, color):

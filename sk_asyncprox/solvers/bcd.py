@@ -116,7 +116,7 @@ class AsyncBCD(SharedMargins):
         self._tracker, self._clock = DelayTracker(), 0
         self.touched, self.over_bound = problem.pass_size // 2, 0
         self._gate = Gate(problem.pass_size, len(self._layout.blocks))
-        self._certifying, self.lower_bound = False, -np.inf
+        self._certifying, self._complete, self.lower_bound = False, False, -np.inf
         self._pending = [self._certify()] if inline else []
 
     def _choose_constants(self, metric, max_delay):
@@ -137,7 +137,7 @@ class AsyncBCD(SharedMargins):
     def ask(self, worker):
         """Hand out a certificate when one is due, else a block."""
         if not self.inline and not self._certifying and self._gate.due:
-            self._certifying = True
+            self._certifying, self._complete = True, self._gate.complete
             return self._task("certificate", worker, -1, (self.w.copy(), self.b, self.z))
         number = self._layout.take(worker)
         if number is None:
@@ -226,13 +226,15 @@ class AsyncBCD(SharedMargins):
     # -- certificates ------------------------------------------------------------------------------
 
     def _certify(self):
+        self._complete = self._gate.complete
         return self._digest(self.problem.certify(self.w.copy(), self.b, self.z))
 
     def _digest(self, certificate, task=None):
         self.touched += self.problem.pass_size // 2
         self.lower_bound = max(self.lower_bound, certificate.dual)
-        complete, grown = self._gate.complete, self.working_set and self._layout.grow(self.w, certificate)
-        self._gate.reset(len(self._layout.blocks), grown)
+        grown = self.working_set and self._layout.grow(self.w, certificate)
+        # What was written since the certificate was asked for is not in it.
+        self._gate.reset(len(self._layout.blocks), grown, self._complete)
         worker, asked = (-1, -1) if task is None else (task.worker, task.asked)
         update = self._tracker.update if task is None else task.stamp.update
-        return Certified(certificate, self.lower_bound, update, worker, asked, self._clock, complete)
+        return Certified(certificate, self.lower_bound, update, worker, asked, self._clock, self._complete)

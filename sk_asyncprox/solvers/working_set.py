@@ -197,9 +197,9 @@ class Gate:
         self.reset(n_blocks, grown=True)
         self.due = True
 
-    def reset(self, n_blocks, grown):
-        """A certificate has arrived, with or without a new working set."""
-        if grown or self.complete:
+    def reset(self, n_blocks, grown, complete=False):
+        """A certificate has arrived, with or without a new working set, of a ``complete`` point or not."""
+        if grown or complete:
             self._late = np.ones(n_blocks, bool)
         self._slopes = np.full(n_blocks, np.inf)
         self._first = self._since = 0.0
