@@ -1,8 +1,12 @@
-"""Parameters declared in the body of a class: constructor, checks and docstring are made of them."""
+"""Parameters declared in the body of a class, with their words in its docstring: constructor, checks and the
+docstrings of estimators are made of them."""
 
 import inspect
+import re
 import textwrap
+from collections import ChainMap
 from dataclasses import MISSING, field, make_dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple, dataclass_transform
 
 PARAGRAPHS = {
@@ -61,57 +65,51 @@ ValueError
 }
 """What several docstrings have in common, by the name in braces that stands for it."""
 
+ENTRY = r"^(\w+) : (.+)\n?((?:    .+\n?)*)"
+"""Name, type and meaning of a parameter in a docstring."""
+
 
 class Parameter(NamedTuple):
     """What is known of a parameter beside its name."""
 
-    kind: str
-    text: str
     constraint: tuple
     default: object
     init: bool
     kw_only: bool
+    words: tuple = ("", "")
 
 
-class Changes(dict):
-    """What differs from the parameter of the same name in a base."""
-
-
-def parameter(kind="", text="", *constraint, default=MISSING, init=True, kw_only=True) -> Any:
-    """Parameter, as the value of an annotated attribute: type and meaning, for the docstring, and what
-    scikit-learn's ``_parameter_constraints`` lists. With ``init=False`` the class has no such parameter,
-    though a base has; `default` is the attribute's value."""
-    return Parameter(kind, text, constraint, default, init, kw_only)
-
-
-def changed(**changes) -> Any:
-    """The parameter of a base with other words, or another default."""
-    return Changes(changes)
+def parameter(*constraint, default=MISSING, init=True, kw_only=True) -> Any:
+    """Parameter, as the value of an annotated attribute, with what scikit-learn's ``_parameter_constraints``
+    lists. With ``init=False`` the class has no such parameter, though a base has; `default` is the
+    attribute's value."""
+    return Parameter(constraint, default, init, kw_only)
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(parameter,))
 def declared(cls):
     """Make constructor and constraints of a class of its parameters and its bases' (decorator).
 
-    Those of the class itself come first. It is no dataclass: libraries take these apart and put them
-    together again, without what was fitted. And no base of it is scikit-learn's, which has no types: a
-    type checker would let every argument pass.
+    Type and meaning of each stand in the docstring, which gives their order; those of the class itself come
+    first. It is no dataclass: libraries take these apart and put them together again, without what was
+    fitted. And no base of it is scikit-learn's, which has no types: a type checker would let every argument
+    pass.
     """
-    own = [name for name, value in vars(cls).items() if isinstance(value, Parameter | Changes)]
-    cls._declared = {name: vars(cls)[name] for name in own}
-    for name in own:
+    cls._own = {name: value for name, value in vars(cls).items() if isinstance(value, Parameter)}
+    for name in cls._own:
         delattr(cls, name)
-    bases, found, types = cls.__mro__[:-1], {}, {}
-    for base in reversed(bases):
-        types |= inspect.get_annotations(base)
-        for name, value in base._declared.items():
-            found[name] = value if isinstance(value, Parameter) else found[name]._replace(**value)
-    cls._parameters = {}
-    for name in dict.fromkeys(name for base in bases for name in base._declared):
-        if found[name].init:
-            cls._parameters[name] = found[name]
-        elif found[name].default is not MISSING:
-            setattr(cls, name, found[name].default)
+    entries = re.findall(ENTRY, inspect.cleandoc(cls.__doc__), re.MULTILINE)
+    cls._words = {name: words for name, *words in entries}
+    bases = cls.__mro__[:-1]
+    types, found, words = (
+        ChainMap(*map(known, bases))
+        for known in (inspect.get_annotations, attrgetter("_own"), attrgetter("_words"))
+    )
+    names = dict.fromkeys(name for base in bases for name in base._words)
+    cls._parameters = {name: found[name]._replace(words=words[name]) for name in names if found[name].init}
+    for name, known in found.items():
+        if not known.init and known.default is not MISSING:
+            setattr(cls, name, known.default)
     cls._parameter_constraints = {name: list(known.constraint) for name, known in cls._parameters.items()}
     fields = [
         (name, types[name], field(default=known.default, kw_only=known.kw_only))
@@ -126,19 +124,16 @@ def documented(described, own=None):
     those of ``own``, as far as they are in the signature."""
     parameters = (own or described)._parameters
     names = [name for name in inspect.signature(described).parameters if name in parameters]
-    told = paragraphs({name: parameters[name] for name in names})
-    text = inspect.cleandoc(described.__doc__).replace("{parameters}", told)
-    for name, paragraph in PARAGRAPHS.items():
-        text = text.replace(f"{{{name}}}", paragraph.strip("\n"))
+    told = {"parameters": "\n".join(paragraph(name, parameters[name]) for name in names)}
+    text = inspect.cleandoc(described.__doc__)
+    for name, found in (PARAGRAPHS | told).items():
+        text = text.replace(f"{{{name}}}", found.strip("\n"))
     described.__doc__ = text
     return described
 
 
-def paragraphs(parameters):
-    """Paragraphs of a docstring on parameters."""
-    told = []
-    for name, known in parameters.items():
-        default = repr(known.default).replace("'", '"')
-        text = textwrap.fill(known.text, 100, break_long_words=False, break_on_hyphens=False)
-        told.append(f"{name} : {known.kind}, default={default}\n" + textwrap.indent(text, "    "))
-    return "\n".join(told)
+def paragraph(name, known):
+    """Paragraph of a docstring on a parameter."""
+    (kind, text), default = known.words, repr(known.default).replace("'", '"')
+    text = textwrap.fill(" ".join(text.split()), 100, break_long_words=False, break_on_hyphens=False)
+    return f"{name} : {kind}, default={default}\n" + textwrap.indent(text, "    ")
