@@ -149,12 +149,53 @@ def test_data_that_are_not_copied_have_the_same_solution(model, order, n_jobs, s
     assert_array_equal(given, X)
 
 
+PENALTIES = {
+    "l1": ElasticNetPenalty(0.02),
+    "l1 and l2": ElasticNetPenalty(0.01, 0.02),
+    "positive": ElasticNetPenalty(0.02, 0.01, positive=True),
+    "weights": ElasticNetPenalty(0.02, 0.01).weighted(np.arange(24.0) / 12.0),
+}
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@pytest.mark.parametrize("n_workers", [1, 3])
+def test_certificates_by_rows_are_those_of_all_rows(loss, name, n_workers, shared, as_given):
+    weights = np.random.default_rng(0).uniform(0.5, 1.5, 60)
+    problem = make_problem(loss, sample_weight=weights)
+    problem.penalty = PENALTIES[name]
+    solver = RoundsBCD(problem, ExactStep(), n_workers=n_workers, goal=1e-10 * problem.scale)
+    updates, certificates = drive(solver, Threads(), 40, gap=1e-10 * problem.scale)
+    assert 1 <= len(updates) < 40
+    best = certificates[-1].certificate.objective
+    for found in (event.certificate for event in certificates):
+        # The bound is made at the best intercept to first order.
+        same = problem.certify(found.w, found.b)
+        assert_allclose(found.objective, problem.objective(found.w, found.b), rtol=1e-13)
+        assert_allclose(found.objective, same.objective, rtol=1e-3)
+        assert found.dual <= best + 1e-13
+        assert abs(found.dual - same.dual) <= 0.1 * same.gap + 1e-12
+        assert_allclose(found.correlations, same.correlations, atol=0.1 * problem.scale)
+    assert_allclose(solver.z, problem.design.mul(solver.w) + solver.b, atol=1e-12)
+    assert_allclose(solver.gradient, problem.loss.gradient(problem.y, solver.z), atol=1e-12)
+
+
+def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_given, monkeypatch):
+    X, y = data("dense")
+    plain = Lasso(0.01, tol=1e-10).fit(X, y)
+    monkeypatch.setattr("sk_asyncprox.solvers.on_gram.RISE_OF_NEWTON", -np.inf)
+    measured = Lasso(0.01, tol=1e-10).fit(X, y)
+    assert (measured.history_.updates["phase"] == "newton").all()
+    assert_allclose(measured.coef_, plain.coef_, atol=1e-6)
+    assert_allclose(measured.history_.updates["step"], 1.0, atol=1e-3)
+
+
 def test_long_moves_of_the_intercept_are_not_made_to_first_order(as_given, monkeypatch):
     X, y = data("dense")
     labels, model = y > np.median(y) + 1.0, LogisticRegression(l1_ratio=1.0, C=2.0, tol=1e-7)
     plain = clone(model).fit(X, labels)
     assert "settled" in plain.history_.shares["kind"]
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds.LONGEST_MOVE", -1.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.seeing.LONGEST_MOVE", -1.0)
     found = clone(model).fit(X, labels)
     assert "settled" not in found.history_.shares["kind"]
     assert abs(found.objective_ - plain.objective_) <= found.dual_gap_ + plain.dual_gap_

@@ -49,3 +49,25 @@ class Certificate(NamedTuple):
     def gap(self):
         """Duality gap, an upper bound on ``objective - optimum``."""
         return duality_gap(self.objective, self.dual)
+
+
+def factors_of(problem, c):
+    """Factors at which the objective of a dual point with the correlations ``c`` is to be known."""
+    if problem.loss.quadratic:
+        return 0.5, 1.0  # which tell the parabola
+    factor = min(1.0, problem.penalty.dual_limit(c))
+    return (factor, 1.0) if problem.penalty.l2 > 0.0 and factor != 1.0 else (factor,)
+
+
+def concluded(problem, w, b, c, factors, values):
+    """Certificate from the loss of all rows and their dual objective at :func:`factors_of`."""
+    penalty, (loss, *duals) = problem.penalty, values
+    if problem.loss.quadratic:
+        cross = 4.0 * duals[0] - duals[1]
+        square = 2.0 * (cross - duals[1])
+        best = min(penalty.dual_limit(c), max(0.0, cross / square) if square > 0.0 else 1.0)
+        factors = (best, 1.0) if penalty.l2 > 0.0 else (best,)
+        duals = [t * cross - 0.5 * t * t * square for t in factors]
+    # At zero nothing is lost, and nothing is known but that.
+    bounds = [dual - penalty.conjugate(t * c) if t else 0.0 for t, dual in zip(factors, duals, strict=True)]
+    return Certificate(w, b, float(loss + penalty.value(w)), float(max(bounds)), c)

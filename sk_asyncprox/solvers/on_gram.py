@@ -9,8 +9,9 @@ from ..kernels.gram_rows import rows_cost
 from ..kernels.newton_walk import Seen
 from ..kernels.read import Read
 from .gram_matrix import GramMatrix
-from .joining import RISE_OF_NEWTON, JoiningSolver
+from .joining import RISE_OF_NEWTON
 from .phases import Phase
+from .seeing import SeeingSolver
 
 WIDEST_GRAM, WIDEST_GRAM_ONCE = 2500, 128
 
@@ -108,7 +109,7 @@ class GramRule:
         return form if costs[form] <= self._patience * (self._reads * sizes.sum() + CALLS) else None
 
 
-class GramSolver(JoiningSolver):
+class GramSolver(SeeingSolver):
     """Steps of all active columns at once, from the model on their Gram matrix.
 
     Subclasses set the attributes ``_generation``, ``_blocks`` and ``_goal``, too.
@@ -117,7 +118,6 @@ class GramSolver(JoiningSolver):
     def __init__(self, problem, start, n_workers):
         super().__init__(problem, start, n_workers)
         self._gram = GramMatrix(self._part, self.n_workers)
-        self._as_given, self._seen = problem.features.is_as_given, None
         self._rule = GramRule(problem.design.size)
         n, p = len(problem.y), problem.design.shape[1]
         curved = not (problem.loss.quadratic or problem.design.is_sparse) and problem.penalty.labels is None
@@ -224,38 +224,33 @@ class GramSolver(JoiningSolver):
             enough = min(RIGHT * self._goal, TENTH * self._gap * self.problem.scale)
         payload = read, Q, model, certificate.correlations[index], roughly, enough
         if self._as_given:
-            direction = yield from self._ahead_of(payload)
+            direction = yield from self._ahead_of(stamp, payload)
         else:
             [direction] = yield Phase("model", 1, lambda _: payload)
-        self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        if direction is not None:
+            self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         if beside is not None:
             self._remember(direction)
         return True
 
-    def _ahead_of(self, payload):
-        """The step to where the model is solved, and what is seen there."""
+    def _ahead_of(self, stamp, payload):
+        """The step to where the model is solved; None where what is seen there tells that it is good, and it
+        has been taken."""
         [(new, calls)] = yield Phase("minimum", 1, lambda _: payload)
         read, Q, model, *_ = payload
         w, shift = self.w.copy(), self._gram.shift(new - read.w)
         w[read.index] = new
-        self._seen = yield from self._see(w, self.b + shift)
-        shift = self._seen[1] - self.b
-        v = self._seen[2] - read.point.z - shift
+        sight = yield from self._see(w, self.b + shift)
+        change, ridge = read.penalty.difference(read.w, new)
+        slope, rise = -sight.slopes[0] - change, sight.slopes[1] + change + ridge
+        good = rise <= (RISE_OF_NEWTON * slope if self.problem.loss.quadratic else 0.0)
+        if good and slope > 0.0 and self._caution.secants is None:
+            self._go_to(stamp, w.copy(), sight.b, sight.z, sight.gradient, calls * Q.size)
+            return None
+        shift = sight.b - self.b
+        v = sight.z - read.point.z - shift
         pull = -self.problem.weights * read.point.gradient
         return describe(self._part, read, new, v, pull, model, calls * Q.size, shift)
-
-    def _seen_here(self):
-        """The same of the iterate: it is known where the step was full."""
-        seen, self._seen = self._seen, None
-        if seen is None or seen[1] != self.b or not np.array_equal(seen[0], self.w):
-            seen = yield from self._see(self.w.copy(), self.b)
-        w, b, z, move, correlations = seen
-        return (w, b, z, move) if self.problem.free_intercept else (w, b, z), correlations
-
-    def settle(self, worth=0.0):
-        """As that of :class:`SharedMargins`, unless the next look does it."""
-        if not self._as_given:
-            super().settle(worth)
 
     def _matrix(self, form, key, index, model):
         """The Gram matrix of the columns in that form, and the model that it was computed in."""

@@ -7,18 +7,12 @@ from ..kernels.blocks import ColumnPart
 from ..kernels.gram_groups import WIDEST_OF_GROUPS
 from ..kernels.subspace import described, joint_step
 from .phases import Phase, PhasedSolver
-from .sharing import PIECES, WAYS, Sharing
+from .sharing import PIECES, Sharing
 from .working_set import WIDEST_FULL_BLOCK, partition
 
 SMALL_SHARE = 1_000_000
 """Stored entries of a working set below which its columns stay together: handing over a share costs
 about as much as a product with a hundred thousand entries."""
-
-
-SMALL_MOVE = 0.5
-"""Move of an intercept to which first order will do."""
-
-TINY = np.finfo(float).tiny
 
 
 class SharingSolver(PhasedSolver):
@@ -27,7 +21,6 @@ class SharingSolver(PhasedSolver):
     def __init__(self, problem, start, n_workers):
         super().__init__(problem, start, Sharing(n_workers))
         self.n_workers, self._ways, self._looked = n_workers, {}, False
-        self._seeing = Sharing(n_workers, WAYS[:2])
         self._part = ColumnPart(problem, 1.0, True, None)
 
     @cached_property
@@ -73,21 +66,6 @@ class SharingSolver(PhasedSolver):
         again, self._looked = self._looked, True
         answers, _ = yield from self.product(self._ways_for("look"), "product", pieces, (pull,), again)
         return np.concatenate(answers)
-
-    def _see(self, w, b, settles=True):
-        """Coefficients and intercept, the margins there, the move of the intercept that balances the dual
-        point, and its correlations, of data that lie as they were given: read once, and shared by rows."""
-        again, self._looked = self._looked, True
-        answers, touched = yield from self.product(self._seeing, "seen", self._runs, (w, b), again)
-        self.touched += touched
-        margins, slopes, sums = zip(*answers, strict=True)
-        z, slopes, sums = np.concatenate(margins), sum(slopes), sum(sums)
-        if not self.problem.free_intercept:
-            return w, b, z, 0.0, -slopes[0]
-        move = -sums[0] / max(sums[1], TINY)
-        if settles and abs(move) > SMALL_MOVE:
-            return (yield from self._see(w, self.problem.settle(z, b)[1], False))
-        return w, b, z, move, -slopes[0] - move * slopes[1]
 
     def _shared_newton(self, read):
         """A Newton step whose products the workers share by rows: one meeting per product of the matrix

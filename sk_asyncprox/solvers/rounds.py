@@ -56,9 +56,6 @@ NEAR = 0.97
 """Correlation, relative to the l1 part, from which on a column is in the working set where the last solution
 is near: it may be needed before the next look."""
 
-LONGEST_MOVE = 1.0
-"""Move of an intercept up to which a dual point that follows it to first order stays feasible."""
-
 RISE_OF_DESCENT = 0.25
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
 
@@ -182,7 +179,7 @@ class RoundsBCD(GramSolver):
                 self._rule.counted((self.touched - touched) / max(1, self._sizes[self._active].sum()))
 
     def _certify(self):
-        if self._known is not None:
+        if self._known is not None and not self._as_given:
             # The last run has ended here: all but the penalty is as it was certified.
             theta = self.problem.dual_theta(self.gradient)
             known = self.w.copy(), self.b, self.z, theta, self._known
@@ -204,6 +201,10 @@ class RoundsBCD(GramSolver):
 
     def _look(self):
         problem = self.problem
+        certificate = (yield from self._look_by_rows()) if self._as_given else None
+        if certificate is not None:
+            self.certifies_afresh = True
+            return certificate
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
         small = self._as_given or problem.design.size <= TINY
         few = small or np.count_nonzero(self.w) * COPY_COST < len(self.w)
@@ -212,20 +213,13 @@ class RoundsBCD(GramSolver):
         if few and problem.design.is_sparse:
             known = self._image(self.w) + problem.spread(self.b), None
         start = self.w.copy(), self.b, *known
-        kind, alone, seen = "dual_point", self._alone("look"), self._as_given
-        if seen:
-            start, correlations = yield from self._seen_here()
-            if problem.free_intercept:
-                kind, seen = "settled", abs(start[3]) <= LONGEST_MOVE
-                alone, start = not seen, start if seen else start[:3]
-        if alone and not seen:
+        if self._as_given or self._alone("look"):
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:
-            [(z, b, gradient, theta)] = yield Phase(kind, 1, lambda _: start)
-            if not seen:
-                correlations = yield from self._correlations(problem.weights * theta)
+            [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
+            correlations = yield from self._correlations(problem.weights * theta)
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
-        self.touched += 0 if seen else problem.pass_size // 2
+        self.touched += problem.pass_size // 2
         self.z, self.b, self.gradient = z, b, gradient
         return certificate
 

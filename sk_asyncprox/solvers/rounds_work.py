@@ -13,6 +13,7 @@ from ..kernels.newton import COST, in_place
 from ..kernels.newton import product as multiplied
 from ..kernels.newton_walk import steps
 from ..kernels.subspace import described, join, joint_step, lands
+from .seeing import seen, settled
 
 SWEEPS, SLOWING = (8, 4, 8, 20, 32, 64), 1.5
 """Sweeps over the columns after which the gap is looked at: where it falls too slowly for those that are
@@ -44,15 +45,6 @@ def look(part, payload):
 def dual_point(part, payload):
     """Work of the kind ``"dual_point"``: first part of a certificate whose products are shared."""
     return part.problem.dual_point(*payload)
-
-
-def settled(part, payload):
-    """Work of the kind ``"settled"``: the same where the intercept makes a small ``move`` that is known. The
-    dual point follows to first order, and stays feasible: ``u`` and ``1 - u`` do not change their signs."""
-    problem, (_, b, z, move) = part.problem, payload
-    gradient = problem.loss.gradient(problem.y, z)
-    theta = -(gradient + move * problem.loss.second_derivative(problem.y, gradient))
-    return z + move, b + move, problem.loss.gradient(problem.y, z + move), theta
 
 
 def conclude(part, payload):
@@ -189,25 +181,6 @@ def gram(part, payload):
         columns = [block for _, block in outputs]
         add_filled(columns, model, outputs[0][0], wanted, Q, sums if part.follows else None)
     return Q, sums, (b - a) * k
-
-
-def seen(part, payload):
-    """Work of the kind ``"seen"``: a worker's runs of rows, and for each the margins at some point, the
-    products of all columns with the weighted loss gradient there, and with its derivative where the intercept
-    is to move, and the sums of both."""
-    runs, w, b = payload
-    problem, answers = part.problem, []
-    for begin, end in runs:
-        y, weights = problem.y[begin:end], problem.weights[begin:end]
-
-        def pull(rows, z, y=y, weights=weights):
-            z += b
-            u = problem.loss.gradient(y[rows], z)
-            both = [u, problem.loss.second_derivative(y[rows], u)] if problem.free_intercept else [u]
-            return weights[rows] * np.stack(both)
-
-        answers.append(problem.design.rows(begin, end).there_and_back(w, pull))
-    return answers, sum(2 * (end - begin) * len(w) for begin, end in runs)
 
 
 def product(part, payload):

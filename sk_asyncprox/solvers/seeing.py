@@ -1,0 +1,129 @@
+"""Looks at data that lie as they were given: read once, and shared by rows with all that is made of them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..problem.certificate import concluded, factors_of
+from .joining import JoiningSolver
+from .phases import Phase
+from .sharing import WAYS, Sharing
+
+SMALL_MOVE, LONGEST_MOVE = 0.5, 1.0
+"""Move of an intercept to which first order will do; and up to which a dual point that follows it so stays
+feasible."""
+
+TINY = np.finfo(float).tiny
+
+
+class Sight(NamedTuple):
+    """What is seen at coefficients ``w`` and an intercept ``b``."""
+
+    w: np.ndarray
+    b: float
+    z: np.ndarray
+    """Margins, shape (n,)."""
+
+    gradient: np.ndarray
+    """Loss gradient there, shape (n,)."""
+
+    move: float
+    """Move of the intercept that balances the dual point."""
+
+    correlations: np.ndarray
+    """Those of the dual point, which follows the move to first order."""
+
+    slopes: np.ndarray
+    """Slopes of the loss at both ends of the way from the iterate before."""
+
+    def is_of(self, w, b):
+        """Whether it is that of an iterate, before or after the move."""
+        return b in (self.b, self.b + self.move) and np.array_equal(self.w, w)
+
+
+def seen(part, payload):
+    """Work of the kind ``"seen"``: a worker's runs of rows, and for each the margins at a point and the loss
+    gradient; the products of all columns with that, weighted, and with its derivative where the intercept
+    is to move; the sums of both; and the slopes at the ends of the way from the point before."""
+    runs, w, b, before = payload
+    problem, answers = part.problem, []
+    for begin, end in runs:
+        y, weights, gradient = problem.y[begin:end], problem.weights[begin:end], np.empty(end - begin)
+
+        def pull(rows, z, y=y, weights=weights, gradient=gradient):
+            z += b
+            gradient[rows] = u = problem.loss.gradient(y[rows], z)
+            both = [u, problem.loss.second_derivative(y[rows], u)] if problem.free_intercept else [u]
+            return weights[rows] * np.stack(both)
+
+        z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, pull)
+        way = weights * (z - before.z[begin:end])
+        answers.append(
+            (z, gradient, pulls, sums, np.array([before.gradient[begin:end] @ way, gradient @ way]))
+        )
+    return answers, sum(2 * (end - begin) * len(w) for begin, end in runs)
+
+
+def settled(part, payload):
+    """Work of the kind ``"settled"``: of a run of rows, margins and loss gradient after the intercept's move,
+    the loss there, and the dual objective at factors of the dual point. That follows the move to first order,
+    and stays feasible: ``u`` and ``1 - u`` do not change their signs."""
+    (begin, end), z, gradient, move, factors = payload
+    problem, rows = part.problem, slice(begin, end)
+    loss, y, weights = problem.loss, problem.y[rows], problem.weights[rows]
+    z, gradient = z[rows], gradient[rows]
+    theta = -(gradient + move * loss.second_derivative(y, gradient))
+    z = z + move
+    values = [loss.value(y, z), *(loss.dual_value(y, factor * theta) for factor in factors)]
+    return z, loss.gradient(y, z), np.array([weights @ value for value in values])
+
+
+class SeeingSolver(JoiningSolver):
+    """Certificates of data that lie as they were given."""
+
+    def __init__(self, problem, start, n_workers):
+        super().__init__(problem, start, n_workers)
+        self._as_given, self._sight = problem.features.is_as_given, None
+        # One worker alone is never faster at looks at large data.
+        self._looks = Sharing(n_workers, WAYS[:2])
+
+    def settle(self, worth=0.0):
+        """As that of :class:`SharedMargins`, unless the next look does it."""
+        if not self._as_given:
+            super().settle(worth)
+
+    def _see(self, w, b, settles=True):
+        """The sight at a point; at a better intercept where the move to it is long."""
+        again, self._looked = self._looked, True
+        common = w, b, self.point()
+        answers, touched = yield from self.product(self._looks, "seen", self._runs, common, again)
+        self.touched += touched
+        z, gradient, pulls, sums, slopes = zip(*answers, strict=True)
+        z, pulls, sums, problem = np.concatenate(z), sum(pulls), sum(sums), self.problem
+        # The squared loss has the second derivative one, and centred columns no product with that.
+        curved = problem.free_intercept
+        move = -sums[0] / max(sums[1] if curved else 1.0, TINY) if problem.fit_intercept else 0.0
+        if settles and curved and abs(move) > SMALL_MOVE:
+            return (yield from self._see(w, problem.settle(z, b)[1], False))
+        correlations = -pulls[0] - move * pulls[1] if curved else -pulls[0]
+        self._sight = Sight(w, b, z, np.concatenate(gradient), move, correlations, sum(slopes))
+        return self._sight
+
+    def _look_by_rows(self):
+        """Certificate of the iterate, which has the best intercept then; None where that is far."""
+        sight, problem = self._sight, self.problem
+        if sight is None or not sight.is_of(self.w, self.b):
+            sight = yield from self._see(self.w.copy(), self.b)
+        if abs(sight.move) > LONGEST_MOVE and not problem.loss.quadratic:
+            return None
+        known, factors = (sight.z, sight.gradient, sight.move), factors_of(problem, sight.correlations)
+        runs = self._runs
+        answers = yield Phase("settled", len(runs), lambda i: (runs[i], *known, factors), dynamic=True)
+        z, gradient, values = zip(*answers, strict=True)
+        self.z, self.gradient, self.b = np.concatenate(z), np.concatenate(gradient), sight.b + sight.move
+        if problem.penalty.free is None:
+            return concluded(problem, sight.w, self.b, sight.correlations, factors, sum(values))
+        # The dual point is another, which is orthogonal to what is free.
+        payload = sight.w, self.b, self.z, None, sight.correlations
+        [certificate] = yield Phase("conclude", 1, lambda _: payload)
+        return certificate
