@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..data.rows import CHEAP_SOLUTION
 from ..kernels.banded import bands_cost
 from ..kernels.blocks import describe
 from ..kernels.gram_groups import WIDEST_OF_GROUPS
@@ -47,9 +48,8 @@ CHEAP_STEPS = 6_000_000
 """Products of a Gram matrix of all coefficients so cheap that one Newton step after the other is made on it,
 without working sets."""
 
-CHEAP_SOLUTION, FINEST = 20_000_000, 1e-10
-"""The same where a squared loss is solved on it at once; and the gap, relative to the scale, from which on
-that is exact enough."""
+FINEST = 1e-10
+"""Gap, relative to the scale, from which on a squared loss is solved on a Gram matrix exactly enough."""
 
 LARGEST_SWEPT, MANY, MOST = 10_000_000, 0.2, 0.9
 """Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
@@ -117,7 +117,7 @@ class GramSolver(JoiningSolver):
     def __init__(self, problem, start, n_workers):
         super().__init__(problem, start, n_workers)
         self._gram = GramMatrix(self._part, self.n_workers)
-        self._as_given, self._seen = problem.features.is_as_given, None
+        self._streamed, self._seen = problem.features.is_streamed, None
         self._rule = GramRule(problem.design.size)
         n, p = len(problem.y), problem.design.shape[1]
         curved = not (problem.loss.quadratic or problem.design.is_sparse) and problem.penalty.labels is None
@@ -130,7 +130,7 @@ class GramSolver(JoiningSolver):
             return "solution"
         penalty, swept = problem.penalty, self._may_be_solved()
         swept &= problem.uniform and penalty.weights is penalty.labels is None and n * p <= LARGEST_SWEPT
-        if self._as_given or not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
+        if problem.features.is_as_given or not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
             return None
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
         return "columns" if MANY * p < wanted <= (p if p <= n else MOST * p) else None
@@ -223,7 +223,7 @@ class GramSolver(JoiningSolver):
             # The model is the problem itself: its gap is the one that is wanted.
             enough = min(RIGHT * self._goal, TENTH * self._gap * self.problem.scale)
         payload = read, Q, model, certificate.correlations[index], roughly, enough
-        if self._as_given:
+        if self._streamed:
             direction = yield from self._ahead_of(payload)
         else:
             [direction] = yield Phase("model", 1, lambda _: payload)
@@ -241,8 +241,7 @@ class GramSolver(JoiningSolver):
         self._seen = yield from self._see(w, self.b + shift)
         shift = self._seen[1] - self.b
         v = self._seen[2] - read.point.z - shift
-        pull = -self.problem.weights * read.point.gradient
-        return describe(self._part, read, new, v, pull, model, calls * Q.size, shift)
+        return describe(self._part, read, new, v, model, calls * Q.size, shift)
 
     def _seen_here(self):
         """The same of the iterate: it is known where the step was full."""
@@ -254,7 +253,7 @@ class GramSolver(JoiningSolver):
 
     def settle(self, worth=0.0):
         """As that of :class:`SharedMargins`, unless the next look does it."""
-        if not self._as_given:
+        if not self._streamed:
             super().settle(worth)
 
     def _matrix(self, form, key, index, model):

@@ -135,8 +135,8 @@ class RoundsBCD(GramSolver):
         read = Read(None, index, w, point, self.problem.penalty.on(index), True)
         move = np.zeros(len(self.w))
         move[index] = new - w
-        v, pull, size = self._image(move), -self.problem.weights * point.gradient, self._sizes[index].sum()
-        direction = describe(part, read, new, v, pull, part.model(point), size)
+        size = self._sizes[index].sum()
+        direction = describe(part, read, new, self._image(move), part.model(point), size)
         if self.write_exactly(index, direction, RISE_OF_NEWTON)[0] > 0.0:
             self._known = None
         self.touched += direction.touched
@@ -205,14 +205,14 @@ class RoundsBCD(GramSolver):
     def _look(self):
         problem = self.problem
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
-        small = self._as_given or problem.design.size <= TINY
+        small = self._streamed or problem.design.size <= TINY
         few = small or np.count_nonzero(self.w) * COPY_COST < len(self.w)
         self.certifies_afresh = few or (self._from_zero and self._tracker.update == 1)
         known = (None, None) if few else (self.z, self.gradient)
         if few and problem.design.is_sparse:
             known = self._image(self.w) + problem.spread(self.b), None
         start = self.w.copy(), self.b, *known
-        kind, alone, seen = "dual_point", self._alone("look"), self._as_given
+        kind, alone, seen = "dual_point", self._alone("look"), self._streamed
         if seen:
             start, correlations = yield from self._seen_here()
             if problem.free_intercept:
@@ -239,7 +239,7 @@ class RoundsBCD(GramSolver):
         before, active = self._penalty.l1, self._active
         cheap = full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM
         many = p <= NARROW and 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
-        cheap |= self._as_given and problem.loss.quadratic and (len(active) == p or many)
+        cheap |= self._streamed and problem.loss.quadratic and (len(active) == p or many)
         if wanted.l1 == 0.0 or cheap:
             self._penalty = wanted
             active = active if self._generation else np.arange(p)
