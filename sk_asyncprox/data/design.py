@@ -33,8 +33,7 @@ ROWS_OF_PRODUCT, LONG = 8192, 4096
 without memory in between."""
 
 IN_CACHE = 2_000_000
-"""Entries that the next product finds in the cache; more of a dense matrix that lies as it was given are
-streamed: read as seldom as may be, and by rows, which is faster than BLAS."""
+"""Entries that the next product finds in the cache; more of a matrix as it was given are read by rows."""
 
 ENTRIES_OF_RUN, ENTRIES_OF_LOOK, FEWEST_ROWS = 500_000, 250_000, 256
 """Entries of a dense matrix that are centred, scaled, or multiplied, at a time: they stay in the cache, and
