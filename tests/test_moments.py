@@ -126,7 +126,7 @@ def test_the_bound_on_rounding_holds_for_the_objective(seed, centred, scale):
     found = problem.quadratic
     value = 0.5 * (found.square - 2.0 * found.q @ w + w @ found.Q @ w)
     b = problem.loss.best_intercept(y, problem.weights) if centred else 0.0
-    residuals = (problem.design.X.astype(np.longdouble) @ w + b - y).astype(np.longdouble)
+    residuals = (problem.design.filled().X.astype(np.longdouble) @ w + b - y).astype(np.longdouble)
     assert abs(value - float(problem.weights @ residuals**2) / 2) <= found.rounding(w)
 
 

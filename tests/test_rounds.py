@@ -132,6 +132,7 @@ def test_shares_lose_no_update(loss, sparse, shared):
 def as_given(monkeypatch):
     """Dense data are not copied, however small they are."""
     monkeypatch.setattr("sk_asyncprox.data.rows.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.on_gram.CHEAP_SOLUTION", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.on_gram.CHEAP_STEPS", 0)
 
@@ -368,8 +369,7 @@ def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes, 
             except StopIteration:
                 break
             answer = [gram(part, phase.payload(i)) for i in phase.todo]
-        X = problem.design.X[:, index]
-        X = X.toarray() if sparse else X
+        X = problem.design.filled().X[:, index]
         X = X - np.average(X, axis=0, weights=omega) if part.follows or sparse else X
         assert_allclose(matrix.Q, X.T @ (omega[:, None] * X), atol=1e-14)
 

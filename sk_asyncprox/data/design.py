@@ -18,11 +18,9 @@ from .compressed import like, major_slice, row_squares, transpose
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
 DENSE_ABOVE = 0.3
 
-NEAR = 0.5
-"""Total variation (times two) of weights for which scales are kept."""
-
-TINY = 1e-250
-"""Squared norm that is not exact any more."""
+NEAR, TINY = 0.5, 1e-250
+"""Total variation (times two) of weights for which scales are kept; squared norm that is not exact any more.
+"""
 
 ENTRIES_OF_SAMPLE = 10_000
 """Entries whose rows tell how the entries are spread over the rows."""
@@ -30,11 +28,12 @@ ENTRIES_OF_SAMPLE = 10_000
 COPY_COST = 5
 """Cost of copying columns, relative to a product with them."""
 
-ROWS_OF_PRODUCT = 8192
-"""Rows of a dense matrix that are multiplied at a time."""
+ROWS_OF_PRODUCT, LONG = 8192, 4096
+"""Rows of a dense matrix that are multiplied at a time; and from which on columns are copied one by one,
+without memory in between."""
 
-LONG = 4096
-"""Rows from which on columns are copied one by one, without memory in between."""
+IN_CACHE = 2_000_000
+"""Entries that the next product finds in the cache; more of a matrix as it was given are read by rows."""
 
 ENTRIES_OF_RUN, ENTRIES_OF_LOOK, FEWEST_ROWS = 500_000, 250_000, 256
 """Entries of a dense matrix that are centred, scaled, or multiplied, at a time: they stay in the cache, and
@@ -57,7 +56,11 @@ class Design:
         self.shape = X.shape
         self.is_sparse = sp.issparse(X)
         self.is_as_given = not self.is_sparse and centre is not None
+        self.is_streamed = self.is_as_given and X.size > IN_CACHE
         self._transposed, self._squares = transpose(X), None
+
+    balance = None
+    """Weights in which the columns are centred, where these are known."""
 
     def __reduce__(self):
         # Without the transpose, whose entries would be pickled a second time.
@@ -76,7 +79,7 @@ class Design:
         if n_moved * COPY_COST < len(w) and not (by_rows or self.is_as_given):
             moved = w.nonzero()[0]
             return self.columns(moved).mul(w[moved]) if self.is_sparse else self._mul_some(moved, w[moved])
-        out = times(self.X, w) if self.is_as_given else self.X @ w
+        out = times(self.X, w) if self.is_streamed else self.X @ w
         if self.centre is not None:
             out -= self.centre @ w
         return out
@@ -91,7 +94,7 @@ class Design:
 
     def tmul(self, u):
         """Product ``(X - 1 centre')' u``."""
-        out = times_rows(u, self.X) if self.is_as_given else self._transposed.dot(u)
+        out = times_rows(u, self.X) if self.is_streamed else self._transposed.dot(u)
         if self.centre is not None:
             out -= u.sum() * self.centre
         return out
@@ -249,15 +252,19 @@ class Design:
         return [slice(a, min(a + step, self.shape[0])) for a in range(0, self.shape[0], step)]
 
     def gram(self, weights):
-        """Gram matrix ``X' diag(weights) X`` of a dense design, and the column sums ``X' weights``."""
-        sums = self.tmul(weights)
-        if not self.is_as_given and (weights == weights[0]).all():
-            return weights[0] * (self.X.T @ self.X), sums
-        Q = 0.0
-        for rows, part in self.runs():
-            scaled = part * np.sqrt(weights[rows])[:, None]
-            Q += scaled.T @ scaled
-        return Q, sums
+        """Gram matrix, in these weights."""
+        if self.is_sparse:
+            Q = (self.X.T @ sp.diags(weights) @ self.X).toarray()
+        elif (weights == weights[0]).all():
+            Q = weights[0] * (self.X.T @ self.X)
+        else:
+            roots, slices = np.sqrt(weights)[:, None], self._slices(ENTRIES_OF_RUN)
+            Q = sum(part.T @ part for part in (self.X[rows] * roots[rows] for rows in slices))
+        if self.centre is not None:
+            sums = 0.0 if weights is self.balance else self.tmul(weights)
+            across = np.outer(sums + 0.5 * weights.sum() * self.centre, self.centre)
+            Q -= across + across.T
+        return Q
 
     def smoothness(self, weights, random_state=0, min_products=12, max_products=60, rtol=1e-3, margin=1.02):
         """Largest eigenvalue of ``X' diag(weights) X`` by Lanczos' method, with a safe margin.

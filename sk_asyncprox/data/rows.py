@@ -5,7 +5,7 @@ from copy import copy
 import numpy as np
 import scipy.sparse as sp
 
-from .arrays import less, times_rows
+from .arrays import less
 from .compressed import kernel_ready
 from .constant_columns import clear_constants, without_constants
 from .design import Design
@@ -18,6 +18,9 @@ WIDE = 512
 LARGE, NARROW, WIDEST = 10_000_000, 256, 1000
 """Entries of a dense array from which on it need not be copied where it has so few columns; with four times
 as many, and rows that lie together, it may have as many columns as the last."""
+
+CHEAP_SOLUTION = 20_000_000
+"""Products of a Gram matrix of all columns so cheap that a squared loss is solved on it at once."""
 
 
 def is_by_rows(X):
@@ -89,15 +92,16 @@ def rows_of(X, index):
     return X[index]
 
 
-def _serves_as_given(X):
-    """Whether a dense array is large, and has no columns far from zero: products would cancel as these are
-    centred. Constant ones are such."""
-    narrow, wide = X.shape[1] <= NARROW, X.shape[1] <= WIDEST and X.flags.c_contiguous
+def _serves_as_given(X, products):
+    """Whether a dense array is large, or its Gram matrix takes few products, and no columns are far from
+    zero: products would cancel as these are centred. Constant ones are such."""
+    n, p = X.shape
+    large = n * p > LARGE if p <= NARROW else n * p > 4 * LARGE and p <= WIDEST and X.flags.c_contiguous
     with np.errstate(over="ignore", invalid="ignore"):
-        return ((narrow and X.size > LARGE) or (wide and X.size > 4 * LARGE)) and not is_far(X)
+        return (large or (p <= n and n * p * p <= products)) and not is_far(X)
 
 
-def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_given=False):
+def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_given=None):
     """Design that the solvers work on, and the column means.
 
     Parameters
@@ -112,8 +116,9 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_give
         Whether the weighted column means are subtracted.
     overwrite : bool
         Whether they may be subtracted in place, from a dense ``X``.
-    as_given : bool
-        Whether a large dense ``X`` of few columns may stay as it is, its means subtracted in the products.
+    as_given : int or None
+        Products of a Gram matrix up to which a dense ``X`` may stay as it is, its means subtracted in the
+        products, as a large one of few columns may; None if it may not.
 
     Returns
     -------
@@ -132,13 +137,15 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_give
             return Design(X), np.zeros(X.shape[1])
         means = X.T @ weights
         return Design(*without_constants(X, means)), means
-    as_given = as_given and _serves_as_given(X)
+    as_given = as_given is not None and _serves_as_given(X, as_given)
     order = "C" if rows or (as_given and X.flags.c_contiguous) else "F"
     if X.dtype != np.float64:
         X, overwrite = less(X, 0.0, order), True
     if as_given:
-        means = times_rows(weights, X) if centred else np.zeros(X.shape[1])
-        return Design(X, means), means
+        design = Design(X, np.zeros(X.shape[1]))
+        if centred:
+            design.centre, design.balance = design.tmul(weights), weights
+        return design, design.centre
     fits = X.flags.c_contiguous if rows else X.flags.f_contiguous
     if not centred:
         return Design(X if fits else less(X, 0.0, order)), np.zeros(X.shape[1])

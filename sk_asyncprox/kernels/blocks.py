@@ -19,7 +19,7 @@ from .._compat import block_cd
 from ..data.block_diagonal import BlockDiagonal, Single
 from ..losses.curvature import DiagonalCurvature
 from .gram_groups import solve_groups_on_gram
-from .gram_weights import sparse_gram, sweep_runs
+from .gram_weights import sweep_runs
 from .line import Direction, clipped_ratio
 
 SWEEPS_ON_COLUMNS = 5
@@ -56,8 +56,9 @@ class Piece:
         """
         touched = 0
         if self._gram is None or np.abs(omega - self._omega).sum() > REBUILD_ABOVE * omega.sum():
-            Q, sums = sparse_gram(self.design, omega) if self.design.is_sparse else self.design.gram(omega)
+            Q = self.design.gram(omega)
             if centred:
+                sums = self.design.tmul(omega)
                 Q -= np.outer(sums, sums / omega.sum())
             self._gram, self._omega, touched = Q, omega, self.design.size
         return self._gram, touched
@@ -175,7 +176,10 @@ def direction(part, read):
             new[piece.columns], cost = _solve(part, piece, read, pull, model.diagonal[piece.rows])
             touched += cost
     v = block.design.mul(new - w)
-    return describe(part, read, new, v, pull, model, touched + block.design.size)
+    full = describe(part, read, new, v, model, touched + block.design.size)
+    slope, size = pull @ full.v - full.change, full.v @ model.times(full.v)
+    sure = part.h * (slope - 0.5 * full.ridge)
+    return full._replace(slope=slope, damping=1.0 if sure >= size else clipped_ratio(sure, size))
 
 
 def _solve(part, piece, read, pull, omega):
@@ -192,7 +196,7 @@ def _solve(part, piece, read, pull, omega):
     return _solve_on_gram(part, piece, read, w, pull[piece.rows], omega)
 
 
-def describe(part, read, new, v, pull, model, touched, shift=None):
+def describe(part, read, new, v, model, touched, shift=None):
     """The full step to ``new``, which changes the margins by ``v``, with what the write needs to know; the
     intercept follows by ``shift``, or as the model says."""
     if not part.follows:
@@ -200,11 +204,7 @@ def describe(part, read, new, v, pull, model, touched, shift=None):
     else:
         shift = model.shift(v) if shift is None else shift
         v = v + part.problem.spread(shift)
-    change, ridge = read.penalty.difference(read.w, new)
-    slope = pull @ v - change
-    size, sure = v @ model.times(v), part.h * (slope - 0.5 * ridge)
-    damping = 1.0 if sure >= size else clipped_ratio(sure, size)
-    return Direction(new, new - read.w, v, shift, change, ridge, slope, damping, touched)
+    return Direction(new, new - read.w, v, shift, *read.penalty.difference(read.w, new), touched)
 
 
 def _solve_on_columns(part, piece, read, w, pull, omega):

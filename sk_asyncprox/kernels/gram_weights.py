@@ -6,7 +6,6 @@ free coefficients are put in at their best, which leaves what is orthogonal to t
 """
 
 import numpy as np
-import scipy.sparse as sp
 
 from .._compat import block_cd
 from ..penalties import ElasticNetPenalty
@@ -59,13 +58,3 @@ def sweep_runs(piece, w, pull, omega, penalty, h, centred, sweeps):
         pull = pull - omega * (v - (omega @ v) / omega.sum() * centred) / h
         touched += cost + 2 * run.design.size + sweeps * Q.size
     return new, touched
-
-
-def sparse_gram(design, omega):
-    """Gram matrix of a sparse design, centred as it is, and its column sums."""
-    X, total = design.X, omega.sum()
-    Q, sums = (X.T @ sp.diags(omega) @ X).toarray(), X.T @ omega
-    if design.centre is not None:
-        across = np.outer(sums - 0.5 * total * design.centre, design.centre)
-        Q, sums = Q - across - across.T, sums - total * design.centre
-    return Q, sums

@@ -34,14 +34,14 @@ class Direction(NamedTuple):
     ridge: float
     """``l2 |move|^2``."""
 
-    slope: float
-    """Predicted fall per unit of step at the read, ``-phi'(0)`` there."""
-
-    damping: float
-    """Factor that makes an inexact full step as safe as the exact one (see ``blocks``)."""
-
     touched: int
     """Stored entries touched to compute it."""
+
+    slope: float = np.nan
+    """Predicted fall per unit of step at the read, ``-phi'(0)`` there; of block steps."""
+
+    damping: float = 1.0
+    """Factor that makes an inexact full step as safe as the exact one (see ``blocks``)."""
 
     instead: np.ndarray | None = None
     """Change of the margins by a step that this one is taken instead of."""

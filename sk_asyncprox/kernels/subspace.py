@@ -101,11 +101,11 @@ def joint_step(part, read, pull, model):
     return join(part, read, move, v, model)
 
 
-def described(part, read, step, pull, model, touched):
+def described(part, read, step, model, touched):
     """The step's :class:`~sk_asyncprox.kernels.line.Direction`. Its move is the one whose image is known:
     what rounding leaves of a small one between the coefficients before and after is another."""
     move, v, shift, instead = step
-    direction = describe(part, read, read.w + move, v, pull, model, touched, shift)
+    direction = describe(part, read, read.w + move, v, model, touched, shift)
     return direction._replace(move=move, instead=instead)
 
 

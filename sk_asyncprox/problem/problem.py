@@ -11,7 +11,7 @@ import numpy as np
 
 from .._compat import cached_property
 from ..data.block_diagonal import Copies
-from ..data.rows import Data, is_by_rows, is_wide_in_rows
+from ..data.rows import CHEAP_SOLUTION, Data, is_by_rows, is_wide_in_rows
 from . import unpenalised
 from .centred import Centred
 from .certificate import Certificate
@@ -98,8 +98,9 @@ class Problem(Centred):
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
         zeros = loss.quadratic or (penalty is not None and penalty.has_zeros)
         rows |= not (zeros or penalty is None) and is_wide_in_rows(X)  # products cost the same in any order
-        as_given = loss.quadratic or (zeros and loss.follows and is_by_rows(X))
-        self._data = Data(X, weights, self.uniform, fit_intercept, rows, overwrite, as_given and not rows)
+        stays = not rows and (loss.quadratic or (zeros and loss.follows and is_by_rows(X)))
+        as_given = CHEAP_SOLUTION * loss.quadratic if stays else None
+        self._data = Data(X, weights, self.uniform, fit_intercept, rows, overwrite, as_given)
 
     @property
     def shape(self):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..data.rows import CHEAP_SOLUTION
 from ..kernels.banded import bands_cost
 from ..kernels.blocks import describe
 from ..kernels.gram_groups import WIDEST_OF_GROUPS
@@ -48,9 +49,8 @@ CHEAP_STEPS = 6_000_000
 """Products of a Gram matrix of all coefficients so cheap that one Newton step after the other is made on it,
 without working sets."""
 
-CHEAP_SOLUTION, FINEST = 20_000_000, 1e-10
-"""The same where a squared loss is solved on it at once; and the gap, relative to the scale, from which on
-that is exact enough."""
+FINEST = 1e-10
+"""Gap, relative to the scale, from which on a squared loss is solved on a Gram matrix exactly enough."""
 
 LARGEST_SWEPT, MANY, MOST = 10_000_000, 0.2, 0.9
 """Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
@@ -130,7 +130,7 @@ class GramSolver(SeeingSolver):
             return "solution"
         penalty, swept = problem.penalty, self._may_be_solved()
         swept &= problem.uniform and penalty.weights is penalty.labels is None and n * p <= LARGEST_SWEPT
-        if self._as_given or not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
+        if problem.features.is_as_given or not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
             return None
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
         return "columns" if MANY * p < wanted <= (p if p <= n else MOST * p) else None
@@ -223,7 +223,7 @@ class GramSolver(SeeingSolver):
             # The model is the problem itself: its gap is the one that is wanted.
             enough = min(RIGHT * self._goal, TENTH * self._gap * self.problem.scale)
         payload = read, Q, model, certificate.correlations[index], roughly, enough
-        if self._as_given:
+        if self._streamed:
             direction = yield from self._ahead_of(stamp, payload)
         else:
             [direction] = yield Phase("model", 1, lambda _: payload)
@@ -249,8 +249,7 @@ class GramSolver(SeeingSolver):
             return None
         shift = sight.b - self.b
         v = sight.z - read.point.z - shift
-        pull = -self.problem.weights * read.point.gradient
-        return describe(self._part, read, new, v, pull, model, calls * Q.size, shift)
+        return describe(self._part, read, new, v, model, calls * Q.size, shift)
 
     def _matrix(self, form, key, index, model):
         """The Gram matrix of the columns in that form, and the model that it was computed in."""

@@ -73,7 +73,7 @@ class SharingSolver(PhasedSolver):
         part, point = self._part, read.point
         model, pull = part.model(point), -self.problem.weights * point.gradient
         step, touched = yield from self._by_rows(joint_step(part, read, pull, model), read, model)
-        return described(part, read, step, pull, model, touched)
+        return described(part, read, step, model, touched)
 
     def _by_rows(self, steps, read, model):
         """What a generator of products returns, and the entries touched."""

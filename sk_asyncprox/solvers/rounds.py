@@ -132,8 +132,8 @@ class RoundsBCD(GramSolver):
         read = Read(None, index, w, point, self.problem.penalty.on(index), True)
         move = np.zeros(len(self.w))
         move[index] = new - w
-        v, pull, size = self._image(move), -self.problem.weights * point.gradient, self._sizes[index].sum()
-        direction = describe(part, read, new, v, pull, part.model(point), size)
+        size = self._sizes[index].sum()
+        direction = describe(part, read, new, self._image(move), part.model(point), size)
         if self.write_exactly(index, direction, RISE_OF_NEWTON)[0] > 0.0:
             self._known = None
         self.touched += direction.touched
@@ -179,7 +179,7 @@ class RoundsBCD(GramSolver):
                 self._rule.counted((self.touched - touched) / max(1, self._sizes[self._active].sum()))
 
     def _certify(self):
-        if self._known is not None and not self._as_given:
+        if self._known is not None and not self._streamed:
             # The last run has ended here: all but the penalty is as it was certified.
             theta = self.problem.dual_theta(self.gradient)
             known = self.w.copy(), self.b, self.z, theta, self._known
@@ -201,19 +201,19 @@ class RoundsBCD(GramSolver):
 
     def _look(self):
         problem = self.problem
-        certificate = (yield from self._look_by_rows()) if self._as_given else None
+        certificate = (yield from self._look_by_rows()) if self._streamed else None
         if certificate is not None:
             self.certifies_afresh = True
             return certificate
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
-        small = self._as_given or problem.design.size <= TINY
+        small = self._streamed or problem.design.size <= TINY
         few = small or np.count_nonzero(self.w) * COPY_COST < len(self.w)
         self.certifies_afresh = few or (self._from_zero and self._tracker.update == 1)
         known = (None, None) if few else (self.z, self.gradient)
         if few and problem.design.is_sparse:
             known = self._image(self.w) + problem.spread(self.b), None
         start = self.w.copy(), self.b, *known
-        if self._as_given or self._alone("look"):
+        if self._streamed or self._alone("look"):
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:
             [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
@@ -233,7 +233,7 @@ class RoundsBCD(GramSolver):
         before, active = self._penalty.l1, self._active
         cheap = full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM
         many = p <= NARROW and 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
-        cheap |= self._as_given and problem.loss.quadratic and (len(active) == p or many)
+        cheap |= self._streamed and problem.loss.quadratic and (len(active) == p or many)
         if wanted.l1 == 0.0 or cheap:
             self._penalty = wanted
             active = active if self._generation else np.arange(p)

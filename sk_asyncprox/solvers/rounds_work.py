@@ -59,7 +59,7 @@ def newton(part, read):
     block, model = part.block(read.key, read.index), part.model(read.point)
     pull = -part.problem.weights * read.point.gradient
     step, touched = in_place(joint_step(part, read, pull, model), block.design)
-    return described(part, read, step, pull, model, touched)
+    return described(part, read, step, model, touched)
 
 
 def descent(part, payload):
@@ -95,8 +95,8 @@ def model(part, payload):
     # On the matrix no data are touched; a call counts as a product of them, at most.
     touched = size + calls * min(size, Q.size)
     if read.beside is None or lands(part, read, move, v, pull, curvature):
-        return describe(part, read, new, v, pull, curvature, touched)
-    return described(part, read, join(part, read, move, v, curvature), pull, curvature, touched)
+        return describe(part, read, new, v, curvature, touched)
+    return described(part, read, join(part, read, move, v, curvature), curvature, touched)
 
 
 def solution(part, payload):
@@ -111,12 +111,12 @@ def solution(part, payload):
         done = read.penalty.dual_limit(correlations) >= 1.0 and not w.any()
         if done or part.problem.looks_stray(correlations):
             return None
-    Q = design.gram(weights)[0]
+    Q = design.gram(weights)
     q = Q @ w + correlations
     square = w @ (q + correlations) - pull @ gradient
     new, _, touched = descend_on_gram(Q, q, w, read.penalty, square, goal)
     v = design.mul(new - w)
-    return describe(part, read, new, v, pull, part.model(read.point), touched + design.size)
+    return describe(part, read, new, v, part.model(read.point), touched + design.size)
 
 
 def columns(part, payload):
@@ -134,8 +134,8 @@ def columns(part, payload):
         w, before = new, gap
         if gap <= goal or slow:
             break
-    v, pull = design.mul(w - read.w), -problem.weights * read.point.gradient
-    return describe(part, read, w, v, pull, part.model(read.point), touched + design.size)
+    v = design.mul(w - read.w)
+    return describe(part, read, w, v, part.model(read.point), touched + design.size)
 
 
 def _is_slow(fall, sweeps, wanted, left):

@@ -83,13 +83,13 @@ class SeeingSolver(JoiningSolver):
 
     def __init__(self, problem, start, n_workers):
         super().__init__(problem, start, n_workers)
-        self._as_given, self._sight = problem.features.is_as_given, None
+        self._streamed, self._sight = problem.features.is_streamed, None
         # One worker alone is never faster at looks at large data.
         self._looks = Sharing(n_workers, WAYS[:2])
 
     def settle(self, worth=0.0):
         """As that of :class:`SharedMargins`, unless the next look does it."""
-        if not self._as_given:
+        if not self._streamed:
             super().settle(worth)
 
     def _see(self, w, b, settles=True):
