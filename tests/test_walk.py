@@ -10,7 +10,7 @@ from sklearn.model_selection import KFold, ShuffleSplit
 from sk_asyncprox import ElasticNetCV, LassoCV, enet_path, lasso_path
 from sk_asyncprox._compat import block_cd, gram_cd
 from sk_asyncprox.along import solutions_along
-from sk_asyncprox.kernels import columns, gram
+from sk_asyncprox.kernels import columns, gram, walk
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -209,6 +209,26 @@ def test_columns_are_there_before_they_are_missed(monkeypatch):
     assert all(walked(solutions_along(problem, penalties, OPTIONS)))
     assert len(asked) <= 2 * 14
     assert sum(asked) <= 1.4 * len(penalties)
+
+
+@pytest.mark.parametrize("shape", [(200, 40), (60, 700)], ids=str)
+@pytest.mark.parametrize("tol", [1e-4, 1e-9])
+def test_solutions_between_two_are_made_of_them_where_that_will_do(shape, tol, monkeypatch):
+    solved, solve = [], walk.Walk._solve
+    monkeypatch.setattr(
+        walk.Walk, "_solve", lambda self, *model: solved.append(model[0].l1) or solve(self, *model)
+    )
+    X, y = drawn(*shape)
+    problem = Problem(X, y, SquaredLoss(), None, None, True)
+    largest = np.abs((X - X.mean(axis=0)).T @ y).max() / len(y)
+    grid = largest * np.exp(-np.cumsum(np.tile([0.01, 0.08], 50)))
+    penalties = [ElasticNetPenalty(l1) for l1 in grid]
+    found = list(solutions_along(problem, penalties, OPTIONS._replace(tol=tol)))
+    made = len(grid) - len(set(solved))
+    assert all(walked(found))
+    assert made >= 40 if tol > 1e-9 else made < 40
+    for penalty, solution in zip(penalties, found, strict=True):
+        assert problem.with_penalty(penalty).certify(solution.certificate.w, 0.0).gap <= tol * problem.scale
 
 
 @pytest.mark.parametrize("patience", [0, 8])

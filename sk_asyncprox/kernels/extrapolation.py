@@ -18,7 +18,7 @@ class Trail:
 
     def add(self, penalty, w):
         """Take a solution into account."""
-        self._points = [*self._points[-1:], (_strength(penalty), w.copy())]
+        self._points = [*self._points[-1:], (strength(penalty), w.copy())]
 
     def widen(self, size):
         """Take further coefficients into account, which were zero."""
@@ -38,13 +38,14 @@ class Trail:
         if len(self._points) < 2:
             return None
         (before, w_before), (last, w) = self._points
-        if last == before or not 0.0 < (_strength(penalty) - last) / (last - before) <= FARTHEST:
+        if last == before or not 0.0 < (strength(penalty) - last) / (last - before) <= FARTHEST:
             return None
-        length = (_strength(penalty) - last) / (last - before)
+        length = (strength(penalty) - last) / (last - before)
         new = w + length * (w - w_before)
         new[new * w <= 0.0] = 0.0
         return new
 
 
-def _strength(penalty):
+def strength(penalty):
+    """What solutions are nearly linear in."""
     return penalty.l1 if penalty.l1 > 0.0 else penalty.l2

@@ -1,8 +1,9 @@
 """Solutions for many penalties of a squared loss, on Gram matrices, certified many at a time.
 
 A walk goes from one penalty to the next on the Gram matrix of the columns in use; looks at all columns are
-made for a stage of penalties at once, as one product of matrices. Where a gap is above the tolerance, the
-columns that are missing are taken into use, and the solution goes on from where it is.
+made for a stage of penalties at once, as one product of matrices. Only every other solution is solved for,
+and one between two is made of them. Where a gap is above the tolerance, the columns that are missing are
+taken into use, and the solution goes on from where it is.
 """
 
 from typing import NamedTuple
@@ -11,7 +12,7 @@ import numpy as np
 
 from ..problem.certificate import Certificate
 from .columns import WIDEST, Known, intercept_of
-from .extrapolation import Trail
+from .extrapolation import Trail, strength
 from .gram import descend_on_gram
 
 TINY = np.finfo(float).tiny
@@ -32,6 +33,9 @@ use for it. Correlations are piecewise linear in the penalty, as solutions are."
 
 ROOM, ROUNDS = 50, 20
 """Columns that are taken into use at once, at most, where fewer are in use; and looks at a stage, at most."""
+
+MISSES = 10
+"""Solutions made of the two beside them that miss the tolerance before all are solved for."""
 
 
 class Walked(NamedTuple):
@@ -82,7 +86,7 @@ class Walk:
         self._w = np.zeros(len(self._pull)) if start is None else start.w
         self._trail, self._touched, self._near_null, self._wanted_gap = Trail(), 0, True, wanted
         self._most = float(wanted(np.inf))
-        self._right, self._last, self._slope = RIGHT, 0.0, 0.0
+        self._right, self._last, self._slope, self._misses = RIGHT, 0.0, 0.0, 0
 
     def stages(self, penalties):
         """The penalties, in runs that one look serves."""
@@ -100,8 +104,8 @@ class Walk:
         """Solutions for a run of penalties, as far as they meet the tolerance."""
         self._right = RIGHT
         self._take(self._score(penalties[-1]))
-        W = self._first(penalties) if len(self._columns.index) else []
-        todo, found = list(range(len(W))), [None] * len(W)
+        W, mixed = self._first(penalties) if len(self._columns.index) else ([], [])
+        todo, found = list(range(len(W) - 1)), [None] * (len(W) - 1)
         for _ in range(ROUNDS if todo else 0):
             score = self._look(W, penalties, todo, found)
             todo = [i for i in todo if found[i] is None]
@@ -109,13 +113,17 @@ class Walk:
                 break
             taken = self._take(score)
             W = np.pad(W, ((0, 0), (0, taken)))
-            if not taken:
+            if not taken and mixed:
+                self._misses, mixed = self._misses + len(todo), []
+            elif not taken:
                 # What is missing is accuracy.
                 self._right *= TENTH
                 if self._right < LEAST_RIGHT:
                     break
             for i in todo:
-                W[i], _ = self._solve(penalties[i], W[i])
+                if i not in mixed:
+                    W[i], _ = self._solve(penalties[i], W[i])
+            self._mix(W, penalties, mixed)
         found = found[: todo[0] if todo else len(found)]
         if found:
             self._remember(penalties, [walked.certificate for walked in found])
@@ -124,31 +132,47 @@ class Walk:
     def _remember(self, penalties, certificates):
         """Where the stage has ended, and where it goes."""
         middle, end = certificates[len(certificates) // 2], certificates[-1]
-        self._w, self._pull, self._last = end.w, end.correlations, penalties[len(certificates) - 1].l1
-        length = self._last - penalties[len(certificates) // 2].l1
+        self._w, self._pull, self._last = end.w, end.correlations, strength(penalties[len(certificates) - 1])
+        length = self._last - strength(penalties[len(certificates) // 2])
         self._slope = (self._pull - middle.correlations) / length if length < 0.0 else 0.0
 
     def _first(self, penalties):
-        """Solutions on the columns in use, a row each, as far as they can be found."""
-        index = self._columns.index
-        W, w = np.empty((len(penalties), len(index))), self._w[index]
+        """Solutions on the columns in use, a row each, as far as they can be found, behind them the last one;
+        and the numbers of those that are mixed."""
+        index, m, mixed = self._columns.index, len(penalties), []
+        W = np.empty((m + 1, len(index)))
+        w = W[-1] = self._w[index]
         self._trail.widen(len(index))
         for i, penalty in enumerate(penalties):
+            if (m - i) % 2 == 0 and self._misses < MISSES and not self._near_null:
+                mixed.append(i)
+                continue
             expected = self._trail.expected(penalty)
-            W[i], solved = self._solve(penalty, w if expected is None else expected)
+            w, solved = self._solve(penalty, w if expected is None else expected)
             if not solved:
-                return W[:i]
-            w = W[i]
+                W, mixed = W[[*range(i), -1]], mixed[: -1 if i - 1 in mixed else None]
+                break
+            W[i] = w
             self._trail.add(penalty, w)
+        self._mix(W, penalties, mixed)
         self._w = np.zeros(len(self._w))
         self._w[index] = w
-        return W
+        return W, mixed
+
+    def _mix(self, W, penalties, mixed):
+        """Make these rows of the ones beside them."""
+        # Residuals mix as solutions do: no correlation gets above its penalty, and little is lost.
+        if mixed:
+            at, i = np.array([*map(strength, penalties), self._last]), np.array(mixed)
+            span = at[i + 1] - at[i - 1]
+            t = np.divide(at[i] - at[i - 1], span, out=np.ones(len(i)), where=span != 0.0)[:, None]
+            W[i] = (1.0 - t) * W[i - 1] + t * W[i + 1]
 
     def _score(self, penalty):
         """How much the end of a stage is expected to need each column: above one, if it does."""
         if not penalty.has_zeros or (len(self._w) <= WIDEST and isinstance(self._columns, Known)):
             return np.full(len(self._w), np.inf)
-        expected = self._pull + (penalty.l1 - self._last) * self._slope
+        expected = self._pull + (strength(penalty) - self._last) * self._slope
         score = penalty.pull(expected) / max(NEAR * penalty.l1, TINY)
         if not len(self._columns.index):
             score[score.argmax()] = np.inf

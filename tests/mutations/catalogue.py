@@ -430,6 +430,13 @@ MUTATIONS = [
         "test_walk.py::test_what_rounding_could_hide_goes_in_rounds",
     ),
     Mutation(
+        "A solution between two is made of the wrong shares of them",
+        "kernels/walk.py",
+        "            W[i] = (1.0 - t) * W[i - 1] + t * W[i + 1]",
+        "            W[i] = t * W[i - 1] + (1.0 - t) * W[i + 1]",
+        "test_walk.py::test_solutions_between_two_are_made_of_them_where_that_will_do",
+    ),
+    Mutation(
         "A fold's problem keeps the weights of all rows",
         "problem/problem.py",
         "        other.y, other.sample_weights = self.y[index], weights / weights.sum()",
