@@ -137,12 +137,11 @@ class History:
             a = shared.arrival
             self._rows["shares"].append((shared.kind, now, a.worker, a.block, a.asked, a.told))
 
-    def wants_iterate(self, index):
-        """Whether the iterate after update ``index`` is to be kept."""
-        return self.record == "iterates" and index % self._stride == 0
-
-    def add_iterate(self, index, now, passes, snapshot):
-        """Keep a copy of the iterate (its non-zeros)."""
+    def add_iterate(self, index, now, passes, read):
+        """Keep a copy of the iterate after an update (its non-zeros), of every so many one."""
+        if self.record != "iterates" or index % self._stride:
+            return
+        snapshot = read()
         support = np.flatnonzero(snapshot.w)
         self._copies.append((index, now, passes, support, snapshot.w[support], snapshot.b))
         if len(self._copies) > MOST_ITERATES:

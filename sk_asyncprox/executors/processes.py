@@ -59,8 +59,7 @@ class Processes(Executor):
 
     def run(self, solver, on_events):
         begin = time.perf_counter()
-        limit = np.inf if solver.n_workers == 1 else solver.head_start
-        if run_alone(solver, on_events, begin, limit):
+        if run_alone(solver, on_events, begin):
             return []
         crew = _Crew(solver, on_events, begin)
         with Deferred(crew):

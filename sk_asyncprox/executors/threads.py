@@ -41,8 +41,7 @@ class Threads(Executor):
 
     def run(self, solver, on_events):
         begin = time.perf_counter()
-        limit = np.inf if solver.n_workers == 1 else solver.head_start
-        if run_alone(solver, on_events, begin, limit):
+        if run_alone(solver, on_events, begin):
             return []
         crew = _Crew(solver, on_events, begin)
         parallel = thread_parallel(solver.n_workers, "generator")
@@ -57,9 +56,9 @@ class Threads(Executor):
         return list(crew.held.values())
 
 
-def run_alone(solver, on_events, begin, limit):
-    """Work in the calling thread for at most ``limit`` seconds; return whether the run has ended."""
-    now = 0.0
+def run_alone(solver, on_events, begin):
+    """Work in the calling thread until others are to join; return whether the run has ended."""
+    now, limit = 0.0, np.inf if solver.n_workers == 1 else solver.head_start
     with fast_calls():
         while now < limit:
             task = solver.ask(0)
