@@ -6,6 +6,6 @@ LEFT_OUT = {
     r"\.(delays|problem|losses|penalties|solvers)\.",
     r"\.(plan|run|make_rule|delay_bound)$",
     r"\.Setting",
-    r"\.History\.(add_|close|line|wants|who|to_frame)",
+    r"\.History\.(add_|close|line|who|to_frame)",
 }
 """Building blocks, the seam of the executors, and what is told once in a base class or of a named tuple."""

@@ -76,38 +76,38 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
         # The kernel's own gap test would need |y|; any non-zero y serves, as tol=-1 never stops it.
         return _gram_kernel(w, l1, l2, sweeps, Q, q, _ANY_TARGET, -1.0, positive, _UNSCREENED)[0]
     total = l1 + l2
+    _, coefs, _ = _quietly(
+        enet_path,
+        X,
+        target,
+        alphas=[total / X.shape[0]],
+        l1_ratio=l1 / total if total > 0 else 1.0,
+        coef_init=w.copy(),
+        check_input=False,
+        max_iter=sweeps,
+        tol=-1.0,
+        random_state=_RANDOM_STATE,
+        positive=positive,
+        precompute=False,
+        sample_weight=weights,
+        **_NO_SCREENING,
+    )
+    return coefs[:, 0]
+
+
+def _quietly(kernel, *args, **settings):
     _KERNEL_WARNINGS.quiet = True
     try:
-        _, coefs, _ = enet_path(
-            X,
-            target,
-            alphas=[total / X.shape[0]],
-            l1_ratio=l1 / total if total > 0 else 1.0,
-            coef_init=w.copy(),
-            check_input=False,
-            max_iter=sweeps,
-            tol=-1.0,
-            random_state=_RANDOM_STATE,
-            positive=positive,
-            precompute=False,
-            sample_weight=weights,
-            **_NO_SCREENING,
-        )
+        return kernel(*args, **settings)
     finally:
         _KERNEL_WARNINGS.quiet = False
-    return coefs[:, 0]
 
 
 def _gram_kernel(w, l1, l2, sweeps, Q, q, y, tol, positive, screening):
     """Coefficients, gap and number of sweeps."""
     new, Q = w.copy(), np.ascontiguousarray(Q)
-    _KERNEL_WARNINGS.quiet = True
-    try:
-        _, gap, _, n_sweeps = _cd_fast.enet_coordinate_descent_gram(
-            new, l1, l2, Q, q, y, sweeps, tol, _RANDOM_STATE, False, positive, *screening
-        )
-    finally:
-        _KERNEL_WARNINGS.quiet = False
+    kernel, more = _cd_fast.enet_coordinate_descent_gram, (_RANDOM_STATE, False, positive, *screening)
+    _, gap, _, n_sweeps = _quietly(kernel, new, l1, l2, Q, q, y, sweeps, tol, *more)
     return new, gap, n_sweeps
 
 
@@ -123,14 +123,9 @@ def columns_cd(w, penalty, sweeps, X, target, goal):
     """Sweeps over columns in Fortran order, as those of :func:`gram_cd`, with an l1 part; the loss is
     ``|target - X w|^2 / (2 n)``, the target not zero."""
     n, new = len(target), w.copy()
-    _KERNEL_WARNINGS.quiet = True
-    try:
-        _, gap, _, n_sweeps = _cd_fast.enet_coordinate_descent(
-            new, n * penalty.l1, n * penalty.l2, X, target, sweeps, n * goal / (target @ target),
-            _RANDOM_STATE, False, penalty.positive, *_SCREENING,
-        )  # fmt: skip
-    finally:
-        _KERNEL_WARNINGS.quiet = False
+    settings = n * penalty.l1, n * penalty.l2, X, target, sweeps, n * goal / (target @ target)
+    more = _RANDOM_STATE, False, penalty.positive, *_SCREENING
+    _, gap, _, n_sweeps = _quietly(_cd_fast.enet_coordinate_descent, new, *settings, *more)
     return new, gap / n, n_sweeps
 
 

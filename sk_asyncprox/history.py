@@ -12,20 +12,21 @@ def columns(text):
     return np.dtype([tuple(column.split(":")) for column in text.split()])
 
 
-ARRIVALS = columns("update:i8 worker:i4 block:i4 stamp:i8 asked:i8 told:i8")
-UPDATES = columns("update:i8 time:f8 delay:i8 step:f8 phase:U12 error:f8")
-CERTIFICATES = columns("update:i8 time:f8 passes:f8 objective:f8 gap:f8 worker:i4 asked:i8 told:i8")
-SHARES = columns("kind:U12 time:f8 worker:i4 block:i4 asked:i8 told:i8")
-ITERATES = columns("update:i8 time:f8 passes:f8 objective:f8")
-TABLES = ("arrivals", "updates", "certificates", "shares", "unfinished")
+TABLES = {
+    "arrivals": columns("update:i8 worker:i4 block:i4 stamp:i8 asked:i8 told:i8"),
+    "updates": columns("update:i8 time:f8 delay:i8 step:f8 phase:U12 error:f8"),
+    "certificates": columns("update:i8 time:f8 passes:f8 objective:f8 gap:f8 worker:i4 asked:i8 told:i8"),
+    "shares": columns("kind:U12 time:f8 worker:i4 block:i4 asked:i8 told:i8"),
+    "iterates": columns("update:i8 time:f8 passes:f8 objective:f8"),
+    "unfinished": columns("worker:i8 asked:i8"),
+}
 
 MOST_ITERATES = 256
+"""Copies of the iterate that are kept; of more, every other one goes."""
 
-FACTS = (
-    "record", "n_workers", "n_granted", "n_blocks", "largest_step", "n_over_bound", "solver", "executor",
-    "step_size", "stopped", "working_set", "inline",
-)  # fmt: skip
-"""Scalars of a history, as they are saved."""
+
+def _table(name):
+    return property(lambda history: np.array(history._rows[name], dtype=TABLES[name]))
 
 
 class History:
@@ -94,16 +95,16 @@ class History:
     'converged'
     """
 
+    arrivals, updates, certificates, shares, iterates, unfinished = map(_table, TABLES)
+
     def __init__(self, record="updates"):
         self.record = record
         self.n_workers = self.n_granted = self.n_blocks = 0
         self.largest_step, self.n_over_bound = 1.0, 0
         self.solver = self.executor = self.step_size = self.stopped = ""
         self.working_set = self.inline = False
-        self._arrivals, self._updates, self._certificates = [], [], []
-        self._shares = []
-        self._iterates, self._stride, self._objectives = [], 1, None
-        self._unfinished = []
+        self._rows = {name: [] for name in TABLES}
+        self._copies, self._stride = [], 1
 
     # -- recording (called under the executor's exclusion; must be cheap) -----------------------------
 
@@ -111,15 +112,16 @@ class History:
         """Record a write."""
         if self.record is None:
             return
-        self._updates.append((update.index, now, update.delay, update.step, update.phase, update.error))
+        row = (update.index, now, update.delay, update.step, update.phase, update.error)
+        self._rows["updates"].append(row)
         for a in update.arrivals:
-            self._arrivals.append((update.index, a.worker, a.block, a.stamp, a.asked, a.told))
+            self._rows["arrivals"].append((update.index, a.worker, a.block, a.stamp, a.asked, a.told))
 
     def add_certificate(self, certified, now, passes):
         """Record a certificate."""
         c = certified
         row = (c.update, now, passes, c.certificate.objective, c.gap, c.worker, c.asked, c.told)
-        self._certificates.append(row)
+        self._rows["certificates"].append(row)
 
     def line(self, certified, now, passes):
         """A line about a certificate."""
@@ -133,60 +135,29 @@ class History:
         """Record a share of work."""
         if self.record is not None:
             a = shared.arrival
-            self._shares.append((shared.kind, now, a.worker, a.block, a.asked, a.told))
+            self._rows["shares"].append((shared.kind, now, a.worker, a.block, a.asked, a.told))
 
-    def wants_iterate(self, index):
-        """Whether the iterate after update ``index`` is to be kept."""
-        return self.record == "iterates" and index % self._stride == 0
-
-    def add_iterate(self, index, now, passes, snapshot):
-        """Keep a copy of the iterate (its non-zeros); every other one goes when there are too many."""
+    def add_iterate(self, index, now, passes, read):
+        """Keep a copy of the iterate after an update (its non-zeros), of every so many one."""
+        if self.record != "iterates" or index % self._stride:
+            return
+        snapshot = read()
         support = np.flatnonzero(snapshot.w)
-        self._iterates.append((index, now, passes, support, snapshot.w[support], snapshot.b))
-        if len(self._iterates) > MOST_ITERATES:
+        self._copies.append((index, now, passes, support, snapshot.w[support], snapshot.b))
+        if len(self._copies) > MOST_ITERATES:
             self._stride *= 2
-            self._iterates = [it for it in self._iterates if it[0] % self._stride == 0]
+            self._copies = [copy for copy in self._copies if copy[0] % self._stride == 0]
 
     def close(self, problem, unfinished):
-        """Compute the objective of the kept iterates, once the run is over."""
-        self._unfinished = [(task.worker, task.asked) for task in unfinished]
-        objectives = []
-        for _, _, _, support, values, b in self._iterates:
+        """Compute the objective of the kept iterates, once the run is over, and let them go."""
+        self._rows["unfinished"] = [(task.worker, task.asked) for task in unfinished]
+        for *place, support, values, b in self._copies:
             w = np.zeros(problem.design.shape[1])
             w[support] = values
-            objectives.append(problem.units.value(problem.objective(w, b)))
-        self._objectives = objectives
+            self._rows["iterates"].append((*place, problem.units.value(problem.objective(w, b))))
+        self._copies = []
 
     # -- reading ----------------------------------------------------------------------------------------
-
-    @property
-    def arrivals(self) -> np.ndarray:
-        return np.array(self._arrivals, dtype=ARRIVALS)
-
-    @property
-    def updates(self) -> np.ndarray:
-        return np.array(self._updates, dtype=UPDATES)
-
-    @property
-    def certificates(self) -> np.ndarray:
-        return np.array(self._certificates, dtype=CERTIFICATES)
-
-    @property
-    def shares(self) -> np.ndarray:
-        return np.array(self._shares, dtype=SHARES)
-
-    @property
-    def iterates(self) -> np.ndarray:
-        rows = [
-            (*it[:3], objective)
-            for it, objective in zip(self._iterates, self._objectives or [], strict=False)
-        ]
-        return np.array(rows, dtype=ITERATES)
-
-    @property
-    def unfinished(self):
-        """Asks never told, as rows ``(worker, asked)``."""
-        return np.array(self._unfinished, dtype=np.int64).reshape(-1, 2)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the history to one ``.npz`` file, which :meth:`load` reads anywhere.
@@ -196,16 +167,9 @@ class History:
         path : str or path-like
             File to write; ``.npz`` is appended when missing.
         """
-        facts = {name: getattr(self, name) for name in FACTS}
-        rows = self._iterates
-        joined = {
-            "sizes": np.array([len(row[3]) for row in rows], dtype=np.int64),
-            "support": np.concatenate([row[3] for row in rows]) if rows else np.empty(0, np.int64),
-            "values": np.concatenate([row[4] for row in rows]) if rows else np.empty(0),
-            "intercepts": np.array([row[5] for row in rows], dtype=float),
-        }
-        tables = {name: getattr(self, name) for name in (*TABLES, "iterates")}
-        np.savez_compressed(path, facts=json.dumps(facts), **tables, **joined)
+        facts = {name: value for name, value in vars(self).items() if name[0] != "_"}
+        tables = {name: getattr(self, name) for name in TABLES}
+        np.savez_compressed(path, facts=json.dumps(facts), **tables)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Self:
@@ -225,18 +189,9 @@ class History:
             history = cls(facts.pop("record"))
             vars(history).update(facts)
             for name in TABLES:
-                setattr(history, f"_{name}", [tuple(row) for row in file[name].tolist()])
+                history._rows[name] = [tuple(row) for row in file[name].tolist()]
             if "error" not in (file["updates"].dtype.names or ()):
-                history._updates = [(*row, 0.0) for row in history._updates]
-            cuts = np.cumsum(file["sizes"])[:-1]
-            columns = (
-                *(file["iterates"][name].tolist() for name in ("update", "time", "passes")),
-                np.split(file["support"], cuts),
-                np.split(file["values"], cuts),
-                file["intercepts"].tolist(),
-            )
-            history._iterates = list(zip(*columns, strict=False))
-            history._objectives = file["iterates"]["objective"].tolist()
+                history._rows["updates"] = [(*row, 0.0) for row in history._rows["updates"]]
         return history
 
     def to_frame(self) -> Any:
@@ -265,6 +220,6 @@ class History:
     def __repr__(self):
         return (
             f"<History of {self.solver} with {self.step_size} on {self.executor}: "
-            f"{self.who()}, {len(self._updates)} updates, "
-            f"{len(self._certificates)} certificates>"
+            f"{self.who()}, {len(self._rows['updates'])} updates, "
+            f"{len(self._rows['certificates'])} certificates>"
         )

@@ -247,8 +247,7 @@ class Listener:
             else:
                 history.add_update(event, now)
                 rule.walked(np.inf if solver.step_size.exact else event.step / solver.step_unit)
-                if history.wants_iterate(event.index):
-                    history.add_iterate(event.index, now, passes, solver.snapshot())
+                history.add_iterate(event.index, now, passes, solver.snapshot)
         rule.spent(passes, perf_counter() - self._begin)
         if threading.get_ident() == self._home:
             self.heed()

@@ -21,6 +21,7 @@ from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
+LineCollection = pytest.importorskip("matplotlib.collections").LineCollection
 
 DISPLAYS = [ConvergenceDisplay, DelayDisplay, StepSizeDisplay, TimelineDisplay]
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -505,6 +506,13 @@ def test_rows_of_several_runs(fit):
     drawn = TimelineDisplay.from_estimator({"a": fit(), "b": fit(Trace.constant(3))})
     assert drawn.rows == [*(f"a, worker {i}" for i in range(4)), *(f"b, worker {i}" for i in range(3))]
     assert set(drawn.tasks["row"]) == set(range(7))
+    drawn.plot(start=0, stop=1000)
+    lines = [each for each in drawn.ax_.collections if isinstance(each, LineCollection)]
+    spans = {tuple(segment[:, 1]) for each in lines for segment in each.get_segments()}
+    assert spans == {(-0.5, 3.5), (3.5, 6.5)}, "certificates cross the rows of their own run"
+    drawn.plot(write=10)
+    (dots,) = [line for line in drawn.ax_.lines if line.get_marker() == "o"]
+    assert max(dots.get_ydata()) < 4
 
 
 # -- the gallery --------------------------------------------------------------------------------------------

@@ -1,10 +1,9 @@
 """Executors: they move tasks and results, and own the clock."""
 
 from .cluster import Dask
-from .machine import Machine
 from .plan import WorkersLost
 from .processes import Processes
-from .simulated import Simulated
+from .simulated import Machine, Simulated
 from .threads import Threads
 from .traces import Trace
 

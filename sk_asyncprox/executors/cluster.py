@@ -3,14 +3,13 @@
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from .crew import Crew, wait_for_slots
-from .plan import Plan
+from .plan import Executor, Plan
 from .threads import Threads
 
 
-class Dask(BaseEstimator):
+class Dask(Executor):
     """Tasks on the workers of a running Dask cluster, driven from the calling thread.
 
     Parts are shipped to their workers once, or stay where they lie; each task carries its iterate and its
@@ -81,7 +80,7 @@ class Dask(BaseEstimator):
             ) from None
 
     def plan(self, n_jobs):
-        """Facts of the run: one worker per thread of the cluster, at most ``n_jobs``; more may come."""
+        # One worker per thread of the cluster, at most n_jobs; more may come.
         client = self.connect()
         if client is None:
             return Plan(n_workers=1)
@@ -92,18 +91,6 @@ class Dask(BaseEstimator):
         return Plan(n_workers=min(slots, most), most_workers=most)
 
     def run(self, solver, on_events):
-        """Drive the solver until ``on_events(events, now)`` says stop.
-
-        Returns
-        -------
-        list of Task
-            Tasks in flight at the stop; their results are dropped.
-
-        Raises
-        ------
-        WorkersLost
-            If the scheduler has gone, or no worker is left for a minute.
-        """
         client = self.connect()
         if client is None:
             return Threads().run(solver, on_events)

@@ -1,7 +1,9 @@
-"""What an executor tells of a run before the solver is built."""
+"""What an executor is, and what it tells of a run before the solver is built."""
 
 from collections.abc import Callable
 from typing import NamedTuple
+
+from sklearn.base import BaseEstimator
 
 SHARDS_PER_WORKER = 4
 """Shards that a worker beyond the caller's memory begins with: they move to faster workers one by one."""
@@ -28,6 +30,32 @@ class Plan(NamedTuple):
     most_workers: float | None = None
     """Where the workers share no memory and may come, go and be slow: how many there may be at a time. Then
     no worker is given all of the data where shards will do."""
+
+
+class Executor(BaseEstimator):
+    """What moves the tasks of a solver, and owns the clock."""
+
+    def plan(self, n_jobs):
+        """Facts of the run, a :class:`Plan`."""
+        raise NotImplementedError
+
+    def run(self, solver, on_events):
+        """Drive the solver until ``on_events(events, now)`` says stop.
+
+        One worker reports at a time. Where others than the calling thread do, and it ``is_watched``, that
+        thread calls its ``heed`` every now and then meanwhile.
+
+        Returns
+        -------
+        list of Task
+            Tasks in flight at the end; their results are dropped.
+
+        Raises
+        ------
+        WorkersLost
+            If nobody is left who could do them.
+        """
+        raise NotImplementedError
 
 
 class WorkersLost(RuntimeError):

@@ -8,10 +8,9 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from .._compat import fast_calls, granted_workers, one_blas_thread, surely
-from .plan import Plan, WorkersLost
+from .plan import Executor, Plan, WorkersLost
 from .stop import Deferred, Stop
 from .threads import run_alone
 
@@ -31,7 +30,7 @@ LOST = (
 )
 
 
-class Processes(BaseEstimator):
+class Processes(Executor):
     """Processes of this machine, one per worker, driven from the calling thread.
 
     Each is sent the part of the data that its tasks need once; points and results travel with every task. So
@@ -53,27 +52,14 @@ class Processes(BaseEstimator):
     """
 
     def plan(self, n_jobs):
-        """Facts of the run; inside a process that may have none of its own, one worker."""
+        # A process may be one that must not have processes of its own.
         alone = multiprocessing.current_process().daemon
         n_workers = 1 if alone else granted_workers(n_jobs)
         return Plan(n_workers=n_workers, most_workers=n_workers)
 
     def run(self, solver, on_events):
-        """Drive the solver until ``on_events(events, now)`` says stop.
-
-        Returns
-        -------
-        list of Task
-            Tasks in flight at the stop; their results are dropped.
-
-        Raises
-        ------
-        WorkersLost
-            If processes end in the middle of their tasks again and again.
-        """
         begin = time.perf_counter()
-        limit = np.inf if solver.n_workers == 1 else solver.head_start
-        if run_alone(solver, on_events, begin, limit):
+        if run_alone(solver, on_events, begin):
             return []
         crew = _Crew(solver, on_events, begin)
         with Deferred(crew):

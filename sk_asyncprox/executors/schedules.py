@@ -6,7 +6,7 @@ workers in ``tells`` arrive together.
 
 import heapq
 from collections import defaultdict, deque
-from itertools import count, cycle, islice, pairwise
+from itertools import chain, count, cycle, islice, pairwise
 
 import numpy as np
 
@@ -131,11 +131,9 @@ class Recorded:
         when = dict(zip(history.updates["update"], history.updates["time"], strict=True))
         for row in history.arrivals:
             self._add(row["worker"], row["asked"], row["told"], when[row["update"]])
-        for row in history.certificates:
+        for row in chain(history.certificates, history.shares):
             if row["worker"] >= 0:
                 self._add(row["worker"], row["asked"], row["told"], row["time"])
-        for row in history.shares:
-            self._add(row["worker"], row["asked"], row["told"], row["time"])
         for worker, asked in history.unfinished:
             self.asks[int(asked)] = int(worker)
 

@@ -1,18 +1,24 @@
-"""Replay of a schedule in one thread: deterministic, in virtual time."""
+"""Many workers in one thread and in virtual time: along a schedule, or as long as their tasks really take.
 
+A schedule is made in advance, which is right for the study of delays. What an algorithm gains by more workers
+depends on how long its own tasks take, and there the order of events follows from them.
+"""
+
+import time
 from collections import defaultdict, deque
+from heapq import heappop, heappush
 
-from sklearn.base import BaseEstimator
+import numpy as np
 
 from .._compat import fast_calls
-from .plan import Plan
+from .plan import Executor, Plan
 from .traces import Trace
 
 PATIENCE = 10_000
-"""Turns per worker after which a worker who has not asked is not waited for."""
+"""Turns per worker, without any task, after which nobody is waited for."""
 
 
-class Simulated(BaseEstimator):
+class Simulated(Executor):
     """Run the solver along a :class:`Trace`, in the calling thread.
 
     The number of workers is the trace's. Certificates cost no virtual time, except when a recorded run
@@ -43,7 +49,6 @@ class Simulated(BaseEstimator):
         self.trace = trace
 
     def plan(self, n_jobs):
-        """Facts of the run; ``n_jobs`` is ignored."""
         trace = self.trace
         if not isinstance(trace, Trace):
             raise TypeError(f"Simulated needs a Trace, made by one of its class methods, not {trace!r}.")
@@ -57,32 +62,176 @@ class Simulated(BaseEstimator):
         )
 
     def run(self, solver, on_events):
-        """Drive the solver until ``on_events(events, now)`` says stop or the trace ends.
-
-        Returns
-        -------
-        list of Task
-            Tasks in flight at the end.
-        """
         # A worker of a cluster may have had two tasks, the second one queued behind the first.
-        held, idle, refused = defaultdict(deque), 0, set()
+        held, idle = defaultdict(deque), 0
         with fast_calls():
             for now, asks, tells in self.trace.events():
                 for worker in asks:
                     task = solver.ask(worker)
-                    if task is None:
-                        refused.add(worker)
-                    else:
+                    if task is not None:
                         held[worker].append(task)
                 tasks = [held[worker].popleft() for worker in tells if held[worker]]
                 arrivals = [(task, solver.work(solver.part(task), task)) for task in tasks]
                 idle = 0 if arrivals or any(held.values()) else idle + 1
                 # What is to be done may be for a slow worker, who asks long after the others.
-                if idle > (2 if len(refused) == self.trace.n_workers else PATIENCE) * self.trace.n_workers:
+                if idle > PATIENCE * self.trace.n_workers:
                     raise RuntimeError("The solver has nothing to do and nothing is in flight.")
                 if arrivals:
-                    refused.clear()
                     solver.now = now
                     if on_events(solver.tell(arrivals), now):
                         break
         return [task for queue in held.values() for task in queue]
+
+
+class Machine(Executor):
+    """Run a solver on a simulated machine, in the calling thread and in virtual time.
+
+    A task ends after the seconds that it really took in this thread, divided by its worker's speed and by its
+    share of the memory's bandwidth; results and asks queue for one lock; a worker that was asleep wakes late.
+    Deterministic when ``cost`` is given; otherwise as repeatable as the times it measures.
+
+    Parameters
+    ----------
+    speeds : int or array-like of shape (n_workers,)
+        Speed of every worker relative to this thread; a number of workers: all of speed 1.
+    cost : callable, optional
+        ``(task, result) -> seconds`` at speed 1. Default: the processor time that the task has just taken.
+    streams : float
+        Workers that the memory feeds at full speed; if more, ``k``, are at work, their speed is multiplied by
+        ``streams / k``.
+    lock : float, optional
+        Seconds of a tell and the next ask, one after the other for all. Default: their processor time.
+    wake : float
+        Seconds until a worker that slept begins with its task.
+    start : float
+        Seconds until the workers beside the first are there, after the solver's head start.
+
+    See Also
+    --------
+    Simulated : A schedule that does not depend on the work.
+
+    Notes
+    -----
+    The lock is granted in the order of arrival; who waits for it leaves the memory to the others.
+
+    Examples
+    --------
+    Two workers, the second at half the speed, tasks of one second, and no time for the lock:
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_asyncprox import Lasso
+    >>> from sk_asyncprox.executors import Machine
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> machine = Machine([1.0, 0.5], cost=lambda task, result: 1.0, lock=0.0)
+    >>> history = Lasso(alpha=0.1, n_blocks=4, executor=machine).fit(X, y).history_
+    >>> history.updates["time"][:6]
+    array([2., 3., 3., 4., 5., 5.])
+    """
+
+    def __init__(self, speeds, cost=None, streams=np.inf, lock=None, wake=0.0, start=0.0):
+        self.speeds, self.cost, self.streams = speeds, cost, streams
+        self.lock, self.wake, self.start = lock, wake, start
+
+    def _rates(self):
+        speeds = np.ones(self.speeds) if np.ndim(self.speeds) == 0 else np.asarray(self.speeds, dtype=float)
+        if speeds.ndim != 1 or len(speeds) == 0 or not np.all((speeds > 0) & np.isfinite(speeds)):
+            raise ValueError(f"speeds must be a number of workers or positive numbers, not {self.speeds!r}.")
+        return speeds
+
+    def plan(self, n_jobs):
+        return Plan(n_workers=len(self._rates()))
+
+    def run(self, solver, on_events):
+        with fast_calls():
+            return _Run(self, self._rates(), solver, on_events).go()
+
+
+class _Run:
+    """State of one run: who is at work and until when, who sleeps, when the lock is free.
+
+    The memory slows all who are at work alike. So ends are kept by a second clock, ``done``: the seconds of
+    work that somebody of speed 1 would have done by now. It runs slower when many are at work, and no end
+    on it ever moves, whoever begins or ends meanwhile.
+    """
+
+    def __init__(self, machine, speeds, solver, on_events):
+        self.machine, self.speeds, self.solver, self.on_events = machine, speeds, solver, on_events
+        self.now, self.done, self.lock_free, self.locked = 0.0, 0.0, 0.0, 0.0
+        self.held, self.ends, self.soon = {}, [], []
+        self.asleep = [0]
+
+    def go(self):
+        late = list(range(1, self.solver.n_workers))
+        joining = self.solver.head_start + self.machine.start
+        self._ask_all(0)
+        while self.held:
+            when, begins = self._next()
+            if late and joining < when:
+                self._pass(joining)
+                self.asleep, late = self.asleep + late, []
+                self._ask_all(None)
+                continue
+            self._pass(when)
+            if begins:
+                _, worker, seconds = heappop(self.soon)
+                heappush(self.ends, (self.done + seconds / self.speeds[worker], worker))
+            elif self._tell():
+                return [task for task, _ in self.held.values()]
+        raise RuntimeError("The solver has nothing to do and nothing is in flight.")
+
+    def _next(self):
+        """When the next task ends or begins, and whether it begins; of two at once the lower worker's."""
+        begin = self.soon[0][:2] if self.soon else (np.inf, 0)
+        if not self.ends:
+            return begin[0], True
+        done, worker = self.ends[0]
+        end = self.now + max(0.0, done - self.done) / self._pace(), worker
+        return min(begin, end)[0], begin < end
+
+    def _pace(self):
+        """Share of its speed that the memory leaves to every worker at work."""
+        return min(1.0, self.machine.streams / max(1, len(self.ends)))
+
+    def _pass(self, when):
+        self.done += self._pace() * (when - self.now)
+        self.now = when
+
+    def _tell(self):
+        """Tell and ask, for who has ended and for those that sleep; return whether the run has ended."""
+        self.done, worker = heappop(self.ends)
+        turn = max(self.now, self.lock_free)
+        begin = time.thread_time()
+        self.solver.now = turn
+        stop = self.on_events(self.solver.tell([self.held.pop(worker)]), turn)
+        self.locked = time.thread_time() - begin
+        self.lock_free = turn
+        if not stop:
+            self.asleep.insert(0, worker)
+            self._ask_all(worker)
+        return stop
+
+    def _ask_all(self, awake):
+        """Ask for all without a task; the tasks begin when the lock is free again."""
+        given, begin = [], time.thread_time()
+        # Timed together: most sleepers get nothing, and a look at the clock costs more than their ask.
+        for worker in list(self.asleep):
+            task = self.solver.ask(worker)
+            if task is not None:
+                self.asleep.remove(worker)
+                given.append((worker, task))
+        self.locked += time.thread_time() - begin
+        self.lock_free = max(self.now, self.lock_free)
+        self.lock_free += self.locked if self.machine.lock is None else self.machine.lock
+        self.locked = 0.0
+        for worker, task in given:
+            self.held[worker], seconds = self._do(worker, task)
+            wake = 0.0 if worker == awake else self.machine.wake
+            heappush(self.soon, (self.lock_free + wake, worker, seconds))
+
+    def _do(self, worker, task):
+        begin = time.thread_time()
+        result = self.solver.work(self.solver.part(task), task)
+        seconds = time.thread_time() - begin
+        if self.machine.cost is not None:
+            seconds = self.machine.cost(task, result)
+        return (task, result), seconds

@@ -5,17 +5,16 @@ import time
 
 import numpy as np
 from joblib import delayed
-from sklearn.base import BaseEstimator
 
 from .._compat import fast_calls, granted_workers, thread_parallel
-from .plan import Plan
+from .plan import Executor, Plan
 from .stop import Deferred, Stop
 
 HEED_EVERY = 0.02
 """Seconds between two looks of the calling thread at what the workers have reported."""
 
 
-class Threads(BaseEstimator):
+class Threads(Executor):
     """Long-lived worker loops on joblib's threading backend, one call per fit.
 
     The number of workers is what joblib grants for ``n_jobs`` (``joblib.parallel_config`` and nesting
@@ -38,23 +37,11 @@ class Threads(BaseEstimator):
     """
 
     def plan(self, n_jobs):
-        """Facts of the run."""
         return Plan(n_workers=granted_workers(n_jobs))
 
     def run(self, solver, on_events):
-        """Drive the solver until ``on_events(events, now)`` says stop.
-
-        The workers call it, one at a time. Where it ``is_watched``, the calling thread calls its ``heed``
-        every now and then meanwhile.
-
-        Returns
-        -------
-        list of Task
-            Tasks in flight at the stop; their results are dropped.
-        """
         begin = time.perf_counter()
-        limit = np.inf if solver.n_workers == 1 else solver.head_start
-        if run_alone(solver, on_events, begin, limit):
+        if run_alone(solver, on_events, begin):
             return []
         crew = _Crew(solver, on_events, begin)
         parallel = thread_parallel(solver.n_workers, "generator")
@@ -66,12 +53,12 @@ class Threads(BaseEstimator):
                 crew.disband()
         if crew.error is not None:
             raise crew.error
-        return crew.unfinished()
+        return list(crew.held.values())
 
 
-def run_alone(solver, on_events, begin, limit):
-    """Work in the calling thread for at most ``limit`` seconds; return whether the run has ended."""
-    now = 0.0
+def run_alone(solver, on_events, begin):
+    """Work in the calling thread until others are to join; return whether the run has ended."""
+    now, limit = 0.0, np.inf if solver.n_workers == 1 else solver.head_start
     with fast_calls():
         while now < limit:
             task = solver.ask(0)
@@ -89,7 +76,7 @@ class _Crew(Stop):
     def __init__(self, solver, on_events, begin):
         super().__init__()
         self.solver, self.on_events, self._begin = solver, on_events, begin
-        self._turns, self._held, self._gates = _Turns(), {}, {}
+        self._turns, self.held, self._gates = _Turns(), {}, {}
         self._count, self._inside, self._left = threading.Lock(), 0, threading.Event()
 
     def loop(self, worker):
@@ -121,7 +108,7 @@ class _Crew(Stop):
             if self.asked:
                 return None
             if arrival is not None:
-                del self._held[worker]
+                del self.held[worker]
                 now = self.solver.now = time.perf_counter() - self._begin
                 # Not "|=": that reads the flag before the tell, and would undo a stop asked for meanwhile.
                 if self.on_events(self.solver.tell([arrival]), now):
@@ -132,8 +119,8 @@ class _Crew(Stop):
             given = self._give(worker)
             self._serve()
             if given:
-                return self._held[worker]
-            if not self._held and len(self._gates) == self.solver.n_workers - 1:
+                return self.held[worker]
+            if not self.held and len(self._gates) == self.solver.n_workers - 1:
                 raise RuntimeError("The solver has nothing to do and nothing is in flight.")
             gate = self._gates[worker] = _shut_gate()
         except BaseException:
@@ -143,12 +130,12 @@ class _Crew(Stop):
             turn.release()
             time.sleep(0)  # lets the interpreter go, so that a thread that waits for it gets to queue
         gate.acquire()
-        return None if self.asked else self._held.get(worker)
+        return None if self.asked else self.held.get(worker)
 
     def _give(self, worker):
         task = self.solver.ask(worker)
         if task is not None:
-            self._held[worker] = task
+            self.held[worker] = task
         return task is not None
 
     def _serve(self):
@@ -182,10 +169,6 @@ class _Crew(Stop):
         if self._inside:
             self._left.wait()
         self.join()
-
-    def unfinished(self):
-        """Tasks never told."""
-        return list(self._held.values())
 
 
 class _Turns:

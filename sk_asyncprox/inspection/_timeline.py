@@ -1,6 +1,7 @@
 """Who worked when, on what: every task from its read to its write."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -220,8 +221,7 @@ class TimelineDisplay(Display):
 
     def _draw_delay(self, ax, write, unit):
         """A frame around what the write has brought, and dots on the writes that make its delay."""
-        n_rows = len(self.rows) // len(self.inline_certificates)
-        tasks = self.tasks[self.tasks["row"] < n_rows]
+        tasks = self.tasks[self.tasks["row"] < self._runs()[0][1]]
         own = tasks[tasks["update"] == write]
         if len(own) == 0:
             raise ValueError(f"There is no update {write} whose delay could be shown.")
@@ -233,15 +233,17 @@ class TimelineDisplay(Display):
         return ax.plot(*place, "o", color=DARK, markersize=5, label=label, zorder=4)
 
     def _draw_inline(self, ax, first, last, unit):
-        below, handles = 0, []
-        n_rows = len(self.rows) // len(self.inline_certificates)
-        for times in self.inline_certificates:
+        look, lines = {"color": DARK, "linestyle": ":", "linewidth": 1.3, "zorder": 3}, None
+        for times, (begin, end) in zip(self.inline_certificates, self._runs(), strict=True):
             inside = times[(times >= first) & (times <= last)]
-            span = (below - 0.5, below + n_rows - 0.5)
             if len(inside):
-                lines = ax.vlines(inside * unit, *span, color=DARK, linestyle=":", linewidth=1.3, zorder=3)
-                handles = [lines]
-            below += n_rows
-        for lines in handles:
-            lines.set_label("certificate (no task)")
-        return handles
+                lines = ax.vlines(inside * unit, begin - 0.5, end - 0.5, **look)
+        if lines is None:
+            return []
+        lines.set_label("certificate (no task)")
+        return [lines]
+
+    def _runs(self):
+        """First row of every run, and of what comes after it."""
+        begins = [row for row, name in enumerate(self.rows) if name.endswith("worker 0")]
+        return list(pairwise([*begins, len(self.rows)]))
