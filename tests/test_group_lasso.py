@@ -12,15 +12,13 @@ from sklearn.base import clone
 
 from sk_asyncprox import GroupLasso, Lasso
 from sk_asyncprox.executors import Simulated, Trace
-from sk_asyncprox.kernels.gram import gap_on_gram, solve_on_gram
-from sk_asyncprox.kernels.gram_groups import group_minimiser
 from sk_asyncprox.linear_model._group_lasso import labels_of
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty, GroupPenalty
+from sk_asyncprox.penalties.groups import group_minimiser
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options, solve
-from sk_asyncprox.solvers import on_gram, products, wide_piag
-from sk_asyncprox.solvers.working_set import partition
+from sk_asyncprox.solvers import wide_piag
 
 some = settings(max_examples=30, deadline=None)
 
@@ -145,8 +143,10 @@ def test_difference_and_dual_limit(data, w, new):
 )
 def test_blocks_keep_groups_together(labels, n_blocks, seed):
     sizes = np.random.default_rng(seed).integers(0, 50, len(labels))
-    blocks = partition(np.arange(len(labels)), sizes, n_blocks, labels)
-    assert len(blocks) == min(n_blocks, len(np.unique(labels)))
+    present, groups = np.unique(labels, return_inverse=True)
+    penalty = GroupPenalty(1.0, groups, np.ones(len(present)))
+    blocks = penalty.cut(np.arange(len(labels)), sizes, n_blocks)
+    assert len(blocks) == min(n_blocks, len(present))
     assert_array_equal(np.sort(np.concatenate(blocks)), np.arange(len(labels)))
     groups = [set(labels[block]) for block in blocks]
     assert all(len(block) and (np.diff(block) > 0).all() for block in blocks)
@@ -188,22 +188,22 @@ def test_model_is_solved(n, p, share):
     penalty = penalty.with_l1(share / penalty.dual_limit(q))
     w, start = np.zeros(p), np.zeros(p)
     for _ in range(8):
-        w, calls = solve_on_gram(Q, q, w, penalty, square)
+        w, calls = penalty.solve_on_gram(Q, q, w, square)
         assert calls >= 1
     assert not start.any()
-    assert gap_on_gram(Q, q, w, penalty, square) <= 1e-12 * square
+    assert penalty.gap_on_gram(Q, q, w, square) <= 1e-12 * square
     assert penalty.violation(w, q - Q @ w).max() <= 1e-6 * penalty.l1
-    assert gap_on_gram(Q, q, start, penalty, square) >= 0.5 * square - (q @ w - 0.5 * w @ Q @ w) - 1e-9
+    assert penalty.gap_on_gram(Q, q, start, square) >= 0.5 * square - (q @ w - 0.5 * w @ Q @ w) - 1e-9
 
 
 def test_no_more_than_is_asked_for():
     X, y, _ = make()
     Q, q = X.T @ X, X.T @ y
     penalty = GroupPenalty(50.0, LABELS, np.sqrt(SIZES))
-    first = gap_on_gram(Q, q, np.zeros(24), penalty, y @ y)
-    rough, few = solve_on_gram(Q, q, np.zeros(24), penalty, y @ y, enough=0.5 * first)
-    fine, more = solve_on_gram(Q, q, np.zeros(24), penalty, y @ y)
-    gaps = [gap_on_gram(Q, q, w, penalty, y @ y) for w in (rough, fine)]
+    first = penalty.gap_on_gram(Q, q, np.zeros(24), y @ y)
+    rough, few = penalty.solve_on_gram(Q, q, np.zeros(24), y @ y, enough=0.5 * first)
+    fine, more = penalty.solve_on_gram(Q, q, np.zeros(24), y @ y)
+    gaps = [penalty.gap_on_gram(Q, q, w, y @ y) for w in (rough, fine)]
     assert few < more
     assert gaps[1] <= 1e-3 * first < gaps[0] <= 0.5 * first
 
@@ -426,8 +426,7 @@ def test_working_sets_of_whole_groups(params):
 
 
 def test_more_columns_than_a_gram_matrix_holds_go_by_blocks(monkeypatch):
-    for module in (on_gram, products):
-        monkeypatch.setattr(module, "WIDEST_OF_GROUPS", 50)
+    monkeypatch.setattr(GroupPenalty, "widest", 50)
     X, y, groups, alpha = make_wide()
     model = GroupLasso(alpha, groups=groups, tol=1e-8).fit(X, y)
     monkeypatch.undo()

@@ -12,7 +12,7 @@ from sklearn.linear_model import ElasticNet
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.data.rows import design_of
 from sk_asyncprox.kernels import gram
-from sk_asyncprox.kernels.gram import Model, gap_on_gram, newton_on_gram, solve_on_gram
+from sk_asyncprox.kernels.gram import Model, newton_on_gram, solve_on_gram
 from sk_asyncprox.kernels.newton import along_ray, in_place, newton_step
 from sk_asyncprox.losses.curvature import DiagonalCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
@@ -56,12 +56,12 @@ def test_no_newton_step_where_sweeps_are_enough(monkeypatch):
     monkeypatch.setattr(gram, "MOST_SWEEPS", 3)
     _, _, Q, q, square = model(np.random.default_rng(0), 30, 8)
     penalty, start = ElasticNetPenalty(2.0), np.zeros(8)
-    reached = gap_on_gram(Q, q, gram.swept(Q, q, start, penalty, 3), penalty, square)
+    reached = penalty.gap_on_gram(Q, q, gram.swept(Q, q, start, penalty, 3), square)
     w, _ = solve_on_gram(Q, q, start, penalty, square, enough=1.01 * reached)
-    assert gap_on_gram(Q, q, w, penalty, square) == pytest.approx(reached)
+    assert penalty.gap_on_gram(Q, q, w, square) == pytest.approx(reached)
     assert not steps
     w, _ = solve_on_gram(Q, q, start, penalty, square, enough=0.0)
-    assert gap_on_gram(Q, q, w, penalty, square) <= 1e-10 * square
+    assert penalty.gap_on_gram(Q, q, w, square) <= 1e-10 * square
     assert steps
 
 
@@ -76,9 +76,9 @@ def test_the_gap_on_the_gram_matrix_bounds_the_error(seed, positive, l1, l2):
     best = w
     for _ in range(10):
         best, _ = solve_on_gram(Q, q, best, penalty, square)
-    gap = gap_on_gram(Q, q, w, penalty, square)
+    gap = penalty.gap_on_gram(Q, q, w, square)
     assert gap >= value(Q, q, w, penalty) - value(Q, q, best, penalty) - 1e-9 * square
-    assert gap_on_gram(Q, q, best, penalty, square) <= 1e-8 * square
+    assert penalty.gap_on_gram(Q, q, best, square) <= 1e-8 * square
 
 
 @given(seed=seeds, positive=st.booleans())

@@ -23,13 +23,11 @@ from sk_asyncprox import (
     lasso_path,
 )
 from sk_asyncprox.executors import Simulated, Trace
-from sk_asyncprox.kernels.gram import descend_on_gram, gap_on_gram, solve_on_gram
-from sk_asyncprox.kernels.gram_weights import plain
+from sk_asyncprox.kernels.gram import solution
 from sk_asyncprox.linear_model._grids import alpha_grid
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.problem.unpenalised import solution
 
 N, P = 40, 8
 ALPHA = {"squared": 0.1, "logistic": 0.02, "multinomial": 0.02}
@@ -345,18 +343,18 @@ def test_models_on_gram_matrices(weights, positive):
     def value(w):
         return 0.5 * w @ Q @ w - q @ w + penalty.value(w)
 
-    w, _ = solve_on_gram(Q, q, np.zeros(P), penalty, square, enough=1e-12)
+    w, _ = penalty.solve_on_gram(Q, q, np.zeros(P), square, enough=1e-12)
     np.testing.assert_allclose(penalty.violation(w, q - Q @ w), 0.0, atol=1e-6)
-    found, gap, _ = descend_on_gram(Q, q, np.zeros(P), penalty, square, 1e-10)
+    found, gap, _ = penalty.descend_on_gram(Q, q, np.zeros(P), square, 1e-10)
     np.testing.assert_allclose(found, w, atol=1e-5)
-    model, restored = plain(Q, q, np.zeros(P), penalty, square)
+    model, restored = penalty.plain(Q, q, np.zeros(P), square)
     u = rng.uniform(0.0, 1.0, len(model[1]))
     start = restored(u)
     if not (positive and weights == "some-zero"):
         assert gap <= 1e-10
         other = ElasticNetPenalty.value(model[3], u) + 0.5 * u @ model[0] @ u - model[1] @ u
         assert value(start) - value(w) == pytest.approx(other - value(w) - 0.5 * (square - model[4]))
-    assert value(start) - value(w) <= gap_on_gram(Q, q, start, penalty, square) + 1e-9
+    assert value(start) - value(w) <= penalty.gap_on_gram(Q, q, start, square) + 1e-9
 
 
 LOSSES = {"squared": SquaredLoss(), "logistic": LogisticLoss(), "multinomial": MultinomialLoss(3)}

@@ -13,11 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sk_asyncprox import Lasso
 from sk_asyncprox.executors import Simulated, Threads, Trace
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
-from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.penalties import ElasticNetPenalty, Penalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solvers import PIAG, AsyncBCD, RoundsBCD
 from sk_asyncprox.solvers.base import Certified, Update
-from sk_asyncprox.solvers.working_set import partition
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep, NaiveStep
 
 
@@ -307,7 +306,7 @@ def test_partition_gives_runs_that_are_not_empty(n_blocks, heavy):
     index, sizes = np.arange(0, 60, 2), np.ones(60)
     if heavy is not None:
         sizes[index[heavy]] = 1e6
-    blocks = partition(index, sizes, n_blocks)
+    blocks = Penalty().cut(index, sizes, n_blocks)
     assert_array_equal(np.concatenate(blocks), index)
     assert len(blocks) == min(n_blocks, 30)
     assert all(len(block) for block in blocks)

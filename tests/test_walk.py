@@ -243,9 +243,9 @@ def test_sweeps_go_on_where_a_newton_step_costs_more(patience, monkeypatch):
     start, _, _ = gram_cd(np.zeros(40), penalty, 40, Q, q, square, 0.0)
     _, goal, _ = gram_cd(start, penalty, 12, Q, q, square, 0.0)
     _, first, _ = gram_cd(start, penalty, 4, Q, q, square, 0.0)
-    assert goal < first < gram.gap_on_gram(Q, q, start, penalty, square)
+    assert goal < first < penalty.gap_on_gram(Q, q, start, square)
     w, gap, _ = gram.descend_on_gram(Q, q, start, penalty, square, 1.01 * goal)
-    assert gram.gap_on_gram(Q, q, w, penalty, square) == pytest.approx(gap, rel=1e-6)
+    assert penalty.gap_on_gram(Q, q, w, square) == pytest.approx(gap, rel=1e-6)
     assert gap <= 1.01 * goal
     assert bool(steps) == (patience == 0)
 

@@ -18,8 +18,6 @@ import numpy as np
 from .._compat import block_cd
 from ..data.block_diagonal import BlockDiagonal, Single
 from ..losses.curvature import DiagonalCurvature
-from .gram_groups import solve_groups_on_gram
-from .gram_weights import sweep_runs
 from .line import Direction, clipped_ratio
 
 SWEEPS_ON_COLUMNS = 5
@@ -41,7 +39,7 @@ class Piece:
 
     def runs(self, most):
         """The piece in runs of at most so many columns, and where these are."""
-        if self.design.shape[1] <= most:
+        if most is None or self.design.shape[1] <= most:
             return [(slice(None), self)]
         if self._runs is None:
             cuts = [slice(a, a + most) for a in range(0, self.design.shape[1], most)]
@@ -184,16 +182,15 @@ def direction(part, read):
 
 def _solve(part, piece, read, pull, omega):
     """New coefficients of a piece, in the weights ``omega`` of its margins, and the entries touched."""
-    design, w = piece.design, read.w[piece.columns]
-    if read.penalty.weights is not None:
-        penalty = read.penalty.on(piece.columns)
-        return sweep_runs(
-            piece, w, pull[piece.rows], omega, penalty, part.h, part.follows, read.effort or SWEEPS_ON_GRAM
-        )
+    design, w, pull = piece.design, read.w[piece.columns], pull[piece.rows]
+    penalty = read.penalty.on(piece.columns).with_l1(part.h * read.penalty.l1, part.h * read.penalty.l2)
     wide = len(w) > CROWDED * design.shape[0] and (read.effort or not read.alone)
-    if (design.is_sparse or wide) and read.penalty.labels is None:
-        return _solve_on_columns(part, piece, read, w, pull[piece.rows], omega)
-    return _solve_on_gram(part, piece, read, w, pull[piece.rows], omega)
+    if penalty.alike and (design.is_sparse or wide):
+        sweeps = read.effort or (SWEEPS_ON_COLUMNS if design.is_sparse else 1)
+        return _solve_on_columns(part, piece, penalty, sweeps, w, pull, omega)
+    # One matrix of a block is solved well; runs follow one another again and again.
+    sweeps = SWEEPS_ON_GRAM if penalty.widest_run is None else read.effort or SWEEPS_ON_GRAM
+    return _solve_on_gram(part, piece, penalty, sweeps, w, pull, omega)
 
 
 def describe(part, read, new, v, model, touched, shift=None):
@@ -207,15 +204,13 @@ def describe(part, read, new, v, model, touched, shift=None):
     return Direction(new, new - read.w, v, shift, *read.penalty.difference(read.w, new), touched)
 
 
-def _solve_on_columns(part, piece, read, w, pull, omega):
-    penalty, h = read.penalty, part.h
+def _solve_on_columns(part, piece, penalty, sweeps, w, pull, omega):
     X, sparse = piece.design.X, piece.design.is_sparse
-    sweeps = read.effort or (SWEEPS_ON_COLUMNS if sparse else 1)
     constant = not part.local and part.problem.uniform
     unit = omega[0] if constant else 1.0
     # Columns are centred only in the penalised direction's image: the plain columns give a metric
     # that lies above the centred one, by at most the fill of the block.
-    target = X @ w + h * pull / omega
+    target = X @ w + part.h * pull / omega
     if not (sparse or constant):
         root = np.sqrt(omega)
         X, target = X * root[:, None], target * root
@@ -223,8 +218,8 @@ def _solve_on_columns(part, piece, read, w, pull, omega):
         X = np.asfortranarray(X)
     new = block_cd(
         w,
-        h * penalty.l1 / unit,
-        h * penalty.l2 / unit,
+        penalty.l1 / unit,
+        penalty.l2 / unit,
         sweeps,
         X=X,
         target=target,
@@ -234,14 +229,17 @@ def _solve_on_columns(part, piece, read, w, pull, omega):
     return new, (2 * sweeps + 1) * piece.design.size
 
 
-def _solve_on_gram(part, piece, read, w, pull, omega):
-    penalty, h = read.penalty, part.h
-    Q, touched = piece.gram(omega, part.follows)
-    c = h * piece.design.tmul(pull)
-    q = Q @ w + c
-    if penalty.labels is not None:
-        square = w @ (q + c) + h * h * (pull @ (pull / omega))
-        new, calls = solve_groups_on_gram(Q, q, w, penalty.with_l1(h * penalty.l1), square)
-        return new, touched + (1 + calls) * piece.design.size
-    new = block_cd(w, h * penalty.l1, h * penalty.l2, SWEEPS_ON_GRAM, Q=Q, q=q, positive=penalty.positive)
-    return new, touched + piece.design.size + SWEEPS_ON_GRAM * Q.size
+def _solve_on_gram(part, piece, penalty, sweeps, w, pull, omega):
+    h, new, touched = part.h, w.copy(), 0
+    for index, run in piece.runs(penalty.widest_run):
+        Q, cost = run.gram(omega, part.follows)
+        before, c = w[index], h * run.design.tmul(pull)
+        q, size = Q @ before + c, run.design.size
+        square = before @ (q + c) + h * h * (pull @ (pull / omega))
+        new[index], entries = penalty.on(index).step_on_gram(Q, q, before, square, sweeps)
+        touched += cost + size + entries
+        if len(before) < len(w):
+            v = run.design.mul(new[index] - before)
+            pull = pull - omega * (v - (omega @ v) / omega.sum() * part.follows) / h
+            touched += size
+    return new, touched

@@ -85,8 +85,7 @@ class Place(NamedTuple):
 
     def gap(self, penalty, p):
         """Duality gap with ``p`` coefficients, were the intercept the best one."""
-        slope = self.slope[:p]
-        return 0.5 * (slope @ slope) / penalty.l2 if penalty.weights is None else penalty.conjugate(slope)
+        return penalty.conjugate(self.slope[:p])
 
 
 def descend(part, read, memory, every, goal, finest=0.0):

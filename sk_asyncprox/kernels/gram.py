@@ -1,4 +1,4 @@
-"""The quadratic model on a Gram matrix: covariance form, for dense columns.
+"""The quadratic model on a Gram matrix with the penalty of an elastic net, which hands out what is here.
 
     minimise  w'Qw/2 - q'w + R(w)
 
@@ -9,8 +9,6 @@ import numpy as np
 from scipy.linalg.lapack import dposv, dpotrf, dpotrs
 
 from .._compat import block_cd, gram_cd
-from .gram_groups import gap_of_groups, solve_groups_on_gram
-from .gram_weights import plain
 from .newton import LENGTHS, along_ray
 
 FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 20, 200, 500_000
@@ -34,7 +32,7 @@ RIDGE = 1e-10
 LEAST_KEPT = 0.9
 """Share of the support below which it is cut down, and its matrix factored anew."""
 
-ROUNDING = 1e-15
+ROUNDING, TINY = 1e-15, np.finfo(float).tiny
 SHARE_OF_GAP = 0.1
 """The model is solved until its gap is this share of what it was."""
 
@@ -65,28 +63,22 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_call
     calls : int
         Rounds of coordinate descent and Newton steps.
     """
-    if penalty.labels is not None:
-        return solve_groups_on_gram(Q, q, w, penalty, square, enough)
     if not penalty.has_zeros:
         return newton_on_gram(Q, q, w, penalty), 1
-    if penalty.weights is not None:
-        model, restored = plain(Q, q, w, penalty, square)
-        w, calls = solve_on_gram(*model, roughly, enough, most_calls)
-        return restored(w), calls
     filled = isinstance(Q, np.ndarray)
     sweeps = max(FEWEST_SWEEPS, min(MOST_SWEEPS, ENTRIES // Q.size)) if filled else MOST_SWEEPS
-    gap = gap_on_gram(Q, q, w, penalty, square)
+    gap = gap_on_gram(q, w, Q @ w, penalty, square)
     goal, calls, most = max(ROUNDING * square, SHARE_OF_GAP * gap, enough), 0, MOST_TIMES * sweeps
     while calls < most_calls:
         before, calls = gap, calls + 1
         w = swept(Q, q, w, penalty, sweeps)
-        gap = gap_on_gram(Q, q, w, penalty, square)
+        gap = gap_on_gram(q, w, Q @ w, penalty, square)
         if goal < gap < FAST_DESCENT * before:
             continue
         if gap <= (goal if roughly else enough):
             break
         w = newton_on_gram(Q, q, w, penalty)
-        gap = gap_on_gram(Q, q, w, penalty, square)
+        gap = gap_on_gram(q, w, Q @ w, penalty, square)
         if gap <= goal:
             break
         if gap > FAST_DESCENT * before:
@@ -100,21 +92,12 @@ def descend_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_DESCENTS):
     """Lower the model's gap to ``goal``, if that can be: by sweeps, and Newton steps where these are slow.
     The arguments are those of :func:`solve_on_gram`; returned are coefficients, gap, and entries of the
     matrix touched by sweeps."""
-    if penalty.labels is not None:
-        w, calls = solve_groups_on_gram(Q, q, w, penalty, square, goal, share=0.0)
-        return w, gap_on_gram(Q, q, w, penalty, square), calls * Q.size
-    if penalty.weights is not None and not penalty.has_zeros:
+    if not penalty.has_zeros:
         w = newton_on_gram(Q, q, w, penalty)
         return w, penalty.conjugate(q - Q @ w - penalty.l2s * w), Q.size
-    if penalty.weights is not None:
-        model, restored = plain(Q, q, w, penalty, square)
-        w, *found = descend_on_gram(*model, goal, most_calls)
-        return restored(w), *found
     # Of a start that is zero nothing is known of what sweeps will cost.
     sweeps = FEW_ENTRIES // max(1, len(w) * (np.count_nonzero(w) or len(w)))
     sweeps = max(FEW_SWEEPS, min(MANY_SWEEPS, sweeps))
-    if not penalty.has_zeros:
-        w = newton_on_gram(Q, q, w, penalty)
     before, touched = np.inf, 0
     for _ in range(most_calls):
         w, gap, n_sweeps = gram_cd(w, penalty, sweeps, Q, q, square, goal)
@@ -127,18 +110,13 @@ def descend_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_DESCENTS):
     return w, gap, touched
 
 
-def gap_on_gram(Q, q, w, penalty, square):
-    """Duality gap of the model, where ``square = |t|^2``; the l2 part counts as further rows."""
-    if penalty.labels is not None:
-        return gap_of_groups(q, w, penalty, square, q - Q @ w)
-    if penalty.weights is not None:
-        return gap_on_gram(*plain(Q, q, w, penalty, square)[0])
-    image, pull = Q @ w, q @ w
-    residual = square - 2.0 * pull + w @ image + penalty.l2 * (w @ w)
-    correlations = q - image - penalty.l2 * w
-    s = min(1.0, penalty.dual_limit(correlations))
-    dual = s * (square - pull) - 0.5 * s * s * residual
-    return 0.5 * residual + penalty.l1 * np.abs(w).sum() - dual
+def gap_on_gram(q, w, image, penalty, square):
+    """Duality gap of the model, where ``image = Q w`` and ``square = |t|^2``; an l2 part counts as further
+    rows."""
+    pull, own = q @ w, penalty.l2 * (w @ w)
+    loss = square - 2.0 * pull + w @ image
+    s = min(1.0, penalty.dual_limit(q - image - penalty.l2 * w))
+    return 0.5 * loss + penalty.value(w) - s * (square - pull) + 0.5 * s * s * (loss + own)
 
 
 def newton_on_gram(Q, q, w, penalty):
@@ -236,7 +214,9 @@ class Model:
 
 
 def swept(Q, q, w, penalty, sweeps):
-    """Coefficients after sweeps of coordinate descent."""
+    """Coefficients after sweeps of coordinate descent; without zeros, which need none, at the minimum."""
+    if not penalty.has_zeros:
+        return newton_on_gram(Q, q, w, penalty)
     if isinstance(Q, np.ndarray):
         return block_cd(w, penalty.l1, penalty.l2, sweeps, Q=Q, q=q, positive=penalty.positive)
     return Q.sweep(w, q, penalty, sweeps, RIDGE * Q.diagonal().max())
@@ -250,3 +230,13 @@ def factored(Q, shift):
     H.flat[:: len(H) + 1] += shift
     factor, failed = dpotrf(H, lower=True, overwrite_a=True)
     return None if failed else lambda b: dpotrs(factor, b, lower=True)[0]
+
+
+def solution(A, B):
+    """Least-norm solution of ``A x = B``, a positive semidefinite matrix of any scale of its columns."""
+    if not np.isfinite(A.sum() + B.sum()):
+        return np.full(B.shape, np.nan)  # LAPACK would print that it cannot
+    # What nothing pulls at stays at zero: rounding, in its unit, might be beyond all numbers.
+    idle = (np.count_nonzero(A, axis=0) <= 1) & ~B.any(axis=1)
+    size = np.where(idle, np.inf, np.sqrt(np.maximum(A.diagonal(), TINY)))
+    return np.linalg.lstsq(A / np.outer(size, size), B / size[:, None])[0] / size[:, None]

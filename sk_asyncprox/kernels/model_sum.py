@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..problem.unpenalised import solution
-from .gram import gap_on_gram, solve_on_gram
+from .gram import solution
 
 MOST_CALLS = 20
 """Rounds of coordinate descent and Newton steps for a minimiser; the next one goes on from where they end."""
@@ -45,7 +44,7 @@ class Quadratic(NamedTuple):
     Attributes
     ----------
     square : float
-        Squared norm of the target, as :func:`~sk_asyncprox.kernels.gram.gap_on_gram` wants it.
+        Squared norm of the target, as the penalty's ``gap_on_gram`` wants it.
     """
 
     Q: np.ndarray
@@ -61,13 +60,13 @@ class Quadratic(NamedTuple):
     def gap(self, w, penalty):
         """Duality gap at ``w``; without a penalty its largest slope."""
         if penalty.has_zeros:
-            return gap_on_gram(self.Q, self.q, w, penalty, self.square)
+            return penalty.gap_on_gram(self.Q, self.q, w, self.square)
         slope = self.q - self.Q @ w - penalty.l2s * w
         return float(penalty.conjugate(slope) if penalty.l2 else np.abs(slope).max(initial=0.0))
 
     def minimiser(self, w, penalty, enough):
         """Minimiser with the penalty, nearly, from ``w``; or what has a gap of ``enough``."""
-        w, _ = solve_on_gram(self.Q, self.q, w, penalty, self.square, enough=enough, most_calls=MOST_CALLS)
+        w, _ = penalty.solve_on_gram(self.Q, self.q, w, self.square, enough=enough, most_calls=MOST_CALLS)
         crumbs = penalty.crumbs(w, self.q - self.Q @ w - penalty.l2s * w)
         if not crumbs.any():
             return w

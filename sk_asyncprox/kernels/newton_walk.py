@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.certificate import Certificate
-from .gram import descend_on_gram, newton_on_gram
+from .gram import newton_on_gram
 from .gram_rows import full_rows
 
 WIDEST = 256
@@ -109,7 +109,7 @@ class NewtonWalk:
             return newton_on_gram(self._matrix, q, w, penalty)
         square = w @ (image + 2.0 * c) + self._model.inverse_size(seen.gradient, problem.weights)
         goal = share * seen.certificate.gap
-        return descend_on_gram(self._matrix, q, w, penalty, max(square, TINY), goal, CALLS)[0]
+        return penalty.descend_on_gram(self._matrix, q, w, max(square, TINY), goal, CALLS)[0]
 
 
 def steps(part, payload):

@@ -13,7 +13,6 @@ import numpy as np
 from ..problem.certificate import Certificate
 from .columns import WIDEST, Known, intercept_of
 from .extrapolation import Trail, strength
-from .gram import descend_on_gram
 
 TINY = np.finfo(float).tiny
 
@@ -54,9 +53,7 @@ def certified(W, index, seen, penalties):
     squares, products, C, *_ = seen
     l1 = np.array([penalty.l1 for penalty in penalties])
     l2 = np.array([penalty.l2 for penalty in penalties])
-    weights, own = penalties[0].weights, W
-    if weights is not None:
-        own = W * weights[index]
+    own = W * penalties[0].on(index).weights
     objectives = 0.5 * squares + l1 * np.abs(own).sum(axis=1) + 0.5 * l2 * np.einsum("ij,ij->i", own, W)
     pulls = penalties[0].pull(C)
     largest = np.maximum(pulls.max(axis=1), TINY)
@@ -68,8 +65,8 @@ def certified(W, index, seen, penalties):
         divisor = np.where(ridge, 2.0 * l2, np.inf)
 
         def excess(s):
-            terms = np.maximum(s[:, None] * pulls - l1[:, None], 0.0) ** 2
-            return (terms.sum(axis=1) if weights is None else terms @ weights) / divisor
+            above = np.maximum(s[:, None] * pulls - l1[:, None], 0.0)
+            return (penalties[0].weights * above**2).sum(axis=1) / divisor
 
         one = np.ones_like(scale)
         unscaled = np.where(ridge, products - 0.5 * squares - excess(one), -np.inf)
@@ -199,16 +196,15 @@ class Walk:
         """Coefficients of the columns in use, and whether these alone would be nearly done with them."""
         Q, q, square = self._columns.Q, self._columns.q, self._columns.square
         goal = self._right * self._most
-        if penalty.weights is not None:
-            penalty = penalty.on(self._columns.index)
-        w, gap, touched = descend_on_gram(Q, q, w, penalty, square, goal)
+        penalty = penalty.on(self._columns.index)
+        w, gap, touched = penalty.descend_on_gram(Q, q, w, square, goal)
         self._touched += touched
         if self._near_null:
             gain = q @ w - 0.5 * w @ Q @ w - penalty.value(w)
             nearer = max(self._right * float(self._wanted_gap(gain)), ROUNDING * square)
             self._near_null = nearer < goal
             if gap > nearer:
-                w, gap, touched = descend_on_gram(Q, q, w, penalty, square, nearer)
+                w, gap, touched = penalty.descend_on_gram(Q, q, w, square, nearer)
                 self._touched += touched
         return w, gap <= goal
 

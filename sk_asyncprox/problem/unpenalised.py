@@ -17,6 +17,7 @@ ever is, as with Huber's, it is shrunk. With ``w >= 0`` it suffices that no
 import numpy as np
 from scipy.linalg import qr
 
+from ..kernels.gram import solution
 from ..losses.curvature import FLOOR
 
 STEPS, HALVINGS = 50, 30
@@ -98,16 +99,6 @@ def _lower(loss, y, weights, z, v):
             break
         v = 0.5 * v
     return z + v
-
-
-def solution(A, B):
-    """Least-norm solution of ``A x = B``, a positive semidefinite matrix of any scale of its columns."""
-    if not np.isfinite(A.sum() + B.sum()):
-        return np.full(B.shape, np.nan)  # LAPACK would print that it cannot
-    # What nothing pulls at stays at zero: rounding, in its unit, might be beyond all numbers.
-    idle = (np.count_nonzero(A, axis=0) <= 1) & ~B.any(axis=1)
-    size = np.where(idle, np.inf, np.sqrt(np.maximum(A.diagonal(), TINY)))
-    return np.linalg.lstsq(A / np.outer(size, size), B / size[:, None])[0] / size[:, None]
 
 
 def _basis(problem, chosen):

@@ -5,7 +5,6 @@ import numpy as np
 from ..data.rows import CHEAP_SOLUTION
 from ..kernels.banded import bands_cost
 from ..kernels.blocks import describe
-from ..kernels.gram_groups import WIDEST_OF_GROUPS
 from ..kernels.gram_rows import rows_cost
 from ..kernels.newton_walk import Seen
 from ..kernels.read import Read
@@ -120,7 +119,7 @@ class GramSolver(SeeingSolver):
         self._gram = GramMatrix(self._part, self.n_workers)
         self._rule = GramRule(problem.design.size)
         n, p = len(problem.y), problem.design.shape[1]
-        curved = not (problem.loss.quadratic or problem.design.is_sparse) and problem.penalty.labels is None
+        curved = not (problem.loss.quadratic or problem.design.is_sparse) and problem.penalty.widest is None
         self._few = curved and p <= n and n * p * p <= CHEAP_STEPS
 
     def _at_once(self, certificate):
@@ -129,7 +128,7 @@ class GramSolver(SeeingSolver):
         if self._is_cheap():
             return "solution"
         penalty, swept = problem.penalty, self._may_be_solved()
-        swept &= problem.uniform and penalty.weights is penalty.labels is None and n * p <= LARGEST_SWEPT
+        swept &= problem.uniform and penalty.alike and n * p <= LARGEST_SWEPT
         if problem.features.is_as_given or not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
             return None
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
@@ -178,15 +177,15 @@ class GramSolver(SeeingSolver):
         k, full = len(index), problem.design.is_full(index)
         # A matrix of all columns that serves for one Newton step costs more than the step's products.
         widest = WIDEST_GRAM_ONCE if self._once() else WIDEST_GRAM
-        if self._penalty.labels is not None:
-            return "filled" if k <= WIDEST_OF_GROUPS else None
+        if self._penalty.widest is not None:
+            return "filled" if k <= self._penalty.widest else None
         if full:
             return "filled" if k <= min(widest, max(256, 2 * problem.design.shape[0])) else None
         lasting = problem.loss.quadratic
         if (self._once() and k > widest) or not (lasting or problem.design.size < LARGE):
             return None
         wanted = self._gram.missing(index) if lasting else k
-        bands = problem.loss.n_outputs == 1 and self._penalty.weights is None
+        bands = problem.loss.n_outputs == 1 and self._penalty.alike
         return self._rule.choose(self._sizes[index], len(problem.sample_weights), wanted, bands)
 
     def _image(self, w):

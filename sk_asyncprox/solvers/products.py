@@ -4,11 +4,11 @@ import numpy as np
 
 from .._compat import cached_property
 from ..kernels.blocks import ColumnPart
-from ..kernels.gram_groups import WIDEST_OF_GROUPS
 from ..kernels.subspace import described, joint_step
+from ..penalties import Penalty
 from .phases import Phase, PhasedSolver
 from .sharing import PIECES, Sharing
-from .working_set import WIDEST_FULL_BLOCK, partition
+from .working_set import WIDEST_FULL_BLOCK
 
 SMALL_SHARE = 1_000_000
 """Stored entries of a working set below which its columns stay together: handing over a share costs
@@ -36,7 +36,7 @@ class SharingSolver(PhasedSolver):
     @cached_property
     def _everything(self):
         """Pieces of the columns."""
-        return partition(np.arange(len(self._sizes)), self._sizes, PIECES * self.n_workers)
+        return Penalty().cut(np.arange(len(self._sizes)), self._sizes, PIECES * self.n_workers)
 
     def product(self, ways, kind, pieces, common, again=True):
         """A product whose pieces the workers share, in one of the `ways` (a :class:`Sharing`): the answers,
@@ -124,13 +124,12 @@ class SharingSolver(PhasedSolver):
     def _cut(self, index):
         """The columns ``index``, cut into the workers' blocks where that pays; who is slow gets none, as
         the others would wait for it."""
-        labels = self.problem.penalty.labels
-        if labels is not None and len(index) > WIDEST_OF_GROUPS:
-            return partition(index, self._sizes, -(-len(index) // WIDEST_FULL_BLOCK), labels)
-        if labels is not None or not self._shared(index):
-            return [index]
-        quick = sum(not self.sharing.is_slow(worker) for worker in range(self.n_workers))
-        return partition(index, self._sizes, quick)
+        penalty, n_blocks = self.problem.penalty, 1
+        if penalty.widest is not None:
+            n_blocks = 1 if len(index) <= penalty.widest else -(-len(index) // WIDEST_FULL_BLOCK)
+        elif self._shared(index):
+            n_blocks = sum(not self.sharing.is_slow(worker) for worker in range(self.n_workers))
+        return penalty.cut(index, self._sizes, n_blocks)
 
 
 class RowShares:

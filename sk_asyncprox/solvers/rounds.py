@@ -169,7 +169,7 @@ class RoundsBCD(GramSolver):
             touched = self.touched
             if self._penalty.has_zeros:
                 yield from self._step_blocks()
-                if self._penalty.labels is None:
+                if self._penalty.widest is None:
                     yield from self._newton()
                     if self._is_near():
                         yield from self._step_blocks()
@@ -249,7 +249,7 @@ class RoundsBCD(GramSolver):
             return
         self._active, self._late = active, late
         self._generation += 1
-        self._blocks = [active] if late and wanted.labels is None else self._cut(active)
+        self._blocks = [active] if late and wanted.widest is None else self._cut(active)
 
     def _is_near(self):
         """Whether a solution for a penalty near this one was known, and the model on sparse columns is the

@@ -7,7 +7,6 @@ from ..data.design import ENTRIES_OF_LOOK, ENTRIES_OF_RUN, FEWEST_ROWS
 from ..kernels.banded import banded
 from ..kernels.blocks import describe, direction
 from ..kernels.descent import arrived, descend
-from ..kernels.gram import descend_on_gram, solve_on_gram
 from ..kernels.gram_rows import add_filled, add_sparse
 from ..kernels.newton import COST, in_place
 from ..kernels.newton import product as multiplied
@@ -82,7 +81,7 @@ def minimum(part, payload):
     # The norm of the model's target, less its part that no coefficients explain.
     square = read.w @ (Q @ read.w + 2.0 * correlations) + curvature.inverse_size(gradient, weights)
     q = Q @ read.w + correlations
-    return solve_on_gram(Q, q, read.w, read.penalty, square, roughly, enough)
+    return read.penalty.solve_on_gram(Q, q, read.w, square, roughly=roughly, enough=enough)
 
 
 def model(part, payload):
@@ -114,7 +113,7 @@ def solution(part, payload):
     Q = design.gram(weights)
     q = Q @ w + correlations
     square = w @ (q + correlations) - pull @ gradient
-    new, _, touched = descend_on_gram(Q, q, w, read.penalty, square, goal)
+    new, _, touched = read.penalty.descend_on_gram(Q, q, w, square, goal)
     v = design.mul(new - w)
     return describe(part, read, new, v, part.model(read.point), touched + design.size)
 

@@ -20,24 +20,6 @@ MOST_ENTRIES = 4_000_000
 """Stored entries of a sparse block: more blocks give a fresher point, fewer save work per entry."""
 
 
-def partition(index, sizes, n_blocks, labels=None):
-    """Cut the columns ``index`` into at most ``n_blocks`` runs of nearly equal work; or runs of groups, where
-    each has a label, sorted."""
-    if labels is not None:
-        present, group = np.unique(labels[index], return_inverse=True)
-        runs = partition(np.arange(len(present)), np.bincount(group, sizes[index]), n_blocks)
-        return [index[(group >= run[0]) & (group <= run[-1])] for run in runs]
-    n_blocks = min(n_blocks, len(index))
-    if n_blocks <= 1:
-        return [index] if len(index) else []
-    work = np.cumsum(sizes[index] + 1.0)
-    cuts = np.searchsorted(work, work[-1] * np.arange(1, n_blocks) / n_blocks, side="left") + 1
-    # Every block keeps at least one column, also where a single column outweighs a share.
-    least = np.arange(1, n_blocks)
-    spare = np.clip(cuts - least, 0, len(index) - n_blocks)
-    return np.split(index, np.maximum.accumulate(spare) + least)
-
-
 def choose_columns(penalty, w, certificate, active):
     """Working set of the next round, sorted and never empty: the support and the worst violators outside it,
     which the certificate's correlations rank; None when the present set holds all that would be chosen."""
@@ -82,9 +64,7 @@ def wanted_columns(penalty, w, correlations, active, first):
     The penalty is that of the round; the present set is kept while it holds all that is wanted and is not
     much larger.
     """
-    support = w != 0
-    if penalty.free is not None:
-        support[penalty.free] = True
+    support = penalty.support(w)
     score = penalty.pull(correlations - penalty.l2s * w)
     score[support] = np.inf
     size, wanted = np.count_nonzero(support), np.count_nonzero(score > penalty.l1)
@@ -125,14 +105,14 @@ class Layout:
     def _count(self, columns):
         if self._wanted != "auto":
             return int(self._wanted)
-        full = self._problem.design.is_full() or self._problem.penalty.labels is not None
+        full = self._problem.design.is_full() or self._problem.penalty.widest is not None
         entries = int(self._sizes[columns].sum())
         needed = len(columns) / WIDEST_FULL_BLOCK if full else entries / MOST_ENTRIES
         wanted = max(2 * self._n_workers if self._n_workers > 1 else 1, int(np.ceil(needed)))
         return min(wanted, max(1, len(columns)))
 
     def _partition(self, columns):
-        return partition(columns, self._sizes, self._count(columns), self._problem.penalty.labels)
+        return self._problem.penalty.cut(columns, self._sizes, self._count(columns))
 
     def _numbered(self, columns):
         """Number of the block of every column."""

@@ -459,9 +459,9 @@ MUTATIONS = [
     ),
     Mutation(
         "Working sets leave unpenalised features out",
-        "solvers/working_set.py",
-        "        support[penalty.free] = True\n",
-        "        support[penalty.free] = False\n",
+        "penalties/elastic_net.py",
+        "        return (w != 0.0) | (self.weights == 0.0)\n",
+        "        return w != 0.0\n",
         "test_penalty_weights.py::test_unpenalised_features_are_in_every_working_set",
     ),
     Mutation(
@@ -480,16 +480,16 @@ MUTATIONS = [
     ),
     Mutation(
         "The pull of a group is not measured by its weight",
-        "penalties.py",
+        "penalties/groups.py",
         "        return (self.norms(c) / self.group_weights)[self.labels]",
         "        return self.norms(c)[self.labels]",
         "test_group_lasso.py::test_penalty_by_hand",
     ),
     Mutation(
         "Blocks are cut through groups",
-        "solvers/working_set.py",
+        "penalties/groups.py",
         "        return [index[(group >= run[0]) & (group <= run[-1])] for run in runs]",
-        "        return partition(index, sizes, len(runs))",
+        "        return super().cut(index, sizes, len(runs))",
         "test_group_lasso.py::test_blocks_keep_groups_together",
     ),
 ]

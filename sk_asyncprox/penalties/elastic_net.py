@@ -1,51 +1,9 @@
-"""Penalties on the coefficients: value, proximal map and the dual quantities of a certificate."""
+"""The penalties of elastic nets."""
 
 import numpy as np
 
-CRUMB = 1e-3
-"""Size, relative to the largest coefficient, below which one may be what a shortened step has left."""
-
-
-class Penalty:
-    """What may be asked of every penalty, as it is without an l1 part and where all coefficients are alike.
-
-    Attributes
-    ----------
-    l1, l2 : float
-        Weights of the part that makes zeros, and of ridge's.
-    positive : bool
-        Whether coefficients are constrained to be non-negative.
-    is_zero : bool
-        Whether nothing is penalised; then no finite duality gap exists.
-    has_zeros : bool
-        Whether minimisers tend to have coefficients that are exactly zero.
-    weights : ndarray of shape (p,) or None
-        What multiplies the penalties of the coefficients.
-    free : ndarray of int or None
-        Coefficients that are not penalised where others are.
-    labels : ndarray of int of shape (p,) or None
-        Groups of coefficients that terms join.
-    """
-
-    l1 = l2 = 0.0
-    positive = is_zero = has_zeros = False
-    weights = free = labels = None
-
-    def on(self, index):
-        """The penalty of the coefficients ``index`` alone."""
-        return self
-
-    def whole(self, index):
-        """All coefficients that are joined with any of ``index``, which is sorted."""
-        return index
-
-    def crumbs(self, w, c):
-        """Mask of small coefficients that the correlations ``c`` hold back: a step on their way to zero was
-        too short."""
-        crumbs = (w != 0.0) & (np.abs(w) <= CRUMB * np.abs(w).max(initial=0.0)) & (self.pull(c) < self.l1)
-        if self.free is not None:
-            crumbs[self.free] = False
-        return crumbs
+from ..kernels import gram
+from .base import Penalty
 
 
 class ElasticNetPenalty(Penalty):
@@ -62,8 +20,9 @@ class ElasticNetPenalty(Penalty):
 
     Attributes
     ----------
-    l1s, l2s : float or ndarray of shape (p,)
-        Weights of the two terms for every coefficient; one number where they are all alike.
+    weights, l1s, l2s : float or ndarray of shape (p,)
+        What multiplies the penalty of every coefficient, and the weights of its two terms; one number where
+        they are all alike.
 
     See Also
     --------
@@ -78,6 +37,8 @@ class ElasticNetPenalty(Penalty):
     >>> print(penalty.value(w), penalty.prox(w, step=0.5) + 0.0)
     12.75 [1.25 0.  ]
     """
+
+    alike, weights = True, 1.0
 
     def __init__(self, l1=0.0, l2=0.0, positive=False):
         self.l1, self.l2, self.positive = float(l1), float(l2), bool(positive)
@@ -152,6 +113,35 @@ class ElasticNetPenalty(Penalty):
         inside = np.maximum((np.maximum(c, 0.0) if self.positive else np.abs(c)) - self.l1s, 0.0)
         return np.where(w != 0, np.abs(c - self.l1s * np.sign(w)), inside)
 
+    def plain(self, Q, q, w, square=0.0):
+        """The model ``w'Qw/2 - q'w + penalty(w)`` as one whose coefficients are penalised alike: its ``(Q, q,
+        w, penalty, square)``, and what makes coefficients of this one of its."""
+        return (Q, q, w, self, square), lambda w: w
+
+    def solve_on_gram(self, Q, q, w, square, **limits):
+        """Lower the model's gap to a share of what it is at ``w``: new coefficients, and how often the matrix
+        was gone over; as :func:`~sk_asyncprox.kernels.gram.solve_on_gram`."""
+        model, restored = self.plain(Q, q, w, square)
+        w, calls = gram.solve_on_gram(*model, **limits)
+        return restored(w), calls
+
+    def descend_on_gram(self, Q, q, w, square, goal, most_calls=gram.MOST_DESCENTS):
+        """Lower the model's gap to ``goal``, if that can be: new coefficients, gap, and entries touched; as
+        :func:`~sk_asyncprox.kernels.gram.descend_on_gram`."""
+        model, restored = self.plain(Q, q, w, square)
+        w, *found = gram.descend_on_gram(*model, goal, most_calls)
+        return restored(w), *found
+
+    def step_on_gram(self, Q, q, w, square, sweeps):
+        """Minimise the model as well as a step of a block asks for: new coefficients, and entries touched."""
+        (Q, q, w, penalty, _), restored = self.plain(Q, q, w)
+        return restored(gram.swept(Q, q, w, penalty, sweeps)), sweeps * Q.size
+
+    def gap_on_gram(self, Q, q, w, square):
+        """Duality gap of the model."""
+        (Q, q, w, penalty, square), _ = self.plain(Q, q, w, square)
+        return gram.gap_on_gram(q, w, Q @ w, penalty, square)
+
 
 class WeightedPenalty(ElasticNetPenalty):
     """``sum_j weights_j (l1 |w_j| + (l2/2) w_j^2)``, optionally with ``w >= 0``.
@@ -177,6 +167,8 @@ class WeightedPenalty(ElasticNetPenalty):
     >>> print(penalty.prox(np.array([3.0, 3.0, 3.0]), step=0.5))
     [3.  2.5 2. ]
     """
+
+    alike, widest_run = False, 128
 
     def __init__(self, l1, l2, positive, weights):
         super().__init__(l1, l2, positive)
@@ -218,71 +210,34 @@ class WeightedPenalty(ElasticNetPenalty):
         excess = np.maximum(self.pull(c) - self.l1, 0.0) if self.has_zeros else self.pull(c)
         return ((self.weights * excess) @ excess) / (2.0 * self.l2)
 
+    def support(self, w):
+        """Mask of the coefficients that no working set may lack: the free ones are among them."""
+        return (w != 0.0) | (self.weights == 0.0)
 
-class GroupPenalty(ElasticNetPenalty):
-    """``l1 sum_g weight_g |w_g|_2``, which makes the coefficients of whole groups zero. ``labels`` are the
-    groups of the coefficients, from 0 on, no number left out; their weights are positive."""
+    def crumbs(self, w, c):
+        return super().crumbs(w, c) & (self.weights > 0.0)
 
-    def __init__(self, l1, labels, group_weights):
-        super().__init__(l1)
-        self.labels, self.group_weights = labels, group_weights
-        together = bool(np.all(labels[1:] >= labels[:-1]))
-        self.order = slice(None) if together else np.argsort(labels, kind="stable")
-        """Coefficients in the order of their groups."""
-        self.starts = np.searchsorted(labels[self.order], np.arange(len(group_weights)))
-        """Where a group begins in that order."""
+    def plain(self, Q, q, w, square=0.0):
+        """The l2 part belongs to the matrix, in ``u_j = weights_j w_j`` the l1 part is ``l1 |u|_1``, and free
+        coefficients are put in at their best, which leaves what is orthogonal to their columns."""
+        if not self.has_zeros:
+            return super().plain(Q, q, w, square)
+        Q = Q + np.diag(self.l2s)
+        if self.positive and self.free is not None:
+            # They may not be negative, so their best is not known; but then |w_j| = w_j, and no part is left.
+            return ElasticNetPenalty(positive=True).plain(Q, q - self.l1s, w, square)
+        free, kept = np.flatnonzero(self.weights == 0.0), np.flatnonzero(self.weights)
+        scale, across = self.weights[kept], Q[kept[:, None], free]
+        best = gram.solution(Q[free[:, None], free], np.column_stack([across.T, q[free]]))
+        slopes, constants = best[:, :-1], best[:, -1]
+        reduced = (Q[kept[:, None], kept] - across @ slopes) / np.outer(scale, scale)
+        target = (q[kept] - across @ constants) / scale
 
-    def with_l1(self, l1, l2=None):
-        """The same penalty with another weight; there is no second term to be weighted."""
-        return type(self)(l1, self.labels, self.group_weights)
+        def restored(u):
+            new = np.empty_like(w)
+            new[kept] = u / scale
+            new[free] = constants - slopes @ new[kept]
+            return new
 
-    def on(self, index):
-        """The penalty of some of the coefficients, whole groups of them."""
-        present, labels = np.unique(self.labels[index], return_inverse=True)
-        return type(self)(self.l1, labels, self.group_weights[present])
-
-    def whole(self, index):
-        """Coefficients of all groups of which ``index`` has any, sorted."""
-        wanted = np.zeros(len(self.group_weights), bool)
-        wanted[self.labels[index]] = True
-        return np.flatnonzero(wanted[self.labels])
-
-    def sums(self, x):
-        """Sums of the entries of every group; of several ``x``, one a row, rows."""
-        return np.add.reduceat(x[..., self.order], self.starts, axis=-1)
-
-    def norms(self, x):
-        """Norms of the groups."""
-        return np.sqrt(self.sums(x * x))
-
-    def value(self, w):
-        """Penalty of the coefficients ``w``; of several, one a row, an array."""
-        return self.l1 * (self.norms(w) @ self.group_weights)
-
-    def difference(self, w, new):
-        """Change from ``w`` to ``new``, of which shares of the step have at most theirs, and 0 for what is
-        quadratic in their length; of several ``new``, one a row, the first is an array."""
-        before, after = self.norms(w), self.norms(new)
-        # The difference of the norms would lose small steps to rounding.
-        change = self.sums((new - w) * (new + w)) / np.maximum(before + after, np.finfo(float).tiny)
-        return self.l1 * (change @ self.group_weights), 0.0
-
-    def prox(self, x, step):
-        """``argmin_w  step * penalty(w) + |w - x|^2 / 2``, group by group."""
-        norms, limits = self.norms(x), step * self.l1 * self.group_weights
-        left = 1.0 - np.divide(limits, norms, out=np.ones_like(norms), where=norms > limits)
-        return x * left[self.labels]
-
-    def pull(self, c):
-        """Size of the correlations ``c`` against the penalty: norm of the group, over its weight."""
-        return (self.norms(c) / self.group_weights)[self.labels]
-
-    def violation(self, w, c):
-        """Distance of the correlations ``c`` from the subdifferential at ``w``: that of the group."""
-        norms, limits = self.norms(w), self.l1 * self.group_weights
-        pull = np.divide(limits, norms, out=np.zeros_like(norms), where=norms > 0.0)[self.labels] * w
-        distance = self.norms(c - pull)
-        return np.where(norms > 0.0, distance, np.maximum(distance - limits, 0.0))[self.labels]
-
-
-PENALTIES = {"elasticnet": ElasticNetPenalty}
+        penalty = ElasticNetPenalty(self.l1, positive=self.positive)
+        return (reduced, target, scale * w[kept], penalty, square - q[free] @ constants), restored
