@@ -23,7 +23,7 @@ from ..history import History
 from ..problem import Problem
 from ..solve import SOLVERS, Options, solve
 from ..solvers.base import Snapshot
-from ._callbacks import watch
+from ._callbacks import Watcher
 
 DOCUMENTATION = "https://sk-asyncprox.readthedocs.io/en/stable"
 
@@ -131,12 +131,11 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         """
         self._check_n_jobs()
         rows, overwrite = SOLVERS[self.solver].rows, not getattr(self, "copy_X", True)
-        watcher = watch(self, *given, fitted)
+        watcher = Watcher(self, *given, fitted=fitted)
         problem = Problem(X, y, loss, penalty, weights, self.fit_intercept, rows, overwrite)
         found = self._run(problem.targets(), self._options(), begin, X.dtype, watcher)
         vars(self).update(fitted(*found))
-        if watcher is not None:
-            watcher.end()
+        watcher.end()
         return self
 
     def _run(self, targets, options, begin, dtype, watcher=None):
@@ -145,9 +144,8 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         solutions, found = [], []
         for t, problem in enumerate(targets):
             watch = None
-            if watcher is not None:
-                watcher.complete = partial(_stacked, found, len(targets))
-                watch = partial(watcher, problem)
+            if watcher is not None and watcher.is_watched:
+                watch = partial(watcher.certificate, problem, partial(_stacked, found, len(targets)))
             start = self._start(problem, t, len(targets))
             try:
                 # The clock of the first has run since the data were handed over.

@@ -20,7 +20,7 @@ from ..shards.blocks import is_collection
 from ..solve import SOLVERS
 from ._base import AsyncLinearModel, check_range, whole
 from ._blockwise import PredictsCollections
-from ._callbacks import FoldsWatcher
+from ._callbacks import Watcher
 from ._checks import (
     check_numbers,
     checked_data,
@@ -111,7 +111,7 @@ class ElasticNetCV(
         ratios = self._ratios()
         grids = alphas_of(self, X, y, weights, ratios, self.fit_intercept)
         folds = self._folds(X, y, self._split(sample_weight, params))
-        watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + 1)
+        watcher = Watcher(self, X, y, sample_weight, len(folds) + 1)
         errors = self._errors(X, y, weights, ratios, grids, folds, watcher)
         chosen = self._chosen(ratios, grids, errors)
         model = self._refitted(ElasticNet(), watcher, X, y, sample_weight, **chosen)
@@ -133,9 +133,7 @@ class ElasticNetCV(
             "executor": "threads",
             "n_jobs": None,
         }
-        model = self._refitted(
-            ElasticNet(), FoldsWatcher(self, few.X, few.y, None, 1), few.X, few.y, None, **own
-        )
+        model = self._refitted(ElasticNet(), Watcher(self, few.X, few.y, None, 1), few.X, few.y, None, **own)
         w, b = model.coef_, few.mean_y - few.means @ model.coef_
         check_range(rows.dtype, self.tol, few.problem(self.solver), w, 0.0, b)
         self._take_over(model, "n_iter_")
