@@ -107,7 +107,7 @@ def test_alphas_that_are_no_list(data, alphas):
 @pytest.mark.parametrize("eps", [1.0, 2.0, 0.0, -1e-3, np.nan, np.inf])
 def test_a_path_goes_down(data, eps):
     refused(LassoCV(), data, "The 'eps' parameter of LassoCV", eps=eps)
-    with pytest.raises(ValueError, match=f"eps == {eps}, must be"):
+    with pytest.raises(ValueError, match="The 'eps' parameter of lasso_path"):
         lasso_path(data.X, data.y, eps=eps)
 
 

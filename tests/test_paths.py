@@ -194,13 +194,13 @@ def test_one_warning_for_all_that_did_not_converge(data):
     [
         ({"l1_ratio": 0.0}, "Automatic alpha grid"),
         ({"alphas": [1.0, -1.0]}, r"alphas\[1\] == -1"),
-        ({"alphas": 0}, "alphas == 0"),
+        ({"alphas": 0}, "'alphas' parameter"),
         ({"alphas": []}, "alphas"),
         ({"n_jobs": 0}, "n_jobs=0"),
         ({"tol": -1.0}, "'tol' parameter"),
         ({"sample_weight": np.zeros(80)}, "(?i)sample weights.*zero"),
         ({"coef_init": np.zeros(3)}, "coef_init"),
-        ({"eps": 0.0}, "eps == 0"),
+        ({"eps": 0.0}, "'eps' parameter"),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -24,7 +24,7 @@ from sk_asyncprox import (
 )
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.kernels.gram import solution
-from sk_asyncprox.linear_model._grids import alpha_grid
+from sk_asyncprox.linear_model._grids import alphas_of
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -457,10 +457,8 @@ def test_more_free_features_than_samples():
 def test_the_largest_alpha_is_where_penalised_coefficients_leave_zero(fit_intercept, positive, weights):
     X, y = data("squared")
     r = WEIGHTS[weights]
-    grid = alpha_grid(
-        X, y, l1_ratio=0.5, eps=0.1, n_alphas=3, fit_intercept=fit_intercept, positive=positive,
-        penalty_weights=r,
-    )  # fmt: skip
+    several = ElasticNetCV(eps=0.1, alphas=3, positive=positive, penalty_weights=r)
+    [grid] = alphas_of(several, X, y, None, [0.5], fit_intercept)
     model = ElasticNet(
         tol=1e-11, l1_ratio=0.5, fit_intercept=fit_intercept, positive=positive, penalty_weights=r
     )

@@ -23,6 +23,7 @@ from ..history import History
 from ..problem import Problem
 from ..solve import SOLVERS, Options, solve
 from ..solvers.base import Snapshot
+from ._callbacks import Watcher
 
 DOCUMENTATION = "https://sk-asyncprox.readthedocs.io/en/stable"
 
@@ -121,25 +122,30 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
     _doc_link_module = "sk_asyncprox"
     _doc_link_template = DOCUMENTATION + "/generated/sk_asyncprox.{estimator_name}.html"
 
-    def _solve(self, X, y, loss, penalty, sample_weight, begin, watcher=None):
-        """Solve on validated data; set what every estimator has; return coefficients, intercept and passes.
+    def _solve(self, X, y, loss, penalty, weights, begin, fitted, given):
+        """Solve on validated data and set what is found.
 
-        The columns of a matrix ``y`` are targets of their own, on one design; then each of the three has
-        one entry or row per target.
+        The columns of a matrix ``y`` are targets of their own, on one design. ``fitted`` makes attributes of
+        coefficients, intercept and passes, and ``given`` is what callbacks are told: data, targets and sample
+        weights.
         """
         self._check_n_jobs()
         rows, overwrite = SOLVERS[self.solver].rows, not getattr(self, "copy_X", True)
-        problem = Problem(X, y, loss, penalty, sample_weight, self.fit_intercept, rows, overwrite)
-        return self._run(problem.targets(), self._options(), begin, X.dtype, watcher)
+        watcher = Watcher(self, *given, fitted=fitted)
+        problem = Problem(X, y, loss, penalty, weights, self.fit_intercept, rows, overwrite)
+        found = self._run(problem.targets(), self._options(), begin, X.dtype, watcher)
+        vars(self).update(fitted(*found))
+        watcher.end()
+        return self
 
     def _run(self, targets, options, begin, dtype, watcher=None):
-        """The same, on the problems of the targets; `dtype` is that of the coefficients."""
+        """Solve the problems of the targets and set what every estimator has; coefficients, of that `dtype`,
+        intercept and passes, of several targets an entry or a row each."""
         solutions, found = [], []
         for t, problem in enumerate(targets):
             watch = None
-            if watcher is not None:
-                watcher.complete = partial(_stacked, found, len(targets))
-                watch = partial(watcher, problem)
+            if watcher is not None and watcher.is_watched:
+                watch = partial(watcher.certificate, problem, partial(_stacked, found, len(targets)))
             start = self._start(problem, t, len(targets))
             try:
                 # The clock of the first has run since the data were handed over.

@@ -1,82 +1,59 @@
-"""Scikit-learn's callbacks: one task per certificate, told in the thread that called ``fit``."""
+"""Scikit-learn's callbacks: one task per certificate or fold, told in the thread that called ``fit``."""
 
 import contextlib
 
 import numpy as np
 
 
-def watch(estimator, X, y, sample_weight, fitted):
-    """Watcher of a fit; None where no callback is set. ``fitted`` turns coefficients, intercept and passes
-    into the attributes of a fitted estimator."""
-    if not getattr(estimator, "_skl_callbacks", None):
-        return None
-    return Watcher(estimator, X, y, sample_weight, fitted)
-
-
-def _begun(estimator, X, y, sample_weight, n_tasks):
-    """What callbacks are told of a fit, and its context, which has told that the fit begins."""
-    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-    data = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-    context = estimator._init_callback_context(max_subtasks=n_tasks)
-    context.call_on_fit_task_begin(**data)
-    return data, context
-
-
 class Watcher:
-    """The callbacks' context of one fit.
+    """The callbacks' context of one fit, if any is set.
 
-    The root task is the fit, its subtasks are the certificates: looks at all of the data, each with a
-    consistent iterate. A certificate whose gap is a tenth of the last one shown has a progress bar of its own
-    (it says it may have subtasks, which is what makes scikit-learn's ``ProgressBar`` show a task), unless the
-    fit is itself a task of another estimator. Where there are several targets, ``complete`` adds the others
-    to coefficients, intercept and passes of one.
+    The root task is the fit. Its subtasks are the certificates, looks at all of the data, each with a
+    consistent iterate, of which ``fitted`` makes the attributes of a fitted estimator; or, of a
+    cross-validated fit, the folds that have ended, and the last fit, which hands its callbacks on: none of
+    these ends it, as the choice needs all folds.
     """
 
-    def __init__(self, estimator, X, y, sample_weight, fitted):
-        self._fitted, self._shown, self.complete = fitted, float("inf"), tuple
-        self._data, self._context = _begun(estimator, X, y, sample_weight, None)
+    def __init__(self, estimator, X, y, sample_weight, n_tasks=None, fitted=None):
+        self.is_watched = bool(getattr(estimator, "_skl_callbacks", None))
+        self._fitted, self._shown = fitted, float("inf")
+        if self.is_watched:
+            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+            self._told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+            context = estimator._init_callback_context(max_subtasks=n_tasks)
+            self._context = context.call_on_fit_task_begin(**self._told)
 
-    def __call__(self, problem, certified, passes):
-        """Tell of a certificate; return whether a callback wants the fit to end."""
-        certificate, gap = certified.certificate, certified.gap
+    def _task(self, name, n_tasks=0):
+        """A subtask, which has begun."""
+        task = self._context.subcontext(task_name=name, max_subtasks=n_tasks)
+        return task.call_on_fit_task_begin(**self._told)
+
+    def certificate(self, problem, complete, certified, passes):
+        """Tell of a certificate; return whether a callback wants the fit to end. ``complete`` adds the other
+        targets to coefficients, intercept and passes of one.
+
+        One whose gap is a tenth of the last one shown has a progress bar of its own (it says it may have
+        subtasks, which is what makes scikit-learn's ``ProgressBar`` show a task), unless the fit is itself a
+        task of another estimator.
+        """
+        c, gap = certified.certificate, certified.gap
         shown = self._context.parent is None and gap <= 0.1 * self._shown
         if shown:
             self._shown = gap
-        task = self._context.subcontext(
-            task_name=f"passes {passes:.1f}, objective {certificate.objective:.6e}, gap {gap:.2e}",
-            max_subtasks=None if shown else 0,
-        )
-        task.call_on_fit_task_begin(**self._data)
-        return task.call_on_fit_task_end(
-            **self._data, reconstruction_attributes=lambda: self._attributes(problem, certified, passes)
-        )
+        name = f"passes {passes:.1f}, objective {c.objective:.6e}, gap {gap:.2e}"
 
-    def _attributes(self, problem, certified, passes):
-        c = certified.certificate
-        w, n_iter = problem.canonical(c.w), max(1, int(np.ceil(passes)))
-        found = self._fitted(*self.complete((w, problem.intercept(w, c.b), n_iter)))
-        return found | {"dual_gap_": certified.gap, "objective_": c.objective}
+        def attributes():
+            n_iter = max(1, int(np.ceil(passes)))
+            found = complete((problem.canonical(c.w), problem.intercept(problem.canonical(c.w), c.b), n_iter))
+            return self._fitted(*found) | {"dual_gap_": gap, "objective_": c.objective}
 
-    def end(self):
-        """Tell that the estimator is fitted."""
-        self._context.call_on_fit_task_end(**self._data, reconstruction_attributes=dict)
-
-
-class FoldsWatcher:
-    """The callbacks' context of a cross-validated fit: a task for every fold, told when it has ended, and one
-    for the last fit, which hands its callbacks on. A callback cannot end it: the choice needs all folds."""
-
-    def __init__(self, estimator, X, y, sample_weight, n_tasks):
-        self.is_watched = bool(getattr(estimator, "_skl_callbacks", None))
-        if self.is_watched:
-            self._data, self._context = _begun(estimator, X, y, sample_weight, n_tasks)
+        task = self._task(name, None if shown else 0)
+        return task.call_on_fit_task_end(**self._told, reconstruction_attributes=attributes)
 
     def fold(self):
         """Tell that a fold has ended."""
         if self.is_watched:
-            task = self._context.subcontext(task_name="fold")
-            task.call_on_fit_task_begin(**self._data)
-            task.call_on_fit_task_end(**self._data)
+            self._task("fold").call_on_fit_task_end(**self._told)
 
     @contextlib.contextmanager
     def refit(self, model):
@@ -84,13 +61,12 @@ class FoldsWatcher:
         if not self.is_watched:
             yield
             return
-        task = self._context.subcontext(task_name="refit")
-        task.call_on_fit_task_begin(**self._data)
+        task = self._task("refit")
         with task.propagate_callback_context(model):
             yield
-        task.call_on_fit_task_end(**self._data, reconstruction_attributes=None)
+        task.call_on_fit_task_end(**self._told)
 
     def end(self):
         """Tell that the estimator is fitted."""
         if self.is_watched:
-            self._context.call_on_fit_task_end(**self._data, reconstruction_attributes=dict)
+            self._context.call_on_fit_task_end(**self._told, reconstruction_attributes=dict)

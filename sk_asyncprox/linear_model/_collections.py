@@ -1,5 +1,7 @@
 """Estimators on dask collections: fitted shard by shard."""
 
+from contextlib import contextmanager
+
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.multiclass import check_classification_targets
@@ -12,42 +14,54 @@ from ..shards.chunks import Rows
 from ._checks import checked_penalty_weights, class_factors
 
 
-def fit_rows(model, X, y, sample_weight, penalty, begin):
-    """Fit on a dask collection, or on what xarray holds of one; ``penalty`` makes the penalty of the sum of
-    the sample weights. Returns coefficients, intercept, passes, the dtype of the coefficients and the
-    classes, None for a regressor."""
+def fit_rows(model, X, y, sample_weight, begin):
+    """Fit on a dask collection, or on what xarray holds of one."""
+    with on_cluster(model, X, y, Rows) as (X, rows, executor):
+        refuse_unpenalised(model)
+        rows.read(X, y, sample_weight, labelled=is_classifier(model))
+        n_shards = n_shards_of(model, rows, executor)
+        classes, factors = labels_of(model, rows) if is_classifier(model) else (None, None)
+        rows.join(n_shards, classes, factors)
+        loss = model._loss if classes is None else loss_of(classes)
+        penalty = model._penalty(rows.count(loss, model.fit_intercept), loss.n_outputs)
+        problem = rows.problem(loss, penalty, model.fit_intercept)
+        options = model._options()._replace(solver="piag", executor=executor)
+        found = model._run([problem], options, begin, rows.dtype)
+        vars(model).update(model._fitted(rows.dtype, classes, *found))
+    return model
+
+
+@contextmanager
+def on_cluster(model, X, y, kind):
+    """The collection as a table, its rows, which are yet to be read, as long as they lie on the cluster, and
+    the executor."""
     model._check_n_jobs()
     X = table(X)
     check_one_target(y)
     executor, client = executor_of(model)
     validate_data(model, like(X), skip_check_array=True)
-    weights = penalised_weights(model)
-    rows = Rows(client)
+    rows = kind(client)
     try:
-        rows.read(X, y, sample_weight, labelled=is_classifier(model))
-        # Workers may have come while the chunks were read.
-        enough = rows.enough_shards(executor.plan(model.n_jobs).n_workers)
-        classes, factors = labels_of(model, rows) if is_classifier(model) else (None, None)
-        rows.join(enough if model.n_blocks == "auto" else model.n_blocks, classes, factors)
-        loss = model._loss if classes is None else loss_of(classes)
-        total = rows.count(loss, model.fit_intercept)
-        penalty = penalty(total).weighted(None if weights is None else np.tile(weights, loss.n_outputs))
-        problem = rows.problem(loss, penalty, model.fit_intercept)
-        options = model._options()._replace(solver="piag", executor=executor)
-        return *model._run([problem], options, begin, rows.dtype), rows.dtype, classes
+        yield X, rows, executor
     finally:
         rows.release()
 
 
-def penalised_weights(model):
-    """Penalty weights of the features, none of them zero; None for ones."""
+def n_shards_of(model, rows, executor):
+    """Shards to begin with, as asked for or as the workers are, of whom some may have come while the rows
+    were read."""
+    enough = rows.enough_shards(executor.plan(model.n_jobs).n_workers)
+    return enough if model.n_blocks == "auto" else model.n_blocks
+
+
+def refuse_unpenalised(model):
+    """Refuse penalty weights of zero."""
     weights = checked_penalty_weights(model.penalty_weights, model.n_features_in_)
     if weights is not None and not weights.all():
         raise ValueError(
             "penalty_weights of 0 are not offered where X is a dask collection, whose certificates are made "
             "of shares: give X in memory, or small weights."
         )
-    return weights
 
 
 def check_one_target(y):

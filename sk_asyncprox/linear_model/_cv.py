@@ -20,7 +20,7 @@ from ..shards.blocks import is_collection
 from ..solve import SOLVERS
 from ._base import AsyncLinearModel, check_range, whole
 from ._blockwise import PredictsCollections
-from ._callbacks import FoldsWatcher
+from ._callbacks import Watcher
 from ._checks import (
     check_numbers,
     checked_data,
@@ -31,7 +31,7 @@ from ._checks import (
 from ._cross_validated import CrossValidated
 from ._declared import documented
 from ._folds import cross_validated, reading
-from ._grids import alpha_grid, check_alphas, enet_penalties
+from ._grids import alphas_of, enet_penalties
 from ._parameters import OfElasticNetCV, OfLassoCV
 from ._path import warn_unless_converged
 from ._regression import ElasticNet
@@ -109,9 +109,9 @@ class ElasticNetCV(
         sample_weight = checked_weights(sample_weight, X)
         weights, _ = scaled(sample_weight)
         ratios = self._ratios()
-        grids = self._grids(X, y, weights, ratios, self.fit_intercept)
+        grids = alphas_of(self, X, y, weights, ratios, self.fit_intercept)
         folds = self._folds(X, y, self._split(sample_weight, params))
-        watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + 1)
+        watcher = Watcher(self, X, y, sample_weight, len(folds) + 1)
         errors = self._errors(X, y, weights, ratios, grids, folds, watcher)
         chosen = self._chosen(ratios, grids, errors)
         model = self._refitted(ElasticNet(), watcher, X, y, sample_weight, **chosen)
@@ -133,9 +133,7 @@ class ElasticNetCV(
             "executor": "threads",
             "n_jobs": None,
         }
-        model = self._refitted(
-            ElasticNet(), FoldsWatcher(self, few.X, few.y, None, 1), few.X, few.y, None, **own
-        )
+        model = self._refitted(ElasticNet(), Watcher(self, few.X, few.y, None, 1), few.X, few.y, None, **own)
         w, b = model.coef_, few.mean_y - few.means @ model.coef_
         check_range(rows.dtype, self.tol, few.problem(self.solver), w, 0.0, b)
         self._take_over(model, "n_iter_")
@@ -165,20 +163,9 @@ class ElasticNetCV(
     def _choose(self, l1_ratio, alpha):
         self.l1_ratio_, self.alpha_ = l1_ratio, alpha
 
-    def _grids(self, X, y, weights, ratios, centred):
-        """Alphas of every ratio, one row each."""
-        if not isinstance(self.alphas, Integral):
-            return np.tile(check_alphas(self.alphas), (len(ratios), 1))
-        grid = partial(
-            alpha_grid, X, y, eps=self.eps, n_alphas=self.alphas, sample_weight=weights,
-            fit_intercept=centred, positive=self.positive,
-            penalty_weights=checked_penalty_weights(self.penalty_weights, X.shape[1]),
-        )  # fmt: skip
-        return np.array([grid(l1_ratio=ratio) for ratio in ratios])
-
     def _grids_and_paths(self, ratios, X, y):
         """Alphas of every ratio, and penalties, on data that are centred as they are to be."""
-        grids = self._grids(X, y, None, ratios, False)
+        grids = alphas_of(self, X, y, None, ratios, False)
         return grids, self._paths(ratios, grids)
 
     def _paths(self, ratios, grids):

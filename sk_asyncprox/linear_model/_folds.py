@@ -10,16 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.model_selection import check_cv
-from sklearn.utils.validation import validate_data
 
 from ..along import solutions_along
 from ..data.moments import few_rows, joined
 from ..losses import SquaredLoss
 from ..problem import Problem
-from ..shards.blocks import like, table
 from ..shards.summed import SummedRows
 from ..solve import SOLVERS
-from ._collections import check_one_target, executor_of
+from ._collections import on_cluster
 
 MOST_BYTES, BESIDE = 2_000_000_000, 6
 """Bytes that Gram matrices may take here, and how many of them there are beside those of the parts."""
@@ -61,18 +59,10 @@ def few_for_path(model, X, y, sample_weight):
 @contextmanager
 def reading(model, X, y, sample_weight):
     """Rows of a dask collection, as long as they lie on the cluster."""
-    model._check_n_jobs()
-    X = table(X)
-    check_one_target(y)
-    _, client = executor_of(model)
-    validate_data(model, like(X), skip_check_array=True)
-    most_parts(like(X).shape[1])
-    rows = SummedRows(client)
-    try:
+    with on_cluster(model, X, y, SummedRows) as (X, rows, _):
+        most_parts(model.n_features_in_)
         rows.read(X, y, sample_weight)
         yield rows
-    finally:
-        rows.release()
 
 
 def most_parts(n_features):

@@ -47,7 +47,8 @@ class GroupLasso(OfGroupLasso, Lasso):
     [True, True, True, False, False, False]
     """
 
-    def _penalty(self, n_features):
+    def _penalty(self, *_):
+        n_features = self.n_features_in_
         labels = labels_of(self.groups, n_features)
         sizes = np.bincount(labels)
         weights = weights_of(self.group_weights, sizes)

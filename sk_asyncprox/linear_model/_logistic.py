@@ -9,12 +9,10 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax
 
 from .._compat import LinearClassifierMixin, SparseCoefMixin
-from ..losses import LogisticLoss, MultinomialLoss
 from ..penalties import ElasticNetPenalty
 from ..shards.blocks import is_collection
 from ._base import AsyncLinearModel, whole
 from ._blockwise import DecidesOnCollections, blockwise
-from ._callbacks import watch
 from ._checks import (
     checked_data,
     checked_penalty_weights,
@@ -24,7 +22,7 @@ from ._checks import (
     scaled,
     strength_of,
 )
-from ._collections import fit_rows
+from ._collections import fit_rows, loss_of
 from ._declared import documented
 from ._parameters import OfLogisticRegression
 
@@ -95,44 +93,34 @@ class LogisticRegression(
         """
         begin = time.perf_counter()
         if is_collection(X):
-            *found, dtype, classes = fit_rows(self, X, y, sample_weight, self._penalty, begin)
-            vars(self).update(self._fitted(dtype, classes, X.shape[1], *found))
-            return self
+            return fit_rows(self, X, y, sample_weight, begin)
         X, y = checked_data(self, X, y)
         classes, codes = classes_of(y)
         weights, exponent = self._weights(checked_weights(sample_weight, X), classes, codes)
-        penalty = self._penalty(len(y) if weights is None else weights.sum(), exponent)
         loss, target = self._task(classes, codes)
-        if self.penalty_weights is not None:
-            own = checked_penalty_weights(self.penalty_weights, X.shape[1], loss.n_outputs)
-            penalty = penalty.weighted(own)
-        fitted = partial(self._fitted, X.dtype, classes, X.shape[1])
-        watcher = watch(self, X, y, sample_weight, fitted)
-        found = self._solve(X, target, loss, penalty, weights, begin, watcher)
-        vars(self).update(fitted(*found))
-        if watcher is not None:
-            watcher.end()
-        return self
+        penalty = self._penalty(len(y) if weights is None else weights.sum(), loss.n_outputs, exponent)
+        fitted = partial(self._fitted, X.dtype, classes)
+        return self._solve(X, target, loss, penalty, weights, begin, fitted, (X, y, sample_weight))
 
-    def _penalty(self, total, exponent=0):
+    def _penalty(self, total, n_outputs, exponent=0):
         """Penalty for sample weights whose sum is ``total 2^exponent``."""
         strength = strength_of(self.C, total, exponent)
-        return ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength)
+        penalty = ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength)
+        return penalty.weighted(checked_penalty_weights(self.penalty_weights, self.n_features_in_, n_outputs))
 
-    def _fitted(self, dtype, classes, n_features, w, intercept, n_iter):
+    def _fitted(self, dtype, classes, w, intercept, n_iter):
         """Attributes of the fitted estimator."""
         return {
             "classes_": classes,
-            "coef_": w.astype(dtype, copy=False).reshape(-1, n_features),
+            "coef_": w.astype(dtype, copy=False).reshape(-1, self.n_features_in_),
             "intercept_": np.array(intercept, dtype=dtype).reshape(-1),
             "n_iter_": np.array([n_iter], dtype=np.int32),
         }
 
     def _task(self, classes, codes):
         """Loss, and targets as it wants them."""
-        if len(classes) > 2:
-            return MultinomialLoss(len(classes)), codes
-        return LogisticLoss(), 2.0 * codes - 1.0
+        loss = loss_of(classes)
+        return loss, codes if loss.n_outputs > 1 else 2.0 * codes - 1.0
 
     def _weights(self, sample_weight, classes, codes):
         """Sample weights times those of the classes, as from :func:`~._checks.scaled`."""

@@ -15,7 +15,7 @@ from ..problem import Problem
 from ..shards.blocks import is_collection
 from ..solve import SOLVERS
 from ._base import whole
-from ._callbacks import FoldsWatcher
+from ._callbacks import Watcher
 from ._checks import (
     checked_data,
     checked_penalty_weights,
@@ -126,7 +126,7 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         strength = partial(strength_of, exponent=exponent)
         own = checked_penalty_weights(self.penalty_weights, X.shape[1], loss.n_outputs)
         job = partial(scored_paths, whole, scores, Cs, ratios, strength, own)
-        watcher = FoldsWatcher(self, X, y, sample_weight, len(folds) + self.refit)
+        watcher = Watcher(self, X, y, sample_weight, len(folds) + self.refit)
         self._keep(self._run_folds(job, folds, watcher), classes, Cs, ratios)
         self._conclude(X, y, sample_weight, watcher, X.dtype)
         self.fit_time_ = time.perf_counter() - begin
@@ -138,7 +138,7 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         Cs, ratios = grid_of(self.Cs, self.l1_ratios)
         found, classes, dtype = paths_on_cluster(self, X, y, sample_weight, *routed, Cs, ratios, strength_of)
         self._keep(found, classes, Cs, ratios)
-        self._conclude(X, y, sample_weight, FoldsWatcher(self, X, y, sample_weight, 1), dtype)
+        self._conclude(X, y, sample_weight, Watcher(self, X, y, sample_weight, 1), dtype)
         self.fit_time_ = time.perf_counter() - begin
         return self
 

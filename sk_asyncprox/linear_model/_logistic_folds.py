@@ -2,11 +2,10 @@
 
 import numpy as np
 from sklearn.model_selection import check_cv
-from sklearn.utils.validation import validate_data
 
-from ..shards.blocks import like, table
 from ..shards.folded import FoldedRows
-from ._collections import check_one_target, executor_of, labels_of, loss_of, penalised_weights
+from ._checks import checked_penalty_weights
+from ._collections import labels_of, loss_of, n_shards_of, on_cluster, refuse_unpenalised
 from ._scored_paths import TOGETHER, margins, scored_paths
 
 
@@ -74,23 +73,16 @@ def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios, stre
             f"scoring={model.scoring!r} needs all predictions of a fold together: on a dask collection "
             "'neg_log_loss' and 'accuracy' are offered."
         )
-    X = table(X)
-    check_one_target(y)
-    executor, client = executor_of(model)
-    validate_data(model, like(X), skip_check_array=True)
-    weights = penalised_weights(model)
-    rows = FoldedRows(client)
-    try:
+    with on_cluster(model, X, y, FoldedRows) as (X, rows, executor):
+        refuse_unpenalised(model)
         rows.read(X, y, sample_weight, labelled=True)
         classes, factors = labels_of(model, rows)
-        n_shards = rows.enough_shards(executor.plan(model.n_jobs).n_workers)
-        n_shards = n_shards if model.n_blocks == "auto" else model.n_blocks
+        n_shards = n_shards_of(model, rows, executor)
         options = model._fold_options()._replace(solver="piag", executor=executor)
         job = FoldsOnCluster(rows, n_shards, model, classes, factors, "sample_weight" in params)
-        own = None if weights is None else np.tile(weights, loss_of(classes).n_outputs)
+        n_outputs = loss_of(classes).n_outputs
+        own = checked_penalty_weights(model.penalty_weights, model.n_features_in_, n_outputs)
         n, codes, found = np.arange(rows.n_rows), rows.codes(classes), []
         for train, test in check_cv(model.cv, codes, classifier=True).split(n[:, None], codes, **split):
             found.append(scored_paths(job, job, Cs, ratios, strength, own, n[train], n[test], options))
         return found, classes, rows.dtype
-    finally:
-        rows.release()

@@ -1,6 +1,6 @@
 """The estimators' parameters: name, default, constraint and words of each."""
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -177,9 +177,6 @@ class OfPath(OfPaths, OfElasticNet):
     """
 
     alpha: float = parameter(init=False)
-    # Whether the grid can be made is asked where it is.
-    eps: float = parameter(object, default=1e-3)
-    alphas: ArrayLike = parameter(Integral, "array-like", default=100)
     Xy: ArrayLike | None = parameter("array-like", None, default=None)
     coef_init: ArrayLike | None = parameter("array-like", None, default=None)
     verbose: int = parameter("verbose", default=False)

@@ -19,7 +19,7 @@ from ..solve import SOLVERS
 from ..solvers.base import Snapshot
 from ..step_sizes import StepSize
 from ._base import beyond, check_range
-from ._checks import FLOATS, FORMATS, checked_weights, in_floats, scaled
+from ._checks import FLOATS, FORMATS, checked_penalty_weights, checked_weights, in_floats, scaled
 from ._declared import documented
 from ._folds import few_for_path
 from ._grids import alphas_of, enet_penalties
@@ -114,10 +114,8 @@ def enet_path(
     _validate("enet_path", y, vars(path))
     path._check_n_jobs()
     X, y, sample_weight, Xy, dtype, column = _read(path, X, y, sample_weight, Xy, check_input)
-    alphas, penalty_weights = alphas_of(path, X, y, sample_weight, Xy)
-    penalties = enet_penalties(alphas, l1_ratio, positive, penalty_weights)
-    problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, SOLVERS[solver].rows)
-    coefs, gaps, n_iters, messages = _along(problem, penalties, path, dtype)
+    [alphas] = alphas_of(path, X, y, sample_weight, [l1_ratio], False, Xy)
+    coefs, gaps, n_iters, messages = _along(path, X, y, sample_weight, alphas, dtype)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
     found = alphas, coefs[None] if column else coefs, gaps
     return (*found, n_iters) if return_n_iter else found
@@ -134,9 +132,14 @@ def _validate(name, y, parameters):
     validate_parameter_constraints(Path._parameter_constraints | TARGET, {"y": y, **given}, name)
 
 
-def _along(problem, penalties, path, dtype):
-    """Coefficients, gaps, passes and messages of the penalties, one after the other."""
-    start = None if path.coef_init is None else _start(problem, path.coef_init)
+def _along(path, X, y, sample_weight, alphas, dtype):
+    """Coefficients, gaps, passes and messages of the alphas, one after the other."""
+    weights = checked_penalty_weights(path.penalty_weights, X.shape[1])
+    penalties = enet_penalties(alphas, path.l1_ratio, path.positive, weights)
+    problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, SOLVERS[path.solver].rows)
+    start = _of_features(path.coef_init, "coef_init", problem.design.shape[1])
+    if start is not None:
+        start = Snapshot(*problem.start(np.maximum(start, 0.0) if path.positive else start))
     coefs = np.empty((problem.design.shape[1], len(penalties)), order="F")
     gaps, n_iters, messages = np.empty(len(penalties)), [], []
     options = path._options()._replace(verbose=int(path.verbose))
@@ -151,32 +154,26 @@ def _along(problem, penalties, path, dtype):
     return coefs, gaps, n_iters, messages
 
 
-def _start(problem, coef):
-    coef = check_array(coef, dtype=np.float64, ensure_2d=False, input_name="coef_init").ravel()
-    if len(coef) != (p := problem.design.shape[1]):
-        raise ValueError(f"coef_init has {len(coef)} entries, but X has {p} features.")
-    return Snapshot(*problem.start(np.maximum(coef, 0.0) if problem.penalty.positive else coef))
-
-
 def _read(model, X, y, sample_weight, Xy, check_input):
     """Data in memory, ``X'y`` where it is given, the coefficients' type, and whether `y` is a column."""
     if not is_collection(X):
         X, y, sample_weight = _checked(X, y, sample_weight, check_input)
-        return X, y.ravel(), sample_weight, _checked_Xy(Xy, X), X.dtype, y.ndim == 2
+        return X, y.ravel(), sample_weight, _of_features(Xy, "Xy", X.shape[1]), X.dtype, y.ndim == 2
     column, few, total, dtype = np.ndim(y) == 2, *few_for_path(model, X, y, sample_weight)
     model.set_params(executor="threads", n_jobs=None)
-    Xy = _checked_Xy(Xy, few.X)
+    Xy = _of_features(Xy, "Xy", few.X.shape[1])
     # As few rows as stand for all have another sum of weights.
     return few.X, few.y, None, None if Xy is None else Xy * (len(few.y) / total), dtype, column
 
 
-def _checked_Xy(Xy, X):
-    if Xy is None:
+def _of_features(values, name, n_features):
+    """A number for every feature; None stays."""
+    if values is None:
         return None
-    Xy, p = check_array(Xy, dtype=np.float64, ensure_2d=False, input_name="Xy"), X.shape[1]
-    if Xy.shape not in ((p,), (p, 1)):
-        raise ValueError(f"Xy has shape {Xy.shape}, but X has {p} features.")
-    return Xy.ravel()
+    values = check_array(values, dtype=np.float64, ensure_2d=False, input_name=name)
+    if values.shape not in ((n_features,), (n_features, 1)):
+        raise ValueError(f"{name} has shape {values.shape}, but X has {n_features} features.")
+    return values.ravel()
 
 
 def _checked(X, y, sample_weight, check_input):

@@ -17,7 +17,6 @@ from ..penalties import ElasticNetPenalty
 from ..shards.blocks import is_collection
 from ._base import AsyncLinearModel, whole
 from ._blockwise import PredictsCollections
-from ._callbacks import watch
 from ._checks import checked_data, checked_penalty_weights, checked_weights, scaled
 from ._collections import fit_rows
 from ._declared import documented
@@ -86,28 +85,17 @@ class ElasticNet(
                 stacklevel=2,
             )
         if is_collection(X):
-            penalty = lambda _: self._penalty(self.n_features_in_)  # noqa: E731
-            *found, dtype, _ = fit_rows(self, X, y, sample_weight, penalty, begin)
-            vars(self).update(self._fitted(dtype, False, *found))
-            return self
+            return fit_rows(self, X, y, sample_weight, begin)
         X, y = checked_data(self, X, y, multi_output=True, y_numeric=True)
-        penalty = self._penalty(X.shape[1])
-        sample_weight = checked_weights(sample_weight, X)
-        weights = None if sample_weight is None else scaled(sample_weight)[0]
-        fitted = partial(self._fitted, X.dtype, y.ndim > 1)
-        watcher = watch(self, X, y, sample_weight, fitted)
-        found = self._solve(X, y, self._loss, penalty, weights, begin, watcher)
-        vars(self).update(fitted(*found))
-        if watcher is not None:
-            watcher.end()
-        return self
+        penalty, sample_weight = self._penalty(), checked_weights(sample_weight, X)
+        fitted, (weights, _) = partial(self._fitted, X.dtype, y.ndim > 1), scaled(sample_weight)
+        return self._solve(X, y, self._loss, penalty, weights, begin, fitted, (X, y, sample_weight))
 
-    def _penalty(self, n_features):
+    def _penalty(self, *_):
+        """Penalty, which does not depend on the weights of the samples."""
         l1 = self.alpha * self.l1_ratio
         penalty = ElasticNetPenalty(l1, self.alpha - l1, self.positive)
-        if self.penalty_weights is None:
-            return penalty
-        return penalty.weighted(checked_penalty_weights(self.penalty_weights, n_features))
+        return penalty.weighted(checked_penalty_weights(self.penalty_weights, self.n_features_in_))
 
     def _fitted(self, dtype, in_row, w, intercept, n_iter):
         """Attributes of the fitted estimator; ``in_row``: whether there is an array of intercepts."""
