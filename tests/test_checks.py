@@ -18,7 +18,7 @@ from sk_asyncprox import (
     enet_path,
     lasso_path,
 )
-from sk_asyncprox.linear_model._checks import check_numbers, scaled, strength_of
+from sk_asyncprox.linear_model._checks import check_numbers, classes_of, scaled, strength_of
 
 CLASSIFIERS = LogisticRegression, LogisticRegressionCV
 
@@ -373,3 +373,29 @@ def test_entries_whose_sums_are_out_of_range():
     X = 1e308 * np.array([[1.0, -1.0] * 8, [-1.0, 1.0] * 8, [1.0, -1.0] * 8])
     model = Lasso(alpha=1e300).fit(X, [1.0, -1.0, 1.0])
     assert np.isfinite(np.append(model.coef_, model.dual_gap_)).all()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[3, -2, 3, 3], [True, False], [0, 1, 2, 0], [5, 5], [1.0, 2.0, 1.0], ["b", "a"], [-1, 1, 0, -1]],
+    ids=str,
+)
+@pytest.mark.parametrize("short", [False, True])
+def test_classes_and_numbers_are_those_of_unique(labels, short):
+    labels = np.array(labels)
+    labels = labels.astype(np.int8) if short and labels.dtype.kind == "i" else labels
+    (classes, numbers), (wanted, inverse) = classes_of(labels), np.unique(labels, return_inverse=True)
+    assert_array_equal(classes, wanted)
+    assert_array_equal(numbers, inverse)
+    assert (classes.dtype, numbers.dtype) == (wanted.dtype, inverse.dtype)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_one_entry_of_large_data_that_is_not_finite(value, n_jobs, monkeypatch):
+    monkeypatch.setattr("sk_asyncprox.linear_model._checks.LARGE", 0)
+    X, model = np.ones((41, 3)), Lasso(n_jobs=n_jobs)
+    X[40, 2] = value
+    with pytest.raises(ValueError, match="Input X contains"):
+        model.fit(X, np.arange(41.0))
+    assert vars(model) == vars(Lasso(n_jobs=n_jobs))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from sk_asyncprox.data.arrays import in_runs
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.data.rows import design_of
 
@@ -134,10 +135,11 @@ def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n,
     assert design.X is given
     Z, rng = plain(X, weights, centred), np.random.default_rng(1)
     w, u, some = rng.standard_normal(6), rng.standard_normal(n), np.array([0, 3, 4])
-    z, back, sums = design.there_and_back(w, lambda rows, z: np.stack([u[rows] * z, z]))
-    np.testing.assert_allclose(z, Z @ w, atol=1e-13)
-    np.testing.assert_allclose(back, np.stack([u * z, z]) @ Z, atol=1e-11)
-    np.testing.assert_allclose(sums, [u @ z, z.sum()], atol=1e-11)
+    for v in (w, 0.0 * w):
+        z, back, sums = design.there_and_back(v, 0.5, lambda rows, z: np.stack([u[rows] * z, z]))
+        np.testing.assert_allclose(z, Z @ v + 0.5, atol=1e-13)
+        np.testing.assert_allclose(back, np.stack([u * z, z]) @ Z, atol=1e-11)
+        np.testing.assert_allclose(sums, [u @ z, z.sum()], atol=1e-11)
     for index in (some, np.arange(6)):
         for rows, taken in design.taken(9, n, index, 100, np.float32):
             np.testing.assert_allclose(taken, Z[rows, index].T, atol=1e-6)
@@ -147,6 +149,35 @@ def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n,
         np.testing.assert_allclose(part.gram(weights), own.T * weights @ own, atol=1e-14)
     assert design.filled().X.flags.f_contiguous
     np.testing.assert_array_equal(given, X)
+
+
+@each_centring
+@each_cut
+@pytest.mark.parametrize("as_given", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", ["C", "F"])
+def test_a_design_is_the_same_whatever_the_threads(form, dtype, as_given, rows, centred, large, monkeypatch):
+    monkeypatch.setattr("sk_asyncprox.data.arrays.ROWS_OF_COPY", 50)
+    X, weights = drawn(1003, 6, density=1.0)
+    given = FORMATS[form](X.astype(dtype))
+    how = {"rows": rows, "centred": centred, "as_given": 0 if as_given and not rows else None}
+    (one, means), (three, same) = (design_of(given, weights, **how, n_threads=n) for n in (1, 3))
+    np.testing.assert_array_equal(one.X, three.X)
+    np.testing.assert_array_equal(means, same)
+    np.testing.assert_allclose(explicit(three), plain(given.astype(float), weights, centred), atol=1e-13)
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 100])
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_runs_hold_every_row_once_and_keep_their_order(n, n_threads):
+    runs = in_runs(lambda rows: np.arange(n)[rows], n, n_threads)
+    np.testing.assert_array_equal(np.concatenate([np.arange(0), *runs]), np.arange(n))
+    assert all(map(len, runs))
+
+
+def test_a_fault_in_one_run_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        in_runs(lambda rows: 1 // rows.start, 40, 2)
 
 
 @pytest.mark.parametrize("column", [[7.0], [100.0, 101.0]], ids=["constant", "far"])

@@ -5,13 +5,32 @@ Where other threads are at work, a product of all columns with few results is ma
 interpreter's lock.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 ROWS_OF_COPY = 1024
 """Rows that are transposed at a time."""
 
+RUNS = 8
+"""Runs of rows that threads take in turn, always as many: so sums are the same for any number of threads."""
 
-def less(X, means, order, index=None):
+
+def in_runs(function, n, n_threads=1):
+    """What a function of a slice answers for runs of ``n`` rows, in their order."""
+    step = max(1, -(-n // RUNS))
+
+    def quiet(a):
+        with np.errstate(over="ignore", invalid="ignore"):
+            return function(slice(a, min(a + step, n)))
+
+    if n_threads == 1:
+        return [quiet(a) for a in range(0, n, step)]
+    with ThreadPoolExecutor(n_threads) as pool:
+        return list(pool.map(quiet, range(0, n, step)))
+
+
+def less(X, means, order, index=None, n_threads=1):
     """Dense copy of all columns, or of some, in float64 and that order, less their means; in runs of rows
     that stay in the cache."""
     index = np.arange(X.shape[1]) if index is None else index
@@ -20,8 +39,13 @@ def less(X, means, order, index=None):
         return np.subtract(out, means, out=out)
     out = np.empty((len(X), len(index)), order=order)
     run = len(X) if X.flags.f_contiguous == out.flags.f_contiguous else ROWS_OF_COPY
-    for a in range(0, len(X), run):
-        np.subtract(_taken(X[a : a + run], index), means, out=out[a : a + run])
+
+    def copy(rows):
+        for a in range(rows.start, rows.stop, run):
+            some = slice(a, min(a + run, rows.stop))
+            np.subtract(_taken(X[some], index), means, out=out[some])
+
+    in_runs(copy, len(X), n_threads)
     return out
 
 

@@ -19,14 +19,10 @@ from .compressed import like, major_slice, row_squares, transpose
 DENSE_ABOVE = 0.3
 
 NEAR, TINY = 0.5, 1e-250
-"""Total variation (times two) of weights for which scales are kept; squared norm that is not exact any more.
-"""
+"""Total variation (times two) of weights for which scales are kept; squared norm that is not exact."""
 
-ENTRIES_OF_SAMPLE = 10_000
-"""Entries whose rows tell how the entries are spread over the rows."""
-
-COPY_COST = 5
-"""Cost of copying columns, relative to a product with them."""
+ENTRIES_OF_SAMPLE, COPY_COST = 10_000, 5
+"""Entries whose rows tell how all are spread; cost of copying columns, relative to a product with them."""
 
 ROWS_OF_PRODUCT, LONG = 8192, 4096
 """Rows of a dense matrix that are multiplied at a time; and from which on columns are copied one by one,
@@ -57,6 +53,7 @@ class Design:
         self.is_sparse = sp.issparse(X)
         self.is_as_given = not self.is_sparse and centre is not None
         self.is_streamed = self.is_as_given and X.size > IN_CACHE
+        self.is_by_rows = self.is_as_given and X.flags.c_contiguous
         self._transposed, self._squares = transpose(X), None
 
     balance = None
@@ -99,15 +96,18 @@ class Design:
             out -= u.sum() * self.centre
         return out
 
-    def there_and_back(self, w, between):
-        """Products ``z = (X - 1 centre') w`` and ``U (X - 1 centre')``, where ``U[:, rows]`` is what
+    def there_and_back(self, w, b, between):
+        """Products ``z = (X - 1 centre') w + b`` and ``U (X - 1 centre')``, where ``U[:, rows]`` is what
         ``between(rows, z[rows])`` answers, and the sums of its rows; the entries are read once."""
-        z, out, sums, shift = np.empty(self.shape[0]), 0.0, 0.0, self.centre @ w
+        z, out, sums, shift = np.full(self.shape[0], b), 0.0, 0.0, b - self.centre @ w
+        alone = self.is_by_rows and not w.any()  # then BLAS would not find entries in the cache
         for rows in self._slices(ENTRIES_OF_LOOK):
             X = self.X[rows]
-            np.subtract(times(X, w), shift, out=z[rows])
+            if not alone:
+                np.add(times(X, w), shift, out=z[rows])
             U = between(rows, z[rows])
-            out, sums = out + np.dot(U, X), sums + U.sum(axis=1)
+            out = out + (np.stack([times_rows(u, X) for u in U]) if alone else np.dot(U, X))
+            sums = sums + U.sum(axis=1)
         return z, out - np.outer(sums, self.centre), sums
 
     def column_squares(self, weights):
@@ -222,7 +222,7 @@ class Design:
     def taken(self, begin, end, index, step, dtype):
         """Runs of so many of the rows ``begin:end`` of a dense design, each with its columns ``index``,
         transposed, in memory that the next one overwrites: fresh pages cost more than the entries."""
-        n, k, by_rows = min(step, end - begin), len(index), self.is_as_given and self.X.flags.c_contiguous
+        n, k, by_rows = min(step, end - begin), len(index), self.is_by_rows
         out = np.empty((n, k), dtype).T if by_rows else np.empty((k, n), dtype)
         whole, centre = by_rows and k == self.shape[1], self.centre[index] if self.is_as_given else None
         room = np.empty((n, k)) if by_rows and not whole else None

@@ -5,7 +5,7 @@ from copy import copy
 import numpy as np
 import scipy.sparse as sp
 
-from .arrays import less
+from .arrays import in_runs, less, times_rows
 from .compressed import kernel_ready
 from .constant_columns import clear_constants, without_constants
 from .design import Design
@@ -66,13 +66,13 @@ class Data:
         """The rows that count."""
         return self._X if self._index is None else rows_of(self._X, self._index)
 
-    def design(self):
+    def design(self, n_threads=1):
         """The design, and the means taken out of its columns."""
         if self._design is None:
             rows, how = self.rows(), self._how
             if self._index is not None and self.is_dense and np.may_share_memory(rows, self._X):
                 how = how | {"overwrite": False}  # rows that follow one another are a view of the data
-            self._design, self._X = design_of(rows, self._weights, **how), None
+            self._design, self._X = design_of(rows, self._weights, n_threads=n_threads, **how), None
         return self._design
 
     def moments(self, y, about=None, index=None):
@@ -101,7 +101,7 @@ def _serves_as_given(X, products):
         return (large or (p <= n and n * p * p <= products)) and not is_far(X)
 
 
-def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_given=None):
+def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_given=None, n_threads=1):
     """Design that the solvers work on, and the column means.
 
     Parameters
@@ -119,6 +119,8 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_give
     as_given : int or None
         Products of a Gram matrix up to which a dense ``X`` may stay as it is, its means subtracted in the
         products, as a large one of few columns may; None if it may not.
+    n_threads : int
+        Threads that read or copy a large dense ``X``.
 
     Returns
     -------
@@ -140,17 +142,20 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_give
     as_given = as_given is not None and _serves_as_given(X, as_given)
     order = "C" if rows or (as_given and X.flags.c_contiguous) else "F"
     if X.dtype != np.float64:
-        X, overwrite = less(X, 0.0, order), True
+        X, overwrite = less(X, 0.0, order, n_threads=n_threads), True
     if as_given:
         design = Design(X, np.zeros(X.shape[1]))
-        if centred:
-            design.centre, design.balance = design.tmul(weights), weights
+        if centred and design.is_streamed and design.is_by_rows:
+            design.centre = sum(in_runs(lambda some: times_rows(weights[some], X[some]), len(X), n_threads))
+        elif centred:
+            design.centre = design.tmul(weights)
+        design.balance = weights if centred else None
         return design, design.centre
     fits = X.flags.c_contiguous if rows else X.flags.f_contiguous
     if not centred:
-        return Design(X if fits else less(X, 0.0, order)), np.zeros(X.shape[1])
+        return Design(X if fits else less(X, 0.0, order, n_threads=n_threads)), np.zeros(X.shape[1])
     means = weights @ X
     mine = fits and overwrite and X.flags.writeable
-    dense = np.subtract(X, means, out=X) if mine else less(X, means, order)
+    dense = np.subtract(X, means, out=X) if mine else less(X, means, order, n_threads=n_threads)
     clear_constants(dense, means)
     return Design(dense), means

@@ -16,6 +16,7 @@ from .._compat import (
     CallbackSupportMixin,
     _fit_context,
     leaves_settings,
+    one_blas_thread,
     validate_parameter_constraints,
 )
 from ..executors.plan import WorkersLost
@@ -24,6 +25,7 @@ from ..problem import Problem
 from ..solve import SOLVERS, Options, solve
 from ..solvers.base import Snapshot
 from ._callbacks import Watcher
+from ._checks import threads_for
 
 DOCUMENTATION = "https://sk-asyncprox.readthedocs.io/en/stable"
 
@@ -133,6 +135,9 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         rows, overwrite = SOLVERS[self.solver].rows, not getattr(self, "copy_X", True)
         watcher = Watcher(self, *given, fitted=fitted)
         problem = Problem(X, y, loss, penalty, weights, self.fit_intercept, rows, overwrite)
+        if (n_threads := threads_for(self, X)) > 1:
+            with one_blas_thread():
+                problem.prepare(n_threads)
         found = self._run(problem.targets(), self._options(), begin, X.dtype, watcher)
         vars(self).update(fitted(*found))
         watcher.end()

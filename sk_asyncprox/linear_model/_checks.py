@@ -10,7 +10,9 @@ from sklearn.utils import check_array, check_scalar, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from .._compat import _check_sample_weight
+from .._compat import _check_sample_weight, granted_workers
+from ..data.arrays import in_runs
+from ..data.rows import LARGE
 
 FORMATS, FLOATS = ["csc", "csr"], [np.float64, np.float32]
 
@@ -22,7 +24,7 @@ LEAST_WEIGHT, MOST_WEIGHT = 1e-10, 1e10
 
 def checked_data(estimator, X, y, y_numeric=False, **checks):
     """Data for a fit, ``X`` in float64 or float32."""
-    if _is_ready(X, y):
+    if _is_ready(estimator, X, y):
         vars(estimator).pop("feature_names_in_", None)
         estimator.n_features_in_ = X.shape[1]
         return X, y.astype(np.float64, copy=False) if y_numeric else y
@@ -38,21 +40,33 @@ def checked_data(estimator, X, y, y_numeric=False, **checks):
     return in_floats(X), y.astype(np.float64, copy=False) if y_numeric else y
 
 
-def _is_ready(X, y):
+def threads_for(estimator, X):
+    """Threads that read or copy the data before the first task: one unless these are large."""
+    large = isinstance(X, np.ndarray) and X.size > LARGE
+    return granted_workers(estimator.n_jobs or None) if large else 1
+
+
+def _is_ready(estimator, X, y):
     """Whether the data are arrays that scikit-learn's checks, as long as small fits themselves, would hand
     back as they are; what is to be refused is left to these."""
     if not (type(X) is type(y) is np.ndarray and X.ndim == 2 and y.ndim == 1 and len(X) == len(y)):
         return False
     if not (X.dtype in FLOATS and y.dtype.kind in "biuf" and X.size > 0):
         return False
+    totals = in_runs(lambda rows: X[rows].sum(), len(X), threads_for(estimator, X))
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(X.sum()) and np.isfinite(y.sum()))
+        return bool(np.isfinite(sum(totals)) and np.isfinite(y.sum()))
 
 
 def classes_of(y):
     """Classes, and for every label the number of its own."""
     if y.dtype.kind not in "biu":
         check_classification_targets(y)
+    elif len(y):
+        least, largest = y.min(), y.max()
+        second = y == largest
+        if least < largest and np.count_nonzero(second) + np.count_nonzero(y == least) == len(y):
+            return np.array([least, largest]), second.astype(np.intp)
     classes = np.unique(y)
     return classes, np.searchsorted(classes, y)  # which sorts no labels, as their inverse does
 

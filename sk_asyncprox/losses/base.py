@@ -64,8 +64,10 @@ class Loss:
 
     def model(self, y, z, gradient, weights, least):
         """Second-order model of the weighted loss, where no sample has less curvature than ``least``."""
-        curvature = self.second_derivative(y, gradient)
-        return DiagonalCurvature(weights * np.maximum(curvature, FLOOR if least is None else FLOOR + least))
+        floor, curvature = FLOOR if least is None else FLOOR + least, self.second_derivative(y, gradient)
+        omega = np.maximum(curvature, floor)
+        omega *= weights
+        return DiagonalCurvature(omega)
 
     def drift(self, y, z, known):
         """Number ``t`` with which curvatures at the margins ``z`` are within the factors ``exp(-t)`` and

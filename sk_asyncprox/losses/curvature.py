@@ -59,6 +59,8 @@ class DiagonalCurvature:
     def is_near(self, other, tolerance):
         """Whether no entry of the diagonals differs by more than that share. Their sum would not do: what few
         samples say in a direction of their own depends on curvatures that hardly count in it."""
+        if abs(self._total - other._total) > tolerance * other._total:
+            return False
         return bool((np.abs(self.diagonal - other.diagonal) <= tolerance * other.diagonal).all())
 
     def squares(self, rows):

@@ -48,7 +48,9 @@ class LogisticLoss(Loss):
     def second_derivative(self, y, gradient):
         """Second derivative ``u (1 - u)`` at the point whose first derivative is ``-y u``."""
         u = np.abs(gradient)
-        return u * (1.0 - u)
+        rest = 1.0 - u
+        rest *= u
+        return rest
 
     def majorant(self, y, z):
         """Curvature of a quadratic that touches the loss at ``z`` and lies above it everywhere.

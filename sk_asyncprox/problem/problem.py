@@ -122,6 +122,10 @@ class Problem(Centred):
         # Said, not derived from the moments: the first fold that needs some would change the others.
         _, self._shares = self.moments, True
 
+    def prepare(self, n_threads):
+        """Make the design, with so many threads."""
+        self._data.design(n_threads)
+
     @property
     def features(self):
         return self._data.design()[0]
@@ -165,11 +169,9 @@ class Problem(Centred):
         other.weights = np.tile(other.sample_weights, self.loss.n_outputs)
         other.uniform = self.uniform or bool(np.all(weights == weights[0]))
         other._data = self._data.some(index, other.sample_weights, other.uniform)
-        others = np.ones(len(self.y), bool)
-        others[index] = False
-        rest, other.bases = np.flatnonzero(others), {}
+        rest, other.bases = np.delete(np.arange(len(self.y)), index), {}
         # Rows that are there twice are not what the others leave.
-        other._whole, other._rest = self, rest if len(rest) + len(index) == len(others) else None
+        other._whole, other._rest = self, rest if len(rest) + len(index) == len(self.y) else None
         return other
 
     def targets(self):
@@ -208,9 +210,8 @@ class Problem(Centred):
         return other
 
     def _reached(self, w):
-        # The coefficient of an empty column.
         if not self.penalty.is_zero:
-            w[self.design.empty_columns()] = 0.0
+            w[self.design.empty_columns()] = 0.0  # no step would ever touch them
         return w
 
     def objective(self, w, b, z=None):
@@ -270,9 +271,8 @@ class Problem(Centred):
 
     def dual_theta(self, gradient):
         """Unscaled dual point where the loss has the given gradient."""
-        if self.fit_intercept:
-            return self.loss.dual_balance(self.y, -gradient, self.weights)
-        return -gradient
+        balance = self.loss.dual_balance
+        return balance(self.y, -gradient, self.weights) if self.fit_intercept else -gradient
 
     def conclude(self, w, b, z, theta, correlations):
         """Last part of a certificate, once ``correlations = X' (weights * theta)`` are known."""

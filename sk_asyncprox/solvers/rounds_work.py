@@ -173,7 +173,7 @@ def gram(part, payload):
         part.let_go("support")
         add_sparse(sparse, model, dtype, wanted, Q, sums)
         return Q, sums, sum(columns.nnz for columns in sparse)
-    entries = ENTRIES_OF_LOOK if part.problem.features.is_as_given else ENTRIES_OF_RUN
+    entries = ENTRIES_OF_LOOK if part.problem.features.is_by_rows else ENTRIES_OF_RUN
     step = max(FEWEST_ROWS, entries // k)
     runs = [design.taken(a, b, at, step, dtype) for design, at in part.dense(key, index)]
     for outputs in zip(*runs, strict=True):

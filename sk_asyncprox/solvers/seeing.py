@@ -51,12 +51,14 @@ def seen(part, payload):
         y, weights, gradient = problem.y[begin:end], problem.weights[begin:end], np.empty(end - begin)
 
         def pull(rows, z, y=y, weights=weights, gradient=gradient):
-            z += b
             gradient[rows] = u = problem.loss.gradient(y[rows], z)
-            both = [u, problem.loss.second_derivative(y[rows], u)] if problem.free_intercept else [u]
-            return weights[rows] * np.stack(both)
+            out = np.empty((2 if problem.free_intercept else 1, len(u)))
+            np.multiply(weights[rows], u, out=out[0])
+            if problem.free_intercept:
+                np.multiply(weights[rows], problem.loss.second_derivative(y[rows], u), out=out[1])
+            return out
 
-        z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, pull)
+        z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, b, pull)
         way = weights * (z - before.z[begin:end])
         answers.append(
             (z, gradient, pulls, sums, np.array([before.gradient[begin:end] @ way, gradient @ way]))
