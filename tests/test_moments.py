@@ -1,12 +1,16 @@
 """Second moments: those of the rows themselves, or what other rows leave, and when they are not trusted."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_asyncprox.data import moments
+from sk_asyncprox.data import moments, rows
 from sk_asyncprox.data.moments import few_rows, joined, moments_of, point_of
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.problem import Problem
@@ -57,16 +61,16 @@ def test_moments_are_those_of_the_definition(centred, weighted, mean, form, entr
 
 @pytest.mark.parametrize("centred", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("rows", [slice(0, 1), slice(10, 30), np.array([3, 50, 7])], ids=str)
-def test_a_fold_is_what_its_rows_leave(centred, weighted, rows):
+@pytest.mark.parametrize("away", [slice(0, 1), slice(10, 30), np.array([3, 50, 7])], ids=str)
+def test_a_fold_is_what_its_rows_leave(centred, weighted, away):
     X, y, weights = drawn(mean=3.0)
     weights = weights if weighted else None
-    train = np.delete(np.arange(len(y)), rows)
+    train = np.delete(np.arange(len(y)), away)
     whole = Problem(X, y, SquaredLoss(), None, weights, centred)
     fold = whole.fold(train)
     _ = whole.moments
     assert not fold.knows_moments  # what another fold has needed meanwhile changes nothing
-    whole.share_moments()
+    whole.share_moments([np.arange(len(y))[away]])
     assert fold.knows_moments
     some = None if weights is None else weights[train]
     assert_is(fold.quadratic, X[train], y[train], some, centred)
@@ -75,6 +79,49 @@ def test_a_fold_is_what_its_rows_leave(centred, weighted, rows):
     assert_allclose(fold.weights, alone.weights, rtol=1e-12)
     assert fold.scale == pytest.approx(alone.scale, rel=1e-12)
     assert_allclose(fold.design.X, alone.design.X, atol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_parts_that_are_all_rows_are_read_once(weighted, monkeypatch):
+    X, y, weights = drawn(n=200)
+    weights, read, make = weights * (weights > 1) if weighted else None, [], rows.moments_of
+    monkeypatch.setattr(rows, "moments_of", lambda X, *rest: read.append(len(X)) or make(X, *rest))
+    whole, parts = Problem(X, y, SquaredLoss(), None, weights, True), np.split(np.arange(200), 5)
+    whole.share_moments(parts)
+    for part in parts:
+        train = np.setdiff1d(np.arange(200), part)
+        some = None if weights is None else weights[train]
+        assert_is(whole.fold(train).quadratic, X[train], y[train], some, True)
+        own = None if weights is None else weights[part]
+        assert_is(whole.kept_moments(part).quadratic(True), X[part], y[part], own, True)
+    assert sum(read) == (200 if weights is None else np.count_nonzero(weights))
+    for others in (parts[1:], [*parts, parts[0]], np.split(np.arange(200), 100)):
+        whole.share_moments(others)
+        assert whole.fold(np.arange(40, 200)).knows_moments
+        assert whole.kept_moments(parts[0]) is None
+
+
+def test_threads_make_parts_together():
+    """They begin with different ones; and one that is held up at the first holds up no other."""
+    X, y, _ = drawn(n=200)
+    index, made, held = np.split(np.arange(200), 4), [], threading.Event()
+
+    def make(rows):
+        made.append(int(rows[0]))
+        assert len(made) > 1 or held.wait(60)
+        return moments_of(X[rows], y[rows], None, np.zeros(7), 0.0)
+
+    parts = moments.Parts(make, index)
+    assert parts.get(index[0]) is None
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(parts.joined)
+        while not made:
+            time.sleep(0.001)
+        second = parts.joined()
+        held.set()
+        assert_array_equal(first.result(60).Q, second.Q)
+    assert made == [0, 50, 100, 150, 0]
+    assert_allclose(second.Q, moments_of(X, y, None, np.zeros(7), 0.0).Q, rtol=1e-12)
 
 
 @pytest.mark.parametrize("centred", [False, True])

@@ -11,6 +11,7 @@ from sk_asyncprox import ElasticNetCV, LassoCV, enet_path, lasso_path
 from sk_asyncprox._compat import block_cd, gram_cd
 from sk_asyncprox.along import solutions_along
 from sk_asyncprox.kernels import columns, gram, walk
+from sk_asyncprox.linear_model import _squared_errors
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -131,6 +132,32 @@ def test_folds_by_subtraction_choose_as_scikit_learn(cv, weighted):
     assert_allclose(ours.mse_path_, theirs.mse_path_, rtol=1e-3, atol=1e-6)
     assert ours.alpha_ == pytest.approx(theirs.alpha_)
     assert ours.l1_ratio_ == theirs.l1_ratio_
+
+
+@pytest.mark.parametrize("noise", [1.0, 1e-6])
+def test_errors_by_second_moments_are_those_of_the_rows(noise, monkeypatch):
+    """Also of models so exact that the moments of their errors cancel: these are found out."""
+    X, y = drawn(400, 8)
+    y = X[:, 0] - X[:, 3] + 5.0 + noise * (y - 5.0)
+    seen, by_moments = [], _squared_errors.errors_by_moments
+    monkeypatch.setattr(
+        _squared_errors,
+        "errors_by_moments",
+        lambda *args: seen.append((args, by_moments(*args))) or seen[-1][1],
+    )
+    weights, splits = np.linspace(1.0, 2.0, 400), list(KFold(5).split(X))
+    model = LassoCV(eps=1e-6, tol=1e-9, cv=splits).fit(X, y, weights)
+    assert len(seen) == 2 * len(splits)
+    for k, ((_, W, means, mean_y), (errors, lost)) in enumerate(seen):
+        fold, test = k // 2, splits[k // 2][1]
+        squares = ((y[test] - mean_y)[:, None] - (X[test] - means) @ W.T) ** 2
+        expected, kept = (
+            np.average(squares, axis=0, weights=weights[test]),
+            np.delete(np.arange(len(W)), lost),
+        )
+        assert_allclose(errors[kept], expected[kept], rtol=1e-10)
+        assert_allclose(model.mse_path_[64 * (k % 2) :, fold][: len(W)], expected, rtol=1e-10)
+    assert any(len(lost) > 0 for _, (_, lost) in seen) == (noise < 1.0)
 
 
 def test_data_are_read_once_for_all_folds(monkeypatch):

@@ -147,6 +147,29 @@ def joined(parts, times=None):
     return whole
 
 
+class Parts:
+    """Moments of parts of the rows, about one point, that are made when those of all are asked for: by all
+    threads that ask, together."""
+
+    def __init__(self, make, parts):
+        self._make, self._rows = make, {rows.tobytes(): rows for rows in parts}
+        self._begun, self._made = set(), {}
+
+    def get(self, rows):
+        """Moments of a part, if they are made; of other rows None."""
+        return self._made.get(rows.tobytes())
+
+    def joined(self):
+        """Moments of all rows."""
+        # What another thread is at is made once more: that takes no longer than to wait for it.
+        for known in (self._begun, self._made):
+            for key, rows in self._rows.items():
+                if key not in known:
+                    self._begun.add(key)
+                    self._made[key] = self._make(rows)
+        return joined([self._made[key] for key in self._rows])
+
+
 def few_rows(quadratic):
     """Data ``X, y`` of few rows, at most one more than columns, all of the same weight, with the same squared
     loss, centred as it is."""

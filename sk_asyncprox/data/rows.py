@@ -75,11 +75,16 @@ class Data:
             self._design, self._X = design_of(rows, self._weights, n_threads=n_threads, **how), None
         return self._design
 
+    def point(self, y):
+        """Point that moments are best taken about."""
+        return point_of(self._dense(), y, self._each, self._centred)
+
+    def _dense(self):
+        return self.design()[0].X if self._X is None else self.rows()
+
     def moments(self, y, about=None, index=None):
         """Moments of the rows that count, or of ``index`` among them, about a point."""
-        X, each = self.design()[0].X if self._X is None else self.rows(), self._each
-        if about is None:
-            about = point_of(X, y, each, self._centred)
+        X, each, about = self._dense(), self._each, self.point(y) if about is None else about
         if index is not None:
             X, y, each = rows_of(X, index), y[index], None if each is None else each[index]
         return moments_of(X, y, each, *about)

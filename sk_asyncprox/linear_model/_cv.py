@@ -181,7 +181,7 @@ class ElasticNetCV(
         rows = X.tocsr() if sp.issparse(X) else X
         whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
         if moments_pay(whole, paths[0][0], self._fold_options(), grids.size * len(folds) // 2):
-            whole.share_moments()
+            whole.share_moments([test for _, test in folds])
         job = partial(squared_errors, whole, rows, y, weights, paths)
         results = self._run_folds(job, folds, watcher)
         errors = np.array([errors for errors, _ in results])

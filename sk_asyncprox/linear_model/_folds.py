@@ -18,12 +18,10 @@ from ..problem import Problem
 from ..shards.summed import SummedRows
 from ..solve import SOLVERS
 from ._collections import on_cluster
+from ._squared_errors import errors_by_moments
 
 MOST_BYTES, BESIDE = 2_000_000_000, 6
 """Bytes that Gram matrices may take here, and how many of them there are beside those of the parts."""
-
-CANCELLED = 1e-6
-"""Error, relative to what it is the difference of, below which it is computed from the rows themselves."""
 
 MOST_PARTS = 32
 """Parts that rows are divided into in one pass, at most."""
@@ -141,12 +139,10 @@ def errors_along(rows, group, use, sums, paths, options, centred):
     """Mean squared errors of a fold along the paths of its training rows, and messages; ``use`` says which
     parts of ``group`` are the fold's, ``sums`` are moments by part."""
     few, test = few_of(used(sums, use[0], "training"), centred), used(sums, use[1], "test")
-    quadratic, problem = test.moved(few.means, few.mean_y).quadratic(False), few.problem(options.solver)
+    problem = few.problem(options.solver)
     found = [solution for penalties in paths for solution in _weights(problem, penalties, options)]
     W, messages = np.array([w for w, _ in found]), [message for _, message in found]
-    errors = quadratic.square + np.einsum("ij,ij->i", W @ quadratic.Q - 2.0 * quadratic.q, W)
-    size = np.abs(W) @ np.sqrt(quadratic.Q.diagonal()) + np.sqrt(quadratic.square)
-    lost = np.flatnonzero(errors < CANCELLED * size**2)
+    errors, lost = errors_by_moments(test, W, few.means, few.mean_y)
     if len(lost):
         found = rows.squares(group.parts, np.flatnonzero(use[1]), W[lost], few.means, few.mean_y)
         errors[lost] = sum(use[1][part] * squares for part, squares in found.items()) / test.total

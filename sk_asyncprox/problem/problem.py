@@ -15,6 +15,7 @@ from ..data.rows import CHEAP_SOLUTION, Data, is_by_rows, is_wide_in_rows
 from . import unpenalised
 from .centred import Centred
 from .certificate import Certificate
+from .folds import MADE, Folds
 from .units import OWN, Units, exponent_between, units_of_targets
 
 SETTLED = 1e-7
@@ -25,11 +26,8 @@ LEVEL = 1e-15
 
 TINY = np.finfo(float).tiny
 
-MADE = "scale", "null", "moments", "quadratic", "design"
-"""What is made when it is first asked for, of the targets all but the last."""
 
-
-class Problem(Centred):
+class Problem(Centred, Folds):
     """Data, loss and penalty.
 
     Where the loss has K outputs per sample, coefficients (K p), margins and gradients (K n) hold the
@@ -93,7 +91,7 @@ class Problem(Centred):
             if not used.all():
                 X, self.y, weights, overwrite = X[used], self.y[used], weights[used], True
             weights, self.uniform = weights / weights.sum(), bool(np.all(weights == weights[0]))
-        self.sample_weights, self._whole, self._rest, self._shares = weights, None, None, False
+        self.sample_weights, self._whole, self._rest, self._parts = weights, None, None, None
         self._used, self.bases = np.ones(len(self.y), bool) if used is None else used, {}
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
         zeros = loss.quadratic or (penalty is not None and penalty.has_zeros)
@@ -112,16 +110,6 @@ class Problem(Centred):
         """Whether the data are stored dense."""
         return self._data.is_dense
 
-    @property
-    def knows_moments(self):
-        """Whether second moments are there already: its own, or those that its folds share."""
-        return "moments" in vars(self) or (self._rest is not None and self._whole._shares)
-
-    def share_moments(self):
-        """Make the second moments, of which those of every fold are what its other rows leave."""
-        # Said, not derived from the moments: the first fold that needs some would change the others.
-        _, self._shares = self.moments, True
-
     def prepare(self, n_threads):
         """Make the design, with so many threads."""
         self._data.design(n_threads)
@@ -138,41 +126,6 @@ class Problem(Centred):
     @cached_property
     def design(self):
         return Copies(self.features, self.loss.n_outputs) if self.loss.n_outputs > 1 else self.features
-
-    @cached_property
-    def quadratic(self):
-        """The squared loss by its second moments."""
-        return self.moments.quadratic(self.fit_intercept)
-
-    @cached_property
-    def moments(self):
-        """Second moments of the rows: those of all, less those of the others, where the problem is a fold."""
-        if self._rest is not None:
-            whole = self._whole.moments
-            left = whole.less(self._whole._data.moments(self._whole.y, whole[:2], self._rest))
-            if left is not None:
-                return left
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self._data.moments(self.y)
-
-    def fold(self, index):
-        """The problem on the rows ``index`` of the data as they were given, with weights and intercept of
-        their own."""
-        other, index = copy(self), np.arange(len(self._used))[index]
-        index = (np.cumsum(self._used) - 1)[index[self._used[index]]]
-        if len(index) == 0:
-            raise ValueError("All sample weights of a training fold are zero; at least one must be positive.")
-        for name in MADE:
-            vars(other).pop(name, None)
-        weights = self.sample_weights[index]
-        other.y, other.sample_weights = self.y[index], weights / weights.sum()
-        other.weights = np.tile(other.sample_weights, self.loss.n_outputs)
-        other.uniform = self.uniform or bool(np.all(weights == weights[0]))
-        other._data = self._data.some(index, other.sample_weights, other.uniform)
-        rest, other.bases = np.delete(np.arange(len(self.y)), index), {}
-        # Rows that are there twice are not what the others leave.
-        other._whole, other._rest = self, rest if len(rest) + len(index) == len(self.y) else None
-        return other
 
     def targets(self):
         """Problems of the targets, all on the same design."""

@@ -438,7 +438,7 @@ MUTATIONS = [
     ),
     Mutation(
         "A fold's problem keeps the weights of all rows",
-        "problem/problem.py",
+        "problem/folds.py",
         "        other.y, other.sample_weights = self.y[index], weights / weights.sum()",
         "        other.y, other.sample_weights = self.y[index], weights",
         "test_cv.py::test_every_path_value_is_the_plain_fit",

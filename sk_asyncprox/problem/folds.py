@@ -1,0 +1,79 @@
+"""Problems on some of the rows of another, and second moments that they share."""
+
+from copy import copy
+from functools import partial
+
+import numpy as np
+
+from .._compat import cached_property
+from ..data.moments import Parts
+
+KEPT = 0.25
+"""Entries of the second moments of parts of the rows that are kept, relative to those of the data."""
+
+MADE = "scale", "null", "moments", "quadratic", "design"
+"""What is made when it is first asked for, of the targets all but the last."""
+
+
+class Folds:
+    """Second moments of a problem's rows, and problems on some of these (mixin)."""
+
+    @property
+    def knows_moments(self):
+        """Whether second moments are there already: its own, or those that its folds share."""
+        return "moments" in vars(self) or (self._rest is not None and self._whole._parts is not None)
+
+    def share_moments(self, parts):
+        """Let the second moments of every fold be what its other rows leave of all. Those of ``parts``, rows
+        as they were given, are kept where these are all rows, each once, and long."""
+        # Said, not derived from the moments: the first fold that needs some would change the others.
+        self._parts, (n, p), index = {}, self.shape, [self._counted(part) for part in parts]
+        if len(index) * p <= KEPT * n and np.array_equal(np.sort(np.concatenate(index)), np.arange(n)):
+            self._parts = Parts(partial(self._data.moments, self.y, self._data.point(self.y)), index)
+
+    def kept_moments(self, rows):
+        """Second moments of these rows, as they were given, where they are kept; else None."""
+        return self._parts.get(self._counted(rows)) if self._parts else None
+
+    def _counted(self, index):
+        """Which of the rows that count those are that were given with such an index."""
+        index = np.arange(len(self._used))[index]
+        return (np.cumsum(self._used) - 1)[index[self._used[index]]]
+
+    @cached_property
+    def quadratic(self):
+        """The squared loss by its second moments."""
+        return self.moments.quadratic(self.fit_intercept)
+
+    @cached_property
+    def moments(self):
+        """Second moments of the rows: those of all, less those of the others, where the problem is a fold."""
+        if self._rest is not None:
+            whole, moments = self._whole, self._whole.moments
+            rest = whole._parts and whole._parts.get(self._rest)
+            left = moments.less(rest or whole._data.moments(whole.y, moments[:2], self._rest))
+            if left is not None:
+                return left
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._parts.joined() if self._parts else self._data.moments(self.y)
+
+    def fold(self, index):
+        """The problem on the rows ``index`` of the data as they were given, with weights and intercept of
+        their own."""
+        other, index = copy(self), self._counted(index)
+        if len(index) == 0:
+            raise ValueError("All sample weights of a training fold are zero; at least one must be positive.")
+        for name in MADE:
+            vars(other).pop(name, None)
+        weights = self.sample_weights[index]
+        other.y, other.sample_weights = self.y[index], weights / weights.sum()
+        other.weights = np.tile(other.sample_weights, self.loss.n_outputs)
+        other.uniform = self.uniform or bool(np.all(weights == weights[0]))
+        other._data = self._data.some(index, other.sample_weights, other.uniform)
+        others = np.ones(len(self.y), bool)
+        others[index] = False
+        rest, other.bases = np.flatnonzero(others), {}
+        # Rows that are there twice are not what the others leave.
+        other._whole, other._rest = self, rest if len(rest) + len(index) == len(others) else None
+        other._parts = None
+        return other
