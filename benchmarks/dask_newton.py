@@ -30,7 +30,6 @@ from sk_asyncprox.shards.looks import conclude
 from sk_asyncprox.shards.shard import cut_rows
 from sk_asyncprox.solvers import piag
 from sk_asyncprox.solvers.base import Task
-from sk_asyncprox.solvers.piag_work import minimised
 
 
 def correlated(n=40_000, p=100, seed=0):
@@ -73,7 +72,7 @@ class LockStep:
     def visit(self, w, b):
         """Looks and models of all the shards; waits for all."""
         work = partial(paced, piag.PIAG.work, self._pace, self._slow)
-        task = Task("model look", 0, None, 0, 0, (w, b, None, None))
+        task = Task("model look", 0, None, 0, 0, (w, b, None, None, None, None))
         futures = [
             self.client.submit(work, part, task, workers=[home], pure=False)
             for part, home in zip(self.lying, self.homes, strict=True)
@@ -98,8 +97,9 @@ class LockStep:
             for i, model in enumerate(models):
                 point = (np.append(w, b), np.append(*model.gradient)) if free else (w, model.gradient.w)
                 total.renew(i, *point, model.curvature, model.size)
-            _, w, new = minimised(total.quadratic(), w, problem.penalty, 0.01 * target)
-            b = float(new[0]) if free else b
+            quadratic = total.quadratic()
+            w = quadratic.minimiser(w, problem.penalty, 0.01 * target)
+            b = float(quadratic.intercepts(w)[0]) if free else b
 
 
 def lock_step(client, problem, args, slow):

@@ -32,7 +32,6 @@ from sk_asyncprox.solvers import (
     working_set,
 )
 from sk_asyncprox.solvers.base import Snapshot
-from sk_asyncprox.solvers.metric_piag import MetricPIAG
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep
 
 LOSSES = {
@@ -114,9 +113,9 @@ MACHINES = {
     "models, movable": servers(ModelPIAG, ExactStep(), 2, **MOVABLE),
     "models, far": servers(begins_far_off(ModelPIAG), ExactStep()),
     "models, far, movable": servers(begins_far_off(ModelPIAG), ExactStep(), 2, **MOVABLE),
-    "metric, far": servers(begins_far_off(MetricPIAG), Adaptive1()),
-    "metric": servers(MetricPIAG, Adaptive1()),
-    "metric, movable": servers(MetricPIAG, Adaptive2(), 2, **MOVABLE),
+    "metric, far": servers(begins_far_off(ModelPIAG), Adaptive1()),
+    "metric": servers(ModelPIAG, Adaptive1()),
+    "metric, movable": servers(ModelPIAG, Adaptive2(), 2, **MOVABLE),
 }
 each_machine = pytest.mark.parametrize("name", MACHINES)
 

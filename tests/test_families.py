@@ -11,7 +11,7 @@ from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty, Penalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import SOLVERS, Options, solve
-from sk_asyncprox.solvers import PIAG, AsyncBCD, MetricPIAG, ModelPIAG, RoundsBCD
+from sk_asyncprox.solvers import PIAG, AsyncBCD, ModelPIAG, RoundsBCD
 from sk_asyncprox.solvers.base import Solver
 from sk_asyncprox.solvers.choice import Family
 from sk_asyncprox.step_sizes import StepSize
@@ -22,7 +22,7 @@ FORMS = {
     ("bcd", "adaptive1", "gram"): AsyncBCD,
     ("bcd", "adaptive1", "lipschitz"): AsyncBCD,
     ("piag", "exact", "gram"): ModelPIAG,
-    ("piag", "adaptive1", "gram"): MetricPIAG,
+    ("piag", "adaptive1", "gram"): ModelPIAG,
     ("piag", "adaptive1", "lipschitz"): PIAG,
 }
 PLAIN = [key for key in FORMS if key[1:] == ("adaptive1", "lipschitz")]

@@ -267,7 +267,7 @@ def test_lost_tasks_are_done_again():
         _, certified, lost = run_with_losses(problem, seed, 0.2)
         kinds |= lost
         ends.append(certified[-1].certificate.objective)
-    assert kinds == {"wide model", "wide look", "solve"}
+    assert kinds == {"model", "model look"}
     assert np.ptp(ends) <= 1e-7
 
 
@@ -279,7 +279,7 @@ def test_only_the_working_set_travels():
     while gap > 1e-6:
         task = solver.ask(0)
         result = solver.work(solver.part(task), task)
-        (looks if task.kind == "wide look" else models).append(len(pickle.dumps((task.payload, result))))
+        (looks if task.kind == "model look" else models).append(len(pickle.dumps((task.payload, result))))
         gap = min([gap, *(e.gap for e in solver.tell([(task, result)]) if hasattr(e, "certificate"))])
     k = len(solver.w)
     assert k < 250

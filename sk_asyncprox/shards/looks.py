@@ -45,10 +45,8 @@ class ShardGradient(NamedTuple):
     b: float
     """One per output where there are several."""
 
-    @property
-    def work(self):
-        """Time of the visit, as the unit of others'."""
-        return 1.0
+    reads, work = 2, 1.0
+    """How often the entries were read; time of the visit, as the unit of others'."""
 
 
 class Thin(NamedTuple):

@@ -29,6 +29,24 @@ class Constants(NamedTuple):
     """Norm of its column means, those of all rows taken out."""
 
 
+def joint_smoothness(known, facts, free):
+    """``sum_i share_i L_i`` of the shards' :class:`Constants`, and the scale of the intercept's column.
+
+    A ``free`` intercept is a column of constants ``c``; ``c^2`` is chosen as the features' constant, so that
+    neither slows the other. A shard's constant with that column is at most the largest eigenvalue of
+    ``[[L_i, c |m_i|], [c |m_i|, c^2]]``, ``m_i`` the shard's column means.
+    """
+    shares, constants = (np.array(c) for c in ([f.share for f in facts], [k.smoothness for k in known]))
+    if not np.isfinite(constants).all():
+        return np.inf, 1.0
+    square = float(shares @ constants) or 1.0
+    if free:
+        for i, shard in enumerate(known):
+            cross = np.sqrt(square) * shard.drift
+            constants[i] = np.linalg.norm([[constants[i], cross], [cross, square]], 2)
+    return float(shares @ constants), square
+
+
 class RowShard:
     """Rows of a problem, with weights that sum to one, and the column means of all rows taken out.
 

@@ -2,10 +2,9 @@
 
 from .bcd import AsyncBCD
 from .choice import SOLVERS
-from .metric_piag import MetricPIAG
 from .model_piag import ModelPIAG
 from .piag import PIAG
 from .rounds import RoundsBCD
 from .wide_piag import WidePIAG
 
-__all__ = ["PIAG", "SOLVERS", "AsyncBCD", "MetricPIAG", "ModelPIAG", "RoundsBCD", "WidePIAG"]
+__all__ = ["PIAG", "SOLVERS", "AsyncBCD", "ModelPIAG", "RoundsBCD", "WidePIAG"]

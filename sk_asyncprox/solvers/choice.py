@@ -6,7 +6,6 @@ from ..executors.plan import SHARDS_PER_WORKER
 from ..shards.shard import divisible
 from ..step_sizes import STEP_SIZES, Adaptive1, NaiveStep
 from .bcd import AsyncBCD
-from .metric_piag import MetricPIAG
 from .model_piag import ModelPIAG
 from .piag import PIAG
 from .rounds import RoundsBCD
@@ -115,7 +114,7 @@ class Shards(Family):
         scalar, wide = options.metric == "lipschitz" or isinstance(policy, NaiveStep), is_wide(problem)
         if not policy.exact and (scalar or wide):
             return self._form, settings
-        form = MetricPIAG if not policy.exact else WidePIAG if wide else ModelPIAG
+        form = WidePIAG if policy.exact and wide else ModelPIAG
         return form, settings | {"target": options.tol * problem.scale}
 
 

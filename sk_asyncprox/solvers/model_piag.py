@@ -16,12 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..delays import Stamp
 from ..kernels.model_sum import ModelSum
 from ..kernels.shard_models import Care
-from .base import Arrival, Shared, Update
 from .piag import PIAG
-from .piag_work import minimised
 
 WAIT = 20
 """Passes between two certificates, at most."""
@@ -35,13 +32,12 @@ ENOUGH = 0.01
 ROUNDING = 4 * np.finfo(float).eps
 """Gap, relative to the objective, that nobody can tell from zero."""
 
-RISE, FALL = 1e-9, 1e-3
-"""Relative rise of the objective that is no rounding; and its fall, relative to the gap, that is too little
-when every shard has been read since."""
+ROUGHLY = 0.01
+"""Share of its gap to which the model of a step by a policy of delays is solved: more costs time, and saves
+no pass."""
 
-STUCK = 2
-"""Certificates in a row with too little of a fall from which on it is no chance: close to the optimum of a
-weak penalty a gap may be large as its bound is bad, and then comes down by itself."""
+RISE = 1e-9
+"""Relative rise of the objective that is no rounding."""
 
 DOUBTFUL = 1.2
 """Factor above its least by which the shards' mean objective may rise before a certificate has to say."""
@@ -49,17 +45,6 @@ DOUBTFUL = 1.2
 FIRST_SHARE, MORE, LESS = 1e-3, 10.0, 0.1
 """Share of the majorant after a rise, beside the secants; its growth after another, and its fall after a
 certificate without one, down to nothing below the first."""
-
-
-class Batch(NamedTuple):
-    """What has arrived since the models' sum was minimised last."""
-
-    arrivals: tuple
-    oldest: Stamp
-    """Of all the models."""
-
-    error: float
-    """Measured error of the oldest model that was replaced."""
 
 
 class Point(NamedTuple):
@@ -73,19 +58,22 @@ class Point(NamedTuple):
 class ModelPIAG(PIAG):
     """Aggregated second-order models as a state machine of ask, work and tell.
 
-    Parameters are those of :class:`PIAG`, and ``target``, the gap that is wanted. Where workers share memory
-    and certificates are tasks, minimising the sum is a task as well; else the server does it when it is told.
+    Parameters are those of :class:`PIAG`, and ``target``, the gap that is wanted. Steps are exact, or along
+    the sum of the newest gradients and as long as the policy says, in the metric of the curvatures' sum.
     """
 
-    kinds, plain = ("model", "model look"), ()
+    kinds, plain, phase = ("model", "model look"), (), "models"
+    _index = _held = None
+    """The working set, and coefficients beside it, where there is one."""
 
-    def __init__(self, problem, step_size, *, target=0.0, inline=False, **options):
-        super().__init__(problem, step_size, inline=inline, **options)
-        self._wanted, self._solves = target, inline or self.most_workers is not None
-        self._due, self._wait = self._by_shards, WAIT
+    def __init__(self, problem, step_size, *, target=0.0, **options):
+        super().__init__(problem, step_size, **options)
+        self._wanted, self._wait = target, WAIT
+        self._due = self._by_shards or not (step_size.exact or self.inline)
+        self._is_exact = step_size.exact and problem.loss.quadratic
 
     def _unit(self):
-        return 1.0
+        return self.step_size.h
 
     def _lay_table(self):
         m = self.n_blocks
@@ -96,90 +84,44 @@ class ModelPIAG(PIAG):
         self._known, self._values, self._changes = [None] * m, np.zeros(m), np.zeros(m)
         self._promised = np.full(m, np.inf)
         self._moved = np.full(m, np.inf)
-        self._care, self._best, self._stuck = Care(1.0) if self.problem.loss.jumps else None, None, 0
-        self._ceiling, self._least, self._certified_at = np.inf, np.inf, 0
-        self._barrier, self._waiting = 0, set(range(m))
-        self._ready, self._solving, self._due_after = False, None, False
+        self._care, self._best = Care(1.0) if self.problem.loss.jumps else None, None
+        self._ceiling, self._least = np.inf, np.inf
+        self._certified_at, self._due_after = 0, False
 
     def _empty_sum(self):
         return ModelSum(self._shares, len(self.w), self._free * np.size(self.b))
 
-    # -- ask ---------------------------------------------------------------------------------------
-
-    def ask(self, worker):
-        """Hand out the minimisation where it is due, else what PIAG hands out."""
-        if not self._ready or self._solving is not None:
-            return super().ask(worker)
-        self._ready, self._solving = False, self._batch()
-        return self._task("solve", worker, -1, self._tracker.stamp(), self._minimisation())
-
-    def part(self, task):
-        """As PIAG's; a minimisation needs nothing but its payload."""
-        return None if task.kind == "solve" else super().part(task)
-
     def drop(self, task):
         """Forget a task that will never be told."""
-        if task.kind != "solve":
-            super().drop(task)
-            self._moved[max(0, task.block)] = np.inf
-        else:
-            self._fresh = [*self._solving.arrivals, *self._fresh]
-            self._solving, self._ready = None, task.asked > self._barrier
-
-    @property
-    def pending(self):
-        """Arrivals that are in no update yet."""
-        return (*(self._solving.arrivals if self._solving else ()), *self._fresh)
+        super().drop(task)
+        self._moved[max(0, task.block)] = np.inf
 
     def _useful(self, worker):
         """Shards whose point is no longer the one they were read at, as far as that counts; and those that a
-        certificate needs."""
+        certificate needs. Where the policy asks for delays, all: its workers never rest."""
+        if not self.step_size.exact:
+            return True
         useful = self._moved > ENOUGH * self._wanted
         if self._round is not None:
             useful[[shard for shard in range(self.n_blocks) if shard not in self._round.looks]] = True
-        idle = not (self._placement.is_busy or self._certifying or self._solving)
+        idle = not (self._placement.is_busy or self._certifying)
         # Who else would be asked may not ask soon: somebody has to go on.
         return useful if not idle or useful[self._placement.homes == worker].any() else True
 
     def _payload(self, shard, w, b):
         self._moved[shard] = 0.0 if w is self.w else np.inf
         known = self._known[shard]
-        return w, b, None if known is None or known[1] is not self._care else known[0], self._care
+        known = None if known is None or known[1] is not self._care else known[0]
+        return w, b, known, self._care, self._index, self._held
 
-    # -- tell --------------------------------------------------------------------------------------
-
-    def _take(self, task, result):
-        """Renew a model, or go to the minimiser of their sum."""
-        if task.kind != "solve":
-            return super()._take(task, result)
-        arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
-        batch, self._solving = self._solving, None
-        # What was found before a retreat is of no use after it.
-        event = self._write(batch, *result) if task.asked > self._barrier else self._counted(batch, 0.0)
-        return [event, Shared("solve", arrival)]
-
-    def _renew(self, task, result):
-        shard, share = task.block, self._facts[task.block].effort
-        self.touched += max(1, int(0.5 * result.reads * self.problem.pass_size * share))
-        self._since += share
-        arrival = Arrival(task.worker, shard, task.stamp.update, task.asked, self._clock)
-        old = self._stamps[shard]
-        late = old is not None and task.stamp < old
-        if late or (task.asked <= self._barrier and shard not in self._waiting):
-            return [Shared("late", arrival)]
-        w, b, _, care, *_ = task.payload
-        x, gradient = self._joint(w, b), self._joint(*result.gradient)
-        self._sum.renew(shard, x, gradient, result.curvature, result.size)
-        if result.curvature is not None:
+    def _enter(self, task, model):
+        shard, (w, b, _, care, *_) = task.block, task.payload
+        x, gradient = self._joint(w, b), self._joint(*model.gradient)
+        self._sum.renew(shard, x, gradient, model.curvature, model.size)
+        if model.curvature is not None:
             self._known[shard] = (w, b), care
-        self._changes[shard] = result.change
-        self._values[shard] = result.value + self._own_penalty.value(w)
-        self._stamps[shard] = task.stamp
-        self._fresh.append(arrival)
-        if task.asked > self._barrier:
-            self._waiting.discard(shard)
-        self._missing = len(self._waiting)
-        return []
+        self._changes[shard] = model.change
+        self._values[shard] = model.value + self._own_penalty.value(w)
 
     def _joint(self, w, b):
         """Coefficients, and the intercepts where they are free."""
@@ -189,54 +131,33 @@ class ModelPIAG(PIAG):
         """Those of all coefficients that the server keeps."""
         return w
 
-    def _move(self):
-        if self._solves:
-            return super()._move()
-        self._ready = True
-        return []
+    # -- steps -------------------------------------------------------------------------------------
 
-    def _batch(self):
-        arrivals, self._fresh = tuple(self._fresh), []
-        oldest = min(arrivals, key=lambda arrival: arrival.stamp)
-        return Batch(arrivals, min(self._stamps), -np.expm1(-self._changes[oldest.block]))
-
-    def _step(self):
-        return self._write(self._batch(), *minimised(*self._minimisation()))
-
-    def _minimisation(self):
-        """What a minimisation needs to know."""
-        return self._sum.quadratic(), self.w, self._own_penalty, ENOUGH * self._wanted
-
-    def _begin(self):
-        """Before the first write: the objective of the start, which every shard has been read at."""
+    def _go(self, step, length):
+        """Go to the minimiser of the models' sum, or of what a step of that length minimises."""
+        oldest = min(self._fresh, key=lambda arrival: arrival.stamp)
+        error = float(-np.expm1(-self._changes[oldest.block]))
         if self._best is None:
+            # Every shard has been read at the start.
             self._ceiling = self._mixture()
             self._best = Point(self._whole(self.w), self.b, self._ceiling)
             self._wanted = max(self._wanted, ROUNDING * abs(self._ceiling))
-
-    def _write(self, batch, gap, w, b, step=1.0):
-        """Go to the minimiser ``(w, b)``, when ``gap`` is what the models made of the point before it."""
-        self._begin()
-        self.w = w
+        if step == 0.0:
+            return error
+        exact, penalty = self.step_size.exact, self._own_penalty
+        model = self._sum.quadratic() if exact else self._sum.proximal(self._joint(self.w, self.b), length)
+        gap = model.gap(self.w, penalty)
+        enough = ENOUGH * self._wanted
+        self.w = model.minimiser(self.w, penalty, enough if exact else max(enough, ROUGHLY * gap))
         if self._free:
+            b = model.intercepts(self.w)
             self.b = b if np.ndim(self.b) else float(b[0])
-        gap = self._promise(max(0.0, gap) if gap < np.inf else np.inf, step)
-        self._moved += gap
-        blocks = [arrival.block for arrival in batch.arrivals]
-        self._promised[blocks] = gap / len(blocks)
+        promise = 0.0 if self._is_exact else max(0.0, gap) if gap < np.inf else np.inf
+        self._moved += promise
+        blocks = [arrival.block for arrival in self._fresh]
+        self._promised[blocks] = promise / len(blocks)
         self._heed_promise()
-        return self._counted(batch, step)
-
-    def _promise(self, gap, step):
-        """Gap that is to be expected of the point before a step, when its models had that ``gap``."""
-        return 0.0 if self.problem.loss.quadratic and self._tracker.update == 0 else gap
-
-    def _counted(self, batch, step):
-        delay, _ = self._tracker.measure(batch.oldest)
-        length, error = step * self.step_unit, float(batch.error)
-        update = Update(self._tracker.update, delay, length, "models", batch.arrivals, error)
-        self._tracker.advance(step)
-        return update
+        return error
 
     # -- certificates --------------------------------------------------------------------------------
 
@@ -248,7 +169,7 @@ class ModelPIAG(PIAG):
         mixture = self._mixture()
         self._least = min(self._least, mixture)
         rising = self._since >= 1.0 and mixture > min(self._ceiling, DOUBTFUL * self._least)
-        self._due = self._due or promised or rising or self._due_after or self._since >= self._wait
+        self._due = self._due or self._is_exact or promised or rising or self._due_after
         self._due_after = False
 
     def _mixture(self):
@@ -258,43 +179,31 @@ class ModelPIAG(PIAG):
     def _digest(self, certificate, update, worker=-1, asked=-1):
         event = super()._digest(certificate, update, worker, asked)
         if not self.problem.loss.quadratic and self._best is not None:
-            self._guard(certificate, event.gap)
+            self._guard(certificate)
         if self.problem.loss.jumps and event.gap > self._wanted:
             self._moved[:] = np.inf  # Majorants lead there by moves too short to count, but not for bounds.
         self._wait, self._certified_at = WAIT, update
         self._ceiling = self._least = self._mixture()
         return event
 
-    def _guard(self, certificate, gap):
-        """Go back where the objective has risen, or not fallen as it should have."""
+    def _guard(self, certificate):
+        """Go back where the objective has risen."""
         best, objective = self._best, certificate.objective
         risen = not objective <= best.objective + RISE * abs(best.objective)
-        self._stuck = self._stuck + 1 if self._is_stuck(certificate, gap) else 0
         share = 0.0 if self._care is None else self._care.share
         if risen:
             share = min(1.0, max(FIRST_SHARE, MORE * share))
             self._care = Care(share, self._some(certificate.w), certificate.b)
+            self._retreat()
         else:
             self._best = Point(certificate.w, certificate.b, objective)
             share *= 1.0 if self.problem.loss.jumps else LESS
             self._care = self._care._replace(share=share) if share >= FIRST_SHARE else None
-        if risen or self._stuck == STUCK:
-            self._retreat()
-
-    def _is_stuck(self, certificate, gap):
-        """Whether the objective has hardly fallen since the last certificate, though all shards were read."""
-        objective = certificate.objective
-        if self.problem.penalty.is_zero or gap <= max(self._wanted, RISE * abs(objective)):
-            return False
-        renewed = min(self._stamps).update >= self._certified_at
-        return renewed and self._best.objective - objective < FALL * gap
 
     def _retreat(self):
         """Go back to the best point, and wait until every shard has been read there."""
-        self._stuck = 0
         self.w, self.b = self._some(self._best.w), self._best.b
         self._barrier, self._waiting = self._clock, set(range(self.n_blocks))
-        self._missing, self._round = len(self._waiting), None
-        self._ready, self._due_after = False, True
+        self._round, self._due_after = None, True
         self._moved[:] = np.inf
         self._placement.afresh()

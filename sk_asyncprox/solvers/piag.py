@@ -10,14 +10,16 @@ References
    asynchronous learning. ICML 2022, Algorithm 1.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from ..delays import DelayTracker
+from ..delays import DelayTracker, Stamp
 from ..shards.looks import add_up, conclude, thin
-from ..shards.shard import cut_rows
+from ..shards.shard import cut_rows, joint_smoothness
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Shared, Snapshot, Solver, Task, Update
-from .piag_work import Round, work
+from .piag_work import work
 from .placement import Placement
 
 REFRESH_EVERY = 100
@@ -25,6 +27,15 @@ REFRESH_EVERY = 100
 
 LONGEST_WAIT = 10
 """Passes between two certificates, at most."""
+
+
+class Round(NamedTuple):
+    """A certificate whose shares are being collected."""
+
+    w: np.ndarray
+    b: float
+    stamp: Stamp
+    looks: dict
 
 
 class PIAG(Solver):
@@ -69,6 +80,7 @@ class PIAG(Solver):
 
     work = staticmethod(work)
     plain = "gram", "lipschitz"
+    phase = "descent"
     kinds = "shard", "look"
     """Visits of a shard: plain, and with a share of a certificate."""
 
@@ -102,14 +114,13 @@ class PIAG(Solver):
         self._round = None
         setting = Setting("piag", 1.0, n_shards, max_delay)
         self._rule, self._delay_bound = step_size.start(setting), step_size.delay_bound(setting)
-        self.step_unit = self._unit()
-        self._tracker = DelayTracker()
+        self.step_unit, self._tracker = self._unit(), DelayTracker()
         self.w, self.b = problem.start()
         if start is not None:
             self._begin_at(*start)
-        self._stamps, self._missing = [None] * n_shards, n_shards
-        self.touched, self.over_bound, self._clock = 0, 0, 0
-        self._fresh, self._certifying, self.lower_bound = [], False, -np.inf
+        self._stamps, self._waiting, self._fresh = [None] * n_shards, set(range(n_shards)), []
+        self.touched, self.over_bound, self._clock, self._barrier = 0, 0, 0, 0
+        self._certifying, self.lower_bound = False, -np.inf
         self._wait, self._since, self._due = 1, 0, True
         self._lay_table()
 
@@ -119,7 +130,10 @@ class PIAG(Solver):
 
     def _unit(self):
         """Largest safe step, ``gamma' = h / L``."""
-        return self.step_size.h / self._smoothness()
+        problem, self._free = self.problem, self.problem.free_intercept
+        known = problem.constants() if problem.shards is not None else [s.constants() for s in self._shards]
+        constant, self._intercept_scale = joint_smoothness(known, self._facts, self._free)
+        return self.step_size.h / (problem.loss.curvature * constant or 1.0)
 
     def _begin_at(self, w, b):
         """Begin at a point that is finite and no worse than the zero model."""
@@ -127,26 +141,6 @@ class PIAG(Solver):
         b = b if self.problem.free_intercept or not self.problem.loss.quadratic else self.b
         if self.problem.objective(w, b) <= self.problem.objective(self.w, self.b):
             self.w, self.b = w.copy(), b
-
-    def _smoothness(self):
-        """``sum_i share_i L_i``, and the scale of the intercept's column.
-
-        A free intercept is a column of constants ``c``; ``c^2`` is chosen as the features' constant, so
-        that neither slows the other. A shard's constant with that column is at most the largest
-        eigenvalue of ``[[L_i, c |m_i|], [c |m_i|, c^2]]``, ``m_i`` the shard's column means.
-        """
-        problem, shares = self.problem, np.array([fact.share for fact in self._facts])
-        known = problem.constants() if problem.shards is not None else [s.constants() for s in self._shards]
-        constants = np.array([c.smoothness for c in known])
-        if not np.isfinite(constants).all():
-            return np.inf
-        self._free = problem.free_intercept
-        self._intercept_scale = square = float(shares @ constants) or 1.0
-        if self._free:
-            for i, shard in enumerate(known):
-                cross = np.sqrt(square) * shard.drift
-                constants[i] = np.linalg.norm([[constants[i], cross], [cross, square]], 2)
-        return problem.loss.curvature * float(shares @ constants) or 1.0
 
     def snapshot(self):
         """The iterate now."""
@@ -171,9 +165,8 @@ class PIAG(Solver):
             return None
         looking = self._round
         if looking is not None and shard not in looking.looks:
-            return self._task(
-                self.kinds[1], worker, shard, looking.stamp, self._payload(shard, looking.w, looking.b)
-            )
+            payload = self._payload(shard, looking.w, looking.b)
+            return self._task(self.kinds[1], worker, shard, looking.stamp, payload)
         return self._task(self.kinds[0], worker, shard, now, self._payload(shard, self.w, self.b))
 
     def _useful(self, worker):
@@ -182,11 +175,7 @@ class PIAG(Solver):
 
     def _payload(self, shard, w, b):
         """What a visit of the shard needs to know."""
-        return self._sent(w), b
-
-    def _sent(self, w):
-        """Coefficients as they travel."""
-        return thin(w) if self.problem.as_it_lies else w
+        return thin(w) if self.problem.as_it_lies else w, b
 
     def _task(self, kind, worker, block, stamp, payload):
         self._clock += 1
@@ -215,7 +204,7 @@ class PIAG(Solver):
         for task, result in arrivals:
             self._clock += 1
             events += self._take(task, result)
-        if self._fresh and self._missing == 0:
+        if self._fresh and not self._waiting:
             events += self._move()
         return events
 
@@ -234,8 +223,7 @@ class PIAG(Solver):
         events = [self._step()]
         if self.inline and self._due:
             self.touched += self.problem.pass_size
-            certificate = self.problem.certify(self.w, self.b)
-            events.append(self._digest(certificate, self._tracker.update))
+            events.append(self._digest(self.problem.certify(self.w, self.b), self._tracker.update))
         return events
 
     def _collect(self, task, result):
@@ -251,41 +239,54 @@ class PIAG(Solver):
         certificate = conclude(self.problem, self._whole(looking.w), looking.b, looks, self._facts)
         return [self._digest(certificate, looking.stamp.update)]
 
-    def _renew(self, task, gradient):
-        shard = task.block
-        old, fact = self._gradients[shard], self._facts[shard]
-        self.touched += max(1, int(self.problem.pass_size * fact.effort))
-        self._since += fact.effort
+    def _renew(self, task, result):
+        shard, effort, old = task.block, self._facts[task.block].effort, self._stamps[task.block]
+        self.touched += max(1, int(0.5 * result.reads * self.problem.pass_size * effort))
+        self._since += effort
         self._due = self._due or self._since >= self._wait
         arrival = Arrival(task.worker, shard, task.stamp.update, task.asked, self._clock)
-        if old is not None and task.stamp < self._stamps[shard]:
-            # Another worker has taken the shard over and was faster.
+        # Another worker has taken the shard over and was faster.
+        late = old is not None and task.stamp < old
+        if late or (task.asked <= self._barrier and shard not in self._waiting):
             return [Shared("late", arrival)]
-        self._missing -= old is None
+        self._enter(task, result)
+        self._stamps[shard] = task.stamp
+        self._fresh.append(arrival)
+        if task.asked > self._barrier:
+            self._waiting.discard(shard)
+        return []
+
+    def _enter(self, task, gradient):
+        """Put a result into the table."""
+        old, fact = self._gradients[task.block], self._facts[task.block]
         self._aggregate[fact.columns] += fact.share * (gradient.w if old is None else gradient.w - old.w)
         change = gradient.b if old is None else gradient.b - old.b
         self._aggregate_b = self._aggregate_b + fact.share * change
-        self._gradients[shard], self._stamps[shard] = gradient, task.stamp
-        self._fresh.append(arrival)
-        return []
+        self._gradients[task.block] = gradient
 
     def _step(self):
-        arrivals, self._fresh = tuple(self._fresh), []
+        """One write."""
         delay, window = self._tracker.measure(*self._stamps)
         if self._delay_bound is not None and delay > self._delay_bound:
             self.over_bound += 1
+        step = self._rule(delay, window)
+        length = step * self.step_unit
+        error = self._go(step, length)
+        update = Update(self._tracker.update, delay, length, self.phase, tuple(self._fresh), error)
+        self._fresh = []
+        self._tracker.advance(step)
+        return update
+
+    def _go(self, step, length):
+        """Go on, as far as the policy says; returns how wrong the oldest entry was, where that is known."""
         if self._tracker.update % REFRESH_EVERY == REFRESH_EVERY - 1:
             table = list(zip(self._facts, self._gradients, strict=True))
             self._aggregate = add_up(len(self.w), self._facts, [entry.w for entry in self._gradients])
             self._aggregate_b = sum(fact.share * entry.b for fact, entry in table)
-        step = self._rule(delay, window)
-        length = step * self.step_unit
         self.w = self.problem.penalty.prox(self.w - length * self._aggregate, length)
         if self._free:
             self.b = self.b - length * self._intercept_scale * self._aggregate_b
-        index = self._tracker.update
-        self._tracker.advance(step)
-        return Update(index, delay, length, "descent", arrivals)
+        return 0.0
 
     def _digest(self, certificate, update, worker=-1, asked=-1):
         self.lower_bound = max(self.lower_bound, certificate.dual)

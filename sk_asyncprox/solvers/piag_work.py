@@ -1,20 +1,6 @@
-"""Work of the parameter servers: certificates, gradients and models of shards, and the minimiser of these."""
+"""Work of the parameter servers: certificates, and gradients and models of shards."""
 
-from typing import NamedTuple
-
-import numpy as np
-
-from ..delays import Stamp
 from ..kernels.shard_models import model_of
-
-
-class Round(NamedTuple):
-    """A certificate whose shares are being collected."""
-
-    w: np.ndarray
-    b: float
-    stamp: Stamp
-    looks: dict
 
 
 def certify(problem, payload):
@@ -34,62 +20,34 @@ def look(shard, payload):
 
 
 def model(shard, payload):
-    """Work of the kind ``"model"``: the shard's second-order model."""
-    return model_of(shard, *payload)
+    """Work of the kind ``"model"``: the shard's second-order model, in the coefficients of the working set
+    where there is one."""
+    *point, index, held = payload
+    if index is None:
+        return model_of(shard, *point)
+    part = shard.on(index, held)
+    return _of_shard(shard, part, model_of(part, *point), 0.0)
 
 
 def model_look(shard, payload):
     """Work of the kind ``"model look"``: a share of a certificate, and the model at its point."""
-    w, b, known, care = payload
-    z = shard.margins(w, b)
-    found = shard.look(w, b, z)
-    return found, model_of(shard, w, b, known, care, z, found.gradient)
-
-
-def wide_model(shard, payload):
-    """Work of the kind ``"wide model"``: the shard's model in the coefficients of the working set."""
-    *point, index, held = payload
-    part = shard.on(index, held)
-    return _lighter(shard, part, model_of(part, *point), 0.0)
-
-
-def wide_look(shard, payload):
-    """Work of the kind ``"wide look"``: the same, and a share of a certificate at its point."""
     w, b, known, care, index, held = payload
-    part = shard.on(index, held)
+    part = shard if index is None else shard.on(index, held)
     z = part.margins(w, b)
     found = shard.look(w, b, z)
+    if index is None:
+        return found, model_of(shard, w, b, known, care, z, found.gradient)
     # The server finds the gradient in the correlations.
     found = found._replace(gradient=found.gradient._replace(w=None))
-    return found, _lighter(shard, part, model_of(part, w, b, known, care, z), 1.0)
+    return found, _of_shard(shard, part, model_of(part, w, b, known, care, z), 1.0)
 
 
-def _lighter(shard, part, model, more):
+def _of_shard(shard, part, model, more):
     """A model that says how often all the shard's entries were read, where those of its part were."""
     return model._replace(reads=more + model.reads * part.design.size / max(1, shard.design.size))
 
 
-def solve(_, payload):
-    """Work of the kind ``"solve"``."""
-    return minimised(*payload)
-
-
-def minimised(quadratic, w, penalty, enough):
-    """The gap that the models' sum has at ``w``, its minimiser, and the best intercepts there."""
-    new = quadratic.minimiser(w, penalty, enough)
-    return quadratic.gap(w, penalty), new, quadratic.intercepts(new)
-
-
-WORK = {
-    "certificate": certify,
-    "shard": gradient,
-    "look": look,
-    "model": model,
-    "model look": model_look,
-    "wide model": wide_model,
-    "wide look": wide_look,
-    "solve": solve,
-}
+WORK = {"certificate": certify, "shard": gradient, "look": look, "model": model, "model look": model_look}
 
 
 def work(part, task):

@@ -43,8 +43,6 @@ class WidePIAG(ModelPIAG):
         Coefficients of the working set; all others are zero.
     """
 
-    kinds = "wide model", "wide look"
-
     def __init__(self, problem, step_size, *, inline=False, **options):
         super().__init__(problem, step_size, inline=inline, **options | {"by_shards": True})
         # Looks are visits of shards on any schedule.
@@ -81,9 +79,6 @@ class WidePIAG(ModelPIAG):
         # The next working set makes models in this one void.
         return np.array([shard not in self._round.looks for shard in range(self.n_blocks)])
 
-    def _payload(self, shard, w, b):
-        return *super()._payload(shard, w, b), self._index, self._held
-
     # -- tell --------------------------------------------------------------------------------------
 
     def _take(self, task, result):
@@ -98,14 +93,6 @@ class WidePIAG(ModelPIAG):
         known = self._sum.known >= ENOUGH_KNOWN and not self.problem.loss.quadratic
         return super()._move() if fresh >= enough and (known or self._sum.is_whole) else []
 
-    @property
-    def _is_exact(self):
-        """Whether the models' sum is the smooth part itself, in the working set."""
-        return self.problem.loss.quadratic and self._sum.is_whole
-
-    def _promise(self, gap, step):
-        return 0.0 if self._is_exact else gap
-
     # -- certificates --------------------------------------------------------------------------------
 
     def _collect(self, task, found):
@@ -115,22 +102,17 @@ class WidePIAG(ModelPIAG):
             self._aim(looking, events[0])
         return events
 
-    def _guard(self, certificate, gap):
+    def _guard(self, certificate):
         w = certificate.w
         change = self._penalty.value(w) - self.problem.penalty.value(w)
-        super()._guard(certificate._replace(objective=certificate.objective + change), gap)
-
-    def _is_stuck(self, certificate, gap):
-        # A lower l1 part and other coefficients of many move the run on.
-        last = self._penalty.l1 == self.problem.penalty.l1 and len(self._held.index) == 0
-        return last and super()._is_stuck(certificate, gap)
+        super()._guard(certificate._replace(objective=certificate.objective + change))
 
     def _heed_promise(self):
         super()._heed_promise()
         renewed = min(self._stamps).update >= self._certified_at
         lowering = self._penalty.l1 > self.problem.penalty.l1
         near = self._promised.sum() <= SHARE_OF_GAP * self._gap
-        self._due = self._due or self._is_exact or (renewed and (lowering or near))
+        self._due = self._due or (renewed and (lowering or near))
 
     def _aim(self, looking, event):
         """Lower the l1 part, and choose the working set."""
@@ -189,7 +171,7 @@ class WidePIAG(ModelPIAG):
         self._moved[:] = np.inf
         self._ceiling = self._least = self._mixture()
         # What was asked for before is of no use any more.
-        self._barrier, self._waiting, self._ready = self._clock, set(), False
+        self._barrier, self._waiting = self._clock, set()
 
     def _entries(self, shard, vector):
         """Entries of the working set, of a vector about the shard's columns."""
