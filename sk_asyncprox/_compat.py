@@ -1,4 +1,7 @@
-"""The one door to scikit-learn's private helpers, its compiled kernels, joblib and the BLAS limit."""
+"""The one door to scikit-learn's private helpers, its compiled kernels, joblib and the BLAS limit.
+
+What is imported and not used here is handed on.
+"""
 
 import inspect
 import sys
@@ -8,47 +11,16 @@ import warnings
 import joblib
 import numpy as np
 import sklearn
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context  # noqa: F401
 from sklearn.linear_model import _cd_fast, enet_path
-from sklearn.linear_model._base import LinearClassifierMixin, LinearModel, SparseCoefMixin
+from sklearn.linear_model._base import LinearClassifierMixin, LinearModel, SparseCoefMixin  # noqa: F401
 from sklearn.metrics import make_scorer
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_parameter_constraints  # noqa: F401
 from sklearn.utils.fixes import parse_version
-from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
-from sklearn.utils.validation import _check_method_params, _check_sample_weight
+from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled  # noqa: F401
+from sklearn.utils.validation import _check_method_params, _check_sample_weight  # noqa: F401
 
-from ._blas import _BLAS_LIMIT, cached_property, leaves_settings, one_blas_thread, surely
-
-__all__ = [
-    "_BLAS_LIMIT",
-    "CallbackSupportMixin",
-    "HasMethods",
-    "Interval",
-    "LinearClassifierMixin",
-    "LinearModel",
-    "SparseCoefMixin",
-    "StrOptions",
-    "_check_method_params",
-    "_check_sample_weight",
-    "_fit_context",
-    "_raise_for_params",
-    "_routing_enabled",
-    "block_cd",
-    "cached_property",
-    "columns_cd",
-    "fast_calls",
-    "gram_cd",
-    "granted_workers",
-    "joblib_dask_client",
-    "leaves_settings",
-    "one_blas_thread",
-    "routing_owner",
-    "runs_threads",
-    "surely",
-    "thread_parallel",
-    "validate_parameter_constraints",
-    "with_labels",
-]
+from ._blas import _BLAS_LIMIT, cached_property, leaves_settings, one_blas_thread, surely  # noqa: F401
 
 _VERSION = parse_version(sklearn.__version__)
 
