@@ -10,9 +10,6 @@ import numpy as np
 ENTRIES_AT_ONCE = 65_536
 """Entries of a dense matrix that several outputs are multiplied with at a time: they stay in the cache."""
 
-NEAR = 0.5
-"""Total variation (times two) of weights for which column scales are kept."""
-
 
 class BlockDiagonal:
     """Designs of the outputs, one each, with the same rows and with columns of their own."""
@@ -101,7 +98,7 @@ class Copies(BlockDiagonal):
     def __init__(self, design, n_outputs):
         # They share the entries; each keeps column scales of its own.
         super().__init__([design] + [type(design)(design.X, design.centre) for _ in range(n_outputs - 1)])
-        self.design, self._squares = design, None
+        self.design = design
 
     def mul(self, w):
         """Margins of the coefficients ``w``."""
@@ -122,18 +119,6 @@ class Copies(BlockDiagonal):
         if self.design.centre is not None:
             out = out - U.sum(axis=1)[:, None] * self.design.centre
         return out.ravel()
-
-    def column_squares(self, weights):
-        """Weighted sums of squares of the stored entries, for scaling: those of the last call, in
-        proportion, while the weights' distribution is near."""
-        total = weights.sum()
-        if self.is_sparse or total == 0.0:
-            return super().column_squares(weights)
-        if self._squares is None or np.abs(weights / total - self._squares[0]).sum() > NEAR:
-            W = self._margins(weights / total)
-            squares = sum(np.dot(W[:, rows], part**2) for rows, part in self.design.runs())
-            self._squares = weights / total, squares.ravel()
-        return total * self._squares[1]
 
     def columns(self, index):
         """Design of the columns ``index`` (sorted); all of them share the products."""

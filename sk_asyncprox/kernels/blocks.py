@@ -183,7 +183,9 @@ def direction(part, read):
 def _solve(part, piece, read, pull, omega):
     """New coefficients of a piece, in the weights ``omega`` of its margins, and the entries touched."""
     design, w, pull = piece.design, read.w[piece.columns], pull[piece.rows]
-    penalty = read.penalty.on(piece.columns).with_l1(part.h * read.penalty.l1, part.h * read.penalty.l2)
+    penalty = read.penalty.on(piece.columns)
+    if part.h != 1.0:
+        penalty = penalty.with_l1(part.h * penalty.l1, part.h * penalty.l2)
     wide = len(w) > CROWDED * design.shape[0] and (read.effort or not read.alone)
     if penalty.alike and (design.is_sparse or wide):
         sweeps = read.effort or (SWEEPS_ON_COLUMNS if design.is_sparse else 1)

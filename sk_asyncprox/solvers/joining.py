@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from ..kernels.blocks import ColumnPart
 from ..kernels.descent import STEPS, Memory, arrived, descend
 from ..kernels.read import Read
 from ..kernels.secant import Caution
 from ..kernels.subspace import Beside
 from .base import Update
-from .phases import Phase
-from .products import SharingSolver
+from .phases import Phase, PhasedSolver
+from .products import Products
 
 MOVES = 6
 """Last moves that a direction is joined with."""
@@ -66,20 +67,22 @@ class Pace:
         self.is_quick = self.is_quick and not slow
 
 
-class JoiningSolver(SharingSolver):
+class JoiningSolver(PhasedSolver):
     """Steps of all coefficients at once, for a penalty that makes no zeros.
 
-    Subclasses set the attributes ``_active``, ``_penalty``, ``_products``, ``_goal`` and ``_gap``.
+    Subclasses set the attributes ``_active``, ``_penalty``, ``_effort``, ``_goal`` and ``_gap``.
     """
 
     def __init__(self, problem, start, n_workers):
-        super().__init__(problem, start, n_workers)
-        self._moves = Beside()
+        self.n_workers, self._moves = n_workers, Beside()
+        self._part = ColumnPart(problem, 1.0, True, None)
+        self._products = Products(self._part, n_workers)
+        super().__init__(problem, start, self._products.speeds)
 
     def _join_afresh(self):
-        self._caution, self._pace = Caution(), Pace()
-        self._least, self._from_zero = None, False
         design, loss = self.problem.design, self.problem.loss
+        self._caution, self._pace = None if loss.quadratic else Caution(), Pace()
+        self._least, self._from_zero = None, False
         few = design.shape[1] > FEW_SAMPLES * design.shape[0]
         self._descends = not (few or design.is_sparse or loss.quadratic or self.problem.penalty.has_zeros)
         p = design.shape[1]
@@ -92,7 +95,7 @@ class JoiningSolver(SharingSolver):
         """Steps of all coefficients on full data; return whether they are quick."""
         if not self._is_quick():
             return False
-        stamp, point, shared = self._tracker.stamp(), self.point(self._least), self._shared(EVERYTHING)
+        stamp, point, shared = self._tracker.stamp(), self.point(), self._products.pay(EVERYTHING)
         read = Read(
             ("support", -1, 0), np.arange(len(self.w)), self.w.copy(), point, self.problem.penalty, True,
             correlations=None if certificate is None else certificate.correlations,
@@ -100,7 +103,9 @@ class JoiningSolver(SharingSolver):
         roughly = not shared and self._gap * self.problem.scale <= WELL * max(self._promised, self._goal)
         payload = read, self._memory, self._every, RIGHT * self._goal, FINEST if roughly else 0.0
         if shared:
-            found = yield from self._by_rows(descend(self._part, *payload), read, self._part.model(point))
+            found = yield from self._products.by_rows(
+                descend(self._part, *payload), read, self._part.model(point)
+            )
             (place, self._memory), touched = found
             seen = arrived(self.problem, read, place, False)
         else:
@@ -142,28 +147,17 @@ class JoiningSolver(SharingSolver):
         self._before = self._gap
         return self._descends
 
-    def write_exactly(self, index, direction, rise_allowed=None):
-        """As :meth:`SharedMargins.write_exactly`; what a shortened step has met, or one that this one was
-        taken instead of, is in the next models."""
-        z, gradient = self.z, self.gradient
-        step, slope = super().write_exactly(index, direction, rise_allowed)
-        if not self.problem.loss.quadratic:
-            v, share = (direction.v, step) if direction.instead is None else (direction.instead, 0.0)
-            self._caution = self._caution.after(self.problem, z, gradient, v, share)
-            self._least = self._caution.floor(self.problem.loss, self.problem.y, self.z)
-        return step, slope
-
     def _join(self, certificate):
         """A step of all coefficients, joined with those before it."""
         stamp = self._tracker.stamp()
         self._pace.add(self._gap)
-        products = 0 if self._pace.is_quick and joining_pays(self.problem) else self._products
+        products = 0 if self._pace.is_quick and joining_pays(self.problem) else self._effort
         read = Read(
-            ("support", -1, 0), self._active, certificate.w, self.point(self._least), self._penalty,
+            ("support", -1, 0), self._active, certificate.w, self.point(), self._penalty,
             True, products, certificate.correlations, self._beside(certificate.w),
         )  # fmt: skip
-        if self._shared(EVERYTHING):
-            direction = yield from self._shared_newton(read)
+        if self._products.pay(EVERYTHING):
+            direction = yield from self._products.newton(read)
         else:
             [direction] = yield Phase("newton", 1, lambda _: read)
         self._write(stamp, "newton", EVERYTHING, direction, RISE_OF_NEWTON)

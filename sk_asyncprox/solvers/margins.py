@@ -15,6 +15,12 @@ class SharedMargins(Solver):
 
     needs_bound = False
 
+    _caution = _least = None
+    """What shortened steps teach, if that is learnt, and the least curvature of samples in models."""
+
+    _settles = True
+    """Whether writes renew the intercept."""
+
     def __init__(self, problem, start=None):
         self.problem = problem
         self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
@@ -42,17 +48,22 @@ class SharedMargins(Solver):
         """What every task needs: the columns."""
         return self._part
 
-    def point(self, least=None):
+    def point(self):
         """What a task reads of the margins."""
-        return Point(self.z, self.gradient, least)
+        return Point(self.z, self.gradient, self._least)
 
     def write_exactly(self, index, direction, rise_allowed=None):
         """Write the exact share of a full step, or all of it where that is nearly as good
-        (:func:`~sk_asyncprox.kernels.line.full_step`); return the share and the fall per unit."""
+        (:func:`~sk_asyncprox.kernels.line.full_step`); return the share and the fall per unit. What a
+        shortened step has met, or one that this one was taken instead of, is in the next models."""
         before = self.problem, self.z, self.gradient, direction
         full = None if rise_allowed is None else full_step(*before, rise_allowed)
         theta, slope, self.z, self.gradient = exact_step(*before) if full is None else (1.0, *full)
         self._move(index, direction, theta)
+        if self._caution is not None:
+            v, share = (direction.v, theta) if direction.instead is None else (direction.instead, 0.0)
+            self._caution = self._caution.after(*before[:3], v, share)
+            self._least = self._caution.floor(self.problem.loss, self.problem.y, self.z)
         return theta, slope
 
     def write_share(self, index, direction, theta):
@@ -71,7 +82,7 @@ class SharedMargins(Solver):
     def settle(self, worth=0.0):
         """Renew the intercept when that lowers the objective by more than ``worth``."""
         problem = self.problem
-        if not problem.fit_intercept or problem.loss.quadratic:
+        if not (self._settles and problem.fit_intercept) or problem.loss.quadratic:
             return
         slope = problem.intercept_slope(self.gradient)
         known = problem.y, self.z, self.gradient, slope, problem.sample_weights

@@ -186,7 +186,7 @@ class GramSolver(SeeingSolver):
             return None
         wanted = self._gram.missing(index) if lasting else k
         bands = problem.loss.n_outputs == 1 and self._penalty.alike
-        return self._rule.choose(self._sizes[index], len(problem.sample_weights), wanted, bands)
+        return self._rule.choose(self._products.sizes[index], len(problem.sample_weights), wanted, bands)
 
     def _image(self, w):
         """Product of the design: with the active columns, if they are there and others are not needed."""
@@ -209,7 +209,7 @@ class GramSolver(SeeingSolver):
         form = self._form_of_gram()
         if form is None:
             return False
-        stamp, index, point = self._tracker.stamp(), self._active, self.point(self._least)
+        stamp, index, point = self._tracker.stamp(), self._active, self.point()
         key = "blocks" if len(self._blocks) == 1 else "gram", self._generation, 0
         Q, model = yield from self._matrix(form, key, index, self._part.model(point))
         if Q is None:
@@ -243,7 +243,7 @@ class GramSolver(SeeingSolver):
         change, ridge = read.penalty.difference(read.w, new)
         slope, rise = -sight.slopes[0] - change, sight.slopes[1] + change + ridge
         good = rise <= (RISE_OF_NEWTON * slope if self.problem.loss.quadratic else 0.0)
-        if good and slope > 0.0 and self._caution.secants is None:
+        if good and slope > 0.0 and self._least is None:
             self._go_to(stamp, w.copy(), sight.b, sight.z, sight.gradient, calls * Q.size)
             return None
         shift = sight.b - self.b

@@ -14,12 +14,15 @@ class Phase:
     """Tasks of one kind that belong together: ``shares`` is their number, or their numbers.
 
     ``payload`` makes that of a share's task when it is asked for. ``write`` takes ``(task, result)`` when
-    results are written as they come; else they are only collected. ``dynamic`` shares are there for whoever
-    is free.
+    results are written as they come; else they are only collected. Of ``timed`` ones, products with the
+    number of entries that they have touched, workers' speeds are learnt: their cost per entry is the same.
+    ``dynamic`` shares are there for whoever is free. ``seconds`` is what a phase that has ended has taken.
     """
 
-    def __init__(self, kind, shares, payload, write=None, dynamic=False):
-        self.kind, self.payload, self.write, self.dynamic = kind, payload, write, dynamic
+    begun = seconds = 0.0
+
+    def __init__(self, kind, shares, payload, write=None, timed=False, dynamic=False):
+        self.kind, self.payload, self.write, self.timed, self.dynamic = kind, payload, write, timed, dynamic
         self.todo = list(range(shares) if isinstance(shares, int) else shares)
         self.results, self.missing = [None] * (max(self.todo) + 1), len(self.todo)
 
@@ -39,15 +42,15 @@ class Phase:
 
 
 class PhasedSolver(SharedMargins):
-    """Ask and tell for a script over shared margins; ``sharing`` is what is known of the workers' speeds.
+    """Ask and tell for a script over shared margins; ``speeds`` is what is known of the workers'.
 
     Subclasses write the script: a generator ``_run`` that yields phases, and None where what follows is to
     wait for the next ask.
     """
 
-    def __init__(self, problem, start=None, sharing=None):
+    def __init__(self, problem, start, speeds):
         super().__init__(problem, start)
-        self.sharing, self._since = sharing, {}
+        self._speeds, self._since = speeds, {}
         self.touched, self.over_bound = problem.pass_size // 2, 0
         self._begin()
 
@@ -64,14 +67,20 @@ class PhasedSolver(SharedMargins):
     def ask(self, worker):
         """Hand out a share of the phase."""
         if self._phase is None:
-            self._phase = next(self._script)
+            self._go_on()
         phase = self._phase
-        number = phase.take(worker, self.sharing is not None and self.sharing.is_slow(worker))
+        number = phase.take(worker, self._speeds.is_slow(worker))
         if number is None:
             return None
         self._since[worker] = self.now
         self._clock += 1
         return Task(phase.kind, worker, self._tracker.stamp(), self._clock, number, phase.payload(number))
+
+    def _go_on(self, results=None):
+        """To the next phase of the script."""
+        self._phase = self._script.send(results)
+        if self._phase is not None:
+            self._phase.begun = self.now
 
     def drop(self, task):
         """The share of a task that will never be told is handed out again."""
@@ -86,10 +95,13 @@ class PhasedSolver(SharedMargins):
             phase = self._phase
             if phase.write is not None:
                 phase.write(task, result)
+            if phase.timed:
+                self._speeds.worked(task.worker, self.now - self._since[task.worker], max(1, result[1]))
             phase.results[task.block] = result
             phase.missing -= 1
             if not phase.missing:
-                self._phase = self._script.send(phase.results)
+                phase.seconds = self.now - phase.begun
+                self._go_on(phase.results)
             if self._last is not None:
                 self._events.append(Shared(phase.kind, self._last))
         events, self._events = self._events, []

@@ -3,10 +3,9 @@
 import numpy as np
 
 from .._compat import cached_property
-from ..kernels.blocks import ColumnPart
 from ..kernels.subspace import described, joint_step
 from ..penalties import Penalty
-from .phases import Phase, PhasedSolver
+from .phases import Phase
 from .sharing import PIECES, Sharing
 from .working_set import WIDEST_FULL_BLOCK
 
@@ -15,70 +14,71 @@ SMALL_SHARE = 1_000_000
 about as much as a product with a hundred thousand entries."""
 
 
-class SharingSolver(PhasedSolver):
-    """A script of phases over columns, some of whose products the workers share."""
+class Products:
+    """Products with the columns of a part, in phases that the workers share: its generators are parts of a
+    script. ``speeds`` is what is known of the workers."""
 
-    def __init__(self, problem, start, n_workers):
-        super().__init__(problem, start, Sharing(n_workers))
-        self.n_workers, self._ways, self._looked = n_workers, {}, False
-        self._part = ColumnPart(problem, 1.0, True, None)
+    def __init__(self, part, n_workers):
+        self._part, self.n_workers, self._ways, self._looked = part, n_workers, {}, False
+        self.speeds = Sharing(n_workers)
 
     @cached_property
-    def _sizes(self):
+    def sizes(self):
         """Stored entries of the columns."""
-        return self.problem.design.column_sizes()
+        return self._part.problem.design.column_sizes()
 
     @cached_property
-    def _runs(self):
+    def runs(self):
         """Pieces of the rows."""
-        return self.problem.design.cut_rows(PIECES * self.n_workers)
+        return self._part.problem.design.cut_rows(PIECES * self.n_workers)
 
     @cached_property
     def _everything(self):
         """Pieces of the columns."""
-        return Penalty().cut(np.arange(len(self._sizes)), self._sizes, PIECES * self.n_workers)
+        return Penalty().cut(np.arange(len(self.sizes)), self.sizes, PIECES * self.n_workers)
 
-    def product(self, ways, kind, pieces, common, again=True):
+    def shared(self, ways, kind, pieces, common, again=True):
         """A product whose pieces the workers share, in one of the `ways` (a :class:`Sharing`): the answers,
         and the entries touched. Only if it was made before does its time say anything of the way."""
-        way, begin = ways.choose() if again else "split", self.now
-        shares = self.sharing.group(way, len(pieces))
-        results = yield Phase(
+        way = ways.choose() if again else "split"
+        shares = self.speeds.group(way, len(pieces))
+        phase = Phase(
             kind,
             [i for i, (a, b) in enumerate(shares) if a < b],
             lambda i: (pieces[slice(*shares[i])], *common),
-            self._time,
-            way == "dynamic",
+            timed=True,
+            dynamic=way == "dynamic",
         )
+        results = yield phase
         done = [result for result in results if result is not None]
         entries = sum(size for _, size in done)
         if again:
-            ways.shared(way, self.now - begin, entries)
+            ways.shared(way, phase.seconds, entries)
         return [answer for share, _ in done for answer in share], entries
 
-    def _time(self, task, result):
-        """Speeds come from products: all have the same cost per entry."""
-        self.sharing.worked(task.worker, self.now - self._since[task.worker], max(1, result[1]))
+    def looked(self, ways, kind, pieces, common):
+        """The same where it is one with all data, the first of which tells no time."""
+        again, self._looked = self._looked, True
+        return (yield from self.shared(ways, kind, pieces, common, again))
 
-    def _correlations(self, pull):
+    def correlations(self, pull):
         """Product of all columns with ``pull``."""
         pieces = [(("all", 0, i), index) for i, index in enumerate(self._everything)]
-        again, self._looked = self._looked, True
-        answers, _ = yield from self.product(self._ways_for("look"), "product", pieces, (pull,), again)
+        answers, _ = yield from self.looked(self._ways_for("look"), "product", pieces, (pull,))
         return np.concatenate(answers)
 
-    def _shared_newton(self, read):
+    def newton(self, read):
         """A Newton step whose products the workers share by rows: one meeting per product of the matrix
         of the system, where shares of columns would take two."""
         part, point = self._part, read.point
-        model, pull = part.model(point), -self.problem.weights * point.gradient
-        step, touched = yield from self._by_rows(joint_step(part, read, pull, model), read, model)
+        model, pull = part.model(point), -part.problem.weights * point.gradient
+        step, touched = yield from self.by_rows(joint_step(part, read, pull, model), read, model)
         return described(part, read, step, model, touched)
 
-    def _by_rows(self, steps, read, model):
+    def by_rows(self, steps, read, model):
         """What a generator of products returns, and the entries touched."""
         part, touched, answer = self._part, 0, None
-        rows = RowShares(self._runs, model, self.problem.loss.n_outputs, read.key)
+        rows = RowShares(self.runs, model, part.problem.loss.n_outputs, read.key)
         while True:
             try:
                 operation, *vectors = steps.send(answer)
@@ -97,19 +97,19 @@ class SharingSolver(PhasedSolver):
         """A product that the workers share by rows: the answer, and the entries touched."""
         common, again = (index, operation, vectors), operation == "curve"
         ways = self._ways_for(self._octave(index))
-        answers, size = yield from self.product(ways, "rows_product", rows.pieces, common, again)
+        answers, size = yield from self.shared(ways, "rows_product", rows.pieces, common, again)
         return rows.join(operation, vectors, answers), size
 
-    def _shared(self, index):
+    def pay(self, index):
         """Whether work on the columns is worth sharing."""
         if self.n_workers == 1:
             return False
         octave = self._octave(index)
-        return octave >= SMALL_SHARE and not self._alone(octave)
+        return octave >= SMALL_SHARE and not self.alone(octave)
 
     def _octave(self, index):
         """Stored entries of the columns, rounded down to a power of two."""
-        return 1 << max(1, int(self._sizes[index].sum())).bit_length() - 1
+        return 1 << max(1, int(self.sizes[index].sum())).bit_length() - 1
 
     def _ways_for(self, what):
         """Ways to share products of one kind or size: what is best for large ones is not for small ones."""
@@ -117,19 +117,19 @@ class SharingSolver(PhasedSolver):
             self._ways[what] = Sharing(self.n_workers)
         return self._ways[what]
 
-    def _alone(self, what):
+    def alone(self, what="look"):
         """Whether one worker had better make such products."""
         return self.n_workers == 1 or self._ways_for(what).prefers_alone()
 
-    def _cut(self, index):
+    def cut(self, index):
         """The columns ``index``, cut into the workers' blocks where that pays; who is slow gets none, as
         the others would wait for it."""
-        penalty, n_blocks = self.problem.penalty, 1
+        penalty, n_blocks = self._part.problem.penalty, 1
         if penalty.widest is not None:
             n_blocks = 1 if len(index) <= penalty.widest else -(-len(index) // WIDEST_FULL_BLOCK)
-        elif self._shared(index):
-            n_blocks = sum(not self.sharing.is_slow(worker) for worker in range(self.n_workers))
-        return penalty.cut(index, self._sizes, n_blocks)
+        elif self.pay(index):
+            n_blocks = sum(not self.speeds.is_slow(worker) for worker in range(self.n_workers))
+        return penalty.cut(index, self.sizes, n_blocks)
 
 
 class RowShares:

@@ -132,7 +132,7 @@ class RoundsBCD(GramSolver):
         read = Read(None, index, w, point, self.problem.penalty.on(index), True)
         move = np.zeros(len(self.w))
         move[index] = new - w
-        size = self._sizes[index].sum()
+        size = self._products.sizes[index].sum()
         direction = describe(part, read, new, self._image(move), part.model(point), size)
         if self.write_exactly(index, direction, RISE_OF_NEWTON)[0] > 0.0:
             self._known = None
@@ -140,7 +140,7 @@ class RoundsBCD(GramSolver):
 
     def _aim_afresh(self):
         self.lower_bound, self._gap, self._slow = -np.inf, np.inf, False
-        self._penalty, self._products = self.problem.penalty.with_l1(np.inf), FEWEST_PRODUCTS
+        self._penalty, self._effort = self.problem.penalty.with_l1(np.inf), FEWEST_PRODUCTS
         self._join_afresh()
         self._rule.afresh()
 
@@ -168,15 +168,16 @@ class RoundsBCD(GramSolver):
                 continue
             touched = self.touched
             if self._penalty.has_zeros:
-                yield from self._step_blocks()
+                yield Phase("direction", len(self._blocks), self._read, self._write_block)
                 if self._penalty.widest is None:
                     yield from self._newton()
                     if self._is_near():
-                        yield from self._step_blocks()
+                        yield Phase("direction", len(self._blocks), self._read, self._write_block)
             else:
                 yield from self._join(certificate)
             if self.problem.design.is_sparse:
-                self._rule.counted((self.touched - touched) / max(1, self._sizes[self._active].sum()))
+                size = max(1, self._products.sizes[self._active].sum())
+                self._rule.counted((self.touched - touched) / size)
 
     def _certify(self):
         if self._known is not None and not self._streamed:
@@ -192,7 +193,7 @@ class RoundsBCD(GramSolver):
         if self._without_gram and self._penalty.l1 == self.problem.penalty.l1:
             self._rule.gained(gap, self._goal / self.problem.scale)
         settled = self._slow and gap < SETTLED
-        self._products = min(MOST_PRODUCTS, 2 * self._products) if settled else FEWEST_PRODUCTS
+        self._effort = min(MOST_PRODUCTS, 2 * self._effort) if settled else FEWEST_PRODUCTS
         self._gap = gap
         last, update = self._arrival(), self._tracker.update
         told = last.worker, last.asked, last.told
@@ -213,11 +214,11 @@ class RoundsBCD(GramSolver):
         if few and problem.design.is_sparse:
             known = self._image(self.w) + problem.spread(self.b), None
         start = self.w.copy(), self.b, *known
-        if self._streamed or self._alone("look"):
+        if self._streamed or self._products.alone():
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:
             [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
-            correlations = yield from self._correlations(problem.weights * theta)
+            correlations = yield from self._products.correlations(problem.weights * theta)
             [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
         self.touched += problem.pass_size // 2
         self.z, self.b, self.gradient = z, b, gradient
@@ -249,7 +250,7 @@ class RoundsBCD(GramSolver):
             return
         self._active, self._late = active, late
         self._generation += 1
-        self._blocks = [active] if late and wanted.widest is None else self._cut(active)
+        self._blocks = [active] if late and wanted.widest is None else self._products.cut(active)
 
     def _is_near(self):
         """Whether a solution for a penalty near this one was known, and the model on sparse columns is the
@@ -257,18 +258,15 @@ class RoundsBCD(GramSolver):
         itself = self.problem.loss.quadratic and self._penalty.l1 == self.problem.penalty.l1
         return itself and self.problem.design.is_sparse and self._resumed
 
-    def _step_blocks(self):
-        yield Phase("direction", len(self._blocks), self._read, self._write_block)
-
     def _read(self, number):
         index = self._blocks[number]
         effort = LATE_SWEEPS if self._late else SWEEPS
-        key, point = ("blocks", self._generation, number), self.point(self._least)
+        key, point = ("blocks", self._generation, number), self.point()
         return Read(key, index, self.w[index], point, self._penalty.on(index), len(self._blocks) == 1, effort)
 
     def _columns_of_newton(self):
         """The support, or all active columns where they have few entries more: they are there already."""
-        active, sizes = self._active, self._sizes
+        active, sizes = self._active, self._products.sizes
         support = active[self.w[active] != 0]
         if len(self._blocks) == 1 and sizes[support].sum() >= NEARLY_ALL * sizes[active].sum():
             return ("blocks", self._generation, 0), active
@@ -284,11 +282,11 @@ class RoundsBCD(GramSolver):
 
     def _newton(self):
         stamp, (key, support) = self._tracker.stamp(), self._columns_of_newton()
-        point, penalty = self.point(self._least), self._penalty.on(support)
+        point, penalty = self.point(), self._penalty.on(support)
         enough = self._enough() if self._is_near() else 0.0
-        read = Read(key, support, self.w[support], point, penalty, True, self._products, enough=enough)
-        if self._shared(support):
-            direction = yield from self._shared_newton(read)
+        read = Read(key, support, self.w[support], point, penalty, True, self._effort, enough=enough)
+        if self._products.pay(support):
+            direction = yield from self._products.newton(read)
         else:
             [direction] = yield Phase("newton", 1, lambda _: read)
         self._write(stamp, "newton", support, direction, RISE_OF_NEWTON)

@@ -88,17 +88,12 @@ class SeeingSolver(JoiningSolver):
         self._streamed, self._sight = problem.features.is_streamed, None
         # One worker alone is never faster at looks at large data.
         self._looks = Sharing(n_workers, WAYS[:2])
-
-    def settle(self, worth=0.0):
-        """As that of :class:`SharedMargins`, unless the next look does it."""
-        if not self._streamed:
-            super().settle(worth)
+        self._settles = not self._streamed  # else the next look does it
 
     def _see(self, w, b, settles=True):
         """The sight at a point; at a better intercept where the move to it is long."""
-        again, self._looked = self._looked, True
-        common = w, b, self.point()
-        answers, touched = yield from self.product(self._looks, "seen", self._runs, common, again)
+        products, common = self._products, (w, b, self.point())
+        answers, touched = yield from products.looked(self._looks, "seen", products.runs, common)
         self.touched += touched
         z, gradient, pulls, sums, slopes = zip(*answers, strict=True)
         z, pulls, sums, problem = np.concatenate(z), sum(pulls), sum(sums), self.problem
@@ -119,7 +114,7 @@ class SeeingSolver(JoiningSolver):
         if abs(sight.move) > LONGEST_MOVE and not problem.loss.quadratic:
             return None
         known, factors = (sight.z, sight.gradient, sight.move), factors_of(problem, sight.correlations)
-        runs = self._runs
+        runs = self._products.runs
         answers = yield Phase("settled", len(runs), lambda i: (runs[i], *known, factors), dynamic=True)
         z, gradient, values = zip(*answers, strict=True)
         self.z, self.gradient, self.b = np.concatenate(z), np.concatenate(gradient), sight.b + sight.move

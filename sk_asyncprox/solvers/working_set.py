@@ -20,27 +20,6 @@ MOST_ENTRIES = 4_000_000
 """Stored entries of a sparse block: more blocks give a fresher point, fewer save work per entry."""
 
 
-def choose_columns(penalty, w, certificate, active):
-    """Working set of the next round, sorted and never empty: the support and the worst violators outside it,
-    which the certificate's correlations rank; None when the present set holds all that would be chosen."""
-    violation = penalty.violation(certificate.w, certificate.correlations)
-    support = np.flatnonzero(w)
-    outside = violation > 0.0
-    outside[support] = False
-    candidates = np.flatnonzero(outside)
-    room = max(FIRST_COLUMNS, len(support))
-    if len(candidates) > room:
-        worst = np.argpartition(-violation[candidates], room - 1)[:room]
-        candidates = candidates[worst]
-    chosen = np.union1d(support, candidates)
-    if len(chosen) == 0:
-        chosen = np.array([np.argmax(penalty.pull(certificate.correlations))])
-    chosen = penalty.whole(chosen)
-    if among(chosen, active)[0].all():
-        return None
-    return chosen
-
-
 def among(index, active):
     """Mask of the columns ``index`` that are among the sorted ones ``active``, and their places there."""
     if len(active) == 0:
@@ -151,8 +130,9 @@ class Layout:
 
     def grow(self, w, certificate):
         """Activate the columns that a certificate calls for; return whether the blocks have changed."""
-        active = choose_columns(self._problem.penalty, w, certificate, self._active)
-        if active is None:
+        penalty, c = self._problem.penalty, certificate.correlations
+        active = wanted_columns(penalty, w, c, self._active, FIRST_COLUMNS)
+        if among(active, self._active)[0].all():
             return False
         self._active, self._turn = active, 0
         self.generation += 1
