@@ -119,6 +119,15 @@ def declared(cls):
     return cls
 
 
+def no_defaults(described, values):
+    """Those of the values, by name, that are not the defaults of a class's parameters: as most are, and valid,
+    there is little to check."""
+    known = described._parameters
+    return {
+        name: value for name, value in values.items() if name not in known or value is not known[name].default
+    }
+
+
 def documented(described, own=None):
     """Fill what stands in braces in a docstring (decorator): with the parameters of the class itself, or
     those of ``own``, as far as they are in the signature."""

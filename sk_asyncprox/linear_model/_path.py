@@ -20,7 +20,7 @@ from ..solvers.base import Snapshot
 from ..step_sizes import StepSize
 from ._base import beyond, check_range
 from ._checks import FLOATS, FORMATS, checked_penalty_weights, checked_weights, in_floats, scaled
-from ._declared import documented
+from ._declared import documented, no_defaults
 from ._folds import few_for_path
 from ._grids import alphas_of, enet_penalties
 from ._parameters import OfPath
@@ -128,8 +128,8 @@ def _own(arguments):
 
 def _validate(name, y, parameters):
     """Validate arguments of the function of that name: those that are not the defaults."""
-    given = {key: value for key, value in parameters.items() if value is not Path._parameters[key].default}
-    validate_parameter_constraints(Path._parameter_constraints | TARGET, {"y": y, **given}, name)
+    given = {"y": y} | no_defaults(Path, parameters)
+    validate_parameter_constraints(Path._parameter_constraints | TARGET, given, name)
 
 
 def _along(path, X, y, sample_weight, alphas, dtype):
