@@ -120,11 +120,10 @@ def declared(cls):
 
 
 def no_defaults(described, values):
-    """Those of the values, by name, that are not the defaults of a class's parameters: as most are, and valid,
-    there is little to check."""
+    """Those of the values, by name, that are not the defaults of a class's parameters, as most are."""
     known = described._parameters
     return {
-        name: value for name, value in values.items() if name not in known or value is not known[name].default
+        key: value for key, value in values.items() if key not in known or value is not known[key].default
     }
 
 
