@@ -23,18 +23,16 @@ from ._callbacks import Watcher
 from ._checks import (
     check_numbers,
     checked_data,
-    checked_penalty_weights,
     checked_weights,
     scaled,
 )
 from ._cross_validated import CrossValidated
 from ._declared import documented
-from ._folds import cross_validated, reading
-from ._grids import alphas_of, enet_penalties
+from ._folds import cross_validated, reading, squared_errors
+from ._grids import alphas_of, penalties_of
 from ._parameters import OfElasticNetCV, OfLassoCV
 from ._path import warn_of_folds
 from ._regression import ElasticNet
-from ._squared_errors import squared_errors
 
 
 @documented
@@ -107,7 +105,8 @@ class ElasticNetCV(
         weights, _ = scaled(sample_weight)
         ratios = self._ratios()
         grids = alphas_of(self, X, y, weights, ratios, self.fit_intercept)
-        paths, folds = self._paths(ratios, grids), self._folds(X, y, self._split(sample_weight, params))
+        paths = penalties_of(self, ratios, grids, X.shape[1])
+        folds = self._folds(X, y, self._split(sample_weight, params))
         watcher = Watcher(self, X, y, sample_weight, len(folds) + 1)
         rows = X.tocsr() if sp.issparse(X) else X
         whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
@@ -123,9 +122,8 @@ class ElasticNetCV(
         """The data are read once: a few rows stand for all in every fit."""
         ratios, cv = self._ratios(), check_cv(self.cv)
         with reading(self, X, y, sample_weight) as rows:
-            few, grids, errors, messages = cross_validated(
-                self, rows, partial(self._grids_and_paths, ratios), cv, self._split(None, params)
-            )
+            found = cross_validated(self, rows, ratios, cv, self._split(None, params))
+        few, grids, errors, messages = found
         watcher = Watcher(self, few.X, few.y, None, 1)
         chosen = self._choose(ratios, grids, errors, messages, few.y)
         chosen |= {"fit_intercept": False, "executor": "threads", "n_jobs": None}
@@ -145,18 +143,6 @@ class ElasticNetCV(
         if not _routing_enabled():
             return {}
         return process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
-
-    def _grids_and_paths(self, ratios, X, y):
-        """Alphas of every ratio, and penalties, on data that are centred as they are to be."""
-        grids = alphas_of(self, X, y, None, ratios, False)
-        return grids, self._paths(ratios, grids)
-
-    def _paths(self, ratios, grids):
-        weights = checked_penalty_weights(self.penalty_weights, self.n_features_in_)
-        return [
-            enet_penalties(alphas, ratio, self.positive, weights)
-            for ratio, alphas in zip(ratios, grids, strict=True)
-        ]
 
     def _choose(self, ratios, grids, errors, messages, y):
         """Keep the errors and what is the best by them, the parameters of the last fit; say what fits have

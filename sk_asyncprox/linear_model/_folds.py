@@ -1,4 +1,4 @@
-"""Folds and paths of dask collections, from second moments of their rows: the data are read once.
+"""Errors of a squared loss on folds: in memory, and of dask collections, whose data are read once.
 
 A squared loss knows of its data only sums over the rows. So the rows are divided into parts that all folds
 put to the same use, and what is summed in a part serves every fold and every penalty.
@@ -13,11 +13,13 @@ from sklearn.model_selection import check_cv
 
 from ..along import solutions_along
 from ..data.moments import few_rows, joined
+from ..data.rows import rows_of
 from ..losses import SquaredLoss
 from ..problem import Problem
 from ..shards.summed import SummedRows
 from ..solve import SOLVERS
 from ._collections import on_cluster
+from ._grids import alphas_of, penalties_of
 
 MOST_BYTES, BESIDE = 2_000_000_000, 6
 """Bytes that Gram matrices may take here, and how many of them there are beside those of the parts."""
@@ -27,6 +29,31 @@ CANCELLED = 1e-6
 
 MOST_PARTS = 32
 """Parts that rows are divided into in one pass, at most."""
+
+
+TOGETHER = 64
+"""Solutions of a path whose predictions are one product."""
+
+
+def squared_errors(whole, X, y, weights, paths, train, test, options):
+    """Mean squared errors on a fold's test rows, along the paths of its training rows, and messages;
+    ``whole`` is the problem of all rows, ``paths`` are lists of penalties."""
+    problem, X, y = whole.fold(train), rows_of(X, test), y[test]
+    weights = np.ones(len(y)) if weights is None else weights[test]
+    if not weights.any():
+        raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
+    weights, errors, messages = weights / weights.sum(), [], []
+    for penalties in paths:
+        errors.append([])
+        W, b, said = zip(*models(problem, penalties, options), strict=True)
+        for i in range(0, len(W), TOGETHER):
+            some = np.array(W[i : i + TOGETHER])
+            residuals = np.asarray(some @ X.T)
+            residuals += (b[i : i + TOGETHER] - some @ problem.offset)[:, None] - y
+            with np.errstate(over="ignore"):
+                errors[-1].extend(np.einsum("ij,ij,j->i", residuals, residuals, weights))
+        messages += said
+    return errors, messages
 
 
 class Few(NamedTuple):
@@ -142,8 +169,8 @@ def errors_along(rows, group, use, sums, paths, options, centred):
     parts of ``group`` are the fold's, ``sums`` are moments by part."""
     few, test = few_of(used(sums, use[0], "training"), centred), used(sums, use[1], "test")
     quadratic, problem = test.moved(few.means, few.mean_y).quadratic(False), few.problem(options.solver)
-    found = [solution for penalties in paths for solution in _weights(problem, penalties, options)]
-    W, messages = np.array([w for w, _ in found]), [message for _, message in found]
+    found = [each for penalties in paths for each in models(problem, penalties, options)]
+    W, messages = np.array([w for w, _, _ in found]), [message for _, _, message in found]
     errors = quadratic.square + np.einsum("ij,ij->i", W @ quadratic.Q - 2.0 * quadratic.q, W)
     size = np.abs(W) @ np.sqrt(quadratic.Q.diagonal()) + np.sqrt(quadratic.square)
     lost = np.flatnonzero(errors < CANCELLED * size**2)
@@ -153,18 +180,15 @@ def errors_along(rows, group, use, sums, paths, options, centred):
     return errors.reshape(len(paths), -1), messages
 
 
-def _weights(problem, penalties, options):
+def models(problem, penalties, options):
+    """Coefficients, intercept and message of each; solutions themselves hold more than is needed."""
     for solution in solutions_along(problem, penalties, options):
-        yield solution.certificate.w, solution.message
+        yield solution.certificate.w, solution.certificate.b, solution.message
 
 
-def cross_validated(model, rows, paths_of, cv, routed):
+def cross_validated(model, rows, ratios, cv, routed):
     """Cross-validation of a squared loss on a dask collection: what stands for all rows, grids, errors of
-    shape (n_folds, n_paths, n_penalties), and messages.
-
-    ``paths_of`` turns ``(X, y)`` of :class:`Few` into grids of alphas, one row each, and their lists of
-    penalties.
-    """
+    shape (n_folds, n_paths, n_penalties), and messages."""
     centred, n, few = model.fit_intercept, rows.n_rows, None
     options = model._fold_options()._replace(executor="threads", n_jobs=None)
     errors, messages = [], []
@@ -172,7 +196,8 @@ def cross_validated(model, rows, paths_of, cv, routed):
         sums = rows.moments(group.parts, centred)
         if few is None:
             few = few_of(joined(list(sums.values())), centred)
-            grids, paths = paths_of(few.X, few.y)
+            grids = alphas_of(model, few.X, few.y, None, ratios, False)
+            paths = penalties_of(model, ratios, grids, model.n_features_in_)
         for use in group.uses:
             found, said = errors_along(rows, group, use, sums, paths, options, centred)
             errors.append(found)

@@ -19,10 +19,10 @@ from ..solve import SOLVERS
 from ..solvers.base import Snapshot
 from ..step_sizes import StepSize
 from ._base import beyond, check_range
-from ._checks import FLOATS, FORMATS, checked_penalty_weights, checked_weights, in_floats, scaled
+from ._checks import FLOATS, FORMATS, checked_weights, in_floats, scaled
 from ._declared import documented, no_defaults
 from ._folds import few_for_path
-from ._grids import alphas_of, enet_penalties
+from ._grids import alphas_of, penalties_of
 from ._parameters import OfPath
 from ._regression import ElasticNet
 
@@ -145,8 +145,7 @@ def _validate(name, y, parameters):
 
 def _along(path, X, y, sample_weight, alphas, dtype):
     """Coefficients, gaps, passes and messages of the alphas, one after the other."""
-    weights = checked_penalty_weights(path.penalty_weights, X.shape[1])
-    penalties = enet_penalties(alphas, path.l1_ratio, path.positive, weights)
+    [penalties] = penalties_of(path, [path.l1_ratio], [alphas], X.shape[1])
     problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, SOLVERS[path.solver].rows)
     start = _of_features(path.coef_init, "coef_init", problem.design.shape[1])
     if start is not None:
