@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from sk_asyncprox import GroupLasso, Lasso
 from sk_asyncprox.executors import Simulated, Trace
-from sk_asyncprox.linear_model._group_lasso import labels_of
+from sk_asyncprox.linear_model._checks import checked_groups
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty, GroupPenalty
 from sk_asyncprox.penalties.groups import group_minimiser
@@ -25,7 +25,7 @@ some = settings(max_examples=30, deadline=None)
 # Groups of sizes from 1 to 9, whose columns do not lie side by side.
 GROUPS = [[5, 0, 11], [7], [1, 2, 12, 13, 14, 20, 21, 22, 23], [3, 4, 19], [6, 8, 9, 10], [15, 16, 17, 18]]
 SIZES = np.array([len(group) for group in GROUPS])
-LABELS = labels_of(GROUPS, 24)
+LABELS = checked_groups(GROUPS, 24)
 ALPHA = 0.1
 
 
@@ -465,7 +465,7 @@ def test_models_that_hold_back_coefficients(monkeypatch):
     ],
 )
 def test_forms_of_groups(groups, labels):
-    assert_array_equal(labels_of(groups, 6), labels)
+    assert_array_equal(checked_groups(groups, 6), labels)
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_scores_are_the_scorers(n_classes, scoring, weighted, kind):
     intercepts, labels = rng.standard_normal((m, n_outputs)), np.sort(classes)[codes]
     test = np.flatnonzero((codes < n_classes - 1) | (n_classes == 2))[::2]
     params = {"sample_weight": np.linspace(0.0, 2.0, 90)} if weighted else {}
-    scores = Scores(scoring, params, np.sort(classes), kind(X), labels, codes, None)
+    scores = Scores(scoring, params, np.sort(classes), kind(X), labels, codes, None, 0)
     model, right = LogisticRegression(), []
     model.classes_ = np.sort(classes)
     some = {name: values[test] for name, values in params.items()}

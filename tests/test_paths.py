@@ -8,9 +8,9 @@ from sklearn import linear_model as peer
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import Lasso, enet_path, lasso_path
+from sk_asyncprox.along import solutions_along
 from sk_asyncprox.executors import Threads
 from sk_asyncprox.kernels.extrapolation import Trail
-from sk_asyncprox.linear_model._path import enet_penalties, solutions_along
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -129,7 +129,7 @@ def test_gaps_bound_the_distance_from_the_optimum_along_rounds(fit_intercept, mo
     """Against scikit-learn's; and products with the columns that are there are those of the design."""
     monkeypatch.setattr("sk_asyncprox.solvers.on_gram.GramRule.choose", lambda *_: None)
     X, y = sparse_problem(300, 400)
-    penalties = enet_penalties(np.geomspace(2e-3, 1e-4, 8), 1.0)
+    penalties = [ElasticNetPenalty(alpha) for alpha in np.geomspace(2e-3, 1e-4, 8)]
     problem = Problem(X, y + 1.0, SquaredLoss(), None, None, fit_intercept)
     for penalty, solution in zip(penalties, solutions_along(problem, penalties, Options()), strict=True):
         best = peer.Lasso(penalty.l1, fit_intercept=fit_intercept, tol=1e-14, max_iter=10**6).fit(X, y + 1.0)
@@ -147,7 +147,7 @@ def test_a_run_ends_at_once_where_the_last_one_has_ended():
     """The same penalty again takes one certificate, concluded from what the last run knew: no product."""
     X, y = sparse_problem()
     problem = Problem(X, y, SquaredLoss(), None, None, False)
-    penalties = enet_penalties([0.01, 0.01], 1.0)
+    penalties = [ElasticNetPenalty(0.01)] * 2
     first, second = solutions_along(problem, penalties, Options(tol=1e-6, max_iter=10_000))
     assert second.passes == 0.0
     assert second.n_updates == 0

@@ -11,7 +11,7 @@ from sk_asyncprox import ElasticNetCV, LassoCV, enet_path, lasso_path
 from sk_asyncprox._compat import block_cd, gram_cd
 from sk_asyncprox.along import solutions_along
 from sk_asyncprox.kernels import columns, gram, walk
-from sk_asyncprox.linear_model import _squared_errors
+from sk_asyncprox.linear_model import _folds
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -139,9 +139,9 @@ def test_errors_by_second_moments_are_those_of_the_rows(noise, monkeypatch):
     """Also of models so exact that the moments of their errors cancel: these are found out."""
     X, y = drawn(400, 8)
     y = X[:, 0] - X[:, 3] + 5.0 + noise * (y - 5.0)
-    seen, by_moments = [], _squared_errors.errors_by_moments
+    seen, by_moments = [], _folds.errors_by_moments
     monkeypatch.setattr(
-        _squared_errors,
+        _folds,
         "errors_by_moments",
         lambda *args: seen.append((args, by_moments(*args))) or seen[-1][1],
     )

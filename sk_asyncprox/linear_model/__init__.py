@@ -1,12 +1,10 @@
 """Scikit-learn estimators over the asynchronous solvers."""
 
 from ._cv import ElasticNetCV, LassoCV
-from ._group_lasso import GroupLasso
-from ._huber import HuberRegressor
 from ._logistic import LogisticRegression
 from ._logistic_cv import LogisticRegressionCV
 from ._path import enet_path, lasso_path
-from ._regression import ElasticNet, Lasso
+from ._regression import ElasticNet, GroupLasso, HuberRegressor, Lasso
 
 __all__ = [
     "ElasticNet",

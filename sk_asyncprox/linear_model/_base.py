@@ -2,8 +2,7 @@
 
 import time
 import warnings
-from functools import cache, partial, wraps
-from inspect import signature
+from functools import partial, wraps
 from numbers import Integral
 from typing import Any
 
@@ -26,6 +25,7 @@ from ..solve import SOLVERS, Options, solve
 from ..solvers.base import Snapshot
 from ._callbacks import Watcher
 from ._checks import threads_for
+from ._declared import no_defaults
 
 DOCUMENTATION = "https://sk-asyncprox.readthedocs.io/en/stable"
 
@@ -91,19 +91,6 @@ def _matters(problem, tol, w, b, intercept, lost):
     models = Snapshot(w, b), Snapshot(w * (not lost[0]), b - less)
     found, rest = (problem.objective(*problem.units.point(model)) for model in models)
     return rest - found > tol * problem.scale
-
-
-@cache
-def _valid_defaults(cls):
-    """Parameters of an estimator, with their defaults where these are valid, else with what no value is."""
-    parameters, found = signature(cls).parameters, {}
-    for name in cls._get_param_names():
-        found[name] = parameters[name].default
-        try:
-            validate_parameter_constraints(cls._parameter_constraints, {name: found[name]}, cls.__name__)
-        except ValueError:
-            found[name] = object()
-    return found
 
 
 class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
@@ -183,11 +170,9 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
             self.history_ = list(histories)
 
     def _validate_params(self):
-        """Validate the parameters, as scikit-learn does: all but those that were left at their defaults,
-        as most are."""
-        defaults = _valid_defaults(type(self)).items()
-        changed = {name: getattr(self, name) for name, value in defaults if getattr(self, name) is not value}
-        validate_parameter_constraints(self._parameter_constraints, changed, type(self).__name__)
+        validate_parameter_constraints(
+            self._parameter_constraints, no_defaults(self, vars(self)), type(self).__name__
+        )
 
     def _check_n_jobs(self):
         if self.n_jobs == 0:
@@ -195,16 +180,9 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
 
     def _options(self):
         """Options of the run."""
-        return Options(
-            **{name: getattr(self, name) for name in Options._fields if hasattr(self, name)}
-            | {
-                "cyclic": getattr(self, "selection", "cyclic") == "cyclic",
-                "random_state": self._seed(),
-            }
-        )
-
-    def _doc_link_url_param_generator(self):
-        return {"estimator_name": type(self).__name__}
+        known = {name: getattr(self, name) for name in Options._fields if hasattr(self, name)}
+        cyclic = getattr(self, "selection", "cyclic") == "cyclic"
+        return Options(**known | {"cyclic": cyclic, "random_state": self._seed()})
 
     def _seed(self):
         if self.random_state is None or isinstance(self.random_state, Integral):

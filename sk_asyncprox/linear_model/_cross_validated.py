@@ -1,24 +1,37 @@
 """What the cross-validated estimators share: folds, and their paths beside one another."""
 
+import time
 from functools import partial
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
-from .._compat import one_blas_thread, runs_threads
+from .._compat import _raise_for_params, one_blas_thread, runs_threads
 from ..executors import Threads
 from ..executors.stop import Deferred, Stop
+from ..shards.blocks import is_collection
 
-OF_THE_RUN = ("dual_gap_", "objective_", "n_updates_", "history_")
+OF_THE_LAST = ("coef_", "intercept_", "dual_gap_", "objective_", "n_updates_", "history_")
 """What is known of the last fit, where there is one."""
 
 
 class CrossValidated:
     """What the cross-validated estimators share (mixin)."""
 
+    def _cross_validate(self, X, y, sample_weight, params):
+        """Choose and fit, in memory or on a cluster."""
+        begin = time.perf_counter()
+        _raise_for_params(params, self, "fit")
+        self._check_n_jobs()
+        watcher = (self._on_cluster if is_collection(X) else self._in_memory)(X, y, sample_weight, params)
+        self.fit_time_ = time.perf_counter() - begin
+        watcher.end()
+        return self
+
     def _folds(self, X, y, routed):
-        cv = check_cv(self.cv, y, classifier=hasattr(self, "predict_proba"))
+        cv = check_cv(self.cv, y, classifier=is_classifier(self))
         rows = np.arange(X.shape[0])
         # Masks and negative numbers count as well.
         return [tuple(rows[index] for index in fold) for fold in cv.split(X, y, **routed)]
@@ -73,17 +86,17 @@ class CrossValidated:
             raise stop.error
         return results
 
-    def _refitted(self, estimator, watcher, X, y, sample_weight, **chosen):
-        """Estimator of the plain class, fitted on all of the data with the chosen parameters."""
-        names = estimator.get_params(deep=False)
+    def _fit_last(self, model, watcher, X, y, sample_weight, **chosen):
+        """Fit an estimator of the plain class on all of the data with the chosen parameters, and take over
+        what it has found."""
+        names = model.get_params(deep=False)
         own = {name: value for name, value in self.get_params(deep=False).items() if name in names}
-        estimator.set_params(**own | chosen)
-        with watcher.refit(estimator):
-            return estimator.fit(X, y, sample_weight=sample_weight)
-
-    def _take_over(self, model, *names):
-        for name in (*names, *OF_THE_RUN):
+        model.set_params(**own | chosen)
+        with watcher.refit(model):
+            model.fit(X, y, sample_weight=sample_weight)
+        for name in OF_THE_LAST:
             setattr(self, name, getattr(model, name))
+        return model
 
 
 def limited(job, **fold):

@@ -1,7 +1,7 @@
 """Cross-validated regression: LassoCV and ElasticNetCV."""
 
-import time
 from functools import partial
+from itertools import chain
 from numbers import Integral
 from typing import Any, Self
 
@@ -12,11 +12,10 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from .._compat import LinearModel, _raise_for_params, _routing_enabled, routing_owner
+from .._compat import LinearModel, _routing_enabled, routing_owner
 from ..along import moments_pay
 from ..losses import SquaredLoss
 from ..problem import Problem
-from ..shards.blocks import is_collection
 from ..solve import SOLVERS
 from ._base import AsyncLinearModel, check_range, whole
 from ._blockwise import PredictsCollections
@@ -24,18 +23,16 @@ from ._callbacks import Watcher
 from ._checks import (
     check_numbers,
     checked_data,
-    checked_penalty_weights,
     checked_weights,
     scaled,
 )
 from ._cross_validated import CrossValidated
 from ._declared import documented
-from ._folds import cross_validated, reading
-from ._grids import alphas_of, enet_penalties
+from ._folds import cross_validated, reading, squared_errors
+from ._grids import alphas_of, penalties_of
 from ._parameters import OfElasticNetCV, OfLassoCV
-from ._path import warn_unless_converged
+from ._path import warn_of_folds
 from ._regression import ElasticNet
-from ._squared_errors import squared_errors
 
 
 @documented
@@ -100,46 +97,42 @@ class ElasticNetCV(
         -------
         self
         """
-        _raise_for_params(params, self, "fit")
-        begin = time.perf_counter()
-        self._check_n_jobs()
-        if is_collection(X):
-            return self._fit_collection(X, y, sample_weight, params, begin)
+        return self._cross_validate(X, y, sample_weight, params)
+
+    def _in_memory(self, X, y, sample_weight, params):
         X, y = checked_data(self, X, y, y_numeric=True)
         sample_weight = checked_weights(sample_weight, X)
         weights, _ = scaled(sample_weight)
         ratios = self._ratios()
         grids = alphas_of(self, X, y, weights, ratios, self.fit_intercept)
+        paths = penalties_of(self, ratios, grids, X.shape[1])
         folds = self._folds(X, y, self._split(sample_weight, params))
         watcher = Watcher(self, X, y, sample_weight, len(folds) + 1)
-        errors = self._errors(X, y, weights, ratios, grids, folds, watcher)
-        chosen = self._chosen(ratios, grids, errors)
-        model = self._refitted(ElasticNet(), watcher, X, y, sample_weight, **chosen)
-        self._take_over(model, "coef_", "intercept_", "n_iter_")
-        self.fit_time_ = time.perf_counter() - begin
-        watcher.end()
-        return self
+        rows = X.tocsr() if sp.issparse(X) else X
+        whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
+        if moments_pay(whole, paths[0][0], self._fold_options(), grids.size * len(folds) // 2):
+            whole.share_moments([test for _, test in folds])
+        found = self._run_folds(partial(squared_errors, whole, rows, y, weights, paths), folds, watcher)
+        errors, messages = zip(*found, strict=True)
+        chosen = self._choose(ratios, grids, np.array(errors), chain.from_iterable(messages), y)
+        self.n_iter_ = self._fit_last(ElasticNet(), watcher, X, y, sample_weight, **chosen).n_iter_
+        return watcher
 
-    def _fit_collection(self, X, y, sample_weight, params, begin):
-        """The same on a dask collection, which is read once: a few rows stand for all in every fit."""
+    def _on_cluster(self, X, y, sample_weight, params):
+        """The data are read once: a few rows stand for all in every fit."""
         ratios, cv = self._ratios(), check_cv(self.cv)
         with reading(self, X, y, sample_weight) as rows:
-            few, grids, errors, messages = cross_validated(
-                self, rows, partial(self._grids_and_paths, ratios), cv, self._split(None, params)
-            )
-        self._heed(messages, errors, ratios, grids, few.y)
-        own = self._chosen(ratios, grids, errors) | {
-            "fit_intercept": False,
-            "executor": "threads",
-            "n_jobs": None,
-        }
-        model = self._refitted(ElasticNet(), Watcher(self, few.X, few.y, None, 1), few.X, few.y, None, **own)
+            found = cross_validated(self, rows, ratios, cv, self._split(None, params))
+        few, grids, errors, messages = found
+        watcher = Watcher(self, few.X, few.y, None, 1)
+        chosen = self._choose(ratios, grids, errors, messages, few.y)
+        chosen |= {"fit_intercept": False, "executor": "threads", "n_jobs": None}
+        model = self._fit_last(ElasticNet(), watcher, few.X, few.y, None, **chosen)
         w, b = model.coef_, few.mean_y - few.means @ model.coef_
         check_range(rows.dtype, self.tol, few.problem(self.solver), w, 0.0, b)
-        self._take_over(model, "n_iter_")
-        self.coef_, self.intercept_ = w.astype(rows.dtype), rows.dtype.type(b) if self.fit_intercept else 0.0
-        self.fit_time_ = time.perf_counter() - begin
-        return self
+        self.coef_, self.n_iter_ = w.astype(rows.dtype), model.n_iter_
+        self.intercept_ = rows.dtype.type(b) if self.fit_intercept else 0.0
+        return watcher
 
     def _ratios(self):
         ratios = self.l1_ratio if np.iterable(self.l1_ratio) else [float(self.l1_ratio)]
@@ -151,54 +144,20 @@ class ElasticNetCV(
             return {}
         return process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
 
-    def _chosen(self, ratios, grids, errors):
-        """The best penalty by the errors; they are kept."""
-        self.mse_path_ = np.squeeze(np.moveaxis(errors, 0, -1))
-        best_ratio, best = np.unravel_index(np.argmin(errors.mean(axis=0)), grids.shape)
-        self._choose(float(ratios[best_ratio]), float(grids[best_ratio, best]))
-        automatic = isinstance(self.alphas, Integral) and len(ratios) > 1
-        self.alphas_ = grids if automatic else grids[0]
-        return {"alpha": self.alpha_, "l1_ratio": float(ratios[best_ratio])}
-
-    def _choose(self, l1_ratio, alpha):
-        self.l1_ratio_, self.alpha_ = l1_ratio, alpha
-
-    def _grids_and_paths(self, ratios, X, y):
-        """Alphas of every ratio, and penalties, on data that are centred as they are to be."""
-        grids = alphas_of(self, X, y, None, ratios, False)
-        return grids, self._paths(ratios, grids)
-
-    def _paths(self, ratios, grids):
-        weights = checked_penalty_weights(self.penalty_weights, self.n_features_in_)
-        return [
-            enet_penalties(alphas, ratio, self.positive, weights)
-            for ratio, alphas in zip(ratios, grids, strict=True)
-        ]
-
-    def _errors(self, X, y, weights, ratios, grids, folds, watcher):
-        """Mean squared errors, of shape (n_folds, n_l1_ratio, n_alphas)."""
-        paths = self._paths(ratios, grids)
-        rows = X.tocsr() if sp.issparse(X) else X
-        whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
-        if moments_pay(whole, paths[0][0], self._fold_options(), grids.size * len(folds) // 2):
-            whole.share_moments([test for _, test in folds])
-        job = partial(squared_errors, whole, rows, y, weights, paths)
-        results = self._run_folds(job, folds, watcher)
-        errors = np.array([errors for errors, _ in results])
-        self._heed([message for _, messages in results for message in messages], errors, ratios, grids, y)
-        return errors
-
-    def _heed(self, messages, errors, ratios, grids, y):
-        """Say what fits have not reached, and refuse errors that are no numbers."""
-        names = [
-            f"fold {k}, l1_ratio={ratio:.3g}, alpha={alpha:.3g}"
-            for k in range(len(errors))
-            for ratio, alphas in zip(ratios, grids, strict=True)
-            for alpha in alphas
-        ]
-        warn_unless_converged(names, messages)
+    def _choose(self, ratios, grids, errors, messages, y):
+        """Keep the errors and what is the best by them, the parameters of the last fit; say what fits have
+        not reached, and refuse errors that are no numbers."""
+        warn_of_folds("alpha", len(errors), ratios, grids, messages)
         if not (np.isfinite(errors).all() and (errors.any() or np.square(y).any() or not np.any(y))):
             raise ValueError("The mean squared errors on the test rows overflow or vanish: scale y.")
+        self.mse_path_ = np.squeeze(np.moveaxis(errors, 0, -1))
+        best_ratio, best = np.unravel_index(np.argmin(errors.mean(axis=0)), grids.shape)
+        chosen = {"alpha": float(grids[best_ratio, best]), "l1_ratio": float(ratios[best_ratio])}
+        for name in chosen.keys() & {"alpha", *self._parameters}:
+            setattr(self, f"{name}_", chosen[name])
+        automatic = isinstance(self.alphas, Integral) and len(ratios) > 1
+        self.alphas_ = grids if automatic else grids[0]
+        return chosen
 
     def get_metadata_routing(self):
         """Metadata routing of the estimator: what the splitter may ask for.
@@ -250,6 +209,3 @@ class LassoCV(OfLassoCV, ElasticNetCV):
     >>> model.mse_path_.shape
     (100, 5)
     """
-
-    def _choose(self, l1_ratio, alpha):
-        self.alpha_ = alpha

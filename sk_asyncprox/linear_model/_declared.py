@@ -119,6 +119,14 @@ def declared(cls):
     return cls
 
 
+def no_defaults(described, values):
+    """Those of the values, by name, that are not the defaults of a class's parameters, as most are."""
+    known = described._parameters
+    return {
+        key: value for key, value in values.items() if key not in known or value is not known[key].default
+    }
+
+
 def documented(described, own=None):
     """Fill what stands in braces in a docstring (decorator): with the parameters of the class itself, or
     those of ``own``, as far as they are in the signature."""

@@ -1,4 +1,4 @@
-"""Folds and paths of dask collections, from second moments of their rows: the data are read once.
+"""Errors of a squared loss on folds: in memory, and of dask collections, whose data are read once.
 
 A squared loss knows of its data only sums over the rows. So the rows are divided into parts that all folds
 put to the same use, and what is summed in a part serves every fold and every penalty.
@@ -13,18 +13,61 @@ from sklearn.model_selection import check_cv
 
 from ..along import solutions_along
 from ..data.moments import few_rows, joined
+from ..data.rows import rows_of
 from ..losses import SquaredLoss
 from ..problem import Problem
 from ..shards.summed import SummedRows
 from ..solve import SOLVERS
 from ._collections import on_cluster
-from ._squared_errors import errors_by_moments
+from ._grids import alphas_of, penalties_of
 
 MOST_BYTES, BESIDE = 2_000_000_000, 6
 """Bytes that Gram matrices may take here, and how many of them there are beside those of the parts."""
 
+CANCELLED = 1e-4
+"""Error, relative to what it is the difference of, below which it is computed from the rows themselves."""
+
 MOST_PARTS = 32
 """Parts that rows are divided into in one pass, at most."""
+
+
+TOGETHER = 64
+"""Solutions of a path whose predictions are one product."""
+
+
+def squared_errors(whole, X, y, weights, paths, train, test, options):
+    """Mean squared errors on a fold's test rows, along the paths of its training rows, and messages;
+    ``whole`` is the problem of all rows, ``paths`` are lists of penalties."""
+    problem, errors, messages = whole.fold(train), [], []
+    weights = np.ones(len(test)) if weights is None else weights[test]
+    if not weights.any():
+        raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
+    weights = weights / weights.sum()
+    for penalties in paths:
+        W, b, said = zip(*models(problem, penalties, options), strict=True)
+        W, found, lost = np.array(W), np.empty(len(W)), np.arange(len(W))
+        if (known := whole.kept_moments(test)) is not None:
+            found, lost = errors_by_moments(known, W, problem.offset, b[0])
+        if len(lost):
+            shifts, rows = np.array(b) - W @ problem.offset, rows_of(X, test).T
+        for i in range(0, len(lost), TOGETHER):
+            some = lost[i : i + TOGETHER]
+            residuals = np.asarray(W[some] @ rows)
+            residuals += shifts[some, None] - y[test]
+            with np.errstate(over="ignore"):
+                found[some] = np.einsum("ij,ij,j->i", residuals, residuals, weights)
+        errors.append(found)
+        messages += said
+    return errors, messages
+
+
+def errors_by_moments(test, W, means, mean_y):
+    """Mean squared errors of linear models through a point, their coefficients the rows of ``W``, from the
+    second moments of the test rows; and the numbers of those that cancel."""
+    quadratic = test.moved(means, mean_y).quadratic(False)
+    errors = quadratic.square + np.einsum("ij,ij->i", W @ quadratic.Q - 2.0 * quadratic.q, W)
+    size = np.abs(W) @ np.sqrt(np.maximum(quadratic.Q.diagonal(), 0.0)) + np.sqrt(quadratic.square)
+    return errors, np.flatnonzero(errors < CANCELLED * size**2)
 
 
 class Few(NamedTuple):
@@ -140,8 +183,8 @@ def errors_along(rows, group, use, sums, paths, options, centred):
     parts of ``group`` are the fold's, ``sums`` are moments by part."""
     few, test = few_of(used(sums, use[0], "training"), centred), used(sums, use[1], "test")
     problem = few.problem(options.solver)
-    found = [solution for penalties in paths for solution in _weights(problem, penalties, options)]
-    W, messages = np.array([w for w, _ in found]), [message for _, message in found]
+    found = [each for penalties in paths for each in models(problem, penalties, options)]
+    W, messages = np.array([w for w, _, _ in found]), [message for _, _, message in found]
     errors, lost = errors_by_moments(test, W, few.means, few.mean_y)
     if len(lost):
         found = rows.squares(group.parts, np.flatnonzero(use[1]), W[lost], few.means, few.mean_y)
@@ -149,18 +192,15 @@ def errors_along(rows, group, use, sums, paths, options, centred):
     return errors.reshape(len(paths), -1), messages
 
 
-def _weights(problem, penalties, options):
+def models(problem, penalties, options):
+    """Coefficients, intercept and message of each; solutions themselves hold more than is needed."""
     for solution in solutions_along(problem, penalties, options):
-        yield solution.certificate.w, solution.message
+        yield solution.certificate.w, solution.certificate.b, solution.message
 
 
-def cross_validated(model, rows, paths_of, cv, routed):
+def cross_validated(model, rows, ratios, cv, routed):
     """Cross-validation of a squared loss on a dask collection: what stands for all rows, grids, errors of
-    shape (n_folds, n_paths, n_penalties), and messages.
-
-    ``paths_of`` turns ``(X, y)`` of :class:`Few` into grids of alphas, one row each, and their lists of
-    penalties.
-    """
+    shape (n_folds, n_paths, n_penalties), and messages."""
     centred, n, few = model.fit_intercept, rows.n_rows, None
     options = model._fold_options()._replace(executor="threads", n_jobs=None)
     errors, messages = [], []
@@ -168,7 +208,8 @@ def cross_validated(model, rows, paths_of, cv, routed):
         sums = rows.moments(group.parts, centred)
         if few is None:
             few = few_of(joined(list(sums.values())), centred)
-            grids, paths = paths_of(few.X, few.y)
+            grids = alphas_of(model, few.X, few.y, None, ratios, False)
+            paths = penalties_of(model, ratios, grids, model.n_features_in_)
         for use in group.uses:
             found, said = errors_along(rows, group, use, sums, paths, options, centred)
             errors.append(found)

@@ -12,10 +12,13 @@ from ._checks import check_numbers, checked_penalty_weights
 RESOLUTION = np.finfo(np.float64).resolution
 
 
-def enet_penalties(alphas, l1_ratio, positive=False, weights=None):
-    """Penalty of ElasticNet for each of the ``alphas``, with weights of the features."""
-    penalties = [ElasticNetPenalty(a * l1_ratio, a * (1.0 - l1_ratio), positive) for a in alphas]
-    return penalties if weights is None else [penalty.weighted(weights) for penalty in penalties]
+def penalties_of(model, ratios, grids, n_features):
+    """Penalties of every share of the l1 part, one for each of its alphas."""
+    weights = checked_penalty_weights(model.penalty_weights, n_features)
+    return [
+        [ElasticNetPenalty(a * ratio, a * (1.0 - ratio), model.positive).weighted(weights) for a in alphas]
+        for ratio, alphas in zip(ratios, grids, strict=True)
+    ]
 
 
 def alphas_of(model, X, y, sample_weight, ratios, fit_intercept, Xy=None):

@@ -1,6 +1,5 @@
 """LogisticRegressionCV."""
 
-import time
 from functools import partial
 from typing import Any, Self
 
@@ -21,15 +20,14 @@ from ._checks import (
     checked_penalty_weights,
     checked_weights,
     classes_of,
-    strength_of,
 )
-from ._cross_validated import OF_THE_RUN, CrossValidated
+from ._cross_validated import OF_THE_LAST, CrossValidated
 from ._declared import documented
 from ._logistic import LogisticRegression
 from ._logistic_folds import paths_on_cluster
 from ._parameters import OfLogisticRegressionCV
-from ._path import warn_unless_converged
-from ._scored_paths import Scores, best_of, grid_of, names_of, scored_paths
+from ._path import warn_of_folds
+from ._scored_paths import Scores, best_of, grid_of, scored_paths
 
 
 @documented
@@ -108,51 +106,40 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         -------
         self
         """
-        _raise_for_params(params, self, "fit")
-        begin = time.perf_counter()
-        self._check_n_jobs()
-        if is_collection(X):
-            return self._fit_collection(X, y, sample_weight, self._routed(sample_weight, params), begin)
+        return self._cross_validate(X, y, sample_weight, params)
+
+    def _in_memory(self, X, y, sample_weight, params):
         X, y = checked_data(self, X, y)
         classes, codes = classes_of(y)
         sample_weight = checked_weights(sample_weight, X)
         weights, exponent = self._weights(sample_weight, classes, codes)
-        Cs, ratios = grid_of(self.Cs, self.l1_ratios)
-        split, score = self._routed(sample_weight, params)
+        grid, (split, score) = grid_of(self.Cs, self.l1_ratios), self._routed(sample_weight, params)
         folds = self._folds(X, y, split)
         rows, (loss, targets) = X.tocsr() if sp.issparse(X) else X, self._task(classes, codes)
         whole = Problem(rows, targets, loss, None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
-        scores = Scores(self.scoring, score, classes, rows, y, codes, weights)
-        strength = partial(strength_of, exponent=exponent)
+        scores = Scores(self.scoring, score, classes, rows, y, codes, weights, exponent)
         own = checked_penalty_weights(self.penalty_weights, X.shape[1], loss.n_outputs)
-        job = partial(scored_paths, whole, scores, Cs, ratios, strength, own)
         watcher = Watcher(self, X, y, sample_weight, len(folds) + self.refit)
-        self._keep(self._run_folds(job, folds, watcher), classes, Cs, ratios)
-        self._conclude(X, y, sample_weight, watcher, X.dtype)
-        self.fit_time_ = time.perf_counter() - begin
-        watcher.end()
-        return self
+        found = self._run_folds(partial(scored_paths, whole, scores, *grid, own), folds, watcher)
+        return self._conclude(found, classes, *grid, X.dtype, watcher, X, y, sample_weight)
 
-    def _fit_collection(self, X, y, sample_weight, routed, begin):
-        """The same on a dask collection, fold after fold; the last fit reads it again."""
-        Cs, ratios = grid_of(self.Cs, self.l1_ratios)
-        found, classes, dtype = paths_on_cluster(self, X, y, sample_weight, *routed, Cs, ratios, strength_of)
-        self._keep(found, classes, Cs, ratios)
-        self._conclude(X, y, sample_weight, Watcher(self, X, y, sample_weight, 1), dtype)
-        self.fit_time_ = time.perf_counter() - begin
-        return self
+    def _on_cluster(self, X, y, sample_weight, params):
+        """Fold after fold; the last fit reads the data again."""
+        grid, routed = grid_of(self.Cs, self.l1_ratios), self._routed(sample_weight, params)
+        found, classes, dtype = paths_on_cluster(self, X, y, sample_weight, *routed, *grid)
+        watcher = Watcher(self, X, y, sample_weight, int(self.refit))
+        return self._conclude(found, classes, *grid, dtype, watcher, X, y, sample_weight)
 
-    def _keep(self, found, classes, Cs, ratios):
-        """Keep what the folds have found, and say what fits have not reached."""
+    def _conclude(self, found, classes, Cs, ratios, dtype, watcher, *data):
+        """Keep what the folds have found, and say what fits have not reached; then fit with the chosen
+        parameters, or average what the folds have chosen."""
         messages = [message for fold in found for message in fold.messages]
-        warn_unless_converged(names_of(len(found), ratios, Cs), messages)
+        warn_of_folds("C", len(found), ratios, [Cs] * len(ratios), messages)
         self.classes_, self.Cs_, self.l1_ratios_ = classes, Cs, ratios
         *columns, _ = zip(*found, strict=True)
         self.coefs_paths_, self.scores_, self.n_iter_ = map(np.array, columns)
-
-    def _conclude(self, X, y, sample_weight, watcher, dtype):
-        """Fit with the chosen parameters, or average what the folds have chosen."""
-        self._refit(X, y, sample_weight, watcher) if self.refit else self._average(dtype)
+        self._refit(watcher, *data) if self.refit else self._average(dtype)
+        return watcher
 
     def _routed(self, sample_weight, params):
         """Parameters of the splitter's ``split``, and of the scorer."""
@@ -161,17 +148,16 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
             return routed.splitter.split, routed.scorer.score
         return {}, {} if sample_weight is None else {"sample_weight": sample_weight}
 
-    def _refit(self, X, y, sample_weight, watcher):
+    def _refit(self, watcher, *data):
         [ratio], [best] = best_of(self.scores_.sum(axis=0)[None])
         self.C_, self.l1_ratio_ = float(self.Cs_[best]), float(self.l1_ratios_[ratio])
         model = LogisticRegression(warm_start=True)
         model.coef_, model.intercept_ = self._split(self.coefs_paths_[:, ratio, best].mean(axis=0))
         chosen = {"C": self.C_, "l1_ratio": self.l1_ratio_, "verbose": max(0, int(self.verbose) - 1)}
-        model = self._refitted(model, watcher, X, y, sample_weight, **chosen)
-        self._take_over(model, "coef_", "intercept_")
+        self._fit_last(model, watcher, *data, **chosen)
 
     def _average(self, dtype):
-        for name in OF_THE_RUN:
+        for name in OF_THE_LAST:
             vars(self).pop(name, None)
         ratio, best = best_of(self.scores_)
         self.C_, self.l1_ratio_ = float(self.Cs_[best].mean()), float(self.l1_ratios_[ratio].mean())

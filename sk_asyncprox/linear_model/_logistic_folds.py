@@ -33,8 +33,8 @@ class FoldsOnCluster:
         return problem
 
     def total(self, train):
-        """Sum of the weights of the fold's rows."""
-        return self._total
+        """Sum of the weights of the fold's rows, which has no exponent."""
+        return self._total, 0
 
     def __call__(self, coefs, intercepts, Cs, test):
         """Scores on the rows ``test`` of models, one for each of the ``Cs``."""
@@ -60,11 +60,10 @@ def _scores(rows, classes, together, weighted, coefs, intercepts):
     return total, total * scores
 
 
-def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios, strength):
+def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios):
     """Paths and scores of all the folds of a dask collection, the classes, and the dtype of the coefficients.
 
-    ``split`` and ``params`` are those of the splitter and of the scorer; ``strength`` makes the weight of the
-    penalty of ``(C, total)``.
+    ``split`` and ``params`` are those of the splitter and of the scorer.
     """
     if not (isinstance(model.scoring, str | None) and model.scoring in TOGETHER) or set(params) - {
         "sample_weight"
@@ -84,5 +83,5 @@ def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios, stre
         own = checked_penalty_weights(model.penalty_weights, model.n_features_in_, n_outputs)
         n, codes, found = np.arange(rows.n_rows), rows.codes(classes), []
         for train, test in check_cv(model.cv, codes, classifier=True).split(n[:, None], codes, **split):
-            found.append(scored_paths(job, job, Cs, ratios, strength, own, n[train], n[test], options))
+            found.append(scored_paths(job, job, Cs, ratios, own, n[train], n[test], options))
         return found, classes, rows.dtype

@@ -19,10 +19,10 @@ from ..solve import SOLVERS
 from ..solvers.base import Snapshot
 from ..step_sizes import StepSize
 from ._base import beyond, check_range
-from ._checks import FLOATS, FORMATS, checked_penalty_weights, checked_weights, in_floats, scaled
-from ._declared import documented
+from ._checks import FLOATS, FORMATS, checked_weights, in_floats, scaled
+from ._declared import documented, no_defaults
 from ._folds import few_for_path
-from ._grids import alphas_of, enet_penalties
+from ._grids import alphas_of, penalties_of
 from ._parameters import OfPath
 from ._regression import ElasticNet
 
@@ -43,6 +43,17 @@ def warn_unless_converged(names, solutions_messages):
             ConvergenceWarning,
             stacklevel=3,
         )
+
+
+def warn_of_folds(name, n_folds, ratios, grids, messages):
+    """The same for those of folds: for every share of the l1 part a grid of what is called that."""
+    names = [
+        f"fold {k}, l1_ratio={ratio:.3g}, {name}={value:.3g}"
+        for k in range(n_folds)
+        for ratio, grid in zip(ratios, grids, strict=True)
+        for value in grid
+    ]
+    warn_unless_converged(names, messages)
 
 
 @partial(documented, own=OfPath)
@@ -128,14 +139,13 @@ def _own(arguments):
 
 def _validate(name, y, parameters):
     """Validate arguments of the function of that name: those that are not the defaults."""
-    given = {key: value for key, value in parameters.items() if value is not Path._parameters[key].default}
-    validate_parameter_constraints(Path._parameter_constraints | TARGET, {"y": y, **given}, name)
+    given = {"y": y} | no_defaults(Path, parameters)
+    validate_parameter_constraints(Path._parameter_constraints | TARGET, given, name)
 
 
 def _along(path, X, y, sample_weight, alphas, dtype):
     """Coefficients, gaps, passes and messages of the alphas, one after the other."""
-    weights = checked_penalty_weights(path.penalty_weights, X.shape[1])
-    penalties = enet_penalties(alphas, path.l1_ratio, path.positive, weights)
+    [penalties] = penalties_of(path, [path.l1_ratio], [alphas], X.shape[1])
     problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, SOLVERS[path.solver].rows)
     start = _of_features(path.coef_init, "coef_init", problem.design.shape[1])
     if start is not None:

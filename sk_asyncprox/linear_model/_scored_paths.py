@@ -12,7 +12,7 @@ from .._compat import _check_method_params, with_labels
 from ..along import solutions_along
 from ..data.rows import rows_of
 from ..penalties import ElasticNetPenalty
-from ._checks import check_numbers
+from ._checks import check_numbers, strength_of
 from ._logistic import LogisticRegression
 
 EPS = np.finfo(np.float64).eps
@@ -46,12 +46,6 @@ def grid_of(Cs, l1_ratios):
         ) from wrong
 
 
-def names_of(n_folds, l1_ratios, Cs):
-    """Names of the fits of all folds, in their order."""
-    each = [f"l1_ratio={ratio:.3g}, C={C:.3g}" for ratio in l1_ratios for C in Cs]
-    return [f"fold {k}, {name}" for k in range(n_folds) for name in each]
-
-
 def best_of(scores):
     """Numbers of the l1_ratio and of the C with the best score, for each of ``scores`` of shape
     (m, n_l1_ratios, n_cs); the smallest C where there are several."""
@@ -60,16 +54,13 @@ def best_of(scores):
     return np.unravel_index(by_C.argmax(axis=1), (n_cs, n_ratios))[::-1]
 
 
-def scored_paths(whole, scores, Cs, l1_ratios, strength, weights, train, test, options):
-    """Paths of a fold's training rows, and their scores on its test rows.
-
-    ``whole`` is the problem of all rows, ``weights`` are penalty weights of the coefficients, and
-    ``strength`` makes the weight of the penalty of ``(C, total)``, the latter the sum of the sample weights.
-    """
+def scored_paths(whole, scores, Cs, l1_ratios, weights, train, test, options):
+    """Paths of a fold's training rows, and their scores on its test rows; ``whole`` is the problem of all
+    rows, and ``weights`` are penalty weights of the coefficients."""
     problem, total, found = whole.fold(train), scores.total(train), []
     order = np.argsort(Cs, kind="stable")
     for ratio in l1_ratios:
-        strengths = [strength(C, total) for C in Cs[order]]
+        strengths = [strength_of(C, *total) for C in Cs[order]]
         penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s).weighted(weights) for s in strengths]
         path = [None] * len(Cs)
         solutions = solutions_along(problem, penalties, options)
@@ -117,17 +108,19 @@ TOGETHER = {"neg_log_loss": log_likelihoods, "accuracy": accuracies, None: accur
 
 class Scores:
     """Scores of logistic models on rows of the data: ``params`` are those of the scorer, for all rows,
-    ``codes`` the numbers of the labels in ``classes``, and ``weights`` those of the fits."""
+    ``codes`` the numbers of the labels in ``classes``, and ``weights`` those of the fits, over a power of two
+    with that ``exponent``."""
 
-    def __init__(self, scoring, params, classes, X, labels, codes, weights):
-        self._X, self._labels, self._codes, self._weights = X, labels, codes, weights
+    def __init__(self, scoring, params, classes, X, labels, codes, weights, exponent):
+        self._X, self._labels, self._codes = X, labels, codes
+        self._weights, self._exponent = weights, exponent
         self._classes, self._params = classes, params
         self._together = TOGETHER.get(scoring) if isinstance(scoring, str | None) else None
         self._scorer = with_labels(get_scorer(scoring or "accuracy"), classes)
 
     def total(self, index):
-        """Sum of the weights of the fits, on some rows."""
-        return len(index) if self._weights is None else self._weights[index].sum()
+        """Sum of the weights of the fits, on some rows, and its exponent."""
+        return len(index) if self._weights is None else self._weights[index].sum(), self._exponent
 
     def __call__(self, coefs, intercepts, Cs, test):
         """Scores on the rows ``test`` of models, one for each of the ``Cs``."""
