@@ -148,15 +148,15 @@ def test_errors_by_second_moments_are_those_of_the_rows(noise, monkeypatch):
     weights, splits = np.linspace(1.0, 2.0, 400), list(KFold(5).split(X))
     model = LassoCV(eps=1e-6, tol=1e-9, cv=splits).fit(X, y, weights)
     assert len(seen) == len(splits)
-    for k, ((_, W, means, mean_y), (errors, lost)) in enumerate(seen):
-        fold, test = k // 2, splits[k // 2][1]
+    for fold, ((_, W, means, mean_y), (errors, lost)) in enumerate(seen):
+        test = splits[fold][1]
         squares = ((y[test] - mean_y)[:, None] - (X[test] - means) @ W.T) ** 2
         expected, kept = (
             np.average(squares, axis=0, weights=weights[test]),
             np.delete(np.arange(len(W)), lost),
         )
         assert_allclose(errors[kept], expected[kept], rtol=1e-10)
-        assert_allclose(model.mse_path_[64 * (k % 2) :, fold][: len(W)], expected, rtol=1e-10)
+        assert_allclose(model.mse_path_[:, fold], expected, rtol=1e-10)
     assert any(len(lost) > 0 for _, (_, lost) in seen) == (noise < 1.0)
 
 
