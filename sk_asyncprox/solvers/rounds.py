@@ -202,19 +202,17 @@ class RoundsBCD(GramSolver):
 
     def _look(self):
         problem = self.problem
-        certificate = (yield from self._look_by_rows()) if self._streamed else None
-        if certificate is not None:
+        if self._streamed:
             self.certifies_afresh = True
-            return certificate
+            return (yield from self._look_by_rows())
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
-        small = self._streamed or problem.design.size <= TINY
-        few = small or np.count_nonzero(self.w) * COPY_COST < len(self.w)
+        few = problem.design.size <= TINY or np.count_nonzero(self.w) * COPY_COST < len(self.w)
         self.certifies_afresh = few or (self._from_zero and self._tracker.update == 1)
         known = (None, None) if few else (self.z, self.gradient)
         if few and problem.design.is_sparse:
             known = self._image(self.w) + problem.spread(self.b), None
         start = self.w.copy(), self.b, *known
-        if self._streamed or self._products.alone():
+        if self._products.alone():
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
         else:
             [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)

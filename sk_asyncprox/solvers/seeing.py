@@ -9,9 +9,8 @@ from .joining import JoiningSolver
 from .phases import Phase
 from .sharing import WAYS, Sharing
 
-SMALL_MOVE, LONGEST_MOVE = 0.5, 1.0
-"""Move of an intercept to which first order will do; and up to which a dual point that follows it so stays
-feasible."""
+SMALL_MOVE = 0.5
+"""Move of an intercept to which first order will do; a dual point that follows one below one is feasible."""
 
 TINY = np.finfo(float).tiny
 
@@ -90,7 +89,7 @@ class SeeingSolver(JoiningSolver):
         self._looks = Sharing(n_workers, WAYS[:2])
         self._settles = not self._streamed  # else the next look does it
 
-    def _see(self, w, b, settles=True):
+    def _see(self, w, b):
         """The sight at a point; at a better intercept where the move to it is long."""
         products, common = self._products, (w, b, self.point())
         answers, touched = yield from products.looked(self._looks, "seen", products.runs, common)
@@ -100,19 +99,20 @@ class SeeingSolver(JoiningSolver):
         # The squared loss has the second derivative one, and centred columns no product with that.
         curved = problem.free_intercept
         move = -sums[0] / max(sums[1] if curved else 1.0, TINY) if problem.fit_intercept else 0.0
-        if settles and curved and abs(move) > SMALL_MOVE:
-            return (yield from self._see(w, problem.settle(z, b)[1], False))
+        if curved and abs(move) > SMALL_MOVE:
+            best = problem.settle(z, b)[1]
+            if best != b:
+                return (yield from self._see(w, best))
+            move = 0.0  # the slope is rounding
         correlations = -pulls[0] - move * pulls[1] if curved else -pulls[0]
         self._sight = Sight(w, b, z, np.concatenate(gradient), move, correlations, sum(slopes))
         return self._sight
 
     def _look_by_rows(self):
-        """Certificate of the iterate, which has the best intercept then; None where that is far."""
+        """Certificate of the iterate, which has the best intercept then."""
         sight, problem = self._sight, self.problem
         if sight is None or not sight.is_of(self.w, self.b):
             sight = yield from self._see(self.w.copy(), self.b)
-        if abs(sight.move) > LONGEST_MOVE and not problem.loss.quadratic:
-            return None
         known, factors = (sight.z, sight.gradient, sight.move), factors_of(problem, sight.correlations)
         runs = self._products.runs
         answers = yield Phase("settled", len(runs), lambda i: (runs[i], *known, factors), dynamic=True)
