@@ -56,15 +56,11 @@ class Products:
             ways.shared(way, phase.seconds, entries)
         return [answer for share, _ in done for answer in share], entries
 
-    def looked(self, ways, kind, pieces, common):
-        """The same where it is one with all data, the first of which tells no time."""
-        again, self._looked = self._looked, True
-        return (yield from self.shared(ways, kind, pieces, common, again))
-
     def correlations(self, pull):
         """Product of all columns with ``pull``."""
         pieces = [(("all", 0, i), index) for i, index in enumerate(self._everything)]
-        answers, _ = yield from self.looked(self._ways_for("look"), "product", pieces, (pull,))
+        again, self._looked = self._looked, True
+        answers, _ = yield from self.shared(self._ways_for("look"), "product", pieces, (pull,), again)
         return np.concatenate(answers)
 
     def newton(self, read):

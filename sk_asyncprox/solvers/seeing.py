@@ -7,7 +7,6 @@ import numpy as np
 from ..problem.certificate import concluded, factors_of
 from .joining import JoiningSolver
 from .phases import Phase
-from .sharing import WAYS, Sharing
 
 SMALL_MOVE = 0.5
 """Move of an intercept to which first order will do; a dual point that follows one below one is feasible."""
@@ -41,28 +40,25 @@ class Sight(NamedTuple):
 
 
 def seen(part, payload):
-    """Work of the kind ``"seen"``: a worker's runs of rows, and for each the margins at a point and the loss
-    gradient; the products of all columns with that, weighted, and with its derivative where the intercept
-    is to move; the sums of both; and the slopes at the ends of the way from the point before."""
-    runs, w, b, before = payload
-    problem, answers = part.problem, []
-    for begin, end in runs:
-        y, weights, gradient = problem.y[begin:end], problem.weights[begin:end], np.empty(end - begin)
+    """Work of the kind ``"seen"``: of a run of rows, margins at a point and the loss gradient; products of
+    all columns with that, weighted, and with its derivative where the intercept is to move; the sums of both;
+    the slopes at the ends of the way from the margins before; and the entries touched."""
+    (begin, end), before, gradient_before, w, b = payload
+    problem, gradient = part.problem, np.empty(end - begin)
+    loss, y, weights = problem.loss, problem.y[begin:end], problem.weights[begin:end]
 
-        def pull(rows, z, y=y, weights=weights, gradient=gradient):
-            gradient[rows] = u = problem.loss.gradient(y[rows], z)
-            out = np.empty((2 if problem.free_intercept else 1, len(u)))
-            np.multiply(weights[rows], u, out=out[0])
-            if problem.free_intercept:
-                np.multiply(weights[rows], problem.loss.second_derivative(y[rows], u), out=out[1])
-            return out
+    def pull(rows, z):
+        gradient[rows] = u = loss.gradient(y[rows], z)
+        out = np.empty((2 if problem.free_intercept else 1, len(u)))
+        np.multiply(weights[rows], u, out=out[0])
+        if problem.free_intercept:
+            np.multiply(weights[rows], loss.second_derivative(y[rows], u), out=out[1])
+        return out
 
-        z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, b, pull)
-        way = weights * (z - before.z[begin:end])
-        answers.append(
-            (z, gradient, pulls, sums, np.array([before.gradient[begin:end] @ way, gradient @ way]))
-        )
-    return answers, sum(2 * (end - begin) * len(w) for begin, end in runs)
+    z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, b, pull)
+    way = weights * (z - before)
+    slopes = np.array([gradient_before @ way, gradient @ way])
+    return z, gradient, pulls, sums, slopes, 2 * (end - begin) * len(w)
 
 
 def settled(part, payload):
@@ -70,9 +66,7 @@ def settled(part, payload):
     the loss there, and the dual objective at factors of the dual point. That follows the move to first order,
     and stays feasible: ``u`` and ``1 - u`` do not change their signs."""
     (begin, end), z, gradient, move, factors = payload
-    problem, rows = part.problem, slice(begin, end)
-    loss, y, weights = problem.loss, problem.y[rows], problem.weights[rows]
-    z, gradient = z[rows], gradient[rows]
+    loss, y, weights = part.problem.loss, part.problem.y[begin:end], part.problem.weights[begin:end]
     theta = -(gradient + move * loss.second_derivative(y, gradient))
     z = z + move
     values = [loss.value(y, z), *(loss.dual_value(y, factor * theta) for factor in factors)]
@@ -85,17 +79,14 @@ class SeeingSolver(JoiningSolver):
     def __init__(self, problem, start, n_workers):
         super().__init__(problem, start, n_workers)
         self._streamed, self._sight = problem.features.is_streamed, None
-        # One worker alone is never faster at looks at large data.
-        self._looks = Sharing(n_workers, WAYS[:2])
         self._settles = not self._streamed  # else the next look does it
 
     def _see(self, w, b):
         """The sight at a point; at a better intercept where the move to it is long."""
-        products, common = self._products, (w, b, self.point())
-        answers, touched = yield from products.looked(self._looks, "seen", products.runs, common)
-        self.touched += touched
-        z, gradient, pulls, sums, slopes = zip(*answers, strict=True)
-        z, pulls, sums, problem = np.concatenate(z), sum(pulls), sum(sums), self.problem
+        problem, answers = self.problem, (yield self._by_runs("seen", self.z, self.gradient, w, b))
+        z, gradient, pulls, sums, slopes, touched = zip(*answers, strict=True)
+        z, pulls, sums = np.concatenate(z), sum(pulls), sum(sums)
+        self.touched += sum(touched)
         # The squared loss has the second derivative one, and centred columns no product with that.
         curved = problem.free_intercept
         move = -sums[0] / max(sums[1] if curved else 1.0, TINY) if problem.fit_intercept else 0.0
@@ -108,14 +99,23 @@ class SeeingSolver(JoiningSolver):
         self._sight = Sight(w, b, z, np.concatenate(gradient), move, correlations, sum(slopes))
         return self._sight
 
+    def _by_runs(self, kind, z, gradient, *common):
+        """Phase of such tasks for all runs of rows, each with its part of margins and gradient."""
+
+        def payload(i):
+            rows = slice(*runs[i])
+            return runs[i], z[rows], gradient[rows], *common
+
+        runs = self._products.runs
+        return Phase(kind, len(runs), payload, dynamic=True)
+
     def _look_by_rows(self):
         """Certificate of the iterate, which has the best intercept then."""
         sight, problem = self._sight, self.problem
         if sight is None or not sight.is_of(self.w, self.b):
             sight = yield from self._see(self.w.copy(), self.b)
-        known, factors = (sight.z, sight.gradient, sight.move), factors_of(problem, sight.correlations)
-        runs = self._products.runs
-        answers = yield Phase("settled", len(runs), lambda i: (runs[i], *known, factors), dynamic=True)
+        factors = factors_of(problem, sight.correlations)
+        answers = yield self._by_runs("settled", sight.z, sight.gradient, sight.move, factors)
         z, gradient, values = zip(*answers, strict=True)
         self.z, self.gradient, self.b = np.concatenate(z), np.concatenate(gradient), sight.b + sight.move
         if problem.penalty.free is None:
