@@ -201,9 +201,13 @@ class ModelPIAG(PIAG):
             self._care = self._care._replace(share=share) if share >= FIRST_SHARE else None
 
     def _retreat(self):
-        """Go back to the best point, and wait until every shard has been read there."""
-        self.w, self.b = self._some(self._best.w), self._best.b
-        self._barrier, self._waiting = self._clock, set(range(self.n_blocks))
+        """Go back to the best point, and certify the next step at once."""
         self._round, self._due_after = None, True
+        self._wait_for_all(self._some(self._best.w), self._best.b)
+
+    def _wait_for_all(self, w, b):
+        """Go to a point, and wait until every shard has been read there."""
+        self.w, self.b = w, b
+        self._barrier, self._waiting = self._clock, set(range(self.n_blocks))
         self._moved[:] = np.inf
         self._placement.afresh()

@@ -245,15 +245,14 @@ class PIAG(Solver):
         self._since += effort
         self._due = self._due or self._since >= self._wait
         arrival = Arrival(task.worker, shard, task.stamp.update, task.asked, self._clock)
-        # Another worker has taken the shard over and was faster.
-        late = old is not None and task.stamp < old
-        if late or (task.asked <= self._barrier and shard not in self._waiting):
+        # The run has gone elsewhere since, or another worker has taken the shard over and was faster.
+        late = task.asked <= self._barrier or (old is not None and task.stamp < old)
+        if late:
             return [Shared("late", arrival)]
         self._enter(task, result)
         self._stamps[shard] = task.stamp
         self._fresh.append(arrival)
-        if task.asked > self._barrier:
-            self._waiting.discard(shard)
+        self._waiting.discard(shard)
         return []
 
     def _enter(self, task, gradient):

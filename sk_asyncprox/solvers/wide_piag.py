@@ -2,16 +2,14 @@
 
 Shards answer with their gradient and curvature in the coefficients of the working set alone. A certificate,
 whose shares bring the full gradient of every shard at one point, chooses the next working set there, while
-the l1 part comes down to the wanted one. A shard that has not sent its curvature in a new working set counts
-with the mean of those that have, and its own gradient.
+the l1 part comes down to the wanted one. The next step waits for the models of all shards in it.
 """
 
 import numpy as np
 
-from ..kernels.model_sum import PartialSum
 from ..shards.looks import Thin
 from .model_piag import ModelPIAG
-from .working_set import FEWEST_COLUMNS, FIRST_COLUMNS, among, wanted_columns
+from .working_set import FEWEST_COLUMNS, FIRST_COLUMNS, wanted_columns
 
 LOWERED = 0.1
 """Factor of the l1 part from certificate to certificate."""
@@ -26,10 +24,6 @@ MOST_AWAITED = 0.5
 MOST_COLUMNS = 1000
 """Columns of a working set. Where more coefficients are not zero, those that violate the conditions of an
 optimum most move, and the others are held until the next certificate."""
-
-ENOUGH_KNOWN = 0.7
-"""Share of the shards whose curvature in a new working set has to be known before a step; with the squared
-loss all, whose next step is then exact."""
 
 
 class WidePIAG(ModelPIAG):
@@ -57,11 +51,7 @@ class WidePIAG(ModelPIAG):
         super()._lay_table()
         self._own_penalty = self._penalty.on(self._index)
         self._n_samples = self.problem.design.shape[0] // self.problem.loss.n_outputs
-        self._lowest, self._sizes = np.inf, np.zeros(self.n_blocks)
-        self._gap = np.inf
-
-    def _empty_sum(self):
-        return PartialSum(self._shares, len(self.w), self._free * np.size(self.b))
+        self._lowest = self._gap = np.inf
 
     def _whole(self, w):
         whole = np.zeros(self._n_coefs)
@@ -81,17 +71,11 @@ class WidePIAG(ModelPIAG):
 
     # -- tell --------------------------------------------------------------------------------------
 
-    def _take(self, task, result):
-        if task.kind == self.kinds[1]:
-            self._sizes[task.block] = result[1].size
-        return super()._take(task, result)
-
     def _move(self):
         # A minimisation in many coefficients is to serve many rows.
         enough = min(MOST_AWAITED, len(self.w) / self._n_samples)
         fresh = sum(self._facts[arrival.block].effort for arrival in self._fresh)
-        known = self._sum.known >= ENOUGH_KNOWN and not self.problem.loss.quadratic
-        return super()._move() if fresh >= enough and (known or self._sum.is_whole) else []
+        return super()._move() if fresh >= enough else []
 
     # -- certificates --------------------------------------------------------------------------------
 
@@ -127,7 +111,7 @@ class WidePIAG(ModelPIAG):
         index = self._wanted_columns(looking.w, c)
         self._own_penalty = self._penalty.on(self._index)
         if index is not self._index:
-            self._turn_to(index, looking)
+            self._turn_to(index, self._whole(looking.w))
 
     def _wanted_columns(self, certified, c):
         """The next working set, chosen among the coefficients that may be in it: all that are not zero at the
@@ -152,31 +136,12 @@ class WidePIAG(ModelPIAG):
             chosen = penalty.whole(np.sort(chosen[np.argpartition(-violation, MOST_COLUMNS)[:MOST_COLUMNS]]))
         return some[chosen]
 
-    def _turn_to(self, index, looking):
-        """Go on with another working set, from what the certificate's looks have said of it."""
-        x, w = self._whole(looking.w), self._whole(self.w)
-        self._care, self._index = None, index
-        left = np.setdiff1d(x.nonzero()[0], index)
-        self._held = Thin(left, x[left])
-        # Beside coefficients that are held where they were certified, the others begin there, too.
-        self.w, x = (x if len(left) else w)[index], x[index]
-        self._sum = self._empty_sum()
+    def _turn_to(self, index, certified):
+        """Go on with another working set."""
+        w, left = self._whole(self.w), np.setdiff1d(certified.nonzero()[0], index)
+        self._care, self._index, self._held = None, index, Thin(left, certified[left])
         self._own_penalty = self._penalty.on(index)
-        penalty = self._own_penalty.value(x)
-        for shard, look in looking.looks.items():
-            gradient = self._joint(-self._entries(shard, look.correlations.sum(axis=0)), look.gradient.b)
-            self._sum.expect(shard, self._joint(x, looking.b), gradient, self._sizes[shard])
-            self._values[shard] = look.value + penalty
-        self._known, self._stamps = [None] * self.n_blocks, [looking.stamp] * self.n_blocks
-        self._moved[:] = np.inf
-        self._ceiling = self._least = self._mixture()
-        # What was asked for before is of no use any more.
-        self._barrier, self._waiting = self._clock, set()
-
-    def _entries(self, shard, vector):
-        """Entries of the working set, of a vector about the shard's columns."""
-        columns = self._facts[shard].columns
-        if isinstance(columns, slice):
-            return vector[self._index]
-        there, at = among(self._index, columns)
-        return np.where(there, vector[at], 0.0) if len(columns) else np.zeros(len(self._index))
+        # Beside coefficients that are held where they were certified, the others begin there, too.
+        self._wait_for_all((certified if len(left) else w)[index], self.b)
+        self._sum, self._known = self._empty_sum(), [None] * self.n_blocks
+        self._ceiling = self._least = np.inf

@@ -292,8 +292,8 @@ MUTATIONS = [
     Mutation(
         "An older gradient of a shard replaces a newer one",
         "solvers/piag.py",
-        "        late = old is not None and task.stamp < old",
-        "        late = False",
+        "        late = task.asked <= self._barrier or (old is not None and task.stamp < old)",
+        "        late = task.asked <= self._barrier",
         "test_contract.py::test_long_schedules[server, movable]",
     ),
     Mutation(
