@@ -1,9 +1,12 @@
 """Logs that people keep: files of delays, and times of reads and writes."""
 
 import heapq
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+
+from .schedules import together
 
 COUNTS = (
     "A trace needs integer delays: they count writes and are no times (for times there is Trace.from_events)"
@@ -103,24 +106,17 @@ class Events:
 
     def __iter__(self):
         # Writes come before reads of the same time.
-        events = [(time, 0, k) for k, time in enumerate(self.writes.tolist())]
-        events += [(time, 1, k) for k, time in enumerate(self.reads.tolist())]
+        events = [(time, False, k) for k, time in enumerate(self.writes.tolist())]
+        events += [(time, True, k) for k, time in enumerate(self.reads.tolist())]
         events.sort()
         first, last = events[0][0], events[-1][0]
         shift = -first
         while True:
-            yield from self._round(events, shift)
+            yield from together(
+                (None if reads else time + shift, int(self.workers[k]), time > before)
+                for (before, *_), (time, reads, k) in pairwise([events[0], *events])
+            )
             shift += last - first
-
-    def _round(self, events, shift):
-        asks, tells, now = [], [], None
-        for time, kind, k in events:
-            if tells and (kind == 1 or time > now):
-                yield now + shift, asks, tells
-                asks, tells = [], []
-            (asks if kind == 1 else tells).append(int(self.workers[k]))
-            now = time
-        yield now + shift, asks, tells
 
 
 def _times(times, name):

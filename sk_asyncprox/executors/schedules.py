@@ -126,39 +126,41 @@ class Recorded:
     """Asks and tells of a recorded run, in their order."""
 
     def __init__(self, history):
-        self.asks, self.tells, self.times = {}, {}, {}
-        self.n_rows = len(history.updates)
+        self._events, self.n_rows = {}, len(history.updates)
         when = dict(zip(history.updates["update"], history.updates["time"], strict=True))
         for row in history.arrivals:
-            self._add(row["worker"], row["asked"], row["told"], when[row["update"]])
+            # A result that waited for others to make an update with it has the time of the update.
+            self._add(row, when[row["update"]])
         for row in chain(history.certificates, history.shares):
             if row["worker"] >= 0:
-                self._add(row["worker"], row["asked"], row["told"], row["time"])
-        for worker, asked in history.unfinished:
-            self.asks[int(asked)] = int(worker)
+                self._add(row, row["time"])
+        for worker, asked in history.unfinished.tolist():
+            self._events[asked] = None, worker
 
-    def _add(self, worker, asked, told, time):
-        self.asks[int(asked)] = int(worker)
-        self.tells[int(told)] = int(worker)
-        self.times[int(told)] = float(time)
+    def _add(self, row, time):
+        self._events[int(row["asked"])] = None, int(row["worker"])
+        self._events[int(row["told"])] = float(time), int(row["worker"])
 
     def __iter__(self):
-        asks, told = [], []
-        for position in sorted({*self.asks, *self.tells}):
-            if told and (position in self.asks or position > told[-1] + 1):
-                yield self._together(asks, told)
-                asks, told = [], []
-            if position in self.asks:
-                asks.append(self.asks[position])
-            else:
-                told.append(position)
-        if told:
-            yield self._together(asks, told)
+        events = pairwise([(-1, None), *sorted(self._events.items())])
+        return together((*event, position > before + 1) for (before, _), (position, event) in events)
 
-    def _together(self, asks, told):
-        # A result that waited for others to make an update with it has the time of the update.
-        now = min(self.times[position] for position in told)
-        return now, asks, [self.tells[position] for position in told]
+
+def together(events):
+    """``(time, asks, tells)`` of single events ``(time, worker, apart)``, asks without a time: results that
+    are not apart from the one before arrive together, at the earliest of their times."""
+    now, asks, tells = np.inf, [], []
+    for time, worker, apart in events:
+        if tells and (time is None or apart):
+            yield now, asks, tells
+            now, asks, tells = np.inf, [], []
+        if time is None:
+            asks.append(worker)
+        else:
+            tells.append(worker)
+            now = min(now, time)
+    if tells:
+        yield now, asks, tells
 
 
 def means_of(mean, n_workers):

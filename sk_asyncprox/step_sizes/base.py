@@ -130,10 +130,6 @@ class StepSize(BaseEstimator):
             )
         rule = self.make_rule(setting)
         self._check("h", 0, np.inf)
-        return self._checked(rule)
-
-    def _checked(self, rule):
-        """The rule, which gives steps and nothing else."""
 
         def checked(delay, window):
             step = rule(delay, window)
