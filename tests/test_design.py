@@ -164,7 +164,12 @@ def test_a_design_is_the_same_whatever_the_threads(form, dtype, as_given, rows, 
     (one, means), (three, same) = (design_of(given, weights, **how, n_threads=n) for n in (1, 3))
     np.testing.assert_array_equal(one.X, three.X)
     np.testing.assert_array_equal(means, same)
-    np.testing.assert_allclose(explicit(three), plain(given.astype(float), weights, centred), atol=1e-13)
+    Z, v = plain(given.astype(float), weights, centred), np.arange(1003.0)
+    np.testing.assert_allclose(explicit(three), Z, atol=1e-13)
+    for operation, argument, wanted in (("mul", v[:6], Z @ v[:6]), ("tmul", v, v @ Z)):
+        product = getattr(three, operation)(argument)
+        np.testing.assert_array_equal(getattr(one, operation)(argument), product)
+        np.testing.assert_allclose(product, wanted, rtol=1e-11)
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 100])

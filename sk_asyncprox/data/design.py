@@ -54,7 +54,7 @@ class Design:
         self.is_as_given = not self.is_sparse and centre is not None
         self.is_streamed = self.is_as_given and X.size > IN_CACHE
         self.is_by_rows = self.is_as_given and X.flags.c_contiguous
-        self._transposed, self._squares = transpose(X), None
+        self._transposed, self._squares, self.n_threads = transpose(X), None, 1
 
     balance = None
     """Weights in which the columns are centred, where these are known."""
@@ -76,7 +76,7 @@ class Design:
         if n_moved * COPY_COST < len(w) and not (by_rows or self.is_as_given):
             moved = w.nonzero()[0]
             return self.columns(moved).mul(w[moved]) if self.is_sparse else self._mul_some(moved, w[moved])
-        out = times(self.X, w) if self.is_streamed else self.X @ w
+        out = times(self.X, w, self.n_threads) if self.is_streamed else self.X @ w
         if self.centre is not None:
             out -= self.centre @ w
         return out
@@ -91,7 +91,7 @@ class Design:
 
     def tmul(self, u):
         """Product ``(X - 1 centre')' u``."""
-        out = times_rows(u, self.X) if self.is_streamed else self._transposed.dot(u)
+        out = times_rows(u, self.X, self.n_threads) if self.is_streamed else self._transposed.dot(u)
         if self.centre is not None:
             out -= u.sum() * self.centre
         return out

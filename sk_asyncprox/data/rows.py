@@ -5,7 +5,7 @@ from copy import copy
 import numpy as np
 import scipy.sparse as sp
 
-from .arrays import in_runs, less, times_rows
+from .arrays import less
 from .compressed import kernel_ready
 from .constant_columns import clear_constants, without_constants
 from .design import Design
@@ -125,7 +125,7 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_give
         Products of a Gram matrix up to which a dense ``X`` may stay as it is, its means subtracted in the
         products, as a large one of few columns may; None if it may not.
     n_threads : int
-        Threads that read or copy a large dense ``X``.
+        Threads that copy a large dense ``X``, and make its products where no workers do.
 
     Returns
     -------
@@ -150,11 +150,9 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_give
         X, overwrite = less(X, 0.0, order, n_threads=n_threads), True
     if as_given:
         design = Design(X, np.zeros(X.shape[1]))
-        if centred and design.is_streamed and design.is_by_rows:
-            design.centre = sum(in_runs(lambda some: times_rows(weights[some], X[some]), len(X), n_threads))
-        elif centred:
-            design.centre = design.tmul(weights)
-        design.balance = weights if centred else None
+        design.n_threads = n_threads
+        if centred:
+            design.centre, design.balance = design.tmul(weights), weights
         return design, design.centre
     fits = X.flags.c_contiguous if rows else X.flags.f_contiguous
     if not centred:
