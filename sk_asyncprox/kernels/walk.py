@@ -33,8 +33,9 @@ use for it. Correlations are piecewise linear in the penalty, as solutions are."
 ROOM, ROUNDS = 50, 20
 """Columns that are taken into use at once, at most, where fewer are in use; and looks at a stage, at most."""
 
-MISSES = 10
-"""Solutions made of the two beside them that miss the tolerance before all are solved for."""
+MISSES = 3
+"""Solutions made of the two beside them that miss the tolerance, beyond those that meet it in the same stages,
+before all are solved for."""
 
 
 class Walked(NamedTuple):
@@ -111,7 +112,7 @@ class Walk:
             taken = self._take(score)
             W = np.pad(W, ((0, 0), (0, taken)))
             if not taken and mixed:
-                self._misses, mixed = self._misses + len(todo), []
+                self._misses, mixed = self._misses + 2 * len(todo) - len(mixed), []
             elif not taken:
                 # What is missing is accuracy.
                 self._right *= TENTH
