@@ -34,8 +34,8 @@ ROOM, ROUNDS = 50, 20
 """Columns that are taken into use at once, at most, where fewer are in use; and looks at a stage, at most."""
 
 MISSES = 3
-"""Solutions made of the two beside them that miss the tolerance, beyond those that meet it in the same stages,
-before all are solved for."""
+"""Solutions made of the two beside them that miss the tolerance, beyond those that meet it in the same
+stages, from which on all are solved for."""
 
 
 class Walked(NamedTuple):
