@@ -65,13 +65,13 @@ def moments_pay(problem, penalty, options, n_penalties):
 
 def _squares_are_safe(problem, known):
     """Whether no square of the data is far from one; ``known``: whether second moments tell it."""
-    if problem.in_range() is not problem:
-        return False
-    if not known:
-        return problem.in_range(features=True) is problem
-    squares = problem.quadratic.Q.diagonal()
-    least, largest = squares[squares > 0.0].min(initial=1.0), squares.max(initial=1.0)
-    return least >= LEAST**2 and largest <= MOST**2
+    with np.errstate(over="ignore", invalid="ignore"):
+        if problem.in_range() is not problem:
+            return False
+        if not known:
+            return problem.in_range(features=True) is problem
+        squares = problem.quadratic.Q.diagonal()
+    return squares[squares > 0.0].min(initial=1.0) >= LEAST**2 and squares.max(initial=1.0) <= MOST**2
 
 
 def walk(problem, penalties, options, start=None):
@@ -82,9 +82,8 @@ def walk(problem, penalties, options, start=None):
     if penalties[0].free is not None or not _walks(problem, options, penalties[0]):
         return
     known = problem.knows_moments or moments_pay(problem, penalties[0], options, len(penalties))
-    with np.errstate(over="ignore", invalid="ignore"):
-        if not _squares_are_safe(problem, known):
-            return
+    if not _squares_are_safe(problem, known):
+        return
     columns = (Known if known else Kept)(problem)
     if columns.square == 0.0:
         return
@@ -109,11 +108,8 @@ def newton_walk(problem, penalties, options, start=None):
     """As :func:`walk`, for the logistic losses: Newton's method on Gram matrices of few coefficients."""
     if any(penalty.is_zero for penalty in penalties) or not _walks(problem, options, penalties[0]):
         return
-    if problem.shape[1] * problem.loss.n_outputs > WIDEST:
+    if problem.shape[1] * problem.loss.n_outputs > WIDEST or not _squares_are_safe(problem, known=False):
         return
-    with np.errstate(over="ignore", invalid="ignore"):
-        if not _squares_are_safe(problem, known=False):
-            return
     steps, history = NewtonWalk(problem, start), History(None)
     for penalty in penalties:
         if options.stop is not None:

@@ -1,9 +1,5 @@
 """Second moments: those of the rows themselves, or what other rows leave, and when they are not trusted."""
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -99,29 +95,6 @@ def test_parts_that_are_all_rows_are_read_once(weighted, monkeypatch):
         whole.share_moments(others)
         assert whole.fold(np.arange(40, 200)).knows_moments
         assert whole.kept_moments(parts[0]) is None
-
-
-def test_threads_make_parts_together():
-    """They begin with different ones; and one that is held up at the first holds up no other."""
-    X, y, _ = drawn(n=200)
-    index, made, held = np.split(np.arange(200), 4), [], threading.Event()
-
-    def make(rows):
-        made.append(int(rows[0]))
-        assert len(made) > 1 or held.wait(60)
-        return moments_of(X[rows], y[rows], None, np.zeros(7), 0.0)
-
-    parts = moments.Parts(make, index)
-    assert parts.get(index[0]) is None
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(parts.joined)
-        while not made:
-            time.sleep(0.001)
-        second = parts.joined()
-        held.set()
-        assert_array_equal(first.result(60).Q, second.Q)
-    assert made == [0, 50, 100, 150, 0]
-    assert_allclose(second.Q, moments_of(X, y, None, np.zeros(7), 0.0).Q, rtol=1e-12)
 
 
 @pytest.mark.parametrize("centred", [False, True])

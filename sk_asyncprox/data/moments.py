@@ -84,17 +84,6 @@ class Moments(NamedTuple):
         """Weighted means of the columns and of the target."""
         return self.about + self.sums / self.total, self.about_y + self.sum_y / self.total
 
-    def times(self, m):
-        """Moments of the rows, each counted so often."""
-        if m == 1:
-            return self
-        return self._replace(**{name: m * getattr(self, name) for name in self._fields[2:-1]})
-
-    def plus(self, other):
-        """Moments of these rows and others, about the same point."""
-        sums = {name: getattr(self, name) + getattr(other, name) for name in self._fields[2:-1]}
-        return self._replace(error=max(self.error, other.error), **sums)
-
     def moved(self, about, about_y):
         """The same about another point."""
         if np.array_equal(about, self.about) and about_y == self.about_y:
@@ -141,33 +130,12 @@ def joined(parts, times=None):
         shares = [m * part.total / total for m, part in zip(times, parts, strict=True)]
         centres = [part.centre for part in parts]
         point = [sum(share * c[i] for share, c in zip(shares, centres, strict=True)) for i in (0, 1)]
-    whole = parts[0].moved(*point).times(times[0])
-    for m, part in zip(times[1:], parts[1:], strict=True):
-        whole = whole.plus(part.moved(*point).times(m))
-    return whole
-
-
-class Parts:
-    """Moments of parts of the rows, about one point, that are made when those of all are asked for: by all
-    threads that ask, together."""
-
-    def __init__(self, make, parts):
-        self._make, self._rows = make, {rows.tobytes(): rows for rows in parts}
-        self._begun, self._made = set(), {}
-
-    def get(self, rows):
-        """Moments of a part, if they are made; of other rows None."""
-        return self._made.get(rows.tobytes())
-
-    def joined(self):
-        """Moments of all rows."""
-        # What another thread is at is made once more: that takes no longer than to wait for it.
-        for known in (self._begun, self._made):
-            for key, rows in self._rows.items():
-                if key not in known:
-                    self._begun.add(key)
-                    self._made[key] = self._make(rows)
-        return joined([self._made[key] for key in self._rows])
+    parts = [part.moved(*point) for part in parts]
+    sums = {
+        name: sum(m * getattr(part, name) for m, part in zip(times, parts, strict=True))
+        for name in Moments._fields[2:-1]
+    }
+    return parts[0]._replace(error=max(part.error for part in parts), **sums)
 
 
 def few_rows(quadratic):

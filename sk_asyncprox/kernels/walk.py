@@ -33,8 +33,9 @@ use for it. Correlations are piecewise linear in the penalty, as solutions are."
 ROOM, ROUNDS = 50, 20
 """Columns that are taken into use at once, at most, where fewer are in use; and looks at a stage, at most."""
 
-MISSES = 10
-"""Solutions made of the two beside them that miss the tolerance before all are solved for."""
+LOOSE, MISSES = 1e-6, 3
+"""Tolerance from which on solutions are made of the two beside them; and how many more of these may miss it
+than meet it, in stages where some do, before all are solved for."""
 
 
 class Walked(NamedTuple):
@@ -83,7 +84,8 @@ class Walk:
         self._w = np.zeros(len(self._pull)) if start is None else start.w
         self._trail, self._touched, self._near_null, self._wanted_gap = Trail(), 0, True, wanted
         self._most = float(wanted(np.inf))
-        self._right, self._last, self._slope, self._misses = RIGHT, 0.0, 0.0, 0
+        self._right, self._last, self._slope = RIGHT, 0.0, 0.0
+        self._misses = 0 if self._most >= LOOSE * columns.square else MISSES
 
     def stages(self, penalties):
         """The penalties, in runs that one look serves."""
@@ -111,7 +113,7 @@ class Walk:
             taken = self._take(score)
             W = np.pad(W, ((0, 0), (0, taken)))
             if not taken and mixed:
-                self._misses, mixed = self._misses + len(todo), []
+                self._misses, mixed = self._misses + 2 * len(todo) - len(mixed), []
             elif not taken:
                 # What is missing is accuracy.
                 self._right *= TENTH

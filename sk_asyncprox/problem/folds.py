@@ -1,12 +1,11 @@
 """Problems on some of the rows of another, and second moments that they share."""
 
 from copy import copy
-from functools import partial
 
 import numpy as np
 
 from .._compat import cached_property
-from ..data.moments import Parts
+from ..data.moments import joined
 
 KEPT = 0.25
 """Entries of the second moments of parts of the rows that are kept, relative to those of the data."""
@@ -29,11 +28,13 @@ class Folds:
         # Said, not derived from the moments: the first fold that needs some would change the others.
         self._parts, (n, p), index = {}, self.shape, [self._counted(part) for part in parts]
         if len(index) * p <= KEPT * n and np.array_equal(np.sort(np.concatenate(index)), np.arange(n)):
-            self._parts = Parts(partial(self._data.moments, self.y, self._data.point(self.y)), index)
+            with np.errstate(over="ignore", invalid="ignore"):
+                point = self._data.point(self.y)
+                self._parts = {rows.tobytes(): self._data.moments(self.y, point, rows) for rows in index}
 
     def kept_moments(self, rows):
         """Second moments of these rows, as they were given, where they are kept; else None."""
-        return self._parts.get(self._counted(rows)) if self._parts else None
+        return self._parts.get(self._counted(rows).tobytes()) if self._parts else None
 
     def _counted(self, index):
         """Which of the rows that count those are that were given with such an index."""
@@ -50,12 +51,14 @@ class Folds:
         """Second moments of the rows: those of all, less those of the others, where the problem is a fold."""
         if self._rest is not None:
             whole, moments = self._whole, self._whole.moments
-            rest = whole._parts and whole._parts.get(self._rest)
+            rest = whole._parts and whole._parts.get(self._rest.tobytes())
             left = moments.less(rest or whole._data.moments(whole.y, moments[:2], self._rest))
             if left is not None:
                 return left
+        if self._parts:
+            return joined(list(self._parts.values()))
         with np.errstate(over="ignore", invalid="ignore"):
-            return self._parts.joined() if self._parts else self._data.moments(self.y)
+            return self._data.moments(self.y)
 
     def fold(self, index):
         """The problem on the rows ``index`` of the data as they were given, with weights and intercept of
