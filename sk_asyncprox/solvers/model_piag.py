@@ -32,10 +32,6 @@ ENOUGH = 0.01
 ROUNDING = 4 * np.finfo(float).eps
 """Gap, relative to the objective, that nobody can tell from zero."""
 
-ROUGHLY = 0.01
-"""Share of its gap to which the model of a step by a policy of delays is solved: more costs time, and saves
-no pass."""
-
 RISE = 1e-9
 """Relative rise of the objective that is no rounding."""
 
@@ -147,8 +143,7 @@ class ModelPIAG(PIAG):
         exact, penalty = self.step_size.exact, self._own_penalty
         model = self._sum.quadratic() if exact else self._sum.proximal(self._joint(self.w, self.b), length)
         gap = model.gap(self.w, penalty)
-        enough = ENOUGH * self._wanted
-        self.w = model.minimiser(self.w, penalty, enough if exact else max(enough, ROUGHLY * gap))
+        self.w = model.minimiser(self.w, penalty, ENOUGH * self._wanted)
         if self._free:
             b = model.intercepts(self.w)
             self.b = b if np.ndim(self.b) else float(b[0])
