@@ -189,16 +189,13 @@ class ModelPIAG(PIAG):
         if risen:
             share = min(1.0, max(FIRST_SHARE, MORE * share))
             self._care = Care(share, self._some(certificate.w), certificate.b)
-            self._retreat()
+            # The next step is certified at once.
+            self._round, self._due_after = None, True
+            self._wait_for_all(self._some(best.w), best.b)
         else:
             self._best = Point(certificate.w, certificate.b, objective)
             share *= 1.0 if self.problem.loss.jumps else LESS
             self._care = self._care._replace(share=share) if share >= FIRST_SHARE else None
-
-    def _retreat(self):
-        """Go back to the best point, and certify the next step at once."""
-        self._round, self._due_after = None, True
-        self._wait_for_all(self._some(self._best.w), self._best.b)
 
     def _wait_for_all(self, w, b):
         """Go to a point, and wait until every shard has been read there."""
