@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from .._compat import fast_calls, one_blas_thread
-from .pace import Pace
 from .plan import WorkersLost
 from .stop import Deferred, Stop
 
@@ -21,8 +20,11 @@ PATIENCE = 60.0
 LARGE = 1_000_000
 """Bytes of a task beyond which it goes to its worker by itself, beside the scheduler's graph."""
 
+WORTH = 0.15
+"""Idle time between two tasks, relative to the work of one, above which a worker has its next task queued
+already. A queued task's iterate is older by the time of a task, so that it does not pay for long ones."""
+
 GONE = ("cancelled", "lost")
-NOBODY = f"The Dask cluster has had no worker for {PATIENCE:.0f} seconds."
 
 
 class Lying(NamedTuple):
@@ -60,7 +62,7 @@ class RollCall:
         if threads:
             self._manned = now
         elif now - self._manned > PATIENCE:
-            raise WorkersLost(NOBODY)
+            raise WorkersLost(f"The Dask cluster has had no worker for {PATIENCE:.0f} seconds.")
         rounds = range(max(threads.values(), default=0))
         return [address for turn in rounds for address in sorted(threads) if threads[address] > turn]
 
@@ -117,6 +119,24 @@ class Held(NamedTuple):
     """Whether its worker had nothing else to do when it was submitted."""
 
 
+class Pace:
+    """How long a worker's tasks take, and how long it waits between two when none is queued."""
+
+    waits, work = (), np.inf
+
+    def took(self, turn, work, alone):
+        """Take a task into account: the time from submission to arrival, and that of its work."""
+        self.work = work
+        if alone:
+            # The first task of a worker also loads what it needs; so the least of two counts at first.
+            self.waits = (*self.waits[-4:], turn - work)
+
+    @property
+    def depth(self):
+        """Tasks that the worker should have, the running one included."""
+        return 2 if len(self.waits) > 1 and min(self.waits) > WORTH * self.work else 1
+
+
 class Crew:
     """One run."""
 
@@ -158,7 +178,7 @@ class Crew:
         if future.status == "error":
             raise result[1].with_traceback(result[2])
         if future.status != "finished":
-            self._drop(future)
+            self.solver.drop(self._forget(future))
             if isinstance(held.part, Lying) and held.part.future.status in GONE:
                 self._look_round()
                 raise WorkersLost("The data of a shard are lost with its worker and cannot be computed anew.")
@@ -167,8 +187,6 @@ class Crew:
         answer, work = result
         self._paces[held.task.worker].took(time.perf_counter() - held.begin, work, held.alone)
         return held.task, answer
-
-    # -- who is there ------------------------------------------------------------------------------
 
     def _look_round(self):
         """Give the slots of workers that have gone to new ones; tell the solver what is lost."""
@@ -181,14 +199,12 @@ class Crew:
                 self._slots[number] = None
                 self._paces.pop(number, None)
                 for future in list(self._queues[number]):
-                    self._drop(future)
+                    self.solver.drop(self._forget(future))
         for address in present:
             if None in self._slots:
                 self._slots[self._slots.index(None)] = address
             elif len(self._slots) < self._most:
                 self._slots.append(address)
-
-    # -- tasks -------------------------------------------------------------------------------------
 
     def _hand_out(self):
         idle = True
@@ -196,7 +212,7 @@ class Crew:
         for depth in (1, 2) if self._deep else (1,):
             for number, address in enumerate(self._slots):
                 wanted = address is not None and len(self._queues[number]) < depth
-                if wanted and (depth == 1 or depth <= self._paces[number].depth):
+                if wanted and depth <= self._paces[number].depth:
                     task = self.solver.ask(number)
                     if task is not None:
                         # Where its worker has just gone the task is held by nobody, and asked for again.
@@ -218,12 +234,10 @@ class Crew:
                 raise
             return
         bare = task._replace(payload=None)
-        future = self.client.submit(
-            do, self.solver.work, shipped, bare, payload, workers=[address], pure=False
-        )
-        queue = self._queues[task.worker]
-        self.held[future] = Held(task, part, time.perf_counter(), not queue)
-        queue.append(future)
+        where = {"workers": [address], "pure": False}
+        future = self.client.submit(do, self.solver.work, shipped, bare, payload, **where)
+        self.held[future] = Held(task, part, time.perf_counter(), not self._queues[task.worker])
+        self._queues[task.worker].append(future)
         self._arrived.add(future)
 
     def _ship(self, part, address):
@@ -240,9 +254,6 @@ class Crew:
             else:
                 places[address] = place(self.client, part, address)
         return places[address]
-
-    def _drop(self, future):
-        self.solver.drop(self._forget(future))
 
     def _forget(self, future):
         task = self.held.pop(future).task

@@ -39,17 +39,13 @@ class Entry(NamedTuple):
 
 
 class Quadratic(NamedTuple):
-    """``w'Qw/2 - q.w`` in the coefficients alone, the best intercepts put in.
-
-    Attributes
-    ----------
-    square : float
-        Squared norm of the target, as the penalty's ``gap_on_gram`` wants it.
-    """
+    """``w'Qw/2 - q.w`` in the coefficients alone, the best intercepts put in."""
 
     Q: np.ndarray
     q: np.ndarray
     square: float
+    """Squared norm of the target, as the penalty's ``gap_on_gram`` wants it."""
+
     slopes: np.ndarray | None
     constants: np.ndarray | None
 
@@ -88,18 +84,8 @@ class ModelSum:
         self._renewed = 0
 
     def renew(self, shard, x, gradient, curvature, size):
-        """Put a shard's model in the place of its last.
-
-        Parameters
-        ----------
-        shard : int
-        x, gradient : ndarray of shape (D,)
-            Point and gradient.
-        curvature : ndarray of shape (D, D) or None
-            None: that of the last one.
-        size : float
-            ``g' H^-1 g`` over the margins.
-        """
+        """Put a shard's model at ``x`` in the place of its last, whose curvature stays where None is given;
+        ``size`` is ``g' H^-1 g`` over the margins."""
         old, share = self._entries[shard], self.shares[shard]
         H = old.curvature if curvature is None else curvature
         image = H @ x

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.model_selection import check_cv
 
-from ..shards.folded import FoldedRows
+from ..shards.chunks import FoldedRows
 from ._checks import checked_penalty_weights
 from ._collections import labels_of, loss_of, n_shards_of, on_cluster, refuse_unpenalised
 from ._scored_paths import TOGETHER, margins, scored_paths

@@ -127,12 +127,10 @@ class RowShard:
         z = (self._by_output(self.design.mul(self._own(w))) + np.reshape(b, (-1, 1))).ravel()
         return z if self._beside is None else z + self._beside
 
-    def _value(self, z):
-        return float((self._by_output(self.loss.value(self.y, z)) @ self.weights).sum())
-
     def value(self, w, b, z=None):
         """Mean loss at ``(w, b)``, where the margins ``z`` may be known."""
-        return self._value(self.margins(w, b) if z is None else z)
+        z = self.margins(w, b) if z is None else z
+        return float((self._by_output(self.loss.value(self.y, z)) @ self.weights).sum())
 
     def gradient(self, w, b, z=None):
         """Gradient of the mean loss at ``(w, b)``, where the margins ``z`` may be known."""
@@ -160,7 +158,7 @@ class RowShard:
             dual = self._dual(self._by_output(theta), codes, n_groups)
         sums = pull.sum(axis=1)
         gradient = ShardGradient(-correlations.sum(axis=0), -sums if np.ndim(b) else -float(sums[0]))
-        return Look(gradient, self._value(z), correlations, mass, dual)
+        return Look(gradient, self.value(w, b, z), correlations, mass, dual)
 
     def _dual(self, theta, codes, n_groups):
         """Dual objective of every group at :data:`FACTORS`, by runs of rows that stay in the cache."""

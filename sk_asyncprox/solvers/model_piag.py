@@ -32,10 +32,6 @@ ENOUGH = 0.01
 ROUNDING = 4 * np.finfo(float).eps
 """Gap, relative to the objective, that nobody can tell from zero."""
 
-ROUGHLY = 0.01
-"""Share of its gap to which the model of a step by a policy of delays is solved: more costs time, and saves
-no pass."""
-
 RISE = 1e-9
 """Relative rise of the objective that is no rounding."""
 
@@ -147,8 +143,7 @@ class ModelPIAG(PIAG):
         exact, penalty = self.step_size.exact, self._own_penalty
         model = self._sum.quadratic() if exact else self._sum.proximal(self._joint(self.w, self.b), length)
         gap = model.gap(self.w, penalty)
-        enough = ENOUGH * self._wanted
-        self.w = model.minimiser(self.w, penalty, enough if exact else max(enough, ROUGHLY * gap))
+        self.w = model.minimiser(self.w, penalty, ENOUGH * self._wanted)
         if self._free:
             b = model.intercepts(self.w)
             self.b = b if np.ndim(self.b) else float(b[0])
@@ -194,16 +189,13 @@ class ModelPIAG(PIAG):
         if risen:
             share = min(1.0, max(FIRST_SHARE, MORE * share))
             self._care = Care(share, self._some(certificate.w), certificate.b)
-            self._retreat()
+            # The next step is certified at once.
+            self._round, self._due_after = None, True
+            self._wait_for_all(self._some(best.w), best.b)
         else:
             self._best = Point(certificate.w, certificate.b, objective)
             share *= 1.0 if self.problem.loss.jumps else LESS
             self._care = self._care._replace(share=share) if share >= FIRST_SHARE else None
-
-    def _retreat(self):
-        """Go back to the best point, and certify the next step at once."""
-        self._round, self._due_after = None, True
-        self._wait_for_all(self._some(self._best.w), self._best.b)
 
     def _wait_for_all(self, w, b):
         """Go to a point, and wait until every shard has been read there."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..shards.looks import Thin
 from .model_piag import ModelPIAG
-from .working_set import FEWEST_COLUMNS, FIRST_COLUMNS, wanted_columns
+from .working_set import FIRST_COLUMNS, wanted_columns
 
 LOWERED = 0.1
 """Factor of the l1 part from certificate to certificate."""
@@ -114,27 +114,14 @@ class WidePIAG(ModelPIAG):
             self._turn_to(index, self._whole(looking.w))
 
     def _wanted_columns(self, certified, c):
-        """The next working set, chosen among the coefficients that may be in it: all that are not zero at the
-        certified point, or at the one that the run has gone on to, and what pulls most."""
-        pull, active, held = self._penalty.pull(c), self._index, self._held
-        known = np.union1d(active, held.index)
-        for share in (1.0, 0.1, -1.0):
-            some = np.union1d(np.flatnonzero(pull > share * self._penalty.l1), known)
-            if len(some) >= FEWEST_COLUMNS:
-                break
-        some = self._penalty.whole(some)
-        there, w = np.searchsorted(some, active), np.zeros(len(some))
-        w[there] = np.where(certified != 0.0, certified, self.w)
-        w[np.searchsorted(some, held.index)] = held.values
-        first = min(FIRST_COLUMNS, self._n_samples)
-        penalty = self._penalty.on(some)
-        chosen = wanted_columns(penalty, w, c[some], there, first)
-        if chosen is there:
-            return active
-        if len(chosen) > MOST_COLUMNS:
-            violation = penalty.violation(w, c[some])[chosen]
+        """The next working set: what pulls most, and what is not zero at the certified point, or at the one
+        that the run has gone on to."""
+        w, penalty = self._whole(np.where(certified != 0.0, certified, self.w)), self._penalty
+        chosen = wanted_columns(penalty, w, c, self._index, min(FIRST_COLUMNS, self._n_samples))
+        if len(chosen) > MOST_COLUMNS and chosen is not self._index:
+            violation = penalty.violation(w, c)[chosen]
             chosen = penalty.whole(np.sort(chosen[np.argpartition(-violation, MOST_COLUMNS)[:MOST_COLUMNS]]))
-        return some[chosen]
+        return chosen
 
     def _turn_to(self, index, certified):
         """Go on with another working set."""
