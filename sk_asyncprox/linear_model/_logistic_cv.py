@@ -24,10 +24,9 @@ from ._checks import (
 from ._cross_validated import OF_THE_LAST, CrossValidated
 from ._declared import documented
 from ._logistic import LogisticRegression
-from ._logistic_folds import paths_on_cluster
+from ._logistic_folds import Scores, best_of, grid_of, paths_on_cluster, scored_paths
 from ._parameters import OfLogisticRegressionCV
 from ._path import warn_of_folds
-from ._scored_paths import Scores, best_of, grid_of, scored_paths
 
 
 @documented
@@ -36,8 +35,6 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
 
     Minimises the objective of :class:`LogisticRegression`.
 
-    Parameters
-    ----------
     {parameters}
 
     Attributes
