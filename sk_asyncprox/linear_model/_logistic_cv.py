@@ -1,6 +1,7 @@
 """LogisticRegressionCV."""
 
 from functools import partial
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -130,10 +131,9 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
     def _conclude(self, found, classes, Cs, ratios, dtype, watcher, *data):
         """Keep what the folds have found, and say what fits have not reached; then fit with the chosen
         parameters, or average what the folds have chosen."""
-        messages = [message for fold in found for message in fold.messages]
-        warn_of_folds("C", len(found), ratios, [Cs] * len(ratios), messages)
+        *columns, messages = zip(*found, strict=True)
+        warn_of_folds("C", len(found), ratios, [Cs] * len(ratios), chain.from_iterable(messages))
         self.classes_, self.Cs_, self.l1_ratios_ = classes, Cs, ratios
-        *columns, _ = zip(*found, strict=True)
         self.coefs_paths_, self.scores_, self.n_iter_ = map(np.array, columns)
         self._refit(watcher, *data) if self.refit else self._average(dtype)
         return watcher

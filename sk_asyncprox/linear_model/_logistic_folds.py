@@ -3,7 +3,6 @@ of dask collections by shards of their rows."""
 
 from functools import partial
 from numbers import Integral
-from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, softmax
@@ -21,19 +20,6 @@ from ._logistic import LogisticRegression
 
 EPS = np.finfo(np.float64).eps
 """Scikit-learn's logarithmic loss takes no probability for less, nor for more than what this leaves of 1."""
-
-
-class FoldPaths(NamedTuple):
-    """What a fold has found along its paths."""
-
-    coefs: np.ndarray
-    """Coefficients, the intercept last, shape (n_l1_ratios, n_cs, n_classes or 1, n_dof)."""
-
-    scores: np.ndarray
-    n_iter: np.ndarray
-    """Both of shape (n_l1_ratios, n_cs)."""
-
-    messages: list
 
 
 def grid_of(Cs, l1_ratios):
@@ -59,8 +45,11 @@ def best_of(scores):
 
 
 def scored_paths(whole, scores, Cs, l1_ratios, weights, train, test, options):
-    """Paths of a fold's training rows, and their scores on its test rows; ``whole`` is the problem of all
-    rows, and ``weights`` are penalty weights of the coefficients."""
+    """Paths of a fold's training rows: coefficients of shape (n_l1_ratios, n_cs, n_classes or 1, n_dof), the
+    intercept last, scores on its test rows and passes, both of shape (n_l1_ratios, n_cs), and messages.
+
+    ``whole`` is the problem of all rows, and ``weights`` are penalty weights of the coefficients.
+    """
     problem, total, found = whole.fold(train), scores.total(train), []
     order = np.argsort(Cs, kind="stable")
     for ratio in l1_ratios:
@@ -80,8 +69,7 @@ def scored_paths(whole, scores, Cs, l1_ratios, weights, train, test, options):
             coefs = np.concatenate([coefs, intercepts[..., None]], axis=-1)
         found.append((coefs, values, n_iter, messages))
     coefs, values, n_iter, messages = zip(*found, strict=True)
-    flat = [message for path in messages for message in path]
-    return FoldPaths(np.array(coefs), np.array(values), np.array(n_iter), flat)
+    return *map(np.array, (coefs, values, n_iter)), [message for path in messages for message in path]
 
 
 def margins(X, coefs, intercepts):
