@@ -51,9 +51,11 @@ def _is_ready(estimator, X, y):
         return False
     if not (X.dtype in FLOATS and y.dtype.kind in "biuf" and X.size > 0):
         return False
-    totals = in_runs(lambda rows: X[rows].sum(), len(X), threads_for(estimator, X))
+    n_threads = threads_for(estimator, X)
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(sum(totals)) and np.isfinite(y.sum()))
+        # One sum where there is one thread: small fits would wait for those of runs.
+        total = X.sum() if n_threads == 1 else sum(in_runs(lambda rows: X[rows].sum(), len(X), n_threads))
+        return bool(np.isfinite(total) and np.isfinite(y.sum()))
 
 
 def classes_of(y):
