@@ -441,6 +441,19 @@ def test_every_chunk_is_read_once(client, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "model", [LassoCV(cv=3, alphas=3), LogisticRegressionCV(cv=3, Cs=[0.1, 1.0])], ids=str
+)
+def test_callbacks_are_told_of_the_last_fit_and_the_end(model):
+    from test_callbacks import Recorder
+
+    dX, dy = rows(X, LABELS if isinstance(model, LogisticRegressionCV) else Y)
+    recorder = Recorder()
+    clone(model).set_callbacks(recorder).fit(dX, dy)
+    names = [name for name, *_ in recorder.tasks if not name.startswith("passes")]
+    assert names == ["refit", "fit"]
+
+
+@pytest.mark.parametrize(
     ("path", "how"),
     [
         (lasso_path, {"alphas": 5, "Xy": X.T @ Y}),

@@ -245,9 +245,9 @@ def test_parts_of_rows_are_put_to_the_same_use(most, together):
     folds = [tuple(rng.integers(0, n, size) for size in (40, 10)) for _ in range(3)]
     folds += list(KFold(5).split(np.zeros(n)))
     groups = list(shared(iter(folds), n, most))
-    uses = [use[:, group.parts] for group in groups for use in group.uses]
-    assert all(len(group.uses) == 1 or group.parts.max() < most for group in groups)
-    assert max(len(group.uses) for group in groups) == together
+    assert all(len(uses) == 1 or parts.max() < most for parts, uses in groups)
+    assert max(len(uses) for _, uses in groups) == together
+    uses = [use[:, parts] for parts, uses in groups for use in uses]
     for use, fold in zip(uses, folds, strict=True):
         assert_array_equal(use, [np.bincount(index, minlength=n) for index in fold])
 

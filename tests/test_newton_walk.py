@@ -10,7 +10,7 @@ from sklearn.model_selection import KFold
 from sk_asyncprox import LogisticRegression, LogisticRegressionCV
 from sk_asyncprox.along import solutions_along
 from sk_asyncprox.kernels import newton_walk
-from sk_asyncprox.linear_model._scored_paths import Scores
+from sk_asyncprox.linear_model._logistic_folds import Scores
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem

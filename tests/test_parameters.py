@@ -6,28 +6,10 @@ import re
 
 import pytest
 
-from sk_asyncprox import (
-    ElasticNet,
-    ElasticNetCV,
-    GroupLasso,
-    HuberRegressor,
-    Lasso,
-    LassoCV,
-    LogisticRegression,
-    LogisticRegressionCV,
-    enet_path,
-    lasso_path,
-)
+from sk_asyncprox import ElasticNet, ElasticNetCV, Lasso, LassoCV, enet_path, lasso_path, linear_model
 
 ALL_MODELS = [
-    ElasticNet,
-    ElasticNetCV,
-    GroupLasso,
-    HuberRegressor,
-    Lasso,
-    LassoCV,
-    LogisticRegression,
-    LogisticRegressionCV,
+    cls for cls in (getattr(linear_model, name) for name in linear_model.__all__) if inspect.isclass(cls)
 ]
 
 

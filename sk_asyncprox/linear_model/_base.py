@@ -155,19 +155,13 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
                 check_range(dtype, options.tol, problem, w, b, intercept)
             if solution.message:
                 warnings.warn(solution.message, ConvergenceWarning, stacklevel=4)
-        self._describe(solutions)
+        facts = [(s.gap, s.certificate.objective, s.n_updates, s.history) for s in solutions]
+        if len(targets) > 1:
+            *numbers, histories = zip(*facts, strict=True)
+            facts = [(*map(np.array, numbers), list(histories))]
+        [(self.dual_gap_, self.objective_, self.n_updates_, self.history_)] = facts
         self.fit_time_ = time.perf_counter() - begin
         return _stacked(found[:-1], len(targets), found[-1])
-
-    def _describe(self, solutions):
-        """Set what is known of the runs; of several, one entry per target."""
-        facts = [(s.gap, s.certificate.objective, s.n_updates, s.history) for s in solutions]
-        *numbers, histories = zip(*facts, strict=True)
-        if len(solutions) == 1:
-            [(self.dual_gap_, self.objective_, self.n_updates_, self.history_)] = facts
-        else:
-            self.dual_gap_, self.objective_, self.n_updates_ = map(np.array, numbers)
-            self.history_ = list(histories)
 
     def _validate_params(self):
         validate_parameter_constraints(

@@ -11,16 +11,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length
 
 from ..executors.crew import tell_released
-from ..shards.blocks import (
-    blocks_of,
-    column,
-    is_collection,
-    is_frame,
-    like,
-    matrix,
-    rows_of,
-    table,
-)
+from ..shards.blocks import blocks_of, column, is_collection, is_frame, like, matrix, rows_of, table
 
 
 def blockwise(method):
@@ -28,9 +19,7 @@ def blockwise(method):
 
     @functools.wraps(method)
     def answer(self, X):
-        if not is_collection(X):
-            return method(self, X)
-        return _over_blocks(self, method.__name__, X)
+        return _over_blocks(self, method.__name__, X) if is_collection(X) else method(self, X)
 
     return answer
 
@@ -70,10 +59,10 @@ def _probe(X):
 
 
 def _answer(model, name, block, probe):
-    """What a method says to a block, or to one without rows."""
-    if block.shape[0] == 0:
-        return np.asarray(getattr(model, name)(probe))[:0]
-    return np.asarray(getattr(model, name)(block if hasattr(block, "columns") else matrix(block)))
+    """What a method says to a block, which may have no rows."""
+    n = block.shape[0]
+    rows = probe if n == 0 else block if hasattr(block, "columns") else matrix(block)
+    return np.asarray(getattr(model, name)(rows))[:n]
 
 
 # -- scores ----------------------------------------------------------------------------------------

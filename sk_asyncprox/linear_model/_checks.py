@@ -16,16 +16,8 @@ from ..data.rows import LARGE
 
 FORMATS, FLOATS = ["csc", "csr"], [np.float64, np.float32]
 
-TINY = np.finfo(float).tiny
-
 LEAST_WEIGHT, MOST_WEIGHT = 1e-10, 1e10
 """Penalty weights that are not zero: features that differ by more can be no part of one model."""
-
-
-FORMS = (
-    "groups must be the size of all groups, a list of their sizes, a list with a list of column numbers "
-    "for each, or one label per feature"
-)
 
 
 def checked_data(estimator, X, y, y_numeric=False, **checks):
@@ -59,9 +51,11 @@ def _is_ready(estimator, X, y):
         return False
     if not (X.dtype in FLOATS and y.dtype.kind in "biuf" and X.size > 0):
         return False
-    totals = in_runs(lambda rows: X[rows].sum(), len(X), threads_for(estimator, X))
+    n_threads = threads_for(estimator, X)
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(sum(totals)) and np.isfinite(y.sum()))
+        # One sum where there is one thread: small fits would wait for those of runs.
+        total = X.sum() if n_threads == 1 else sum(in_runs(lambda rows: X[rows].sum(), len(X), n_threads))
+        return bool(np.isfinite(total) and np.isfinite(y.sum()))
 
 
 def classes_of(y):
@@ -159,7 +153,10 @@ def checked_groups(groups, n_features):
     if labels:
         return np.unique(flat, return_inverse=True)[1]
     said = f"{len(flat)} numbers whose sum is {flat.sum()}" if numbers else repr(groups)
-    raise ValueError(f"{FORMS}; got {said}, and X has {n_features} features.")
+    raise ValueError(
+        "groups must be the size of all groups, a list of their sizes, a list with a list of column numbers "
+        f"for each, or one label per feature; got {said}, and X has {n_features} features."
+    )
 
 
 def _labels_of_lists(groups, n_features):
@@ -206,9 +203,6 @@ def class_factors(class_weight, classes, mass):
 def strength_of(C, total, exponent=0):
     """Weight of the penalty, ``1 / (C total 2^exponent)``, the largest number where that is beyond it."""
     (c, i), (t, j) = math.frexp(C), math.frexp(total)
-    # The product itself where it is no rounded one.
-    product = C * float(total)
-    plain = TINY <= product < math.inf
-    mantissa, own = math.frexp(1.0 / (product if plain else c * t))
-    own -= exponent if plain else exponent + i + j
+    mantissa, own = math.frexp(1.0 / (c * t))
+    own -= exponent + i + j
     return math.ldexp(mantissa, own) if own <= 1024 else sys.float_info.max

@@ -38,7 +38,15 @@ def on_cluster(model, X, y, kind):
     model._check_n_jobs()
     X = table(X)
     check_one_target(y)
-    executor, client = executor_of(model)
+    executor = Dask() if model.executor in ("auto", "dask") else model.executor
+    if not isinstance(executor, Dask):
+        raise ValueError(
+            f"X is a dask collection, whose rows stay on the cluster; executor={model.executor!r} cannot "
+            "work there: use 'auto' or Dask(client)."
+        )
+    client = executor.connect()
+    if client is None:
+        raise ValueError("Inside a Dask worker X must be in memory, and is a dask collection.")
     validate_data(model, like(X), skip_check_array=True)
     rows = kind(client)
     try:
@@ -72,21 +80,6 @@ def check_one_target(y):
             "y must be one column: several targets are not offered on dask collections. Fit one column at a "
             "time, or X and y in memory."
         )
-
-
-def executor_of(model):
-    executor = model.executor
-    if isinstance(executor, str) and executor in ("auto", "dask"):
-        executor = Dask()
-    if not isinstance(executor, Dask):
-        raise ValueError(
-            f"X is a dask collection, whose rows stay on the cluster; executor={model.executor!r} cannot "
-            "work there: use 'auto' or Dask(client)."
-        )
-    client = executor.connect()
-    if client is None:
-        raise ValueError("Inside a Dask worker X must be in memory, and is a dask collection.")
-    return executor, client
 
 
 def labels_of(model, rows):

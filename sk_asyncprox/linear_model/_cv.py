@@ -43,8 +43,6 @@ class ElasticNetCV(
 
     Minimises the objective of :class:`ElasticNet`.
 
-    Parameters
-    ----------
     {parameters}
 
     Attributes
@@ -179,8 +177,6 @@ class LassoCV(OfLassoCV, ElasticNetCV):
 
     Minimises the objective of :class:`Lasso`.
 
-    Parameters
-    ----------
     {parameters}
 
     Attributes

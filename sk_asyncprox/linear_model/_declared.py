@@ -10,7 +10,9 @@ from operator import attrgetter
 from typing import Any, NamedTuple, dataclass_transform
 
 PARAGRAPHS = {
-    "linear": """
+    "attributes": """
+Attributes
+----------
 coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
     Coefficients, in the dtype of `X` (float32 or float64).
 sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
@@ -19,6 +21,7 @@ intercept_ : float or ndarray of shape (n_targets,)
     Intercept.
 n_iter_ : int or list of int
     Passes over the data, rounded up; one number per target.
+{fitted}
 """,
     "last": """
 coef_ : ndarray of shape (n_features,)
@@ -128,11 +131,12 @@ def no_defaults(described, values):
 
 
 def documented(described, own=None):
-    """Fill what stands in braces in a docstring (decorator): with the parameters of the class itself, or
-    those of ``own``, as far as they are in the signature."""
+    """Fill what stands in braces in a docstring (decorator): with the parameters of the class itself, as a
+    section, or those of ``own``, as far as they are in the signature of a function."""
     parameters = (own or described)._parameters
     names = [name for name in inspect.signature(described).parameters if name in parameters]
-    told = {"parameters": "\n".join(paragraph(name, parameters[name]) for name in names)}
+    told = "\n".join(paragraph(name, parameters[name]) for name in names)
+    told = {"parameters": told if own else f"Parameters\n----------\n{told}"}
     text = inspect.cleandoc(described.__doc__)
     for name, found in (PARAGRAPHS | told).items():
         text = text.replace(f"{{{name}}}", found.strip("\n"))

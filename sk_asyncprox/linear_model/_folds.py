@@ -30,7 +30,6 @@ CANCELLED = 1e-4
 MOST_PARTS = 32
 """Parts that rows are divided into in one pass, at most."""
 
-
 TOGETHER = 64
 """Solutions of a path whose predictions are one product."""
 
@@ -130,30 +129,21 @@ def folds_of(cv, n, routed):
         ) from error
 
 
-class Shared(NamedTuple):
-    """Folds that read the data together."""
-
-    parts: np.ndarray
-    """Part that each row belongs to."""
-
-    uses: list
-    """For every fold how often it uses the rows of each part: in its training, and in its test."""
-
-
 def shared(folds, n, most):
-    """Folds in groups that divide the rows into so many parts at most; a generator of :class:`Shared`."""
+    """Groups of folds that read the data together and divide the rows into so many parts at most: the part
+    of each row, and for every fold how often it uses those of each part, in its training and in its test."""
     parts, uses = np.zeros(n, dtype=np.uint8), []
     for train, test in folds:
         use = [_counts(index, n) for index in (train, test)]
         divided, counts = _divided(parts, use)
         if uses and counts.shape[1] > most:
-            yield Shared(parts, uses)
+            yield parts, uses
             divided, counts = _divided(np.zeros(n, dtype=np.uint8), use)
             uses = []
         old, parts = counts[0], divided
         uses = [each[:, old] for each in uses] + [counts[1:]]
     if uses:
-        yield Shared(parts, uses)
+        yield parts, uses
 
 
 def _counts(index, n):
@@ -178,16 +168,16 @@ def used(sums, times, kind):
     return joined(*zip(*found, strict=True))
 
 
-def errors_along(rows, group, use, sums, paths, options, centred):
+def errors_along(rows, parts, use, sums, paths, options, centred):
     """Mean squared errors of a fold along the paths of its training rows, and messages; ``use`` says which
-    parts of ``group`` are the fold's, ``sums`` are moments by part."""
+    of the ``parts`` are the fold's, ``sums`` are moments by part."""
     few, test = few_of(used(sums, use[0], "training"), centred), used(sums, use[1], "test")
     problem = few.problem(options.solver)
     found = [each for penalties in paths for each in models(problem, penalties, options)]
     W, messages = np.array([w for w, _, _ in found]), [message for _, _, message in found]
     errors, lost = errors_by_moments(test, W, few.means, few.mean_y)
     if len(lost):
-        found = rows.squares(group.parts, np.flatnonzero(use[1]), W[lost], few.means, few.mean_y)
+        found = rows.squares(parts, np.flatnonzero(use[1]), W[lost], few.means, few.mean_y)
         errors[lost] = sum(use[1][part] * squares for part, squares in found.items()) / test.total
     return errors.reshape(len(paths), -1), messages
 
@@ -204,14 +194,14 @@ def cross_validated(model, rows, ratios, cv, routed):
     centred, n, few = model.fit_intercept, rows.n_rows, None
     options = model._fold_options()._replace(executor="threads", n_jobs=None)
     errors, messages = [], []
-    for group in shared(folds_of(cv, n, routed), n, most_parts(model.n_features_in_)):
-        sums = rows.moments(group.parts, centred)
+    for parts, uses in shared(folds_of(cv, n, routed), n, most_parts(model.n_features_in_)):
+        sums = rows.moments(parts, centred)
         if few is None:
             few = few_of(joined(list(sums.values())), centred)
             grids = alphas_of(model, few.X, few.y, None, ratios, False)
             paths = penalties_of(model, ratios, grids, model.n_features_in_)
-        for use in group.uses:
-            found, said = errors_along(rows, group, use, sums, paths, options, centred)
+        for use in uses:
+            found, said = errors_along(rows, parts, use, sums, paths, options, centred)
             errors.append(found)
             messages += said
     if few is None:

@@ -41,8 +41,6 @@ class LogisticRegression(
     an intercept ``b_k``, the loss of a sample is ``log(sum_k exp(x_i.w_k + b_k)) - x_i.w_y - b_y``, and
     all coefficients are penalised.
 
-    Parameters
-    ----------
     {parameters}
 
     Attributes

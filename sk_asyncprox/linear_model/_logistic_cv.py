@@ -1,6 +1,7 @@
 """LogisticRegressionCV."""
 
 from functools import partial
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -24,10 +25,9 @@ from ._checks import (
 from ._cross_validated import OF_THE_LAST, CrossValidated
 from ._declared import documented
 from ._logistic import LogisticRegression
-from ._logistic_folds import paths_on_cluster
+from ._logistic_folds import Scores, best_of, grid_of, paths_on_cluster, scored_paths
 from ._parameters import OfLogisticRegressionCV
 from ._path import warn_of_folds
-from ._scored_paths import Scores, best_of, grid_of, scored_paths
 
 
 @documented
@@ -36,8 +36,6 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
 
     Minimises the objective of :class:`LogisticRegression`.
 
-    Parameters
-    ----------
     {parameters}
 
     Attributes
@@ -133,10 +131,9 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
     def _conclude(self, found, classes, Cs, ratios, dtype, watcher, *data):
         """Keep what the folds have found, and say what fits have not reached; then fit with the chosen
         parameters, or average what the folds have chosen."""
-        messages = [message for fold in found for message in fold.messages]
-        warn_of_folds("C", len(found), ratios, [Cs] * len(ratios), messages)
+        *columns, messages = zip(*found, strict=True)
+        warn_of_folds("C", len(found), ratios, [Cs] * len(ratios), chain.from_iterable(messages))
         self.classes_, self.Cs_, self.l1_ratios_ = classes, Cs, ratios
-        *columns, _ = zip(*found, strict=True)
         self.coefs_paths_, self.scores_, self.n_iter_ = map(np.array, columns)
         self._refit(watcher, *data) if self.refit else self._average(dtype)
         return watcher

@@ -166,14 +166,23 @@ def _along(path, X, y, sample_weight, alphas, dtype):
 
 def _read(model, X, y, sample_weight, Xy, check_input):
     """Data in memory, ``X'y`` where it is given, the coefficients' type, and whether `y` is a column."""
-    if not is_collection(X):
-        X, y, sample_weight = _checked(X, y, sample_weight, check_input)
-        return X, y.ravel(), sample_weight, _of_features(Xy, "Xy", X.shape[1]), X.dtype, y.ndim == 2
-    column, few, total, dtype = np.ndim(y) == 2, *few_for_path(model, X, y, sample_weight)
-    model.set_params(executor="threads", n_jobs=None)
-    Xy = _of_features(Xy, "Xy", few.X.shape[1])
-    # As few rows as stand for all have another sum of weights.
-    return few.X, few.y, None, None if Xy is None else Xy * (len(few.y) / total), dtype, column
+    if is_collection(X):
+        column, few, total, dtype = np.ndim(y) == 2, *few_for_path(model, X, y, sample_weight)
+        model.set_params(executor="threads", n_jobs=None)
+        Xy = _of_features(Xy, "Xy", few.X.shape[1])
+        # As few rows as stand for all have another sum of weights.
+        return few.X, few.y, None, None if Xy is None else Xy * (len(few.y) / total), dtype, column
+    if check_input:
+        X = check_array(X, accept_sparse=FORMATS, dtype=FLOATS)
+        y = check_array(y, dtype=np.float64, ensure_2d=False)
+        check_consistent_length(X, y)
+    if y.ndim > 1 and y.shape[1] > 1:
+        raise ValueError(
+            f"y has {y.shape[1]} columns, but a path is of one target (the mixed-norm penalty that "
+            "scikit-learn's path puts on several together is not offered): call once per column."
+        )
+    (weights, _), X = scaled(checked_weights(sample_weight, X)), in_floats(X)
+    return X, y.ravel(), weights, _of_features(Xy, "Xy", X.shape[1]), X.dtype, y.ndim == 2
 
 
 def _of_features(values, name, n_features):
@@ -184,20 +193,6 @@ def _of_features(values, name, n_features):
     if values.shape not in ((n_features,), (n_features, 1)):
         raise ValueError(f"{name} has shape {values.shape}, but X has {n_features} features.")
     return values.ravel()
-
-
-def _checked(X, y, sample_weight, check_input):
-    if check_input:
-        X = check_array(X, accept_sparse=FORMATS, dtype=FLOATS)
-        y = check_array(y, dtype=np.float64, ensure_2d=False)
-        check_consistent_length(X, y)
-    if y.ndim > 1 and y.shape[1] > 1:
-        raise ValueError(
-            f"y has {y.shape[1]} columns, but a path is of one target (the mixed-norm penalty that "
-            "scikit-learn's path puts on several together is not offered): call once per column."
-        )
-    weights, _ = scaled(checked_weights(sample_weight, X))
-    return in_floats(X), y, weights
 
 
 @partial(documented, own=OfPath)

@@ -39,14 +39,9 @@ class ElasticNet(
     Minimises, with ``S`` the sum of the sample weights,
     ``sum_i s_i (y_i - x_i.w - b)^2 / (2 S) + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio) |w|_2^2 / 2``.
 
-    Parameters
-    ----------
     {parameters}
 
-    Attributes
-    ----------
-    {linear}
-    {fitted}
+    {attributes}
 
     See Also
     --------
@@ -126,14 +121,9 @@ class Lasso(OfLasso, ElasticNet):
     Minimises, with ``S`` the sum of the sample weights,
     ``sum_i s_i (y_i - x_i.w - b)^2 / (2 S) + alpha |w|_1``.
 
-    Parameters
-    ----------
     {parameters}
 
-    Attributes
-    ----------
-    {linear}
-    {fitted}
+    {attributes}
 
     See Also
     --------
@@ -160,14 +150,9 @@ class GroupLasso(OfGroupLasso, Lasso):
     ``sum_i s_i (y_i - x_i.w - b)^2 / (2 S) + alpha sum_g weight_g |w_g|_2``: the coefficients of a group are
     zero together, or none is.
 
-    Parameters
-    ----------
     {parameters}
 
-    Attributes
-    ----------
-    {linear}
-    {fitted}
+    {attributes}
 
     See Also
     --------
@@ -203,14 +188,9 @@ class HuberRegressor(OfHuberRegressor, ElasticNet):
     ``huber(r)`` is ``r^2 / 2`` up to ``|r| = epsilon`` and ``epsilon |r| - epsilon^2 / 2`` beyond: a residual
     pulls no harder than ``epsilon``, however large it is.
 
-    Parameters
-    ----------
     {parameters}
 
-    Attributes
-    ----------
-    {linear}
-    {fitted}
+    {attributes}
 
     See Also
     --------
