@@ -37,7 +37,7 @@ def problem_of(n_classes=3, fit_intercept=True, l2=1e-2, weighted=True, **kwargs
 
 
 def read_at(problem, w, b):
-    z = problem.design.mul(w) + problem.spread(b)
+    z = problem.shifted(problem.design.mul(w), b)
     gradient = problem.loss.gradient(problem.y, z)
     correlations = problem.design.tmul(-problem.weights * gradient)
     return Read(
@@ -93,7 +93,7 @@ def test_the_matrix_is_that_of_finite_differences(n_classes, fit_intercept):
     x = rng.standard_normal(k + (problem.loss.n_outputs if fit_intercept else 0))
 
     def margins(x):
-        return problem.design.mul(x[:k]) + problem.spread(intercept_in(problem, x))
+        return problem.shifted(problem.design.mul(x[:k]), intercept_in(problem, x))
 
     H = approx_fprime(x, lambda x: gradient_of(problem, x, margins(x)), 1e-7)
     z = margins(x)
