@@ -20,7 +20,7 @@ more, at most, where the gap has fallen to a tenth after these."""
 PAIRS = 10
 """Steps that are remembered."""
 
-NEAR, LANDED, TRIALS = 0.25, 0.9, 6
+NEAR, LANDED, TRIALS = 0.25, 0.5, 6
 """Slopes at the end of a step, relative to that at its beginning, where it has landed: as a rule, and of
 several outputs, where another length costs as much as a step does; and lengths, at most."""
 
