@@ -46,11 +46,11 @@ def optimum(problem):
     bound = np.linalg.norm(columns * np.sqrt(problem.weights), 2) ** 2 * loss.curvature
     v, t = w, 1.0
     for _ in range(5000):
-        z, b, gradient = problem.settle(X.mul(v) + problem.spread(b), b)
+        z, b, gradient = problem.settle(problem.shifted(X.mul(v), b), b)
         new = penalty.prox(v - X.tmul(problem.weights * gradient) / bound, 1.0 / bound)
         after = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * t * t))
         v, w, t = new + (t - 1.0) / after * (new - w), new, after
-    z, b, _ = problem.settle(X.mul(w) + problem.spread(b), b)
+    z, b, _ = problem.settle(problem.shifted(X.mul(w), b), b)
     return problem.objective(w, b, z)
 
 
@@ -171,7 +171,7 @@ class World:
         if not known or not np.array_equal(known[-1], solver.w):
             known.append(solver.w.copy())
         if hasattr(solver, "z"):
-            margins = self.problem.design.mul(solver.w) + self.problem.spread(solver.b)
+            margins = self.problem.shifted(self.problem.design.mul(solver.w), solver.b)
             assert np.abs(solver.z - margins).max() <= 1e-10 * (1 + np.abs(margins).max())
         self._check_accounts()
         self._check_descent()

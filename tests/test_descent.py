@@ -37,7 +37,7 @@ def problem_of(n_classes=3, fit_intercept=True, l2=1e-2, weighted=True, **kwargs
 
 
 def read_at(problem, w, b):
-    z = problem.design.mul(w) + problem.spread(b)
+    z = problem.shifted(problem.design.mul(w), b)
     gradient = problem.loss.gradient(problem.y, z)
     correlations = problem.design.tmul(-problem.weights * gradient)
     return Read(
@@ -93,7 +93,7 @@ def test_the_matrix_is_that_of_finite_differences(n_classes, fit_intercept):
     x = rng.standard_normal(k + (problem.loss.n_outputs if fit_intercept else 0))
 
     def margins(x):
-        return problem.design.mul(x[:k]) + problem.spread(intercept_in(problem, x))
+        return problem.shifted(problem.design.mul(x[:k]), intercept_in(problem, x))
 
     H = approx_fprime(x, lambda x: gradient_of(problem, x, margins(x)), 1e-7)
     z = margins(x)
@@ -192,9 +192,11 @@ def test_products_in_single_precision(monkeypatch, order, n_outputs, centred):
     single = Single(design)
     w, u = rng.standard_normal(7 * n_outputs), rng.standard_normal(50 * n_outputs)
     for ours, exact in ((single.mul(w), design.mul(w)), (single.tmul(u), design.tmul(u))):
-        assert ours.dtype == np.float64
         assert_allclose(ours, exact, atol=1e-5)
     assert single.size == design.size
+    # What losses of several outputs are evaluated at is as rough as the products.
+    assert single.mul(w).dtype == (np.float32 if n_outputs > 1 else np.float64)
+    assert single.tmul(u).dtype == np.float64
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -208,7 +210,7 @@ def test_steps_in_single_precision_end_as_well(monkeypatch, n_classes, tol):
     assert (single.coef_ != double.coef_).any()
     assert max(single.dual_gap_, double.dual_gap_) <= tol * np.log(n_classes)
     assert abs(single.objective_ - double.objective_) <= max(single.dual_gap_, double.dual_gap_) + 1e-15
-    assert single.n_iter_[0] <= double.n_iter_[0] + 10
+    assert single.n_iter_[0] <= 1.1 * double.n_iter_[0] + 10
 
 
 @pytest.mark.parametrize("factor", [1e-50, 1e45])

@@ -147,6 +147,7 @@ def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n,
     for part, own in ((design, Z), (design.columns(some), Z[:, some]), (design.filled(), Z)):
         np.testing.assert_allclose(explicit(part), own, atol=1e-14)
         np.testing.assert_allclose(part.gram(weights), own.T * weights @ own, atol=1e-14)
+    np.testing.assert_allclose(design.gram(u * u), Z.T * (u * u) @ Z, atol=1e-11)
     assert design.filled().X.flags.f_contiguous
     np.testing.assert_array_equal(given, X)
 
@@ -183,6 +184,31 @@ def test_runs_hold_every_row_once_and_keep_their_order(n, n_threads):
 def test_a_fault_in_one_run_is_raised():
     with pytest.raises(ZeroDivisionError):
         in_runs(lambda rows: 1 // rows.start, 40, 2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "mean", "products", "kept"),
+    [
+        ((400, 10), 0.0, 40_000, True),
+        ((400, 10), 5.0, 40_000, True),
+        ((400, 10), 50.0, 40_000, False),
+        ((400, 10), 0.0, 39_999, False),
+        ((400, 10), 0.0, None, False),
+        ((10, 20), 0.0, 40_000, False),
+    ],
+)
+def test_small_data_stay_as_they_are_where_their_gram_matrix_is_cheap(shape, mean, products, kept):
+    X = np.random.default_rng(0).standard_normal(shape) + mean
+    weights = np.full(len(X), 1.0 / len(X))
+    design, means = design_of(X, weights, centred=True, as_given=products)
+    assert (design.X is X) == design.is_as_given == kept
+    Z = X - weights @ X
+    np.testing.assert_allclose(means, weights @ X, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(design.gram(weights), Z.T * weights @ Z, atol=1e-12)
+    X[:, 3] = 7.0
+    design, _ = design_of(X, weights, centred=True, as_given=products)
+    assert not design.is_as_given
+    np.testing.assert_array_equal(design.X[:, 3], 0.0)
 
 
 @pytest.mark.parametrize("column", [[7.0], [100.0, 101.0]], ids=["constant", "far"])

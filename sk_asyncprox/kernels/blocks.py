@@ -202,7 +202,7 @@ def describe(part, read, new, v, model, touched, shift=None):
         shift = 0.0
     else:
         shift = model.shift(v) if shift is None else shift
-        v = v + part.problem.spread(shift)
+        v = part.problem.shifted(v, shift)
     return Direction(new, new - read.w, v, shift, *read.penalty.difference(read.w, new), touched)
 
 

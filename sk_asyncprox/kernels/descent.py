@@ -13,15 +13,16 @@ import numpy as np
 from .gram import RIDGE, factored
 from .gram_rows import full_rows
 
-STEPS, MOST, TENTH = 10, 30, 0.1
-"""Steps between two certificates, and at most where the gap has fallen to a tenth after the first of them."""
+STEPS, STEPS_OF_SEVERAL, MORE, TENTH = 10, 20, 20, 0.1
+"""Steps between two certificates, of one output and of several, whose certificates cost more; and so many
+more, at most, where the gap has fallen to a tenth after these."""
 
 PAIRS = 10
 """Steps that are remembered."""
 
-NEAR, TRIALS = 0.25, 6
-"""Slope at the end of a step, relative to the one at its beginning, where it has landed; and lengths, at
-most."""
+NEAR, LANDED, TRIALS = 0.25, 0.5, 6
+"""Slopes at the end of a step, relative to that at its beginning, where it has landed: as a rule, and of
+several outputs, where another length costs as much as a step does; and lengths, at most."""
 
 LONGER = 4.0
 """Most that a length grows by at a time."""
@@ -29,7 +30,7 @@ LONGER = 4.0
 ROUNDING = 1e-20
 """Fall that a step promises, relative to the scale, up to which it is rounding."""
 
-MARGINS_AT_ONCE = 16_384
+BYTES_AT_ONCE = 131_072
 """Margins at which losses are evaluated at a time: all that this takes stays in the cache."""
 
 
@@ -114,17 +115,18 @@ def descend(part, read, memory, every, goal, finest=0.0):
     """
     problem, l2, p, point = part.problem, read.penalty.l2s, len(read.w), read.point
     x = np.append(read.w, np.zeros(problem.loss.n_outputs if problem.fit_intercept else 0))
-    pull, steps = -problem.weights * point.gradient, MOST
-    correlations = read.correlations
+    pull = (-problem.weights * point.gradient).astype(point.z.dtype, copy=False)
+    few = STEPS if problem.loss.n_outputs == 1 else STEPS_OF_SEVERAL
+    correlations, most = read.correlations, few + MORE
     if correlations is None:
         correlations = yield "tmul", pull
-        steps = 0 if problem.looks_stray(correlations) else MOST
+        most = 0 if problem.looks_stray(correlations) else most
     place = _place(problem, l2, x, point.z, pull, correlations)
     first = place.gap(read.penalty, p)
     goal = max(min(goal, TENTH * first), finest * first)
-    for number in range(steps):
+    for number in range(most):
         gap = place.gap(read.penalty, p)
-        if number and (gap <= goal or (number == STEPS and gap > TENTH * first)):
+        if number and (gap <= goal or (number == few and gap > TENTH * first)):
             break
         if every and number % every == 0:
             memory = Memory(solve=newton_solver(part, place, point.least, l2))
@@ -136,7 +138,7 @@ def descend(part, read, memory, every, goal, finest=0.0):
         v = yield "mul", x[:p]
         if problem.fit_intercept:
             v.reshape(problem.loss.n_outputs, -1)[:] += x[p:, None]
-        length = _length(problem, l2, place, x, v, memory.is_empty)
+        length = _length(problem, l2, place, x, v, memory)
         correlations = yield "tmul", pull
         v *= length
         # What was read at the start is not to be written to.
@@ -165,9 +167,9 @@ def _place(problem, l2, x, z, pull, correlations):
     return Place(x, z, pull, slope)
 
 
-def _length(problem, l2, place, x, v, is_first):
-    """Length of a step along ``x``, which changes the margins by ``v``; what pulls after it is left in the
-    place's array.
+def _length(problem, l2, place, x, v, memory):
+    """Length of a step along ``x``, found by what is remembered, which changes the margins by ``v``; what
+    pulls after it is left in the place's array.
 
     Of the first step nothing but the direction is known: it ends where the curvature at its beginning would
     have it end. Where classes are separable a longer one would lead to where curvatures differ much.
@@ -179,9 +181,11 @@ def _length(problem, l2, place, x, v, is_first):
     else:
         own, own_bend = (l2 * w) @ move, (l2 * move) @ move
     length, near, before, rise_before = 1.0, NEAR, 0.0, -fall
-    if is_first and fall > 0.0:
+    if loss.n_outputs > 1 and memory.solve is None:
+        near = LANDED
+    if memory.is_empty and fall > 0.0:
         bend = weights @ loss.bend(problem.y, place.pull / -weights, v)
-        length, near = fall / (bend + own_bend), 1.0
+        length, near = float(fall / (bend + own_bend)), 1.0
     for trial in range(TRIALS):
         rise = own + length * own_bend - _ahead(problem, place, v, length)
         if abs(rise) <= near * fall or trial == TRIALS - 1:
@@ -190,7 +194,7 @@ def _length(problem, l2, place, x, v, is_first):
         wanted = length - rise * (length - before) / bend if bend > 0.0 else np.inf
         if rise < 0.0:
             before, rise_before = length, rise
-        length = min(wanted, LONGER * length)
+        length = float(min(wanted, LONGER * length))
     return length
 
 
@@ -199,15 +203,17 @@ def _ahead(problem, place, v, length):
     ``v``; in runs of rows, which cost less than pages for whole arrays do."""
     outputs, along = problem.loss.n_outputs, 0.0
     Z, V, pull = (vector.reshape(outputs, -1) for vector in (place.z, v, place.pull))
-    run = max(1, MARGINS_AT_ONCE // outputs)
+    run, weights = BYTES_AT_ONCE // Z.itemsize // outputs, problem.sample_weights.astype(Z.dtype, copy=False)
+    run = max(1, run)
     for a in range(0, Z.shape[1], run):
         rows = slice(a, a + run)
-        some = V[:, rows].ravel()
-        gradient = problem.loss.gradient(problem.y[rows], Z[:, rows].ravel() + length * some)
+        ahead = length * V[:, rows]
+        ahead += Z[:, rows]
+        gradient = problem.loss.gradient(problem.y[rows], ahead.ravel())
         own = gradient.reshape(outputs, -1)
-        own *= -problem.sample_weights[rows]
+        own *= -weights[rows]
         pull[:, rows] = own
-        along += gradient @ some
+        along += float(gradient @ V[:, rows].ravel())
     return along
 
 

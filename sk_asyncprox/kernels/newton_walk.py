@@ -92,7 +92,7 @@ class NewtonWalk:
         move = self._goal(problem, seen, share) - w
         v = problem.design.mul(move)
         shift = self._model.shift(v) if problem.fit_intercept else 0.0 * b
-        v = v + problem.spread(shift)
+        v = problem.shifted(v, shift)
         for _ in range(HALVINGS):
             ahead = self._look(problem, w + move, b + shift, seen.z + v)
             if ahead.certificate.objective <= certificate.objective * (1.0 + ROUNDING):

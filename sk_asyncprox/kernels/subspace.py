@@ -111,7 +111,7 @@ def described(part, read, step, model, touched):
 
 def followed(part, v, model):
     """The margins' change after the intercept has followed, if there is one."""
-    return v + part.problem.spread(model.shift(v)) if part.follows else v
+    return part.problem.shifted(v, model.shift(v)) if part.follows else v
 
 
 def lands(part, read, move, v, pull, model):
@@ -204,7 +204,7 @@ class Subspace:
         for trial in range(TRIALS):
             v = step @ self._images
             shift = model.shift(v) if part.follows else 0.0
-            z = point.z + v + problem.spread(shift)
+            z = problem.shifted(point.z + v, shift)
             gradient = problem.loss.gradient(problem.y, z)
             left = self._left(a + step, gradient)
             rise = -(left @ step)

@@ -46,9 +46,10 @@ class MultinomialLoss(Loss):
 
     def gradient(self, y, z):
         """Derivative with respect to ``z``: the probabilities, less one at the sample's class."""
-        p = self.probabilities(z)
-        p[y, np.arange(p.shape[1])] -= 1.0
-        return p.ravel()
+        p = self.probabilities(z).ravel()
+        n = len(y)
+        p[y * n + np.arange(n)] -= 1.0
+        return p
 
     def _at(self, y, gradient):
         """Probabilities at the point with this gradient."""

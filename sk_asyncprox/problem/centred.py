@@ -59,7 +59,7 @@ class Centred:
     def null(self):
         """Objective of the best model without features."""
         b = self.loss.best_intercept(self.y, self.weights)
-        z = self.spread(b if self.fit_intercept else 0.0 * b)
+        z = self.shifted(np.zeros(len(self.weights)), b if self.fit_intercept else 0.0 * b)
         return float(self.weights @ self.loss.value(self.y, z))
 
     def looks_stray(self, correlations):
@@ -86,9 +86,9 @@ class Centred:
             return float(self.offset @ w)
         return w.reshape(-1, len(self.offset)) @ self.offset
 
-    def spread(self, b):
-        """A change of the intercept, as a change of the margins."""
-        return np.repeat(b, len(self.y)) if np.ndim(b) else b
+    def shifted(self, z, b):
+        """The margins after a change of the intercept."""
+        return (z.reshape(len(b), -1) + b[:, None]).ravel() if np.ndim(b) else z + b
 
     def intercept(self, w, b):
         """Intercept for the data as they were given; several have mean zero, which changes no loss."""

@@ -169,7 +169,7 @@ class Problem(Centred, Folds):
 
     def objective(self, w, b, z=None):
         """Value at ``(w, b)``."""
-        z = self.design.mul(w) + self.spread(b) if z is None else z
+        z = self.shifted(self.design.mul(w), b) if z is None else z
         return float(self.weights @ self.loss.value(self.y, z)) + float(self.penalty.value(w))
 
     def settle(self, z, b, gradient=None, max_steps=20):
@@ -181,7 +181,7 @@ class Problem(Centred, Folds):
             if not self.loss.quadratic and (abs(slope) if np.ndim(slope) == 0 else abs(slope).max()) <= LEVEL:
                 break
             move = self.loss.intercept_move(self.y, z, gradient, slope, self.sample_weights)
-            z, b = z + self.spread(move), b + move
+            z, b = self.shifted(z, move), b + move
             gradient = self.loss.gradient(self.y, z)
             if self.loss.quadratic or np.dot(move, move) <= SETTLED**2 * max(1.0, np.dot(b, b)):
                 break
@@ -212,13 +212,13 @@ class Problem(Centred, Folds):
     def recertify(self, certificate):
         """The same certificate, its objective from the coefficients alone. A dual point is feasible however
         the margins were rounded that it was found from, so the bound stays."""
-        z, b, _ = self.settle(self.design.mul(certificate.w) + self.spread(certificate.b), certificate.b)
+        z, b, _ = self.settle(self.shifted(self.design.mul(certificate.w), certificate.b), certificate.b)
         return certificate._replace(b=b, objective=self.objective(certificate.w, b, z))
 
     def dual_point(self, w, b, z=None, gradient=None):
         """First part of a certificate: margins and intercept settled, the loss gradient there and the
         unscaled dual point."""
-        z = self.design.mul(w) + self.spread(b) if z is None else z
+        z = self.shifted(self.design.mul(w), b) if z is None else z
         z, b, gradient = self.settle(z, b, gradient)
         return z, b, gradient, self.dual_theta(gradient)
 

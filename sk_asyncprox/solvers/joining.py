@@ -169,8 +169,8 @@ class JoiningSolver(PhasedSolver):
         outputs, whose moves are large to keep and help little."""
         if self.problem.loss.n_outputs > 1:
             return None
-        return self._moves.led_by(w, self.z - self.problem.spread(self.b))
+        return self._moves.led_by(w, self.problem.shifted(self.z, -self.b))
 
     def _remember(self, direction):
-        image = direction.v - self.problem.spread(direction.shift)
+        image = self.problem.shifted(direction.v, -direction.shift)
         self._moves = self._moves.newest(MOVES - 1).led_by(direction.move, image)

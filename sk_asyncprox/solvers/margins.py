@@ -24,7 +24,7 @@ class SharedMargins(Solver):
     def __init__(self, problem, start=None):
         self.problem = problem
         self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
-        self.z = problem.design.mul(self.w) + problem.spread(self.b)
+        self.z = problem.shifted(problem.design.mul(self.w), self.b)
         self.gradient = problem.loss.gradient(problem.y, self.z)
         if start is not None:
             self._retreat()
@@ -34,7 +34,7 @@ class SharedMargins(Solver):
         problem = self.problem
         self.z, self.b, self.gradient = problem.settle(self.z, self.b, self.gradient)
         w, b = problem.start()
-        z = np.zeros_like(self.z) + problem.spread(b)
+        z = problem.shifted(np.zeros_like(self.z), b)
         if problem.objective(self.w, self.b, self.z) <= problem.objective(w, b, z):
             return False
         self.w, self.b, self.z, self.gradient = w, b, z, problem.loss.gradient(problem.y, z)
@@ -90,5 +90,5 @@ class SharedMargins(Solver):
         if abs(np.dot(slope, move)) <= max(2.0 * worth, 1e-30):
             return
         self.b = self.b + move
-        self.z = self.z + problem.spread(move)
+        self.z = problem.shifted(self.z, move)
         self.gradient = problem.loss.gradient(problem.y, self.z)

@@ -210,7 +210,7 @@ class RoundsBCD(GramSolver):
         self.certifies_afresh = few or (self._from_zero and self._tracker.update == 1)
         known = (None, None) if few else (self.z, self.gradient)
         if few and problem.design.is_sparse:
-            known = self._image(self.w) + problem.spread(self.b), None
+            known = problem.shifted(self._image(self.w), self.b), None
         start = self.w.copy(), self.b, *known
         if self._products.alone():
             [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)

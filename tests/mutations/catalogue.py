@@ -209,6 +209,13 @@ MUTATIONS = [
         "test_contract.py::test_every_order[two-prox, adaptive 1]",
     ),
     Mutation(
+        "Columns are taken as balanced in any weights",
+        "data/design.py",
+        "sums = 0.0 if weights is self.balance else self.tmul(weights)",
+        "sums = 0.0",
+        "test_design.py::test_data_that_stay_as_they_are_stand_for_the_centred_copy[300-C-centred]",
+    ),
+    Mutation(
         "Damping of inexact full steps is dropped",
         "solvers/bcd.py",
         "min(1.0, step) * direction.damping)",
