@@ -53,11 +53,8 @@ def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_call
     goal, calls, most = max(ROUNDING * square, SHARE_OF_GAP * gap, enough), 0, MOST_TIMES * sweeps
     while calls < most_calls:
         before, calls = gap, calls + 1
-        if filled:
-            w, gap, _ = gram_cd(w, penalty, sweeps, Q, q, square, goal if roughly else 0.0)
-        else:
-            w = swept(Q, q, w, penalty, sweeps)
-            gap = gap_on_gram(q, w, Q @ w, penalty, square)
+        w = swept(Q, q, w, penalty, sweeps)
+        gap = gap_on_gram(q, w, Q @ w, penalty, square)
         if goal < gap < FAST_DESCENT * before:
             continue
         if gap <= (goal if roughly else enough):
