@@ -182,17 +182,29 @@ def direction(part, read):
 
 def _solve(part, piece, read, pull, omega):
     """New coefficients of a piece, in the weights ``omega`` of its margins, and the entries touched."""
-    design, w, pull = piece.design, read.w[piece.columns], pull[piece.rows]
+    design, w, h, pull = piece.design, read.w[piece.columns], part.h, pull[piece.rows]
     penalty = read.penalty.on(piece.columns)
-    if part.h != 1.0:
-        penalty = penalty.with_l1(part.h * penalty.l1, part.h * penalty.l2)
+    if h != 1.0:
+        penalty = penalty.with_l1(h * penalty.l1, h * penalty.l2)
+    X, sparse = design.X, design.is_sparse
     wide = len(w) > CROWDED * design.shape[0] and (read.effort or not read.alone)
-    if penalty.alike and (design.is_sparse or wide):
-        sweeps = read.effort or (SWEEPS_ON_COLUMNS if design.is_sparse else 1)
-        return _solve_on_columns(part, piece, penalty, sweeps, w, pull, omega)
-    # One matrix of a block is solved well; runs follow one another again and again.
-    sweeps = SWEEPS_ON_GRAM if penalty.widest_run is None else read.effort or SWEEPS_ON_GRAM
-    return _solve_on_gram(part, piece, penalty, sweeps, w, pull, omega)
+    if not (penalty.alike and (sparse or wide)):
+        # One matrix of a block is solved well; runs follow one another again and again.
+        sweeps = SWEEPS_ON_GRAM if penalty.widest_run is None else read.effort or SWEEPS_ON_GRAM
+        return _solve_on_gram(part, piece, penalty, sweeps, w, pull, omega)
+    sweeps = read.effort or (SWEEPS_ON_COLUMNS if sparse else 1)
+    constant = not part.local and part.problem.uniform
+    unit = omega[0] if constant else 1.0
+    # Columns are centred only in the penalised direction's image: the plain columns give a metric
+    # that lies above the centred one, by at most the fill of the block.
+    target = X @ w + h * pull / omega
+    if not (sparse or constant):
+        root = np.sqrt(omega)
+        X, target = X * root[:, None], target * root
+    X, weights = (X, None if constant else omega) if sparse else (np.asfortranarray(X), None)
+    l1, l2, positive = penalty.l1 / unit, penalty.l2 / unit, penalty.positive
+    new = block_cd(w, l1, l2, sweeps, X=X, target=target, weights=weights, positive=positive)
+    return new, (2 * sweeps + 1) * design.size
 
 
 def describe(part, read, new, v, model, touched, shift=None):
@@ -204,31 +216,6 @@ def describe(part, read, new, v, model, touched, shift=None):
         shift = model.shift(v) if shift is None else shift
         v = part.problem.shifted(v, shift)
     return Direction(new, new - read.w, v, shift, *read.penalty.difference(read.w, new), touched)
-
-
-def _solve_on_columns(part, piece, penalty, sweeps, w, pull, omega):
-    X, sparse = piece.design.X, piece.design.is_sparse
-    constant = not part.local and part.problem.uniform
-    unit = omega[0] if constant else 1.0
-    # Columns are centred only in the penalised direction's image: the plain columns give a metric
-    # that lies above the centred one, by at most the fill of the block.
-    target = X @ w + part.h * pull / omega
-    if not (sparse or constant):
-        root = np.sqrt(omega)
-        X, target = X * root[:, None], target * root
-    if not sparse:
-        X = np.asfortranarray(X)
-    new = block_cd(
-        w,
-        penalty.l1 / unit,
-        penalty.l2 / unit,
-        sweeps,
-        X=X,
-        target=target,
-        weights=omega if sparse and not constant else None,
-        positive=penalty.positive,
-    )
-    return new, (2 * sweeps + 1) * piece.design.size
 
 
 def _solve_on_gram(part, piece, penalty, sweeps, w, pull, omega):

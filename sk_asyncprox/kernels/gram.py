@@ -38,30 +38,12 @@ SHARE_OF_GAP = 0.1
 
 
 def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_calls=MOST_CALLS):
-    """Lower the model's gap to a share of what it is at ``w``.
+    """Lower the model's gap to a share of what it is at ``w``, in at most ``most_calls`` calls of sweeps and
+    Newton steps; return new coefficients and the calls.
 
-    Parameters
-    ----------
-    Q, q : ndarray of shape (k, k) and (k,)
-        Gram matrix and linear term ``X't`` of the target ``t``.
-    w : ndarray of shape (k,)
-        Start; left as it is.
-    penalty : ElasticNetPenalty
-    square : float
-        ``|t|^2``.
-    roughly : bool
-        Whether sweeps suffice where they have reached that share, without the Newton steps that would
-        make the solution exact.
-    enough : float
-        Gap below which the model need not be solved: sweeps suffice where they have reached it.
-    most_calls : int
-        Rounds, at most.
-
-    Returns
-    -------
-    w : ndarray of shape (k,)
-    calls : int
-        Rounds of coordinate descent and Newton steps.
+    The target ``t`` has ``q = X't`` and ``square = |t|^2``. With ``roughly`` sweeps suffice where they have
+    reached that share, without the Newton steps that would make the solution exact; so they do where the gap
+    is ``enough``.
     """
     if not penalty.has_zeros:
         return newton_on_gram(Q, q, w, penalty), 1

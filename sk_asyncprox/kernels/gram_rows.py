@@ -63,21 +63,11 @@ def _is_heavy(sizes, n):
 
 
 def add_filled(columns, model, rows, wanted, Q, sums):
-    """Add what some samples make up of rows of a Gram matrix.
+    """Add what the samples ``rows`` make up of rows of a Gram matrix.
 
-    Parameters
-    ----------
-    columns : list of ndarray of shape (k, m)
-        For every output its columns, transposed, at the ``m`` samples ``rows``, in the precision of the
-        products; overwritten.
-    model : DiagonalCurvature or SoftmaxCurvature
-    rows : slice
-    wanted : ndarray of int
-        Rows of the matrix that are wanted, sorted.
-    Q : ndarray of shape (len(wanted), k)
-        Added to.
-    sums : ndarray of shape (k, n_outputs) or None
-        Added to: the products of the columns with those of the intercepts.
+    ``columns`` are those of every output, transposed, at these samples, in the precision of the products;
+    they are overwritten. ``wanted`` are the rows that are wanted, sorted, and added to are ``Q`` and, if
+    there are, ``sums``: the products of the columns with those of the intercepts, one column for each output.
     """
     if len(columns) == 1:
         [(_, _, [root])] = model.squares(rows)

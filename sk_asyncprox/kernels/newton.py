@@ -26,38 +26,15 @@ LENGTHS = 0.4 ** np.arange(6)
 
 
 def newton_step(w, pull, model, penalty, centred, most_products, correlations=None, enough=0.0):
-    """Direction on the support by preconditioned conjugate gradients; a generator of products.
+    """Direction on the support by preconditioned conjugate gradients, of at most ``most_products``
+    iterations, or until no entry of the residual is above ``enough``: the move and the margins' change, not
+    centred.
 
-    Parameters
-    ----------
-    w : ndarray of shape (k,)
-        Coefficients; those that are zero stay so if the penalty makes zeros.
-    pull : ndarray of shape (n,)
-        Minus the weighted loss gradient.
-    model : DiagonalCurvature or SoftmaxCurvature
-        Second-order model of the loss.
-    penalty : ElasticNetPenalty
-    centred : bool
-        Whether an intercept follows the margins, so that ``v`` is centred in the model.
-    most_products : int
-        Iterations of conjugate gradients, at most.
-    correlations : ndarray of shape (k,), optional
-        ``X' pull``, where it is known.
-    enough : float
-        Largest entry of the residual at which conjugate gradients end, too.
-
-    Yields
-    ------
-    (operation, *vectors)
-        Name of a product of :class:`~sk_asyncprox.data.design.Design` and its arguments, or ``"curve"`` with
-        the model, ``x`` and ``centred``: ``X x`` and ``X' M X x``. What is to be sent back is the product
-        with the support's columns.
-
-    Returns
-    -------
-    move : ndarray of shape (k,)
-    v : ndarray of shape (n,)
-        Change of the margins, not centred.
+    ``pull`` is minus the weighted loss gradient, ``correlations`` its products with the columns, where they
+    are known, and ``model`` one of the loss, in which an intercept follows where it is ``centred``. A
+    generator of products: of tuples of the name of a product of :class:`~sk_asyncprox.data.design.Design` and
+    its arguments, or of ``"curve"`` with the model, ``x`` and ``centred``, for ``X x`` and ``X' M X x``; sent
+    back is the product with the columns.
     """
     sign = np.sign(w)
     if correlations is None:

@@ -68,26 +68,10 @@ def joint_step(part, read, pull, model):
     """A Newton step, where nothing makes zeros joined with what is beside it; a generator of products as in
     :func:`~sk_asyncprox.kernels.newton.newton_step`.
 
-    Parameters
-    ----------
-    part : ColumnPart
-    read : Read
-        ``effort`` is the most products of the Newton step; with 0 (then of all columns, with correlations)
-        there is the scaled gradient in its place.
-    pull : ndarray of shape (n,)
-        Minus the weighted loss gradient.
-    model : DiagonalCurvature or SoftmaxCurvature
-        Second-order model of the loss.
-
-    Returns
-    -------
-    move : ndarray of shape (p,)
-    v : ndarray of shape (n,)
-        Change of the margins, without the intercept's.
-    shift : float, ndarray or None
-        Change of the intercept; None where it is to follow.
-    instead : ndarray of shape (n,) or None
-        Change of the margins by the Newton step that this step is taken instead of.
+    ``read.effort`` is the most products of the Newton step; with 0 (then of all columns, with correlations)
+    there is the scaled gradient in its place. Returned are the move, the margins' change without the
+    intercept's, that of the intercept (None where it is to follow), and the margins' change by the Newton
+    step that this step is taken instead of, or None.
     """
     if read.effort:
         move, v = yield from newton_step(
@@ -117,15 +101,10 @@ def followed(part, v, model):
 def lands(part, read, move, v, pull, model):
     """Whether a step ends near the lowest point of its line: then nothing is to be gained beside it."""
     problem, l2, v = part.problem, read.penalty.l2s, followed(part, v, model)
-    fall = pull @ v - _ridge(l2, read.w, move)
+    fall = pull @ v - (l2 * read.w) @ move
     gradient = problem.loss.gradient(problem.y, read.point.z + v)
-    left = -(problem.weights * gradient) @ v - _ridge(l2, read.w + move, move)
+    left = -(problem.weights * gradient) @ v - (l2 * (read.w + move)) @ move
     return abs(left) <= NEAR * fall
-
-
-def _ridge(l2, a, b):
-    """Product of two vectors in the metric of the l2 part, one number or one for every coefficient."""
-    return l2 * (a @ b) if isinstance(l2, float) else (l2 * a) @ b
 
 
 def scaled_gradient(problem, read, model):

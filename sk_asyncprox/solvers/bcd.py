@@ -194,13 +194,12 @@ class AsyncBCD(SharedMargins):
         delay, window = self._tracker.measure(task.stamp)
         index = task.payload.index
         if self.step_size.exact:
-            step, slope = self.write_exactly(index, direction)
-            worth = 1e-2 * step * slope
+            step, slope = self.write(index, direction)
         else:
-            step, slope = self._rule(delay, window), direction.slope
-            self.write_share(index, direction, min(1.0, step) * direction.damping)
-            worth = 0.0
-        self.settle(worth)
+            step = self._rule(delay, window)
+            _, slope = self.write(index, direction, share=min(1.0, step) * direction.damping)
+        if self._settles:
+            self.settle(1e-2 * step * slope if self.step_size.exact else 0.0)
         return delay, step, slope, direction.touched
 
     def _write_prox(self, task, result):
@@ -218,7 +217,8 @@ class AsyncBCD(SharedMargins):
             self.gradient = problem.loss.gradient(problem.y, self.z)
             self.w[index] = new
             touched += block.design.size
-            self.settle()
+            if self._settles:
+                self.settle()
         if length > 0.0:
             slope = float(move @ move) / length
         return delay, step, slope, touched

@@ -7,7 +7,6 @@ from ..kernels.descent import STEPS, Memory, arrived, descend
 from ..kernels.read import Read
 from ..kernels.secant import Caution
 from ..kernels.subspace import Beside
-from .base import Update
 from .phases import Phase, PhasedSolver
 from .products import Products
 
@@ -127,10 +126,7 @@ class JoiningSolver(PhasedSolver):
         """Write coefficients, intercept, and the margins and gradient that they have."""
         delay, _ = self._tracker.measure(stamp)
         self.w, self.b, self.z, self.gradient = w, b, z, gradient
-        self.touched += touched
-        update = self._tracker.update
-        self._tracker.advance(1.0)
-        self._events.append(Update(update, delay, 1.0, "newton", (self._arrival(),)))
+        self._count(delay, 1.0, "newton", touched)
 
     def _is_quick(self):
         """Whether descents will do: where the last one was slow, the next have more of the second

@@ -18,11 +18,8 @@ class SharedMargins(Solver):
     _caution = _least = None
     """What shortened steps teach, if that is learnt, and the least curvature of samples in models."""
 
-    _settles = True
-    """Whether writes renew the intercept."""
-
     def __init__(self, problem, start=None):
-        self.problem = problem
+        self.problem, self._settles = problem, problem.fit_intercept and not problem.loss.quadratic
         self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
         self.z = problem.shifted(problem.design.mul(self.w), self.b)
         self.gradient = problem.loss.gradient(problem.y, self.z)
@@ -52,38 +49,33 @@ class SharedMargins(Solver):
         """What a task reads of the margins."""
         return Point(self.z, self.gradient, self._least)
 
-    def write_exactly(self, index, direction, rise_allowed=None):
-        """Write the exact share of a full step, or all of it where that is nearly as good
-        (:func:`~sk_asyncprox.kernels.line.full_step`); return the share and the fall per unit. What a
+    def write(self, index, direction, rise_allowed=None, share=None):
+        """Write a share of a full step: the given one, else the exact one, or all of it where that is nearly
+        as good (:func:`~sk_asyncprox.kernels.line.full_step`); return the share and the fall per unit. What a
         shortened step has met, or one that this one was taken instead of, is in the next models."""
-        before = self.problem, self.z, self.gradient, direction
-        full = None if rise_allowed is None else full_step(*before, rise_allowed)
-        theta, slope, self.z, self.gradient = exact_step(*before) if full is None else (1.0, *full)
-        self._move(index, direction, theta)
+        loss, y, z, gradient = self.problem.loss, self.problem.y, self.z, self.gradient
+        before = self.problem, z, gradient, direction
+        if share is None:
+            full = None if rise_allowed is None else full_step(*before, rise_allowed)
+            share, slope, self.z, self.gradient = exact_step(*before) if full is None else (1.0, *full)
+        else:
+            slope = direction.slope
+            if share > 0.0:
+                self.z = z + share * direction.v
+                self.gradient = loss.gradient(y, self.z)
+        if share > 0.0:
+            self.w[index] = direction.new if share == 1.0 else self.w[index] + share * direction.move
+            self.b = self.b + share * direction.shift
         if self._caution is not None:
-            v, share = (direction.v, theta) if direction.instead is None else (direction.instead, 0.0)
-            self._caution = self._caution.after(*before[:3], v, share)
-            self._least = self._caution.floor(self.problem.loss, self.problem.y, self.z)
-        return theta, slope
-
-    def write_share(self, index, direction, theta):
-        """Write a given share of a full step."""
-        if theta > 0.0:
-            self.z = self.z + theta * direction.v
-            self.gradient = self.problem.loss.gradient(self.problem.y, self.z)
-        self._move(index, direction, theta)
-
-    def _move(self, index, direction, theta):
-        if theta > 0.0:
-            full = theta == 1.0
-            self.w[index] = direction.new if full else self.w[index] + theta * direction.move
-            self.b = self.b + theta * direction.shift
+            v, shortened = (direction.v, share) if direction.instead is None else (direction.instead, 0.0)
+            self._caution = self._caution.after(self.problem, z, gradient, v, shortened)
+            self._least = self._caution.floor(loss, y, self.z)
+        return share, slope
 
     def settle(self, worth=0.0):
-        """Renew the intercept when that lowers the objective by more than ``worth``."""
+        """Renew the intercept, where it has no closed form, when that lowers the objective by more than
+        ``worth``."""
         problem = self.problem
-        if not (self._settles and problem.fit_intercept) or problem.loss.quadratic:
-            return
         slope = problem.intercept_slope(self.gradient)
         known = problem.y, self.z, self.gradient, slope, problem.sample_weights
         move = problem.loss.intercept_move(*known)

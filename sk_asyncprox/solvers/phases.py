@@ -26,12 +26,12 @@ class Phase:
         self.todo = list(range(shares) if isinstance(shares, int) else shares)
         self.results, self.missing = [None] * (max(self.todo) + 1), len(self.todo)
 
-    def take(self, worker, slow=False):
+    def take(self, worker, speeds):
         """Number of a share for the worker: its own, else any; None when there is none for it. A slow
         worker takes no share that has another's size, as the others would wait for it."""
         if worker in self.todo:
             return self.todo.pop(self.todo.index(worker))
-        if not self.todo or (slow and not self.dynamic):
+        if not self.todo or (not self.dynamic and speeds.is_slow(worker)):
             return None
         return self.todo.pop(0)
 
@@ -69,7 +69,7 @@ class PhasedSolver(SharedMargins):
         if self._phase is None:
             self._go_on()
         phase = self._phase
-        number = phase.take(worker, self._speeds.is_slow(worker))
+        number = phase.take(worker, self._speeds)
         if number is None:
             return None
         self._since[worker] = self.now
@@ -107,18 +107,18 @@ class PhasedSolver(SharedMargins):
         events, self._events = self._events, []
         return events
 
-    def _arrival(self):
-        """The arrival that is being told, once."""
-        arrival, self._last = self._last, None
-        return arrival
-
     def _write(self, stamp, phase, index, direction, rise_allowed):
         """Write a step, of exact length or full where that is nearly as good; return it and its delay."""
         delay, _ = self._tracker.measure(stamp)
-        step, slope = self.write_exactly(index, direction, rise_allowed)
-        self.settle(1e-2 * step * slope)
-        self.touched += max(1, direction.touched)
-        update = self._tracker.update
-        self._tracker.advance(step)
-        self._events.append(Update(update, delay, step, phase, (self._arrival(),)))
+        step, slope = self.write(index, direction, rise_allowed)
+        if self._settles:
+            self.settle(1e-2 * step * slope)
+        self._count(delay, step, phase, direction.touched)
         return step, delay
+
+    def _count(self, delay, step, phase, touched):
+        """A write by the arrival that is being told."""
+        self.touched += max(1, touched)
+        arrival, self._last = self._last, None
+        self._events.append(Update(self._tracker.update, delay, step, phase, (arrival,)))
+        self._tracker.advance(step)

@@ -37,7 +37,7 @@ class Products:
         """Pieces of the columns."""
         return Penalty().cut(np.arange(len(self.sizes)), self.sizes, PIECES * self.n_workers)
 
-    def shared(self, ways, kind, pieces, common, again=True):
+    def _product(self, ways, kind, pieces, common, again=True):
         """A product whose pieces the workers share, in one of the `ways` (a :class:`Sharing`): the answers,
         and the entries touched. Only if it was made before does its time say anything of the way."""
         way = ways.choose() if again else "split"
@@ -60,7 +60,7 @@ class Products:
         """Product of all columns with ``pull``."""
         pieces = [(("all", 0, i), index) for i, index in enumerate(self._everything)]
         again, self._looked = self._looked, True
-        answers, _ = yield from self.shared(self._ways_for("look"), "product", pieces, (pull,), again)
+        answers, _ = yield from self._product(self._ways_for("look"), "product", pieces, (pull,), again)
         return np.concatenate(answers)
 
     def newton(self, read):
@@ -93,7 +93,7 @@ class Products:
         """A product that the workers share by rows: the answer, and the entries touched."""
         common, again = (index, operation, vectors), operation == "curve"
         ways = self._ways_for(self._octave(index))
-        answers, size = yield from self.shared(ways, "rows_product", rows.pieces, common, again)
+        answers, size = yield from self._product(ways, "rows_product", rows.pieces, common, again)
         return rows.join(operation, vectors, answers), size
 
     def pay(self, index):

@@ -134,7 +134,7 @@ class RoundsBCD(GramSolver):
         move[index] = new - w
         size = self._products.sizes[index].sum()
         direction = describe(part, read, new, self._image(move), part.model(point), size)
-        if self.write_exactly(index, direction, RISE_OF_NEWTON)[0] > 0.0:
+        if self.write(index, direction, RISE_OF_NEWTON)[0] > 0.0:
             self._known = None
         self.touched += direction.touched
 
@@ -195,7 +195,7 @@ class RoundsBCD(GramSolver):
         settled = self._slow and gap < SETTLED
         self._effort = min(MOST_PRODUCTS, 2 * self._effort) if settled else FEWEST_PRODUCTS
         self._gap = gap
-        last, update = self._arrival(), self._tracker.update
+        last, update, self._last = self._last, self._tracker.update, None
         told = last.worker, last.asked, last.told
         self._events.append(Certified(certificate, self.lower_bound, update, *told))
         return certificate

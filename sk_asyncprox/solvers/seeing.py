@@ -79,7 +79,7 @@ class SeeingSolver(JoiningSolver):
     def __init__(self, problem, start, n_workers):
         super().__init__(problem, start, n_workers)
         self._streamed, self._sight = problem.features.is_streamed, None
-        self._settles = not self._streamed  # else the next look does it
+        self._settles &= not self._streamed  # else the next look does it
 
     def _see(self, w, b):
         """The sight at a point; at a better intercept where the move to it is long."""

@@ -36,18 +36,15 @@ def first_columns(n, p, full):
     return min(FIRST_COLUMNS, n)
 
 
-def wanted_columns(penalty, w, correlations, active, first):
+def wanted_columns(penalty, w, correlations, active, first, fewest=FEWEST_COLUMNS):
     """Working set of the next round, sorted and not empty: the support and the worst violators, at most
-    doubling, but ``first`` whatever the support.
-
-    The penalty is that of the round; the present set is kept while it holds all that is wanted and is not
-    much larger.
-    """
+    doubling, but ``first`` whatever the support. The present set is kept while it holds all that is wanted
+    and is not much larger."""
     support = penalty.support(w)
     score = penalty.pull(correlations - penalty.l2s * w)
     score[support] = np.inf
     size, wanted = np.count_nonzero(support), np.count_nonzero(score > penalty.l1)
-    k = min(max(first, 2 * size), max(FEWEST_COLUMNS, wanted), len(w))
+    k = min(max(first, 2 * size), max(fewest, wanted), len(w))
     if k == wanted:
         chosen = np.flatnonzero(score > penalty.l1)
     else:
@@ -131,7 +128,7 @@ class Layout:
     def grow(self, w, certificate):
         """Activate the columns that a certificate calls for; return whether the blocks have changed."""
         penalty, c = self._problem.penalty, certificate.correlations
-        active = wanted_columns(penalty, w, c, self._active, FIRST_COLUMNS)
+        active = wanted_columns(penalty, w, c, self._active, FIRST_COLUMNS, fewest=1)
         if among(active, self._active)[0].all():
             return False
         self._active, self._turn = active, 0

@@ -190,8 +190,8 @@ MUTATIONS = [
     Mutation(
         "Margins are written in place, under those who read them",
         "solvers/margins.py",
-        "            self.z = self.z + theta * direction.v\n",
-        "            self.z += theta * direction.v\n",
+        "                self.z = z + share * direction.v\n",
+        "                self.z += share * direction.v\n",
         "test_contract.py::test_every_order[two-blocks, adaptive 1]",
     ),
     Mutation(
