@@ -69,7 +69,6 @@ class HuberLoss(Loss):
         return self.threshold / np.maximum(np.abs(z - y), self.threshold)
 
     def model(self, y, z, gradient, weights, least):
-        """Second-order model of the weighted loss, where no sample has less curvature than ``least``."""
         majorant = self.majorant(y, z)
         curvature = np.where(majorant < 1.0, LEAST * majorant, 1.0)
         return DiagonalCurvature(weights * (curvature if least is None else np.maximum(curvature, least)))

@@ -63,7 +63,6 @@ class MultinomialLoss(Loss):
         return u * (1.0 - u)
 
     def bend(self, y, gradient, v):
-        """Second derivative along ``v`` at the point with this gradient."""
         V, p = self._by_class(v), self._at(y, gradient)
         mean = (p * V).sum(axis=0)
         return (p * (V - mean) ** 2).ravel()
@@ -77,7 +76,6 @@ class MultinomialLoss(Loss):
         return np.full_like(z, 0.5)
 
     def model(self, y, z, gradient, weights, least):
-        """Second-order model of the weighted loss, where no sample has less curvature than ``least``."""
         p = self._at(y, gradient)
         return SoftmaxCurvature(p, weights[: p.shape[1]], least)
 

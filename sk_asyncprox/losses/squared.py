@@ -38,7 +38,6 @@ class SquaredLoss(Loss):
         return np.ones_like(gradient)
 
     def bend(self, y, gradient, v):
-        """Second derivative along ``v`` at the point with this gradient."""
         return v * v
 
     def majorant(self, y, z):
@@ -46,7 +45,6 @@ class SquaredLoss(Loss):
         return np.ones_like(z)
 
     def model(self, y, z, gradient, weights, least):
-        """Second-order model of the weighted loss, where no sample has less curvature than ``least``."""
         return DiagonalCurvature(weights)
 
     def intercept_move(self, y, z, gradient, slope, weights):

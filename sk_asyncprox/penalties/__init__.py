@@ -8,4 +8,4 @@ from .groups import GroupPenalty
 __all__ = ["PENALTIES", "ElasticNetPenalty", "GroupPenalty", "Penalty", "WeightedPenalty"]
 
 PENALTIES = {"elasticnet": ElasticNetPenalty}
-"""Penalties made of two weights and a sign, by name."""
+"""Penalties made of two weights and a sign, by name: those that the tests of penalties look at."""
