@@ -224,8 +224,10 @@ def _solve_on_gram(part, piece, penalty, sweeps, w, pull, omega):
         Q, cost = run.gram(omega, part.follows)
         before, c = w[index], h * run.design.tmul(pull)
         q, size = Q @ before + c, run.design.size
-        square = before @ (q + c) + h * h * (pull @ (pull / omega))
-        new[index], entries = penalty.on(index).step_on_gram(Q, q, before, square, sweeps)
+        # Sweeps ask for no gap, and so for no square of the target, which costs as much as a small block.
+        square = 0.0 if penalty.widest is None else before @ (q + c) + h * h * (pull @ (pull / omega))
+        own = penalty if penalty.alike else penalty.on(index)
+        new[index], entries = own.step_on_gram(Q, q, before, square, sweeps)
         touched += cost + size + entries
         if len(before) < len(w):
             v = run.design.mul(new[index] - before)

@@ -134,8 +134,7 @@ class ElasticNetPenalty(Penalty):
 
     def step_on_gram(self, Q, q, w, square, sweeps):
         """Minimise the model as well as a step of a block asks for: new coefficients, and entries touched."""
-        (Q, q, w, penalty, _), restored = self.plain(Q, q, w)
-        return restored(gram.swept(Q, q, w, penalty, sweeps)), sweeps * Q.size
+        return gram.swept(Q, q, w, self, sweeps), sweeps * Q.size
 
     def gap_on_gram(self, Q, q, w, square):
         """Duality gap of the model."""
@@ -216,6 +215,10 @@ class WeightedPenalty(ElasticNetPenalty):
 
     def crumbs(self, w, c):
         return super().crumbs(w, c) & (self.weights > 0.0)
+
+    def step_on_gram(self, Q, q, w, square, sweeps):
+        (Q, q, w, penalty, _), restored = self.plain(Q, q, w)
+        return restored(gram.swept(Q, q, w, penalty, sweeps)), sweeps * Q.size
 
     def plain(self, Q, q, w, square=0.0):
         """The l2 part belongs to the matrix, in ``u_j = weights_j w_j`` the l1 part is ``l1 |u|_1``, and free
