@@ -137,16 +137,11 @@ class Copies(BlockDiagonal):
 
 class Single:
     """Products of a dense design in single precision, which take half the time: for steps that certificates
-    are to judge.
+    are to judge. Of several outputs, whose losses cost more than these, so are the margins (``dtype``).
 
     Parameters
     ----------
     design : Design or Copies
-
-    Attributes
-    ----------
-    dtype : dtype
-        Of margins: that of the products too, where several outputs make losses cost more than these.
     """
 
     def __init__(self, design):
