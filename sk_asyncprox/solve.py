@@ -10,7 +10,7 @@ import numpy as np
 
 from ._compat import joblib_dask_client, one_blas_thread
 from .executors import EXECUTORS, Dask, Threads
-from .executors.plan import WorkersLost
+from .executors.base import WorkersLost
 from .history import History
 from .penalties import ElasticNetPenalty
 from .problem.certificate import Certificate

@@ -29,7 +29,7 @@ from sklearn.base import clone
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, LogisticRegressionCV
 from sk_asyncprox.executors import Dask
-from sk_asyncprox.executors.plan import WorkersLost
+from sk_asyncprox.executors.base import WorkersLost
 
 CLUSTER = """
 import time

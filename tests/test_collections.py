@@ -23,10 +23,12 @@ from sk_asyncprox import (
     enet_path,
     lasso_path,
 )
-from sk_asyncprox.executors import Dask, crew
-from sk_asyncprox.executors.plan import Plan, WorkersLost
-from sk_asyncprox.shards import blocks, chunks
-from sk_asyncprox.shards.sharded import ShardedProblem
+from sk_asyncprox.executors import Dask
+from sk_asyncprox.executors import cluster_run as crew
+from sk_asyncprox.executors.base import Plan, WorkersLost
+from sk_asyncprox.shards import dask_blocks as blocks
+from sk_asyncprox.shards import dask_shards as chunks
+from sk_asyncprox.shards.sharded_problem import ShardedProblem
 from sk_asyncprox.solve import Listener
 
 distributed = pytest.importorskip("distributed")

@@ -11,7 +11,7 @@ import constants
 
 from sk_asyncprox.executors import simulated
 from sk_asyncprox.kernels import gram_rows, shard_models
-from sk_asyncprox.solvers import gram_matrix
+from sk_asyncprox.solvers import kept_gram as gram_matrix
 
 KNOWN = {(known.module.partition(".")[2], known.name): known for known in constants.ALL}
 
@@ -20,7 +20,7 @@ def test_all_numbers_are_found_with_their_words():
     assert len(KNOWN) > 150
     assert KNOWN["solvers.rounds", "LOWERED"].value == 0.3
     assert KNOWN["kernels.gram_rows", "RIDGE"].words.startswith("Products of a matrix, or of its new rows")
-    assert ("kernels.newton_walk", "TINY") not in KNOWN
+    assert ("kernels.logistic_path", "TINY") not in KNOWN
     assert [known for known in constants.ALL if not known.words] == []
 
 
@@ -31,7 +31,7 @@ def test_a_number_is_changed_wherever_it_was_imported_to():
     assert [place.LARGE for place in places] == [200_000_000] * 3
     with constants.changed(KNOWN["executors.simulated", "PATIENCE"], 2.0):
         assert simulated.PATIENCE == 20_000
-        assert sys.modules["sk_asyncprox.executors.crew"].PATIENCE == 60
+        assert sys.modules["sk_asyncprox.executors.cluster_run"].PATIENCE == 60
 
 
 def test_the_largest_change_is_told_passes_first():

@@ -27,9 +27,11 @@ from sk_asyncprox.solvers import (
     ModelPIAG,
     RoundsBCD,
     placement,
-    products,
     rounds,
     working_set,
+)
+from sk_asyncprox.solvers import (
+    shared_products as products,
 )
 from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep

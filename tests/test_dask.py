@@ -23,12 +23,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sk_asyncprox import ElasticNet, GroupLasso, Lasso, LogisticRegression, lasso_path
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Dask, Simulated, Trace
-from sk_asyncprox.executors.crew import Crew, RollCall
-from sk_asyncprox.executors.plan import WorkersLost
+from sk_asyncprox.executors.base import WorkersLost
+from sk_asyncprox.executors.cluster_run import Crew, RollCall
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards.looks import balance_of, conclude
+from sk_asyncprox.shards.certificate_shares import balance_of, conclude
 from sk_asyncprox.shards.shard import RowShard, cut_rows
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers.base import Update

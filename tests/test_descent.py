@@ -14,11 +14,13 @@ from sk_asyncprox.kernels import descent
 from sk_asyncprox.kernels.blocks import ColumnPart
 from sk_asyncprox.kernels.descent import STEPS, Memory, Place, descend, newton_solver
 from sk_asyncprox.kernels.newton import in_place
-from sk_asyncprox.kernels.read import Point, Read
+from sk_asyncprox.kernels.step_input import Point, Read
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.solvers import joining, products, rounds
+from sk_asyncprox.solvers import joined_steps as joining
+from sk_asyncprox.solvers import rounds
+from sk_asyncprox.solvers import shared_products as products
 
 
 def drawn(n=80, p=6, n_classes=3, seed=0):

@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse as sp
 
 from sk_asyncprox.data.arrays import in_runs
+from sk_asyncprox.data.dataset import design_of
 from sk_asyncprox.data.design import Design
-from sk_asyncprox.data.rows import design_of
 
 FORMATS = {
     "C": np.ascontiguousarray,
@@ -118,7 +118,7 @@ def test_filled_and_gram(form, centred):
 @pytest.fixture
 def large(monkeypatch):
     """Every dense array is large."""
-    monkeypatch.setattr("sk_asyncprox.data.rows.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.data.dataset.LARGE", 0)
     monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
 
 
@@ -227,7 +227,7 @@ def test_data_with_columns_far_from_zero_are_copied(column, large):
 )  # fmt: skip
 def test_many_columns_stay_as_they_are_where_rows_lie_together(form, n, p, stays, monkeypatch):
     for name, number in {"LARGE": 40, "NARROW": 4, "WIDEST": 8}.items():
-        monkeypatch.setattr(f"sk_asyncprox.data.rows.{name}", number)
+        monkeypatch.setattr(f"sk_asyncprox.data.dataset.{name}", number)
     given = FORMATS[form](np.random.default_rng(0).standard_normal((n, p)))
     assert design_of(given, np.full(n, 1.0 / n), centred=True, as_given=True)[0].is_as_given is stays
 

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace
-from sk_asyncprox.executors.plan import Plan
+from sk_asyncprox.executors.base import Plan
 from sk_asyncprox.history import History
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, FixedStep
 

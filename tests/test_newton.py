@@ -9,10 +9,10 @@ from numpy.testing import assert_allclose
 from scipy.optimize import nnls
 from sklearn.linear_model import ElasticNet
 
+from sk_asyncprox.data.dataset import design_of
 from sk_asyncprox.data.design import Design
-from sk_asyncprox.data.rows import design_of
-from sk_asyncprox.kernels import gram
-from sk_asyncprox.kernels.gram import Model, newton_on_gram, solve_on_gram
+from sk_asyncprox.kernels import gram_model as gram
+from sk_asyncprox.kernels.gram_model import Model, newton_on_gram, solve_on_gram
 from sk_asyncprox.kernels.newton import along_ray, in_place, newton_step
 from sk_asyncprox.losses.curvature import DiagonalCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty

@@ -8,11 +8,11 @@ from sklearn.metrics import f1_score, get_scorer, make_scorer
 from sklearn.model_selection import KFold
 
 from sk_asyncprox import LogisticRegression, LogisticRegressionCV
-from sk_asyncprox.along import solutions_along
-from sk_asyncprox.kernels import newton_walk
+from sk_asyncprox.kernels import logistic_path as newton_walk
 from sk_asyncprox.linear_model._logistic_folds import Scores
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.penalty_path import solutions_along
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers import rounds_work

@@ -23,8 +23,8 @@ from sk_asyncprox import (
     lasso_path,
 )
 from sk_asyncprox.executors import Simulated, Trace
-from sk_asyncprox.kernels.gram import solution
-from sk_asyncprox.linear_model._grids import alphas_of
+from sk_asyncprox.kernels.gram_model import solution
+from sk_asyncprox.linear_model._alpha_grids import alphas_of
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem

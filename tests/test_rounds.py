@@ -30,9 +30,10 @@ from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import RoundsBCD, gram_matrix
-from sk_asyncprox.solvers.gram_matrix import GramMatrix
-from sk_asyncprox.solvers.on_gram import GramRule
+from sk_asyncprox.solvers import RoundsBCD
+from sk_asyncprox.solvers import kept_gram as gram_matrix
+from sk_asyncprox.solvers.gram_rounds import GramRule
+from sk_asyncprox.solvers.kept_gram import GramMatrix
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.rounds_work import gram
 from sk_asyncprox.solvers.working_set import first_columns, wanted_columns
@@ -44,7 +45,7 @@ def shared(monkeypatch):
     """Small problems are shared as large ones are, from the first task on."""
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL_FULL", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.products.SMALL_SHARE", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.SMALL_SHARE", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.sharing.HAND_OVER", 0.0)
     monkeypatch.setattr("sk_asyncprox.solvers.sharing.SLOW", 0.0)
     monkeypatch.setattr(GramRule, "choose", lambda *_: None)
@@ -131,10 +132,10 @@ def test_shares_lose_no_update(loss, sparse, shared):
 @pytest.fixture
 def as_given(monkeypatch):
     """Dense data are not copied, however small they are."""
-    monkeypatch.setattr("sk_asyncprox.data.rows.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.data.dataset.LARGE", 0)
     monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.on_gram.CHEAP_SOLUTION", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.on_gram.CHEAP_STEPS", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_rounds.CHEAP_SOLUTION", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_rounds.CHEAP_STEPS", 0)
 
 
 @pytest.mark.parametrize("model", MODELS[:-1], ids=str)
@@ -184,7 +185,7 @@ def test_certificates_by_rows_are_those_of_all_rows(loss, name, n_workers, share
 def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_given, monkeypatch):
     X, y = data("dense")
     plain = Lasso(0.01, tol=1e-10).fit(X, y)
-    monkeypatch.setattr("sk_asyncprox.solvers.on_gram.RISE_OF_NEWTON", -np.inf)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_rounds.RISE_OF_NEWTON", -np.inf)
     measured = Lasso(0.01, tol=1e-10).fit(X, y)
     assert (measured.history_.updates["phase"] == "newton").all()
     assert_allclose(measured.coef_, plain.coef_, atol=1e-6)
@@ -195,7 +196,7 @@ def test_long_moves_of_the_intercept_are_not_made_to_first_order(as_given, monke
     X, y = data("dense")
     labels, model = y > np.median(y) + 1.0, LogisticRegression(l1_ratio=1.0, C=2.0, tol=1e-7)
     plain = clone(model).fit(X, labels)
-    monkeypatch.setattr("sk_asyncprox.solvers.seeing.SMALL_MOVE", -1.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.looks_by_rows.SMALL_MOVE", -1.0)
     found = clone(model).fit(X, labels)
     kinds = [list(run.history_.shares["kind"]) for run in (plain, found)]
     assert kinds[0].count("seen") < kinds[1].count("seen")

@@ -60,7 +60,7 @@ def large(monkeypatch):
     """Small problems are shared as large ones are."""
     for name in ("rounds.SMALL", "rounds.SMALL_FULL", "products.SMALL_SHARE"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.{name}", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.on_gram.GramRule.choose", lambda *_: None)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_rounds.GramRule.choose", lambda *_: None)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.RoundsBCD.head_start", 0.0)
 
 
@@ -112,7 +112,7 @@ class EqualShares(Sharing):
 def test_nobody_waits_for_a_slow_worker(large, monkeypatch):
     equal, unequal = virtual(8), virtual([1.0] * 7 + [0.2])
     assert unequal < 1.7 * equal
-    monkeypatch.setattr("sk_asyncprox.solvers.products.Sharing", EqualShares)
+    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.Sharing", EqualShares)
     assert unequal < 0.5 * virtual([1.0] * 7 + [0.2])
 
 

@@ -12,15 +12,27 @@ from sk_asyncprox import LogisticRegression
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.kernels.blocks import ColumnPart
 from sk_asyncprox.kernels.newton import in_place
-from sk_asyncprox.kernels.read import Point, Read
+from sk_asyncprox.kernels.step_input import Point, Read
 from sk_asyncprox.kernels.subspace import Beside, Subspace, join, joint_step, lands
 from sk_asyncprox.linear_model._path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import RoundsBCD, joining, on_gram, products, rounds
-from sk_asyncprox.solvers.joining import LAST, Pace, joining_pays
+from sk_asyncprox.solvers import (
+    RoundsBCD,
+    rounds,
+)
+from sk_asyncprox.solvers import (
+    gram_rounds as on_gram,
+)
+from sk_asyncprox.solvers import (
+    joined_steps as joining,
+)
+from sk_asyncprox.solvers import (
+    shared_products as products,
+)
+from sk_asyncprox.solvers.joined_steps import LAST, Pace, joining_pays
 
 
 @pytest.fixture

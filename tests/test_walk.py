@@ -9,11 +9,13 @@ from sklearn.model_selection import KFold, ShuffleSplit
 
 from sk_asyncprox import ElasticNetCV, LassoCV, enet_path, lasso_path
 from sk_asyncprox._compat import block_cd, gram_cd
-from sk_asyncprox.along import solutions_along
-from sk_asyncprox.kernels import columns, gram, walk
-from sk_asyncprox.linear_model import _folds
+from sk_asyncprox.kernels import gram_model as gram
+from sk_asyncprox.kernels import path_columns as columns
+from sk_asyncprox.kernels import squared_path as walk
+from sk_asyncprox.linear_model import _regression_folds as _folds
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.penalty_path import solutions_along
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
 
@@ -206,7 +208,7 @@ def test_sparse_data_go_in_rounds():
 @pytest.mark.parametrize("weighted", [False, True])
 def test_few_columns_in_use_are_certified_against_all(shape, how, weighted, monkeypatch):
     """Columns come into use as looks at the data ask for them; where they become many, moments take over."""
-    monkeypatch.setattr("sk_asyncprox.along.COLUMNS_PER_PENALTY", 1)
+    monkeypatch.setattr("sk_asyncprox.penalty_path.COLUMNS_PER_PENALTY", 1)
     followed, follow = [], columns.Kept.followed
     monkeypatch.setattr(
         columns.Kept, "followed", lambda self, k: followed.append(follow(self, k)) or followed[-1]

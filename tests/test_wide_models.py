@@ -15,10 +15,11 @@ from sk_asyncprox.executors import Simulated, Threads, Trace
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards.looks import add_up, thin
+from sk_asyncprox.shards.certificate_shares import add_up, thin
 from sk_asyncprox.shards.shard import RowShard
-from sk_asyncprox.shards.sharded import SURELY, count, facts_of, without_idle
-from sk_asyncprox.solvers import WidePIAG, choice, wide_piag
+from sk_asyncprox.shards.sharded_problem import SURELY, count, facts_of, without_idle
+from sk_asyncprox.solvers import WidePIAG, wide_piag
+from sk_asyncprox.solvers import families as choice
 from sk_asyncprox.step_sizes import ExactStep
 
 LOSSES = {"squared": SquaredLoss(), "logistic": LogisticLoss(), "multinomial": MultinomialLoss(3)}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .compressed import like
+from .sparse import like
 
 
 def _rounding(n, means):

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from scipy.linalg import eigh_tridiagonal
 
 from .arrays import less, times, times_rows
-from .compressed import like, major_slice, row_squares, transpose
+from .sparse import like, major_slice, row_squares, transpose
 
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
 DENSE_ABOVE = 0.3

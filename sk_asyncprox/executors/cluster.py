@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .crew import Crew, wait_for_slots
-from .plan import Executor, Plan
+from .base import Executor, Plan
+from .cluster_run import Crew, wait_for_slots
 from .threads import Threads
 
 

@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 
 from .._compat import fast_calls, granted_workers, one_blas_thread, surely
-from .plan import Executor, Plan, WorkersLost
+from .base import Executor, Plan, WorkersLost
 from .stop import Deferred, Stop
 from .threads import run_alone
 

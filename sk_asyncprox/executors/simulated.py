@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from .._compat import fast_calls
-from .plan import Executor, Plan
+from .base import Executor, Plan
 from .traces import Trace
 
 PATIENCE = 10_000

@@ -7,7 +7,7 @@ import numpy as np
 from joblib import delayed
 
 from .._compat import fast_calls, granted_workers, thread_parallel
-from .plan import Executor, Plan
+from .base import Executor, Plan
 from .stop import Deferred, Stop
 
 HEED_EVERY = 0.02

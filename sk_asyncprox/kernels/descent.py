@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .gram import RIDGE, factored
+from .gram_model import RIDGE, factored
 from .gram_rows import full_rows
 
 STEPS, STEPS_OF_SEVERAL, MORE, TENTH = 10, 20, 20, 0.1

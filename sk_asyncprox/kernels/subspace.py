@@ -15,7 +15,7 @@ from scipy.linalg.lapack import dposv, dpotrs
 
 from .blocks import describe
 from .newton import newton_step
-from .read import Point
+from .step_input import Point
 
 STEPS, ENOUGH = 4, 0.01
 """Newton steps in the subspace, at most, and the share of the first one's fall below which none follows."""
@@ -86,7 +86,7 @@ def joint_step(part, read, pull, model):
 
 
 def described(part, read, step, model, touched):
-    """The step's :class:`~sk_asyncprox.kernels.line.Direction`. Its move is the one whose image is known:
+    """The step's :class:`.step_length.Direction`. Its move is the one whose image is known:
     what rounding leaves of a small one between the coefficients before and after is another."""
     move, v, shift, instead = step
     direction = describe(part, read, read.w + move, v, model, touched, shift)

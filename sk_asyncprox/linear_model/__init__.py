@@ -1,10 +1,10 @@
 """Scikit-learn estimators over the asynchronous solvers."""
 
-from ._cv import ElasticNetCV, LassoCV
 from ._logistic import LogisticRegression
 from ._logistic_cv import LogisticRegressionCV
 from ._path import enet_path, lasso_path
 from ._regression import ElasticNet, GroupLasso, HuberRegressor, Lasso
+from ._regression_cv import ElasticNetCV, LassoCV
 
 __all__ = [
     "ElasticNet",

@@ -18,7 +18,7 @@ from .._compat import (
     one_blas_thread,
     validate_parameter_constraints,
 )
-from ..executors.plan import WorkersLost
+from ..executors.base import WorkersLost
 from ..history import History
 from ..problem import Problem
 from ..solve import SOLVERS, Options, solve

@@ -10,8 +10,17 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length
 
-from ..executors.crew import tell_released
-from ..shards.blocks import blocks_of, column, is_collection, is_frame, like, matrix, rows_of, table
+from ..executors.cluster_run import tell_released
+from ..shards.dask_blocks import (
+    blocks_of,
+    column,
+    is_collection,
+    is_frame,
+    like,
+    matrix,
+    rows_of,
+    table,
+)
 
 
 def blockwise(method):

@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from .._compat import _check_sample_weight, granted_workers
 from ..data.arrays import in_runs
-from ..data.rows import LARGE
+from ..data.dataset import LARGE
 
 FORMATS, FLOATS = ["csc", "csr"], [np.float64, np.float32]
 

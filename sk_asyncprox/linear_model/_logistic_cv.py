@@ -12,7 +12,7 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 
 from .._compat import _raise_for_params, _routing_enabled, routing_owner
 from ..problem import Problem
-from ..shards.blocks import is_collection
+from ..shards.dask_blocks import is_collection
 from ..solve import SOLVERS
 from ._base import whole
 from ._callbacks import Watcher
@@ -22,7 +22,7 @@ from ._checks import (
     checked_weights,
     classes_of,
 )
-from ._cross_validated import OF_THE_LAST, CrossValidated
+from ._cv_base import OF_THE_LAST, CrossValidated
 from ._declared import documented
 from ._logistic import LogisticRegression
 from ._logistic_folds import Scores, best_of, grid_of, paths_on_cluster, scored_paths

@@ -10,10 +10,10 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 
 from .._compat import _check_method_params, with_labels
-from ..along import solutions_along
-from ..data.rows import rows_of
+from ..data.dataset import rows_of
 from ..penalties import ElasticNetPenalty
-from ..shards.chunks import FoldedRows
+from ..penalty_path import solutions_along
+from ..shards.dask_shards import FoldedRows
 from ._checks import check_numbers, checked_penalty_weights, strength_of
 from ._collections import labels_of, loss_of, n_shards_of, on_cluster, refuse_unpenalised
 from ._logistic import LogisticRegression

@@ -11,20 +11,20 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length
 
 from .._compat import leaves_settings, validate_parameter_constraints
-from ..along import solutions_along
 from ..losses import SquaredLoss
+from ..penalty_path import solutions_along
 from ..problem import Problem
-from ..shards.blocks import is_collection
+from ..shards.dask_blocks import is_collection
 from ..solve import SOLVERS
 from ..solvers.base import Snapshot
 from ..step_sizes import StepSize
+from ._alpha_grids import alphas_of, penalties_of
 from ._base import beyond, check_range
 from ._checks import FLOATS, FORMATS, checked_weights, in_floats, scaled
 from ._declared import documented, no_defaults
-from ._folds import few_for_path
-from ._grids import alphas_of, penalties_of
 from ._parameters import OfPath
 from ._regression import ElasticNet
+from ._regression_folds import few_for_path
 
 TARGET = {"y": ["array-like", "sparse matrix"]}
 

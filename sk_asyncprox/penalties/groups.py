@@ -11,7 +11,7 @@ from math import sqrt
 import numpy as np
 from scipy.linalg.lapack import dposv
 
-from ..kernels.gram import RIDGE, ROUNDING, gap_on_gram
+from ..kernels.gram_model import RIDGE, ROUNDING, gap_on_gram
 from ..kernels.newton import LENGTHS
 from .elastic_net import ElasticNetPenalty
 

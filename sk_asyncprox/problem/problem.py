@@ -11,9 +11,9 @@ import numpy as np
 
 from .._compat import cached_property
 from ..data.block_diagonal import Copies
-from ..data.rows import CHEAP_SOLUTION, Data, is_by_rows, is_wide_in_rows
+from ..data.dataset import CHEAP_SOLUTION, Data, is_by_rows, is_wide_in_rows
 from . import unpenalised
-from .centred import Centred
+from .base import Centred
 from .certificate import Certificate
 from .folds import MADE, Folds
 from .units import OWN, Units, exponent_between, units_of_targets

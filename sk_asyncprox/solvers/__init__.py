@@ -1,7 +1,7 @@
 """The solvers, as state machines that any executor can drive."""
 
 from .bcd import AsyncBCD
-from .choice import SOLVERS
+from .families import SOLVERS
 from .model_piag import ModelPIAG
 from .piag import PIAG
 from .rounds import RoundsBCD

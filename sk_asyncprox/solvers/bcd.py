@@ -13,7 +13,7 @@ import numpy as np
 
 from ..delays import DelayTracker
 from ..kernels.blocks import ColumnPart, correlations, direction
-from ..kernels.read import Read
+from ..kernels.step_input import Read
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Task, Update, certify
 from .margins import SharedMargins

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..kernels.line import exact_step, full_step
-from ..kernels.read import Point
+from ..kernels.step_input import Point
+from ..kernels.step_length import exact_step, full_step
 from .base import Snapshot, Solver
 
 
@@ -51,8 +51,8 @@ class SharedMargins(Solver):
 
     def write(self, index, direction, rise_allowed=None, share=None):
         """Write a share of a full step: the given one, else the exact one, or all of it where that is nearly
-        as good (:func:`~sk_asyncprox.kernels.line.full_step`); return the share and the fall per unit. What a
-        shortened step has met, or one that this one was taken instead of, is in the next models."""
+        as good (``full_step``); return the share and the fall per unit. What a shortened step has met, or one
+        that this one was taken instead of, is in the next models."""
         loss, y, z, gradient = self.problem.loss, self.problem.y, self.z, self.gradient
         before = self.problem, z, gradient, direction
         if share is None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..delays import DelayTracker, Stamp
-from ..shards.looks import add_up, conclude, thin
+from ..shards.certificate_shares import add_up, conclude, thin
 from ..shards.shard import cut_rows, joint_smoothness
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Shared, Snapshot, Solver, Task, Update

@@ -11,15 +11,15 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 
 import numpy as np
 
+from ..data.dataset import NARROW
 from ..data.design import COPY_COST
-from ..data.rows import NARROW
 from ..kernels.blocks import describe
 from ..kernels.extrapolation import Trail
-from ..kernels.read import Read
+from ..kernels.step_input import Read
 from ..step_sizes import Setting
 from .base import Certified
-from .joining import RISE_OF_NEWTON
-from .on_gram import LARGEST_SWEPT, GramSolver
+from .gram_rounds import LARGEST_SWEPT, GramSolver
+from .joined_steps import RISE_OF_NEWTON
 from .phases import Phase
 from .rounds_work import work
 from .working_set import first_columns, wanted_columns

@@ -8,11 +8,11 @@ from ..kernels.banded import banded
 from ..kernels.blocks import describe, direction
 from ..kernels.descent import arrived, descend
 from ..kernels.gram_rows import add_filled, add_sparse
+from ..kernels.logistic_path import steps
 from ..kernels.newton import COST, in_place
 from ..kernels.newton import product as multiplied
-from ..kernels.newton_walk import steps
 from ..kernels.subspace import described, join, joint_step, lands
-from .seeing import seen, settled
+from .looks_by_rows import seen, settled
 
 SWEEPS, SLOWING = (8, 4, 8, 20, 32, 64), 1.5
 """Sweeps over the columns after which the gap is looked at: where it falls too slowly for those that are

@@ -231,7 +231,7 @@ MUTATIONS = [
     ),
     Mutation(
         "The exact step trusts the slope at the read",
-        "kernels/line.py",
+        "kernels/step_length.py",
         (
             "    slope = -((weights * gradient) @ v + direction.change)\n"
             "    if slope <= 0.0:\n"
@@ -242,7 +242,7 @@ MUTATIONS = [
     ),
     Mutation(
         "The exact step of the logistic loss is Newton's length, unchecked",
-        "kernels/line.py",
+        "kernels/step_length.py",
         "    if loss.quadratic:\n        return theta, slope, z_new, g_new",
         "    if True:\n        return theta, slope, z_new, g_new",
         "test_trust.py::test_the_exact_step_falls_also_where_classes_are_nearly_separated",
@@ -410,14 +410,14 @@ MUTATIONS = [
     ),
     Mutation(
         "The bound on a walk's rounding is left out",
-        "kernels/walk.py",
+        "kernels/squared_path.py",
         "np.maximum(objectives - duals, 0.0) + rounding",
         "np.maximum(objectives - duals, 0.0)",
         "test_walk.py::test_what_rounding_could_hide_goes_in_rounds",
     ),
     Mutation(
         "A solution between two is made of the wrong shares of them",
-        "kernels/walk.py",
+        "kernels/squared_path.py",
         "            W[i] = (1.0 - t) * W[i - 1] + t * W[i + 1]",
         "            W[i] = t * W[i - 1] + (1.0 - t) * W[i + 1]",
         "test_walk.py::test_solutions_between_two_are_made_of_them_where_that_will_do",

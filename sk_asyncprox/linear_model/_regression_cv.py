@@ -13,10 +13,11 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from .._compat import LinearModel, _routing_enabled, routing_owner
-from ..along import moments_pay
 from ..losses import SquaredLoss
+from ..penalty_path import moments_pay
 from ..problem import Problem
 from ..solve import SOLVERS
+from ._alpha_grids import alphas_of, penalties_of
 from ._base import AsyncLinearModel, check_range, whole
 from ._blockwise import PredictsCollections
 from ._callbacks import Watcher
@@ -26,13 +27,12 @@ from ._checks import (
     checked_weights,
     scaled,
 )
-from ._cross_validated import CrossValidated
+from ._cv_base import CrossValidated
 from ._declared import documented
-from ._folds import cross_validated, reading, squared_errors
-from ._grids import alphas_of, penalties_of
 from ._parameters import OfElasticNetCV, OfLassoCV
 from ._path import warn_of_folds
 from ._regression import ElasticNet
+from ._regression_folds import cross_validated, reading, squared_errors
 
 
 @documented

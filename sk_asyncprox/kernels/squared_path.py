@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.certificate import Certificate
-from .columns import WIDEST, Known, intercept_of
 from .extrapolation import Trail, strength
+from .path_columns import WIDEST, Known, intercept_of
 
 TINY = np.finfo(float).tiny
 

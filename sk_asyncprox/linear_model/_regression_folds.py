@@ -11,15 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.model_selection import check_cv
 
-from ..along import solutions_along
+from ..data.dataset import rows_of
 from ..data.moments import few_rows, joined
-from ..data.rows import rows_of
 from ..losses import SquaredLoss
+from ..penalty_path import solutions_along
 from ..problem import Problem
-from ..shards.summed import SummedRows
+from ..shards.dask_moments import SummedRows
 from ..solve import SOLVERS
+from ._alpha_grids import alphas_of, penalties_of
 from ._collections import on_cluster
-from ._grids import alphas_of, penalties_of
 
 MOST_BYTES, BESIDE = 2_000_000_000, 6
 """Bytes that Gram matrices may take here, and how many of them there are beside those of the parts."""

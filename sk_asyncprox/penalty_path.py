@@ -7,13 +7,13 @@ import numpy as np
 from ._compat import one_blas_thread
 from .executors import Threads
 from .history import History
-from .kernels.columns import Kept, Known
-from .kernels.newton_walk import WIDEST, NewtonWalk
-from .kernels.walk import Walk
+from .kernels.logistic_path import WIDEST, NewtonWalk
+from .kernels.path_columns import Kept, Known
+from .kernels.squared_path import Walk
 from .problem.units import LEAST, MOST
 from .solve import SOLVERS, Solution, resolve_executor, solve
 from .solvers.base import Certified, Snapshot
-from .solvers.choice import resolve_step_size
+from .solvers.families import resolve_step_size
 from .stopping import StopRule, gap_wanted, tidy
 
 COLUMNS_PER_PENALTY = 6

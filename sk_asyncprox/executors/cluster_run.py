@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._compat import fast_calls, one_blas_thread
-from .plan import WorkersLost
+from .base import WorkersLost
 from .stop import Deferred, Stop
 
 LOOK_ROUND = 0.25

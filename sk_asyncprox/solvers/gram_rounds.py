@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from ..data.rows import CHEAP_SOLUTION
+from ..data.dataset import CHEAP_SOLUTION
 from ..kernels.banded import bands_cost
 from ..kernels.blocks import describe
 from ..kernels.gram_rows import rows_cost
-from ..kernels.newton_walk import Seen
-from ..kernels.read import Read
-from .gram_matrix import GramMatrix
-from .joining import RISE_OF_NEWTON
+from ..kernels.logistic_path import Seen
+from ..kernels.step_input import Read
+from .joined_steps import RISE_OF_NEWTON
+from .kept_gram import GramMatrix
+from .looks_by_rows import SeeingSolver
 from .phases import Phase
-from .seeing import SeeingSolver
 
 WIDEST_GRAM, WIDEST_GRAM_ONCE = 2500, 128
 

@@ -6,9 +6,10 @@ from itertools import chain
 import numpy as np
 import scipy.sparse as sp
 
+from ..data.dataset import design_of
 from ..data.design import Design
-from ..data.rows import design_of
-from ..executors.crew import (
+from ..executors.base import SHARDS_PER_WORKER, WorkersLost
+from ..executors.cluster_run import (
     GONE,
     Lying,
     RollCall,
@@ -17,11 +18,10 @@ from ..executors.crew import (
     release,
     tell_released,
 )
-from ..executors.plan import SHARDS_PER_WORKER, WorkersLost
-from ..solvers.choice import WIDEST
-from .blocks import join, piece, rows_of, survey
+from ..solvers.families import WIDEST
+from .dask_blocks import join, piece, rows_of, survey
 from .shard import RowShard
-from .sharded import ShardedProblem, centre, check_targets, count, without_idle
+from .sharded_problem import ShardedProblem, centre, check_targets, count, without_idle
 
 SMALL = 32_000_000
 """Bytes of a shard of wide data below which the cost of its tasks outweighs their work."""

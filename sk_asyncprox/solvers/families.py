@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from ..executors.plan import SHARDS_PER_WORKER
+from ..executors.base import SHARDS_PER_WORKER
 from ..shards.shard import divisible
 from ..step_sizes import STEP_SIZES, Adaptive1, NaiveStep
 from .bcd import AsyncBCD

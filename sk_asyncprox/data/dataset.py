@@ -6,10 +6,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from .arrays import less
-from .compressed import kernel_ready
 from .constant_columns import clear_constants, without_constants
 from .design import Design
 from .moments import is_far, moments_of, point_of
+from .sparse import kernel_ready
 
 WIDE = 512
 """Columns from which on products by rows of a dense array are as fast as those by columns."""

@@ -4,11 +4,11 @@ import numpy as np
 
 from ..kernels.blocks import ColumnPart
 from ..kernels.descent import STEPS, Memory, arrived, descend
-from ..kernels.read import Read
 from ..kernels.secant import Caution
+from ..kernels.step_input import Read
 from ..kernels.subspace import Beside
 from .phases import Phase, PhasedSolver
-from .products import Products
+from .shared_products import Products
 
 MOVES = 6
 """Last moves that a direction is joined with."""

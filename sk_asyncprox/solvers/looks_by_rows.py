@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.certificate import concluded, factors_of
-from .joining import JoiningSolver
+from .joined_steps import JoiningSolver
 from .phases import Phase
 
 SMALL_MOVE = 0.5

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.certificate import Certificate
-from .gram import newton_on_gram
+from .gram_model import newton_on_gram
 from .gram_rows import full_rows
 
 WIDEST = 256

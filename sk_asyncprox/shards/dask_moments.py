@@ -5,12 +5,12 @@ import math
 import numpy as np
 
 from .._compat import one_blas_thread
+from ..data.dataset import design_of
 from ..data.moments import EPS, Moments, joined
-from ..data.rows import design_of
 from ..kernels.shard_models import model_of
 from ..losses import SquaredLoss
 from ..problem.units import LEAST, MOST
-from .chunks import Rows
+from .dask_shards import Rows
 from .shard import RowShard
 
 TINY = np.finfo(float).tiny
