@@ -413,7 +413,7 @@ def test_threads_are_replayed(n_jobs):
         assert_array_equal(again.coef_, live.coef_)
         assert_array_equal(again.history_.updates["delay"], live.history_.updates["delay"])
         assert_array_equal(again.history_.updates["error"], live.history_.updates["error"])
-        assert set(live.history_.shares["kind"]) <= {"pending", "late"}
+        assert set(live.history_.shares["kind"]) <= {"solve", "pending", "late"}
 
 
 def test_errors_are_recorded():
@@ -440,12 +440,12 @@ def test_no_smoothness_is_computed(monkeypatch):
 
 
 def test_lost_tasks_are_done_again():
-    """Whatever is dropped, the run ends at the solution."""
+    """Whatever is dropped, a minimisation too, the run ends at the solution."""
     X, y = binary(400, 10)
     problem = Problem(X, y, LogisticLoss(), ElasticNetPenalty(0.01), rows=True)
     kinds = set()
     for seed in range(40):
-        if len(kinds) == 2:
+        if len(kinds) == 3:
             break
         solver = ModelPIAG(problem, ExactStep(), n_workers=2, n_blocks=4, target=1e-8)
         rng, certified, held = np.random.default_rng(seed), [], {}
@@ -464,7 +464,7 @@ def test_lost_tasks_are_done_again():
             task = pickle.loads(pickle.dumps(task))
             result = pickle.loads(pickle.dumps(solver.work(solver.part(task), task)))
             certified += [e for e in solver.tell([(task, result)]) if hasattr(e, "certificate")]
-    assert kinds == {"model", "certificate"}
+    assert kinds == {"model", "solve", "certificate"}
 
 
 def test_wide_data_without_an_l1_part_get_first_order_steps_unless_asked_for():

@@ -20,7 +20,7 @@ from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import PIAG, AsyncBCD, RoundsBCD
+from sk_asyncprox.solvers import PIAG, AsyncBCD, ModelPIAG, RoundsBCD
 from sk_asyncprox.solvers.base import Solver, Task, Update
 from sk_asyncprox.solvers.piag import REFRESH_EVERY
 from sk_asyncprox.step_sizes import Adaptive1, ExactStep
@@ -307,6 +307,25 @@ def test_features_at_the_ends_of_the_range(factor, name):
 
 
 # -- guards ----------------------------------------------------------------------------------------------
+
+
+def test_a_minimisation_from_before_a_retreat_is_not_written_after_it():
+    """What it was made of goes into the next write."""
+    X, y = regression()
+    problem = Problem(X, np.sign(y), LogisticLoss(), ElasticNetPenalty(0.01), rows=True)
+    solver, turn = ModelPIAG(problem, ExactStep(), n_workers=2), 0
+    while (task := solver.ask(turn % 2)) is None or task.kind != "solve" or not solver.n_updates:
+        turn += 1
+        if task is not None:
+            solver.tell([(task, solver.work(solver.part(task), task))])
+    found, waiting = solver.work(None, task), solver.pending
+    solver._wait_for_all(solver.w, solver.b)
+    before, n_updates = solver.w.copy(), solver.n_updates
+    [shared] = solver.tell([(task, found)])
+    assert shared.kind == "solve"
+    assert solver.n_updates == n_updates
+    assert solver.pending == waiting
+    assert_array_equal(solver.w, before)
 
 
 def test_what_is_not_a_number_meets_no_tolerance():

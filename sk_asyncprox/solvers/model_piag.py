@@ -18,7 +18,9 @@ import numpy as np
 
 from ..kernels.model_sum import ModelSum
 from ..kernels.shard_models import Care
+from .base import Arrival, Shared
 from .piag import PIAG
+from .piag_work import minimised
 
 WAIT = 20
 """Passes between two certificates, at most."""
@@ -56,6 +58,8 @@ class ModelPIAG(PIAG):
 
     Parameters are those of :class:`PIAG`, and ``target``, the gap that is wanted. Steps are exact, or along
     the sum of the newest gradients and as long as the policy says, in the metric of the curvatures' sum.
+    Where workers share memory, an exact step is a task like others, which nobody waits for; else the server
+    makes it when it is told.
     """
 
     kinds, plain, phase = ("model", "model look"), (), "models"
@@ -67,6 +71,7 @@ class ModelPIAG(PIAG):
         self._wanted, self._wait = target, WAIT
         self._due = self._by_shards or not (step_size.exact or self.inline)
         self._is_exact = step_size.exact and problem.loss.quadratic
+        self._solves = not step_size.exact or self.inline or self.most_workers is not None
 
     def _unit(self):
         return self.step_size.h
@@ -83,14 +88,39 @@ class ModelPIAG(PIAG):
         self._care, self._best = Care(1.0) if self.problem.loss.jumps else None, None
         self._ceiling, self._least = np.inf, np.inf
         self._certified_at, self._due_after = 0, False
+        self._ready, self._solving = False, None
 
     def _empty_sum(self):
         return ModelSum(self._shares, len(self.w), self._free * np.size(self.b))
 
+    def ask(self, worker):
+        """Hand out the minimisation where it is due, else what PIAG hands out."""
+        if not self._ready or self._solving is not None:
+            return super().ask(worker)
+        self._ready, self._solving = False, self._batch()
+        return self._task("solve", worker, -1, self._tracker.stamp(), self._minimisation(1.0))
+
+    def part(self, task):
+        """As PIAG's; a minimisation needs nothing but its payload."""
+        return None if task.kind == "solve" else super().part(task)
+
     def drop(self, task):
         """Forget a task that will never be told."""
-        super().drop(task)
-        self._moved[max(0, task.block)] = np.inf
+        if task.kind == "solve":
+            self._give_back()
+            self._ready = task.asked > self._barrier
+        else:
+            super().drop(task)
+            self._moved[max(0, task.block)] = np.inf
+
+    def _give_back(self):
+        """Leave what the minimisation in flight is made of to the next one."""
+        self._fresh, self._solving = [*self._solving.arrivals, *self._fresh], None
+
+    @property
+    def pending(self):
+        """Arrivals that are in no update yet."""
+        return (*(self._solving.arrivals if self._solving else ()), *self._fresh)
 
     def _useful(self, worker):
         """Shards whose point is no longer the one they were read at, as far as that counts; and those that a
@@ -100,7 +130,7 @@ class ModelPIAG(PIAG):
         useful = self._moved > ENOUGH * self._wanted
         if self._round is not None:
             useful[[shard for shard in range(self.n_blocks) if shard not in self._round.looks]] = True
-        idle = not (self._placement.is_busy or self._certifying)
+        idle = not (self._placement.is_busy or self._certifying or self._solving)
         # Who else would be asked may not ask soon: somebody has to go on.
         return useful if not idle or useful[self._placement.homes == worker].any() else True
 
@@ -129,30 +159,50 @@ class ModelPIAG(PIAG):
 
     # -- steps -------------------------------------------------------------------------------------
 
-    def _go(self, step, length):
-        """Go to the minimiser of the models' sum, or of what a step of that length minimises."""
+    def _take(self, task, result):
+        """Renew a model, or go to the minimiser of their sum."""
+        if task.kind != "solve":
+            return super()._take(task, result)
+        arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
+        if task.asked <= self._barrier:
+            self._give_back()  # what was found before a retreat is of no use after it
+            return [Shared("solve", arrival)]
+        batch, self._solving = self._solving, None
+        return [self._step(batch._replace(found=result)), Shared("solve", arrival)]
+
+    def _move(self):
+        if self._solves:
+            return super()._move()
+        self._ready = True
+        return []
+
+    def _error(self):
         oldest = min(self._fresh, key=lambda arrival: arrival.stamp)
-        error = float(-np.expm1(-self._changes[oldest.block]))
+        return float(-np.expm1(-self._changes[oldest.block]))
+
+    def _minimisation(self, length):
+        """What a step of that length needs to know."""
+        exact, penalty = self.step_size.exact, self._own_penalty
+        model = self._sum.quadratic() if exact else self._sum.proximal(self._joint(self.w, self.b), length)
+        return model, self.w, penalty, ENOUGH * self._wanted
+
+    def _go(self, step, length, batch):
+        """Go to the minimiser of the models' sum, or of what a step of that length minimises."""
         if self._best is None:
             # Every shard has been read at the start.
             self._ceiling = self._mixture()
             self._best = Point(self._whole(self.w), self.b, self._ceiling)
             self._wanted = max(self._wanted, ROUNDING * abs(self._ceiling))
         if step == 0.0:
-            return error
-        exact, penalty = self.step_size.exact, self._own_penalty
-        model = self._sum.quadratic() if exact else self._sum.proximal(self._joint(self.w, self.b), length)
-        gap = model.gap(self.w, penalty)
-        self.w = model.minimiser(self.w, penalty, ENOUGH * self._wanted)
+            return
+        gap, self.w, b = batch.found or minimised(*self._minimisation(length))
         if self._free:
-            b = model.intercepts(self.w)
             self.b = b if np.ndim(self.b) else float(b[0])
         promise = 0.0 if self._is_exact else max(0.0, gap) if gap < np.inf else np.inf
         self._moved += promise
-        blocks = [arrival.block for arrival in self._fresh]
+        blocks = [arrival.block for arrival in batch.arrivals]
         self._promised[blocks] = promise / len(blocks)
         self._heed_promise()
-        return error
 
     # -- certificates --------------------------------------------------------------------------------
 
@@ -200,6 +250,6 @@ class ModelPIAG(PIAG):
     def _wait_for_all(self, w, b):
         """Go to a point, and wait until every shard has been read there."""
         self.w, self.b = w, b
-        self._barrier, self._waiting = self._clock, set(range(self.n_blocks))
+        self._barrier, self._waiting, self._ready = self._clock, set(range(self.n_blocks)), False
         self._moved[:] = np.inf
         self._placement.afresh()

@@ -10,16 +10,14 @@ References
    asynchronous learning. ICML 2022, Algorithm 1.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
-from ..delays import DelayTracker, Stamp
+from ..delays import DelayTracker
 from ..shards.certificate_shares import add_up, conclude, thin
 from ..shards.shard import cut_rows, joint_smoothness
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Shared, Snapshot, Solver, Task, Update
-from .piag_work import work
+from .piag_work import Batch, Round, work
 from .placement import Placement
 
 REFRESH_EVERY = 100
@@ -27,15 +25,6 @@ REFRESH_EVERY = 100
 
 LONGEST_WAIT = 10
 """Passes between two certificates, at most."""
-
-
-class Round(NamedTuple):
-    """A certificate whose shares are being collected."""
-
-    w: np.ndarray
-    b: float
-    stamp: Stamp
-    looks: dict
 
 
 class PIAG(Solver):
@@ -197,6 +186,15 @@ class PIAG(Solver):
         """Arrivals that are in no update yet."""
         return tuple(self._fresh)
 
+    def _batch(self):
+        """What the next write is made of."""
+        batch, self._fresh = Batch(tuple(self._fresh), tuple(self._stamps), self._error()), []
+        return batch
+
+    def _error(self):
+        """How wrong the oldest entry was that has been replaced, where that is known."""
+        return 0.0
+
     def tell(self, arrivals):
         """Renew the table; one proximal step for all the arrivals together."""
         self._clock += 1
@@ -220,7 +218,7 @@ class PIAG(Solver):
 
     def _move(self):
         """What the arrivals lead to."""
-        events = [self._step()]
+        events = [self._step(self._batch())]
         if self.inline and self._due:
             self.touched += self.problem.pass_size
             events.append(self._digest(self.problem.certify(self.w, self.b), self._tracker.update))
@@ -263,21 +261,20 @@ class PIAG(Solver):
         self._aggregate_b = self._aggregate_b + fact.share * change
         self._gradients[task.block] = gradient
 
-    def _step(self):
+    def _step(self, batch):
         """One write."""
-        delay, window = self._tracker.measure(*self._stamps)
+        delay, window = self._tracker.measure(*batch.stamps)
         if self._delay_bound is not None and delay > self._delay_bound:
             self.over_bound += 1
         step = self._rule(delay, window)
         length = step * self.step_unit
-        error = self._go(step, length)
-        update = Update(self._tracker.update, delay, length, self.phase, tuple(self._fresh), error)
-        self._fresh = []
+        self._go(step, length, batch)
+        update = Update(self._tracker.update, delay, length, self.phase, batch.arrivals, batch.error)
         self._tracker.advance(step)
         return update
 
-    def _go(self, step, length):
-        """Go on, as far as the policy says; returns how wrong the oldest entry was, where that is known."""
+    def _go(self, step, length, batch):
+        """Go on, as far as the policy says."""
         if self._tracker.update % REFRESH_EVERY == REFRESH_EVERY - 1:
             table = list(zip(self._facts, self._gradients, strict=True))
             self._aggregate = add_up(len(self.w), self._facts, [entry.w for entry in self._gradients])
@@ -285,7 +282,6 @@ class PIAG(Solver):
         self.w = self.problem.penalty.prox(self.w - length * self._aggregate, length)
         if self._free:
             self.b = self.b - length * self._intercept_scale * self._aggregate_b
-        return 0.0
 
     def _digest(self, certificate, update, worker=-1, asked=-1):
         self.lower_bound = max(self.lower_bound, certificate.dual)

@@ -1,6 +1,32 @@
-"""Work of the parameter servers: certificates, and gradients and models of shards."""
+"""Work of the parameter servers: certificates, gradients and models of shards, and the minimiser of these."""
 
+from typing import NamedTuple
+
+import numpy as np
+
+from ..delays import Stamp
 from ..kernels.shard_models import model_of
+
+
+class Round(NamedTuple):
+    """A certificate whose shares are being collected."""
+
+    w: np.ndarray
+    b: float
+    stamp: Stamp
+    looks: dict
+
+
+class Batch(NamedTuple):
+    """What has arrived since the last write."""
+
+    arrivals: tuple
+    stamps: tuple
+    """Of the whole table."""
+
+    error: float
+    found: tuple | None = None
+    """Where the step leads, if a task has told it."""
 
 
 def certify(problem, payload):
@@ -42,12 +68,25 @@ def model_look(shard, payload):
     return found, _of_shard(shard, part, model_of(part, w, b, known, care, z), 1.0)
 
 
+def minimised(quadratic, w, penalty, enough):
+    """The gap that the models' sum has at ``w``, its minimiser, and the best intercepts there."""
+    new = quadratic.minimiser(w, penalty, enough)
+    return quadratic.gap(w, penalty), new, quadratic.intercepts(new)
+
+
 def _of_shard(shard, part, model, more):
     """A model that says how often all the shard's entries were read, where those of its part were."""
     return model._replace(reads=more + model.reads * part.design.size / max(1, shard.design.size))
 
 
-WORK = {"certificate": certify, "shard": gradient, "look": look, "model": model, "model look": model_look}
+WORK = {
+    "certificate": certify,
+    "shard": gradient,
+    "look": look,
+    "model": model,
+    "model look": model_look,
+    "solve": lambda _, payload: minimised(*payload),
+}
 
 
 def work(part, task):

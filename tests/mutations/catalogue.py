@@ -306,8 +306,8 @@ MUTATIONS = [
     Mutation(
         "PIAG's delay is that of the arrivals, not of the table",
         "solvers/piag.py",
-        "        delay, window = self._tracker.measure(*self._stamps)",
-        "        delay, window = self._tracker.measure(*(self._stamps[a.block] for a in self._fresh))",
+        "        delay, window = self._tracker.measure(*batch.stamps)",
+        "        delay, window = self._tracker.measure(*(batch.stamps[a.block] for a in batch.arrivals))",
         "test_contract.py::test_long_schedules[server]",
     ),
     Mutation(
@@ -316,6 +316,20 @@ MUTATIONS = [
         "(gradient.w if old is None else gradient.w - old.w)",
         "gradient.w",
         "test_solvers.py::test_principle_and_convergence_with_random_delays",
+    ),
+    Mutation(
+        "A dropped minimisation loses its arrivals",
+        "solvers/model_piag.py",
+        "self._fresh, self._solving = [*self._solving.arrivals, *self._fresh], None",
+        "self._solving = None",
+        "test_contract.py::test_what_is_lost_is_done_again",
+    ),
+    Mutation(
+        "A minimisation from before a retreat is written after it",
+        "solvers/model_piag.py",
+        "        if task.asked <= self._barrier:\n",
+        "        if False:\n",
+        "test_trust.py::test_a_minimisation_from_before_a_retreat_is_not_written_after_it",
     ),
     Mutation(
         "A risen objective leads to no retreat",
