@@ -172,13 +172,11 @@ def spoilt(tmp_path):
     for name in ("sk_asyncprox", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     path = tmp_path / "sk_asyncprox" / "linear_model" / "_base.py"
-    fault = "    def _describe(self, solutions):\n"
+    told = "        facts = [(s.gap, "
     text = path.read_text(encoding="utf-8")
-    assert text.count(fault) == 1
-    lost = "        solutions = [s._replace(gap=s.gap / 10 if self.n_jobs else s.gap) for s in solutions]\n"
-    head, tail = text.split(fault)
-    doc, tail = tail.split("\n", 1)
-    path.write_text(head + fault + doc + "\n" + lost + tail, encoding="utf-8")
+    assert text.count(told) == 1
+    lost = told.replace("s.gap", "s.gap / 10 if self.n_jobs else s.gap")
+    path.write_text(text.replace(told, lost), encoding="utf-8")
     return tmp_path
 
 

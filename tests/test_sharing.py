@@ -58,7 +58,7 @@ def test_without_a_clock_all_workers_count_as_equal():
 @pytest.fixture
 def large(monkeypatch):
     """Small problems are shared as large ones are."""
-    for name in ("rounds.SMALL", "rounds.SMALL_FULL", "products.SMALL_SHARE"):
+    for name in ("rounds.SMALL", "rounds.SMALL_FULL", "shared_products.SMALL_SHARE"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.{name}", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.gram_rounds.GramRule.choose", lambda *_: None)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.RoundsBCD.head_start", 0.0)

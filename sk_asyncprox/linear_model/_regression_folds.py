@@ -63,10 +63,11 @@ def squared_errors(whole, X, y, weights, paths, train, test, options):
 def errors_by_moments(test, W, means, mean_y):
     """Mean squared errors of linear models through a point, their coefficients the rows of ``W``, from the
     second moments of the test rows; and the numbers of those that cancel."""
-    quadratic = test.moved(means, mean_y).quadratic(False)
-    errors = quadratic.square + np.einsum("ij,ij->i", W @ quadratic.Q - 2.0 * quadratic.q, W)
-    size = np.abs(W) @ np.sqrt(np.maximum(quadratic.Q.diagonal(), 0.0)) + np.sqrt(quadratic.square)
-    return errors, np.flatnonzero(errors < CANCELLED * size**2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        quadratic = test.moved(means, mean_y).quadratic(False)
+        errors = quadratic.square + np.einsum("ij,ij->i", W @ quadratic.Q - 2.0 * quadratic.q, W)
+        size = np.abs(W) @ np.sqrt(np.maximum(quadratic.Q.diagonal(), 0.0)) + np.sqrt(quadratic.square)
+        return errors, np.flatnonzero(~(errors >= CANCELLED * size**2))
 
 
 class Few(NamedTuple):
