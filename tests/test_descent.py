@@ -1,5 +1,7 @@
 """Newton and quasi-Newton steps on full data, where the penalty makes no zeros."""
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -224,3 +226,21 @@ def test_what_single_precision_cannot_hold(monkeypatch, factor):
     model = LogisticRegression(C=1.0 / factor / factor).fit(X * factor, y)
     assert model.dual_gap_ <= 1e-4 * np.log(2.0)
     assert_allclose(model.coef_ * factor, LogisticRegression(tol=1e-10).fit(X, y).coef_, atol=1e-2)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("params", [{}, {"tol": 1e-14, "C": 1e6}, {"penalty_weights": [0.3, 0.01]}], ids=str)
+def test_what_one_descent_leaves_to_the_next_travels_between_processes(n_classes, params, monkeypatch):
+    X, y = drawn(40, 2, n_classes)
+    model = LogisticRegression(**{"tol": 1e-13} | params)
+    right, work, kinds = model.fit(X, y).coef_, rounds.RoundsBCD.work, []
+
+    def carried(part, task):
+        kinds.append(task.kind)
+        return pickle.loads(pickle.dumps(work(part, pickle.loads(pickle.dumps(task)))))
+
+    monkeypatch.setattr(rounds.RoundsBCD, "work", staticmethod(carried))
+    monkeypatch.setattr(descent, "STEPS", 1)
+    monkeypatch.setattr(descent, "TENTH", 0.0)
+    assert_allclose(model.fit(X, y).coef_, right, rtol=1e-5)
+    assert kinds.count("descent") > 1

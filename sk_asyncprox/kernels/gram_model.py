@@ -211,7 +211,17 @@ def factored(Q, shift):
     H = Q.copy(order="F")
     H.flat[:: len(H) + 1] += shift
     factor, failed = dpotrf(H, lower=True, overwrite_a=True)
-    return None if failed else lambda b: dpotrs(factor, b, lower=True)[0]
+    return None if failed else Cholesky(factor)
+
+
+class Cholesky:
+    """Solves systems with a matrix whose factor is known; travels between processes, as no function would."""
+
+    def __init__(self, factor):
+        self._factor = factor
+
+    def __call__(self, b):
+        return dpotrs(self._factor, b, lower=True)[0]
 
 
 def solution(A, B):
