@@ -103,7 +103,8 @@ def _serves_as_given(X, products):
     n, p = X.shape
     large = n * p > LARGE if p <= NARROW else n * p > 4 * LARGE and p <= WIDEST and X.flags.c_contiguous
     with np.errstate(over="ignore", invalid="ignore"):
-        return (large or (p <= n and n * p * p <= products)) and not is_far(X)
+        # BLAS copies a view of some columns whenever it multiplies it.
+        return (large or (X.flags.forc and p <= n and n * p * p <= products)) and not is_far(X)
 
 
 def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_given=None, n_threads=1):
