@@ -184,6 +184,21 @@ def test_more_coefficients_than_a_working_set_holds(squared, monkeypatch):
     assert np.ravel(other.set_params(warm_start=True).fit(X, y).n_iter_)[0] <= 3
 
 
+def test_a_warm_start_with_more_coefficients_than_a_working_set_holds(monkeypatch):
+    """What is held beside the first set is penalised as well: the start is no better than it is."""
+    monkeypatch.setattr(choice, "WIDEST", 20)
+    monkeypatch.setattr(wide_piag, "MOST_COLUMNS", 15)
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, 100))
+    y = X[:, 0] + rng.standard_normal(60) > 0.0
+    model = LogisticRegression(C=0.3, l1_ratio=1.0, tol=1e-6, warm_start=True, max_iter=100).fit(X, y)
+    best = model.objective_
+    model.coef_ = model.coef_ + 0.02 * rng.standard_normal(100)
+    model.set_params(solver="piag", executor=workers(4)).fit(X, y)
+    assert model.history_.stopped == "converged"
+    assert model.objective_ <= best + 1e-6
+
+
 def test_classes_that_are_nearly_separable(monkeypatch):
     """Where models promise far too much, secants to the point that was too far hold them back."""
     monkeypatch.setattr(choice, "WIDEST", 20)

@@ -44,9 +44,9 @@ class OfElasticNet(OfRegression):
         optimum, at most `tol` times the difference.
     copy_X : bool
         Whether `X` is left as it is. With False, a writeable dense float64 `X` in the order that the solver
-        needs (Fortran for "bcd", C for "piag") is centred in place when there is an intercept, which saves
-        its copy. Otherwise nothing is ever overwritten; without intercept, and for sparse `X`, data in the
-        needed form are used without a copy anyway.
+        needs (Fortran for "bcd", C for "piag") is centred in place when there is an intercept, where it would
+        be copied else. Otherwise nothing is ever overwritten; without intercept, and for sparse `X`, data in
+        the needed form are used without a copy anyway.
     """
 
     alpha: float = parameter(NON_NEGATIVE, default=1.0, kw_only=False)

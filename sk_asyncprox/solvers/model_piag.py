@@ -189,9 +189,10 @@ class ModelPIAG(PIAG):
     def _go(self, step, length, batch):
         """Go to the minimiser of the models' sum, or of what a step of that length minimises."""
         if self._best is None:
-            # Every shard has been read at the start.
-            self._ceiling = self._mixture()
-            self._best = Point(self._whole(self.w), self.b, self._ceiling)
+            # Every shard has been read at the start; what is held is penalised as well.
+            self._ceiling, start = self._mixture(), self._whole(self.w)
+            held = self._penalty.value(start) - self._own_penalty.value(self.w)
+            self._best = Point(start, self.b, self._ceiling + held)
             self._wanted = max(self._wanted, ROUNDING * abs(self._ceiling))
         if step == 0.0:
             return
