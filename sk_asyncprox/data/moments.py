@@ -80,6 +80,13 @@ class Moments(NamedTuple):
         return None if share < CANCELLED else left._replace(error=2.0 * self.error / share)
 
     @property
+    def squares(self):
+        """Those of the columns that have entries, about the point; where they are too small for numbers, as
+        well, other sums are not zero."""
+        squares = self.Q.diagonal()
+        return squares[(squares != 0.0) | (self.sums != 0.0) | (self.q != 0.0)]
+
+    @property
     def centre(self):
         """Weighted means of the columns and of the target."""
         return self.about + self.sums / self.total, self.about_y + self.sum_y / self.total
