@@ -340,3 +340,16 @@ def test_nothing_is_made_of_a_solution_that_was_not_found(failing, monkeypatch):
     lasso_path(X, y, alphas=alphas)
     assert looks
     assert not any((W == -7.0).any() for W in looks)
+
+
+def test_rows_that_count_may_lie_far_from_zero():
+    """Others, at zero, hide it; in weights the column is nearly constant there."""
+    X, y = drawn(p=3, mean=0.0)
+    weights = np.where(np.arange(len(y)) % 2, 1.0, 1e-12)
+    far = X + np.array([1e5, 0.0, 0.0])
+    far[::2, 0] = 0.0
+    near = far - np.array([1e5, 0.0, 0.0])
+    expected, found = (
+        LassoCV(alphas=[0.1, 0.01], tol=1e-9).fit(Z, y, weights).mse_path_ for Z in (near, far)
+    )
+    assert_allclose(found, expected, rtol=1e-4)
