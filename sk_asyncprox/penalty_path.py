@@ -10,7 +10,7 @@ from .history import History
 from .kernels.logistic_path import WIDEST, NewtonWalk
 from .kernels.path_columns import Kept, Known
 from .kernels.squared_path import Walk
-from .problem.units import LEAST, MOST
+from .problem.units import are_in_range
 from .solve import SOLVERS, Solution, resolve_executor, solve
 from .solvers.base import Certified, Snapshot
 from .solvers.families import resolve_step_size
@@ -71,7 +71,7 @@ def _squares_are_safe(problem, known):
         if not known:
             return problem.in_range(features=True) is problem
         squares = problem.quadratic.Q.diagonal()
-    return squares[squares > 0.0].min(initial=1.0) >= LEAST**2 and squares.max(initial=1.0) <= MOST**2
+        return are_in_range(problem.moments.squares) and are_in_range(squares[squares != 0.0])
 
 
 def walk(problem, penalties, options, start=None):

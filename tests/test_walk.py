@@ -298,3 +298,58 @@ def test_strong_penalties_and_long_steps(shape):
     assert [np.count_nonzero(solution.certificate.w) > 0 for solution in found] == [False, False] + [True] * 4
     for penalty, solution in zip(penalties, found, strict=True):
         assert problem.with_penalty(penalty).certify(solution.certificate.w, 0.0).gap <= 1e-4 * problem.scale
+
+
+@pytest.mark.parametrize("exponent", [-170, -160, 154])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_errors_of_features_whose_squares_are_no_numbers(exponent, fit_intercept):
+    X, y = drawn(p=3)
+    alphas, unit = np.array([1.0, 0.1, 0.01]), 10.0**exponent
+    expected, found = (
+        LassoCV(alphas=alphas * u, fit_intercept=fit_intercept, tol=1e-9).fit(X * u, y).mse_path_
+        for u in (1.0, unit)
+    )
+    assert_allclose(found, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("failing", [5, 8])
+def test_nothing_is_made_of_a_solution_that_was_not_found(failing, monkeypatch):
+    """Rows of solutions between two others are certified only where both are there."""
+    X, y = drawn(200, 400, mean=0.0)
+    alphas, looks = np.abs(X.T @ y).max() / len(y) * np.geomspace(1.0, 0.01, 21), []
+    descend, look = ElasticNetPenalty.descend_on_gram, walk.Walk._look
+
+    def fails(self, Q, q, w, square, goal, *most):
+        found = descend(self, Q, q, w, square, goal, *most)
+        return (w, np.inf, found[2]) if np.isclose(self.l1, alphas[failing], rtol=1e-9) else found
+
+    def kept(self, W, *known):
+        looks.append(W.copy())
+        return look(self, W, *known)
+
+    def marked(*args, **kinds):
+        out = empty(*args, **kinds)
+        if out.dtype == float:
+            out.fill(-7.0)
+        return out
+
+    empty = np.empty
+    monkeypatch.setattr(np, "empty", marked)
+    monkeypatch.setattr(ElasticNetPenalty, "descend_on_gram", fails)
+    monkeypatch.setattr(walk.Walk, "_look", kept)
+    lasso_path(X, y, alphas=alphas)
+    assert looks
+    assert not any((W == -7.0).any() for W in looks)
+
+
+def test_rows_that_count_may_lie_far_from_zero():
+    """Others, at zero, hide it; in weights the column is nearly constant there."""
+    X, y = drawn(p=3, mean=0.0)
+    weights = np.where(np.arange(len(y)) % 2, 1.0, 1e-12)
+    far = X + np.array([1e5, 0.0, 0.0])
+    far[::2, 0] = 0.0
+    near = far - np.array([1e5, 0.0, 0.0])
+    expected, found = (
+        LassoCV(alphas=[0.1, 0.01], tol=1e-9).fit(Z, y, weights).mse_path_ for Z in (near, far)
+    )
+    assert_allclose(found, expected, rtol=1e-4)

@@ -80,6 +80,13 @@ class Moments(NamedTuple):
         return None if share < CANCELLED else left._replace(error=2.0 * self.error / share)
 
     @property
+    def squares(self):
+        """Those of the columns that have entries, about the point; where they are too small for numbers, as
+        well, other sums are not zero."""
+        squares = self.Q.diagonal()
+        return squares[(squares != 0.0) | (self.sums != 0.0) | (self.q != 0.0)]
+
+    @property
     def centre(self):
         """Weighted means of the columns and of the target."""
         return self.about + self.sums / self.total, self.about_y + self.sum_y / self.total
@@ -152,11 +159,14 @@ def few_rows(quadratic):
     return rows[:, :-1].copy(), rows[:, -1].copy()
 
 
-def is_far(X):
-    """Whether some column lies far from zero, in some of the rows."""
-    some = X[:: 1 + len(X) // ROWS_LOOKED_AT].astype(np.float64, copy=False)
-    sums, squares = np.add.reduce(some), np.einsum("ij,ij->j", some, some)
-    return not ((1.0 + FAR) * sums**2 <= FAR * len(some) * squares).all()
+def is_far(X, weights=None):
+    """Whether some column lies far from zero: in some of the rows; in weights, in all of them."""
+    if weights is None:
+        some = X[:: 1 + len(X) // ROWS_LOOKED_AT].astype(np.float64, copy=False)
+        total, sums, squares = len(some), np.add.reduce(some), np.einsum("ij,ij->j", some, some)
+    else:
+        total, sums, squares = weights.sum(), weights @ X, np.einsum("i,ij,ij->j", weights, X, X)
+    return not ((1.0 + FAR) * sums**2 <= FAR * total * squares).all()
 
 
 def point_of(X, y, weights, centred):
@@ -165,7 +175,7 @@ def point_of(X, y, weights, centred):
     if not centred:
         return zero, 0.0
     mean_y = float(np.average(y, weights=weights))
-    if not is_far(X):
+    if not is_far(X, weights):
         return zero, mean_y
     return (X.mean(axis=0, dtype=np.float64) if weights is None else weights @ X / weights.sum()), mean_y
 

@@ -149,7 +149,9 @@ class Walk:
             expected = self._trail.expected(penalty)
             w, solved = self._solve(penalty, w if expected is None else expected)
             if not solved:
-                W, mixed = W[[*range(i), -1]], mixed[: -1 if i - 1 in mixed else None]
+                # One that would be made of this one is not there either.
+                n_found = i - (i - 1 in mixed)
+                W, mixed = W[[*range(n_found), -1]], [k for k in mixed if k < n_found]
                 break
             W[i] = w
             self._trail.add(penalty, w)

@@ -16,6 +16,7 @@ from ..data.moments import few_rows, joined
 from ..losses import SquaredLoss
 from ..penalty_path import solutions_along
 from ..problem import Problem
+from ..problem.units import are_in_range
 from ..shards.dask_moments import SummedRows
 from ..solve import SOLVERS
 from ._alpha_grids import alphas_of, penalties_of
@@ -62,12 +63,14 @@ def squared_errors(whole, X, y, weights, paths, train, test, options):
 
 def errors_by_moments(test, W, means, mean_y):
     """Mean squared errors of linear models through a point, their coefficients the rows of ``W``, from the
-    second moments of the test rows; and the numbers of those that cancel."""
+    second moments of the test rows; and the numbers of those that cancel, or of all where squares of the
+    columns overflow or vanish."""
     with np.errstate(over="ignore", invalid="ignore"):
         quadratic = test.moved(means, mean_y).quadratic(False)
         errors = quadratic.square + np.einsum("ij,ij->i", W @ quadratic.Q - 2.0 * quadratic.q, W)
         size = np.abs(W) @ np.sqrt(np.maximum(quadratic.Q.diagonal(), 0.0)) + np.sqrt(quadratic.square)
-        return errors, np.flatnonzero(~(errors >= CANCELLED * size**2))
+        known = (errors >= CANCELLED * size**2) & are_in_range(test.squares)
+        return errors, np.flatnonzero(~known)
 
 
 class Few(NamedTuple):

@@ -112,3 +112,8 @@ def exponent_between(least, largest):
     if least >= LEAST and largest <= MOST:
         return 0
     return int(np.frexp(least)[1] + np.frexp(largest)[1]) // 2
+
+
+def are_in_range(squares):
+    """Whether squares of features neither overflow nor vanish."""
+    return bool(squares.min(initial=1.0) >= LEAST**2 and squares.max(initial=1.0) <= MOST**2)
