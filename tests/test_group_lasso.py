@@ -227,7 +227,7 @@ RUNS = {
     "exact-lipschitz": {"metric": "lipschitz", "n_blocks": 2},
     "exact-simulated": {"executor": slow_second, "n_blocks": 3},
     "random": {"n_blocks": 3, "selection": "random"},
-    "adaptive1": {"step_size": "adaptive1", "n_blocks": 4, "n_jobs": 2, "tol": 1e-11},
+    "adaptive1": {"step_size": "adaptive1", "n_blocks": 4, "executor": slow_second},
     "adaptive2": {"step_size": "adaptive2", "n_blocks": 3},
     "adaptive1-lipschitz": {"step_size": "adaptive1", "metric": "lipschitz", "n_blocks": 3},
     "adaptive2-lipschitz": {"step_size": "adaptive2", "metric": "lipschitz", "n_blocks": 2, "n_jobs": 2},
