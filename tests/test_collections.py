@@ -23,11 +23,10 @@ from sk_asyncprox import (
     enet_path,
     lasso_path,
 )
-from sk_asyncprox.executors import Dask
-from sk_asyncprox.executors import cluster_run as crew
+from sk_asyncprox.executors import Dask, cluster_run
 from sk_asyncprox.executors.base import Plan, WorkersLost
 from sk_asyncprox.shards import dask_blocks as blocks
-from sk_asyncprox.shards import dask_shards as chunks
+from sk_asyncprox.shards import dask_shards
 from sk_asyncprox.shards.sharded_problem import ShardedProblem
 from sk_asyncprox.solve import Listener
 
@@ -649,12 +648,12 @@ def test_a_cluster_that_starts_workers_when_there_is_work(where):
 def test_workers_that_come_while_the_chunks_are_read(monkeypatch):
     with cluster_of(1) as cluster, distributed.Client(cluster) as client:
 
-        def read(self, *args, real=chunks.Rows.read, **kwargs):
+        def read(self, *args, real=dask_shards.Rows.read, **kwargs):
             real(self, *args, **kwargs)
             cluster.scale(2)
             client.wait_for_workers(2, timeout=20)
 
-        monkeypatch.setattr(chunks.Rows, "read", read)
+        monkeypatch.setattr(dask_shards.Rows, "read", read)
         model = Lasso(alpha=0.05).fit(*rows(X, Y, size=20))
         assert (model.history_.n_workers, model.history_.n_blocks) == (2, 8)
 
@@ -693,8 +692,8 @@ def test_how_many_workers_there_may_be(client):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(crew, "PATIENCE", 0.3)
-    monkeypatch.setattr(crew, "LOOK_ROUND", 0.05)
+    monkeypatch.setattr(cluster_run, "PATIENCE", 0.3)
+    monkeypatch.setattr(cluster_run, "LOOK_ROUND", 0.05)
 
 
 def test_nobody_there_from_the_start(impatient):
@@ -706,14 +705,14 @@ def test_nobody_there_from_the_start(impatient):
 
 @pytest.mark.parametrize("step", ["join", "count", "problem"])
 def test_nobody_there_in_the_middle_of_the_set_up(impatient, monkeypatch, step):
-    real = getattr(chunks.Rows, step)
+    real = getattr(dask_shards.Rows, step)
     with cluster_of(1) as cluster, distributed.Client(cluster):
 
         def leave(self, *args):
             cluster.scale(0)
             return real(self, *args)
 
-        monkeypatch.setattr(chunks.Rows, step, leave)
+        monkeypatch.setattr(dask_shards.Rows, step, leave)
         with pytest.raises(WorkersLost, match=r"no worker|lost the data"):
             Lasso().fit(*rows(X, Y))
 

@@ -28,10 +28,8 @@ from sk_asyncprox.solvers import (
     RoundsBCD,
     placement,
     rounds,
+    shared_products,
     working_set,
-)
-from sk_asyncprox.solvers import (
-    shared_products as products,
 )
 from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep
@@ -128,7 +126,7 @@ def shared(monkeypatch):
     that others take what they hold."""
     monkeypatch.setattr(rounds, "SMALL", 0)
     monkeypatch.setattr(rounds, "SMALL_FULL", 0)
-    monkeypatch.setattr(products, "SMALL_SHARE", 0)
+    monkeypatch.setattr(shared_products, "SMALL_SHARE", 0)
     monkeypatch.setattr(working_set, "FIRST_COLUMNS", 1)
     monkeypatch.setattr(placement, "HUNG", 0.5)
 

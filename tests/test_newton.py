@@ -11,7 +11,7 @@ from sklearn.linear_model import ElasticNet
 
 from sk_asyncprox.data.dataset import design_of
 from sk_asyncprox.data.design import Design
-from sk_asyncprox.kernels import gram_model as gram
+from sk_asyncprox.kernels import gram_model
 from sk_asyncprox.kernels.gram_model import Model, newton_on_gram, solve_on_gram
 from sk_asyncprox.kernels.newton import along_ray, in_place, newton_step
 from sk_asyncprox.losses.curvature import DiagonalCurvature
@@ -50,13 +50,13 @@ def test_the_gram_form_is_the_elastic_net(l1, l2, positive, n, k):
 
 
 def test_no_newton_step_where_sweeps_are_enough(monkeypatch):
-    steps, newton = [], gram.newton_on_gram
-    monkeypatch.setattr(gram, "newton_on_gram", lambda *model: steps.append(1) or newton(*model))
-    monkeypatch.setattr(gram, "FEWEST_SWEEPS", 3)
-    monkeypatch.setattr(gram, "MOST_SWEEPS", 3)
+    steps, newton = [], gram_model.newton_on_gram
+    monkeypatch.setattr(gram_model, "newton_on_gram", lambda *model: steps.append(1) or newton(*model))
+    monkeypatch.setattr(gram_model, "FEWEST_SWEEPS", 3)
+    monkeypatch.setattr(gram_model, "MOST_SWEEPS", 3)
     _, _, Q, q, square = model(np.random.default_rng(0), 30, 8)
     penalty, start = ElasticNetPenalty(2.0), np.zeros(8)
-    reached = penalty.gap_on_gram(Q, q, gram.swept(Q, q, start, penalty, 3), square)
+    reached = penalty.gap_on_gram(Q, q, gram_model.swept(Q, q, start, penalty, 3), square)
     w, _ = solve_on_gram(Q, q, start, penalty, square, enough=1.01 * reached)
     assert penalty.gap_on_gram(Q, q, w, square) == pytest.approx(reached)
     assert not steps

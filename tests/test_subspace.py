@@ -21,16 +21,10 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import (
     RoundsBCD,
+    gram_rounds,
+    joined_steps,
     rounds,
-)
-from sk_asyncprox.solvers import (
-    gram_rounds as on_gram,
-)
-from sk_asyncprox.solvers import (
-    joined_steps as joining,
-)
-from sk_asyncprox.solvers import (
-    shared_products as products,
+    shared_products,
 )
 from sk_asyncprox.solvers.joined_steps import LAST, Pace, joining_pays
 
@@ -38,8 +32,8 @@ from sk_asyncprox.solvers.joined_steps import LAST, Pace, joining_pays
 @pytest.fixture
 def always(monkeypatch):
     """Small problems are joined as large ones are, and have no Gram matrix."""
-    monkeypatch.setattr(joining, "joining_pays", lambda problem: True)
-    monkeypatch.setattr(on_gram, "WIDEST_GRAM_ONCE", 0)
+    monkeypatch.setattr(joined_steps, "joining_pays", lambda problem: True)
+    monkeypatch.setattr(gram_rounds, "WIDEST_GRAM_ONCE", 0)
 
 
 def data(kind="sparse", n=120, p=40, seed=0):
@@ -122,7 +116,7 @@ def test_where_a_step_lands():
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.usefixtures("always")
 def test_joined_steps_find_scikit_learns_solution(kind, fit_intercept, n_jobs, monkeypatch):
-    for module, name in ((rounds, "SMALL"), (rounds, "SMALL_FULL"), (products, "SMALL_SHARE")):
+    for module, name in ((rounds, "SMALL"), (rounds, "SMALL_FULL"), (shared_products, "SMALL_SHARE")):
         monkeypatch.setattr(module, name, 0)
     monkeypatch.setattr("sk_asyncprox.solvers.sharing.HAND_OVER", 0.0)
     monkeypatch.setattr(RoundsBCD, "head_start", 0.0)

@@ -9,9 +9,7 @@ from sklearn.model_selection import KFold, ShuffleSplit
 
 from sk_asyncprox import ElasticNetCV, LassoCV, enet_path, lasso_path
 from sk_asyncprox._compat import block_cd, gram_cd
-from sk_asyncprox.kernels import gram_model as gram
-from sk_asyncprox.kernels import path_columns as columns
-from sk_asyncprox.kernels import squared_path as walk
+from sk_asyncprox.kernels import gram_model, path_columns, squared_path
 from sk_asyncprox.linear_model import _regression_folds as _folds
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
@@ -165,13 +163,13 @@ def test_errors_by_second_moments_are_those_of_the_rows(noise, monkeypatch):
 def test_data_are_read_once_for_all_folds(monkeypatch):
     """One matrix of all rows, and one of each fold's test rows; no design of any training rows."""
     rows, made = [], []
-    count, make = columns.Known.__init__, Problem.features.fget
+    count, make = path_columns.Known.__init__, Problem.features.fget
 
     def counted(self, problem):
         rows.append(len(problem.y))
         count(self, problem)
 
-    monkeypatch.setattr(columns.Known, "__init__", counted)
+    monkeypatch.setattr(path_columns.Known, "__init__", counted)
     monkeypatch.setattr(Problem, "features", property(lambda self: (made.append(len(self.y)), make(self))[1]))
     X, y = drawn()
     LassoCV(cv=4).fit(X, y)
@@ -209,9 +207,9 @@ def test_sparse_data_go_in_rounds():
 def test_few_columns_in_use_are_certified_against_all(shape, how, weighted, monkeypatch):
     """Columns come into use as looks at the data ask for them; where they become many, moments take over."""
     monkeypatch.setattr("sk_asyncprox.penalty_path.COLUMNS_PER_PENALTY", 1)
-    followed, follow = [], columns.Kept.followed
+    followed, follow = [], path_columns.Kept.followed
     monkeypatch.setattr(
-        columns.Kept, "followed", lambda self, k: followed.append(follow(self, k)) or followed[-1]
+        path_columns.Kept, "followed", lambda self, k: followed.append(follow(self, k)) or followed[-1]
     )
     X, y = drawn(*shape)
     weights = np.linspace(1.0, 3.0, len(y)) if weighted else None
@@ -224,13 +222,13 @@ def test_few_columns_in_use_are_certified_against_all(shape, how, weighted, monk
         alone = problem.with_penalty(penalty).certify(solution.certificate.w, solution.certificate.b)
         assert solution.gap <= 1e-4 * problem.scale
         assert alone.gap == pytest.approx(solution.gap, rel=1e-6, abs=1e-9 * problem.scale)
-    assert any(isinstance(table, columns.Known) for table in followed) == (shape[0] >= shape[1])
+    assert any(isinstance(table, path_columns.Known) for table in followed) == (shape[0] >= shape[1])
 
 
 def test_columns_are_there_before_they_are_missed(monkeypatch):
     """Few stages have columns missing at their first look: where correlations go is expected."""
-    asked, look = [], columns.Kept.look
-    monkeypatch.setattr(columns.Kept, "look", lambda self, W: asked.append(len(W)) or look(self, W))
+    asked, look = [], path_columns.Kept.look
+    monkeypatch.setattr(path_columns.Kept, "look", lambda self, W: asked.append(len(W)) or look(self, W))
     X, y = drawn(60, 700)
     problem = Problem(X, y, SquaredLoss(), None, None, True)
     largest = np.abs((X - X.mean(axis=0)).T @ y).max() / len(y)
@@ -243,9 +241,9 @@ def test_columns_are_there_before_they_are_missed(monkeypatch):
 @pytest.mark.parametrize("shape", [(200, 40), (60, 700)], ids=str)
 @pytest.mark.parametrize("tol", [1e-4, 1e-9])
 def test_solutions_between_two_are_made_of_them_where_that_will_do(shape, tol, monkeypatch):
-    solved, solve = [], walk.Walk._solve
+    solved, solve = [], squared_path.Walk._solve
     monkeypatch.setattr(
-        walk.Walk, "_solve", lambda self, *model: solved.append(model[0].l1) or solve(self, *model)
+        squared_path.Walk, "_solve", lambda self, *model: solved.append(model[0].l1) or solve(self, *model)
     )
     X, y = drawn(*shape)
     problem = Problem(X, y, SquaredLoss(), None, None, True)
@@ -263,17 +261,17 @@ def test_solutions_between_two_are_made_of_them_where_that_will_do(shape, tol, m
 @pytest.mark.parametrize("patience", [0, 8])
 def test_sweeps_go_on_where_a_newton_step_costs_more(patience, monkeypatch):
     """The goal is reached either way: where the gap falls slowly and is nearly there, by sweeps alone."""
-    steps, newton = [], gram.newton_on_gram
-    monkeypatch.setattr(gram, "PATIENCE", patience)
-    monkeypatch.setattr(gram, "FEW_ENTRIES", 1)
-    monkeypatch.setattr(gram, "newton_on_gram", lambda *model: steps.append(1) or newton(*model))
+    steps, newton = [], gram_model.newton_on_gram
+    monkeypatch.setattr(gram_model, "PATIENCE", patience)
+    monkeypatch.setattr(gram_model, "FEW_ENTRIES", 1)
+    monkeypatch.setattr(gram_model, "newton_on_gram", lambda *model: steps.append(1) or newton(*model))
     X, y = drawn(200, 40)
     Q, q, square, penalty = X.T @ X, X.T @ y, y @ y, ElasticNetPenalty(1e-3 * np.abs(X.T @ y).max())
     start, _, _ = gram_cd(np.zeros(40), penalty, 40, Q, q, square, 0.0)
     _, goal, _ = gram_cd(start, penalty, 12, Q, q, square, 0.0)
     _, first, _ = gram_cd(start, penalty, 4, Q, q, square, 0.0)
     assert goal < first < penalty.gap_on_gram(Q, q, start, square)
-    w, gap, _ = gram.descend_on_gram(Q, q, start, penalty, square, 1.01 * goal)
+    w, gap, _ = gram_model.descend_on_gram(Q, q, start, penalty, square, 1.01 * goal)
     assert penalty.gap_on_gram(Q, q, w, square) == pytest.approx(gap, rel=1e-6)
     assert gap <= 1.01 * goal
     assert bool(steps) == (patience == 0)
@@ -317,7 +315,7 @@ def test_nothing_is_made_of_a_solution_that_was_not_found(failing, monkeypatch):
     """Rows of solutions between two others are certified only where both are there."""
     X, y = drawn(200, 400, mean=0.0)
     alphas, looks = np.abs(X.T @ y).max() / len(y) * np.geomspace(1.0, 0.01, 21), []
-    descend, look = ElasticNetPenalty.descend_on_gram, walk.Walk._look
+    descend, look = ElasticNetPenalty.descend_on_gram, squared_path.Walk._look
 
     def fails(self, Q, q, w, square, goal, *most):
         found = descend(self, Q, q, w, square, goal, *most)
@@ -336,7 +334,7 @@ def test_nothing_is_made_of_a_solution_that_was_not_found(failing, monkeypatch):
     empty = np.empty
     monkeypatch.setattr(np, "empty", marked)
     monkeypatch.setattr(ElasticNetPenalty, "descend_on_gram", fails)
-    monkeypatch.setattr(walk.Walk, "_look", kept)
+    monkeypatch.setattr(squared_path.Walk, "_look", kept)
     lasso_path(X, y, alphas=alphas)
     assert looks
     assert not any((W == -7.0).any() for W in looks)
