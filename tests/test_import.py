@@ -5,30 +5,33 @@ import sys
 
 from conftest import environment
 
-MOST_SECONDS = 0.05
+# Of the time that scikit-learn's import takes beside it, so that a slow machine judges as a fast one.
+MOST_SHARE = 0.05
 OPTIONAL = ["matplotlib", "pandas", "dask", "distributed", "rich"]
 
 # All imports in one child, in processor time: the rest is the noise of a busy machine.
 CHILD = f"""
 import sys
 from time import process_time
+begin = process_time()
 import sklearn.linear_model
+theirs = process_time() - begin
 known = set(sys.modules)
 sys.pycache_prefix, sys.dont_write_bytecode = sys.argv[1], False
 begin = process_time()
 import sk_asyncprox
 import sk_asyncprox.executors, sk_asyncprox.step_sizes
-print(process_time() - begin)
+print((process_time() - begin) / theirs)
 import sk_asyncprox.inspection, sk_asyncprox.metrics
 print(*[name for name in {OPTIONAL} if name in sys.modules and name not in known])
 """
 
 
 def test_import_is_cheap_and_lazy(tmp_path):
-    seconds = []
+    shares = []
     # The first child compiles the package, as once for any user, whatever the settings of this session; most
     # often the second one shows that the import is cheap.
-    while len(seconds) < 2 or (min(seconds[1:]) > MOST_SECONDS and len(seconds) < 6):
+    while len(shares) < 2 or (min(shares[1:]) > MOST_SHARE and len(shares) < 6):
         child = subprocess.run(
             [sys.executable, "-c", CHILD, str(tmp_path)],
             env=environment(),
@@ -39,5 +42,5 @@ def test_import_is_cheap_and_lazy(tmp_path):
         )
         extra, loaded = child.stdout.split("\n")[:2]
         assert loaded == ""
-        seconds.append(float(extra))
-    assert min(seconds[1:]) <= MOST_SECONDS
+        shares.append(float(extra))
+    assert min(shares[1:]) <= MOST_SHARE

@@ -3,7 +3,6 @@ docstrings of estimators are made of them."""
 
 import inspect
 import re
-import textwrap
 from collections import ChainMap
 from dataclasses import MISSING, field, make_dataclass
 from operator import attrgetter
@@ -118,7 +117,9 @@ def declared(cls):
         (name, types[name], field(default=known.default, kw_only=known.kw_only))
         for name, known in cls._parameters.items()
     ]
-    cls.__init__ = make_dataclass(cls.__name__, fields, eq=False, repr=False).__init__
+    # With words of its own, none are made from its signature.
+    record = make_dataclass(cls.__name__, fields, eq=False, repr=False, namespace={"__doc__": cls.__doc__})
+    cls.__init__ = record.__init__
     return cls
 
 
@@ -147,5 +148,4 @@ def documented(described, own=None):
 def paragraph(name, known):
     """Paragraph of a docstring on a parameter."""
     (kind, text), default = known.words, repr(known.default).replace("'", '"')
-    text = textwrap.fill(" ".join(text.split()), 100, break_long_words=False, break_on_hyphens=False)
-    return f"{name} : {kind}, default={default}\n" + textwrap.indent(text, "    ")
+    return f"{name} : {kind}, default={default}\n{text.rstrip()}"
