@@ -32,7 +32,7 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import RoundsBCD
 from sk_asyncprox.solvers import kept_gram as gram_matrix
-from sk_asyncprox.solvers.gram_rounds import GramRule
+from sk_asyncprox.solvers.gram_steps import GramRule
 from sk_asyncprox.solvers.kept_gram import GramMatrix
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.rounds_work import gram
@@ -134,8 +134,8 @@ def as_given(monkeypatch):
     """Dense data are not copied, however small they are."""
     monkeypatch.setattr("sk_asyncprox.data.dataset.LARGE", 0)
     monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.gram_rounds.CHEAP_SOLUTION", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.gram_rounds.CHEAP_STEPS", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_steps.CHEAP_SOLUTION", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_steps.CHEAP_STEPS", 0)
 
 
 @pytest.mark.parametrize("model", MODELS[:-1], ids=str)
@@ -185,7 +185,7 @@ def test_certificates_by_rows_are_those_of_all_rows(loss, name, n_workers, share
 def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_given, monkeypatch):
     X, y = data("dense")
     plain = Lasso(0.01, tol=1e-10).fit(X, y)
-    monkeypatch.setattr("sk_asyncprox.solvers.gram_rounds.RISE_OF_NEWTON", -np.inf)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_steps.RISE_OF_NEWTON", -np.inf)
     measured = Lasso(0.01, tol=1e-10).fit(X, y)
     assert (measured.history_.updates["phase"] == "newton").all()
     assert_allclose(measured.coef_, plain.coef_, atol=1e-6)
@@ -196,7 +196,7 @@ def test_long_moves_of_the_intercept_are_not_made_to_first_order(as_given, monke
     X, y = data("dense")
     labels, model = y > np.median(y) + 1.0, LogisticRegression(l1_ratio=1.0, C=2.0, tol=1e-7)
     plain = clone(model).fit(X, labels)
-    monkeypatch.setattr("sk_asyncprox.solvers.looks_by_rows.SMALL_MOVE", -1.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.row_certificates.SMALL_MOVE", -1.0)
     found = clone(model).fit(X, labels)
     kinds = [list(run.history_.shares["kind"]) for run in (plain, found)]
     assert kinds[0].count("seen") < kinds[1].count("seen")

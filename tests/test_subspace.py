@@ -21,19 +21,19 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import (
     RoundsBCD,
-    gram_rounds,
-    joined_steps,
+    gram_steps,
+    ridge_steps,
     rounds,
     shared_products,
 )
-from sk_asyncprox.solvers.joined_steps import LAST, Pace, joining_pays
+from sk_asyncprox.solvers.ridge_steps import LAST, Pace, joining_pays
 
 
 @pytest.fixture
 def always(monkeypatch):
     """Small problems are joined as large ones are, and have no Gram matrix."""
-    monkeypatch.setattr(joined_steps, "joining_pays", lambda problem: True)
-    monkeypatch.setattr(gram_rounds, "WIDEST_GRAM_ONCE", 0)
+    monkeypatch.setattr(ridge_steps, "joining_pays", lambda problem: True)
+    monkeypatch.setattr(gram_steps, "WIDEST_GRAM_ONCE", 0)
 
 
 def data(kind="sparse", n=120, p=40, seed=0):

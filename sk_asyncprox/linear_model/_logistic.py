@@ -10,7 +10,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 
 from .._compat import LinearClassifierMixin, SparseCoefMixin
 from ..penalties import ElasticNetPenalty
-from ..shards.dask_blocks import is_collection
+from ..shards.dask_input import is_collection
 from ._base import AsyncLinearModel, whole
 from ._blockwise import DecidesOnCollections, blockwise
 from ._checks import (

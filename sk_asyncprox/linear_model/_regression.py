@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import LinearModel
 from ..losses import HuberLoss, SquaredLoss
 from ..penalties import ElasticNetPenalty, GroupPenalty
-from ..shards.dask_blocks import is_collection
+from ..shards.dask_input import is_collection
 from ._base import AsyncLinearModel, whole
 from ._blockwise import PredictsCollections
 from ._checks import (

@@ -18,8 +18,8 @@ from ..executors.cluster_run import (
     release,
     tell_released,
 )
-from ..solvers.families import WIDEST
-from .dask_blocks import join, piece, rows_of, survey
+from ..solvers.registry import WIDEST
+from .dask_input import join, piece, rows_of, survey
 from .shard import RowShard
 from .sharded_problem import ShardedProblem, centre, check_targets, count, without_idle
 

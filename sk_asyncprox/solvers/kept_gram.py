@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..kernels.gram_rows import LARGE, LEAST, RIDGE, count_heavy
-from .phases import Phase
 from .sharing import PIECES
+from .task_queue import Phase
 from .working_set import among
 
 REBUILD_ABOVE = 1e-4

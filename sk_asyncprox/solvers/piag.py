@@ -18,7 +18,7 @@ from ..shards.shard import cut_rows, joint_smoothness
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Shared, Snapshot, Solver, Task, Update
 from .piag_work import Batch, Round, work
-from .placement import Placement
+from .shard_work import Placement
 
 REFRESH_EVERY = 100
 """Updates after which the aggregate is summed anew, against drift."""

@@ -18,10 +18,10 @@ from ..kernels.extrapolation import Trail
 from ..kernels.step_input import Read
 from ..step_sizes import Setting
 from .base import Certified
-from .gram_rounds import LARGEST_SWEPT, GramSolver
-from .joined_steps import RISE_OF_NEWTON
-from .phases import Phase
+from .gram_steps import LARGEST_SWEPT, GramSolver
+from .ridge_steps import RISE_OF_NEWTON
 from .rounds_work import work
+from .task_queue import Phase
 from .working_set import first_columns, wanted_columns
 
 LOWERED = 0.3

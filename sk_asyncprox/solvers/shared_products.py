@@ -5,8 +5,8 @@ import numpy as np
 from .._compat import cached_property
 from ..kernels.subspace import described, joint_step
 from ..penalties import Penalty
-from .phases import Phase
 from .sharing import PIECES, Sharing
+from .task_queue import Phase
 from .working_set import WIDEST_FULL_BLOCK
 
 SMALL_SHARE = 1_000_000

@@ -249,14 +249,14 @@ MUTATIONS = [
     ),
     Mutation(
         "A share that is handed out again is not waited for",
-        "solvers/phases.py",
+        "solvers/task_queue.py",
         "        self.todo.append(number)\n        self.missing += 1",
         "        self.todo.append(number)",
         "test_rounds.py::test_a_spoilt_step_is_taken_again",
     ),
     Mutation(
         "A dropped share of a phase is lost",
-        "solvers/phases.py",
+        "solvers/task_queue.py",
         "        self._phase.todo.append(task.block)",
         "        pass",
         "test_contract.py::test_what_is_lost_is_done_again",
@@ -291,7 +291,7 @@ MUTATIONS = [
     ),
     Mutation(
         "The models' sums are never made anew",
-        "kernels/model_sum.py",
+        "kernels/server_model.py",
         "        if self._renewed % REFRESH_EVERY == 0 and None not in self._entries:",
         "        if False:",
         "test_trust.py::test_the_sums_of_models_are_made_anew",

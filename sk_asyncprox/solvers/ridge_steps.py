@@ -7,8 +7,8 @@ from ..kernels.descent import STEPS, Memory, arrived, descend
 from ..kernels.secant import Caution
 from ..kernels.step_input import Read
 from ..kernels.subspace import Beside
-from .phases import Phase, PhasedSolver
 from .shared_products import Products
+from .task_queue import Phase, PhasedSolver
 
 MOVES = 6
 """Last moves that a direction is joined with."""

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.certificate import concluded, factors_of
-from .joined_steps import JoiningSolver
-from .phases import Phase
+from .ridge_steps import JoiningSolver
+from .task_queue import Phase
 
 SMALL_MOVE = 0.5
 """Move of an intercept to which first order will do; a dual point that follows one below one is feasible."""

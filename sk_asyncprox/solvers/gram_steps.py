@@ -8,10 +8,10 @@ from ..kernels.blocks import describe
 from ..kernels.gram_rows import rows_cost
 from ..kernels.logistic_path import Seen
 from ..kernels.step_input import Read
-from .joined_steps import RISE_OF_NEWTON
 from .kept_gram import GramMatrix
-from .looks_by_rows import SeeingSolver
-from .phases import Phase
+from .ridge_steps import RISE_OF_NEWTON
+from .row_certificates import SeeingSolver
+from .task_queue import Phase
 
 WIDEST_GRAM, WIDEST_GRAM_ONCE = 2500, 128
 
