@@ -26,7 +26,8 @@ from growth import make
 
 from sk_asyncprox import Lasso
 from sk_asyncprox.executors import Machine
-from sk_asyncprox.solvers import shared_products, sharing
+from sk_asyncprox.solvers import shared_products
+from sk_asyncprox.solvers import shared_products as sharing
 
 ROWS, COLUMNS, DIVISOR = 60_000, 60_000, 1000
 TARGETS = {"threads": 1e-6, "executor": 1e-4}

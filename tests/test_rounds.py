@@ -30,10 +30,8 @@ from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import RoundsBCD
-from sk_asyncprox.solvers import kept_gram as gram_matrix
-from sk_asyncprox.solvers.gram_steps import GramRule
-from sk_asyncprox.solvers.kept_gram import GramMatrix
+from sk_asyncprox.solvers import RoundsBCD, gram_steps
+from sk_asyncprox.solvers.gram_steps import GramMatrix, GramRule
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.rounds_work import gram
 from sk_asyncprox.solvers.working_set import first_columns, wanted_columns
@@ -46,8 +44,8 @@ def shared(monkeypatch):
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL_FULL", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.shared_products.SMALL_SHARE", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.sharing.HAND_OVER", 0.0)
-    monkeypatch.setattr("sk_asyncprox.solvers.sharing.SLOW", 0.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.HAND_OVER", 0.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.SLOW", 0.0)
     monkeypatch.setattr(GramRule, "choose", lambda *_: None)
     monkeypatch.setattr(RoundsBCD, "head_start", 0.0)
 
@@ -384,7 +382,7 @@ def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes, 
 
 
 def test_a_large_gram_matrix_is_single_until_refined(monkeypatch):
-    monkeypatch.setattr(gram_matrix, "LARGE", 1)
+    monkeypatch.setattr(gram_steps, "LARGE", 1)
     problem = make_problem("logistic", n=90, p=30, fit_intercept=True)
     matrix, index = GramMatrix(ColumnPart(problem, 1.0, True, None), 1), np.arange(12)
     model = DiagonalCurvature(problem.weights)
@@ -410,7 +408,7 @@ def test_single_precision_reaches_tight_gaps(monkeypatch, estimator):
     if not hasattr(estimator, "alpha"):
         y = np.where(y > np.median(y), 1, 0)
     exact = clone(estimator).set_params(tol=1e-12).fit(X, y)
-    monkeypatch.setattr(gram_matrix, "LARGE", 1)
+    monkeypatch.setattr(gram_steps, "LARGE", 1)
     single = clone(estimator).set_params(tol=1e-12).fit(X, y)
     assert single.n_iter_ <= 2 * np.max(exact.n_iter_) + 10
     assert_allclose(single.objective_, exact.objective_, rtol=1e-10)
@@ -420,7 +418,7 @@ def test_single_precision_reaches_tight_gaps(monkeypatch, estimator):
 def test_single_precision_is_left_where_its_exponents_end(monkeypatch, scale):
     X, y = data("dense", n=200, p=40)
     unit = Lasso(0.01, tol=1e-12).fit(X, y)
-    monkeypatch.setattr(gram_matrix, "LARGE", 1)
+    monkeypatch.setattr(gram_steps, "LARGE", 1)
     model = Lasso(0.01 * scale, tol=1e-12).fit(scale * X, y)
     assert_allclose(scale * model.coef_, unit.coef_, atol=1e-8)
 

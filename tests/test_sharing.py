@@ -5,7 +5,7 @@ import pytest
 
 from sk_asyncprox import ElasticNet, Lasso
 from sk_asyncprox.executors import Machine
-from sk_asyncprox.solvers.sharing import WAYS, Sharing
+from sk_asyncprox.solvers.shared_products import WAYS, Sharing
 
 
 def products(sharing, seconds, n):

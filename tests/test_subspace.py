@@ -118,7 +118,7 @@ def test_where_a_step_lands():
 def test_joined_steps_find_scikit_learns_solution(kind, fit_intercept, n_jobs, monkeypatch):
     for module, name in ((rounds, "SMALL"), (rounds, "SMALL_FULL"), (shared_products, "SMALL_SHARE")):
         monkeypatch.setattr(module, name, 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.sharing.HAND_OVER", 0.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.HAND_OVER", 0.0)
     monkeypatch.setattr(RoundsBCD, "head_start", 0.0)
     X, y = data(kind)
     weights = np.random.default_rng(3).integers(1, 4, len(y)).astype(float)

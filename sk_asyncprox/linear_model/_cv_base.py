@@ -10,7 +10,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._compat import _raise_for_params, one_blas_thread, runs_threads
 from ..executors import Threads
-from ..executors.stop import Deferred, Stop
+from ..executors.threads import Deferred, Stop
 from ..shards.dask_input import is_collection
 
 OF_THE_LAST = ("coef_", "intercept_", "dual_gap_", "objective_", "n_updates_", "history_")

@@ -1,4 +1,4 @@
-"""Dask collections as blocks of rows, and what may lie in a block."""
+"""Dask collections that are given as data: their blocks of rows, and what may lie in a block."""
 
 from typing import NamedTuple
 

@@ -1,48 +1,32 @@
-"""Rounds whose model is solved on the Gram matrix of the working set, and when that pays."""
+"""Steps to the solution of the model on the Gram matrix of the working set, kept from round to round."""
 
 import numpy as np
 
 from ..data.dataset import CHEAP_SOLUTION
-from ..kernels.banded import bands_cost
 from ..kernels.blocks import describe
-from ..kernels.gram_rows import rows_cost
+from ..kernels.gram_cost import WIDEST_GRAM, GramRule
+from ..kernels.gram_rows import LARGE, LEAST, RIDGE, count_heavy
 from ..kernels.logistic_path import Seen
 from ..kernels.step_input import Read
-from .kept_gram import GramMatrix
 from .ridge_steps import RISE_OF_NEWTON
 from .row_certificates import SeeingSolver
+from .shared_products import PIECES
 from .task_queue import Phase
+from .working_set import among
 
-WIDEST_GRAM, WIDEST_GRAM_ONCE = 2500, 128
+REBUILD_ABOVE = 1e-4
+"""Relative change of any curvature beyond which the matrix is computed anew. The exact step is safe for any
+metric; but where classes are nearly separable, a matrix a hundredth off took twenty times as many rounds."""
 
-READS = 32
-"""How often a round without a Gram matrix is taken to read its columns before one was counted."""
+NARROW = 1000
+"""Rows up to which a matrix is made in more pieces than there are workers: who is late holds up one."""
 
-CALLS = 800_000
-"""What such a round costs beyond that, and one with a Gram matrix as well: calls of products and sweeps, in
-stored entries read meanwhile."""
+WIDEST_GRAM_ONCE = 128
+"""Columns of a Gram matrix that serves one step, at most: beyond, it costs more than the step's products."""
 
-SOLVING = 0.03
-"""Cost of solving a model of ``k`` columns, relative to ``k^3``, in stored entries read meanwhile."""
-
-BAND = 200
-"""How often solving a model of a banded matrix reads as much as its columns."""
-
-UNKNOWN = 0.5
-"""What a Gram matrix may cost, relative to a round without, while nothing is known of what that gains."""
-
-SMALL, FAVOUR = 100_000, 4.0
-"""Stored entries of data whose fits are short in any case, and what it may cost there: it makes them so."""
-
-LARGE = 500_000
+LARGE_ONCE = 500_000
 """Stored entries from which on a matrix that serves one round, as the curvature changes, is left out: it has
 cost more than the rounds that it spared."""
-
-LAST, LAST_OF_SMALL = 3, 1
-"""Rounds that tell how fast the gap falls."""
-
-LEAST_FALL, DIGITS = 1e-3, 2.0
-"""The least digits that a round has gained, and those still to be gained where no gap is wanted."""
 
 CHEAP_STEPS = 6_000_000
 """Products of a Gram matrix of all coefficients so cheap that one Newton step after the other is made on it,
@@ -62,50 +46,82 @@ RIGHT, TENTH = 0.5, 0.1
 LANDED, CLOSE = 1.0, 3.0
 """Share of the gap wanted that Newton steps near a solution may leave; and up to which gap it is RIGHT."""
 
-ROUNDS = 8.0
-"""Rounds on Gram matrices that end a run, as guessed."""
-
 TINY = np.finfo(float).tiny
 
 
-class GramRule:
-    """When a Gram matrix of data with so many stored entries pays: what it costs, against what rounds without
-    it have cost and gained. ``bands`` says whether the columns may have a banded matrix: none was found that
-    was not."""
+class GramMatrix:
+    """``X' M X`` of the columns ``index`` in a model ``M``, centred where an intercept follows: ``Q``,
+    computed by ``n_shares`` workers; ``touched`` counts the stored entries."""
 
-    def __init__(self, size):
-        small = size < SMALL
-        self._patience, self._last = (FAVOUR, LAST_OF_SMALL) if small else (UNKNOWN, LAST)
-        self._reads, self.bands = READS, True
-        self._gaps = []
+    def __init__(self, part, n_shares):
+        self._part, self._n_shares = part, n_shares
+        self.Q, self.index, self.model, self.touched = None, np.empty(0, int), None, 0
+        self._dtype = "float32"
 
-    def afresh(self):
-        """Gaps begin anew: under another penalty they have risen, which says nothing of rounds."""
-        self._gaps = []
+    def refine(self):
+        """Double precision from now on: the system is too ill-conditioned for less."""
+        if self._dtype == "float32":
+            self._dtype, self.model = "float64", None
 
-    def counted(self, reads):
-        """A round without has read its columns so often."""
-        self._reads = reads
+    def shift(self, move):
+        """How the intercept of one output follows a move of the coefficients."""
+        return -float(self._follow[:, 0] @ move) if self._part.follows else 0.0
 
-    def gained(self, gap, goal):
-        """The gap after a round without: with those before it says how many would follow."""
-        gap = max(gap, TINY)
-        self._gaps = [*self._gaps[-self._last :], gap]
-        if len(self._gaps) > self._last:
-            per_round = np.log10(self._gaps[0] / gap) / self._last
-            left = np.log10(gap / goal) if goal > 0.0 else DIGITS
-            self._patience = max(self._patience, left / max(per_round, LEAST_FALL) / ROUNDS)
+    def missing(self, index):
+        """How many rows are to be computed for the columns ``index``, if the model stays."""
+        known = np.count_nonzero(among(index, self.index)[0])
+        return len(index) if 2 * known < len(index) else len(index) - known
 
-    def choose(self, sizes, n, n_wanted, bands_allowed=True):
-        """The form of a Gram matrix that pays of columns with so many stored entries in ``n`` samples, if
-        ``n_wanted`` rows of a filled one are not known yet: ``"filled"``, ``"banded"`` or None."""
-        k = len(sizes)
-        costs = {
-            "filled": CALLS + rows_cost(sizes, n, n_wanted) + SOLVING * k**3 if k <= WIDEST_GRAM else np.inf,
-            "banded": bands_cost(sizes, n) + BAND * sizes.sum() if bands_allowed and self.bands else np.inf,
-        }
-        form = min(costs, key=costs.get)
-        return form if costs[form] <= self._patience * (self._reads * sizes.sum() + CALLS) else None
+    def renew(self, key, index, model):
+        """Make it that of the columns ``index``; a generator of phases."""
+        if self.model is model and np.array_equal(index, self.index):
+            return
+        near = self.model is not None and model.is_near(self.model, REBUILD_ABOVE)
+        known, at = among(index, self.index if near else self.index[:0])
+        at = at[known]
+        if known.all():
+            self.Q, self.index = self.Q[np.ix_(at, at)] if len(at) < len(self.index) else self.Q, index
+            self._follow = self._follow[at]
+            return
+        # Rows of the new columns only, unless they are most.
+        fresh = None if 2 * known.sum() < len(index) else np.flatnonzero(~known)
+        if fresh is not None:
+            model = self.model
+        rows = yield from self._rows(key, index, fresh, model)
+        if fresh is not None:
+            old = np.flatnonzero(known)
+            Q = np.empty((len(index), len(index)))
+            Q[np.ix_(old, old)] = self.Q[np.ix_(at, at)]
+            Q[fresh], Q[:, fresh] = rows, rows.T
+            rows = Q
+        self.Q, self.index, self.model = rows, index, model
+
+    def _rows(self, key, index, fresh, model):
+        n, at = model.n_samples, np.arange(len(index)) if fresh is None else fresh
+        design = self._part.problem.design
+        full = design.is_full(index)
+        filled = len(index) if full else count_heavy(design.column_sizes()[index], n)
+        dtype = self._dtype if n * filled * len(at) >= LARGE else "float64"
+        many = PIECES if self._n_shares > 1 and len(at) <= NARROW else 1
+        shares = many * self._n_shares if full else 1
+        cuts = [n * i // shares for i in range(shares + 1)]
+
+        def payload(i):
+            return key, index, fresh, model, dtype, cuts[i], cuts[i + 1]
+
+        answers = yield Phase("gram", shares, payload, dynamic=True)
+        rows, sums, touched = (sum(column) for column in zip(*answers, strict=True))
+        self.touched += touched
+        diagonal = np.arange(len(at)), at
+        if dtype == "float32" and not (np.isfinite(rows).all() and rows[diagonal].min() > LEAST):
+            self._dtype = "float64"
+            return (yield from self._rows(key, index, fresh, model))
+        self._follow = model.follow(sums)
+        if self._part.follows or (not full and self._part.problem.fit_intercept):
+            rows -= sums[at] @ self._follow.T
+        if dtype == "float32":
+            rows[diagonal] *= 1.0 + RIDGE
+        return rows
 
 
 class GramSolver(SeeingSolver):
@@ -182,7 +198,7 @@ class GramSolver(SeeingSolver):
         if full:
             return "filled" if k <= min(widest, max(256, 2 * problem.design.shape[0])) else None
         lasting = problem.loss.quadratic
-        if (self._once() and k > widest) or not (lasting or problem.design.size < LARGE):
+        if (self._once() and k > widest) or not (lasting or problem.design.size < LARGE_ONCE):
             return None
         wanted = self._gram.missing(index) if lasting else k
         bands = problem.loss.n_outputs == 1 and self._penalty.alike

@@ -1,4 +1,4 @@
-"""When steps of all coefficients are joined with those before them, and what these were."""
+"""Steps of all coefficients where nothing makes zeros: descents, and steps joined with those before."""
 
 import numpy as np
 

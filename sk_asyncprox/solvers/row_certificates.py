@@ -1,4 +1,4 @@
-"""Looks at data that lie as they were given: read once, and shared by rows with all that is made of them."""
+"""Certificates of data that lie as they were given: by runs of rows, each read once."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Algorithms in phases: a script that asks for work and goes on when all of it has been done.
+"""Tasks of a script in phases, handed out to the workers: it goes on when all of a phase has been done.
 
 A solver that is a script is a generator of phases. A phase is a set of shares, each of them a task;
 the script is resumed with their results when the last of them has been told. Results may also be

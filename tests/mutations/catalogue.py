@@ -61,14 +61,14 @@ MUTATIONS = [
     ),
     Mutation(
         "What a signal's handler raises is raised at once, in the middle of anything",
-        "executors/stop.py",
+        "executors/threads.py",
         "            self._stop.ask()\n            if self._raised is None:",
         "            raise\n            if self._raised is None:",
         "test_interrupt.py::test_a_second_interrupt_is_raised_at_once_when_the_threads_take_long",
     ),
     Mutation(
         "Handlers of signals are not put back",
-        "executors/stop.py",
+        "executors/threads.py",
         "            signal.signal(number, handler)\n            del self._handlers[number]",
         "            del self._handlers[number]",
         "test_interrupt.py::test_a_second_interrupt_is_raised_at_once_when_the_threads_take_long",
@@ -466,7 +466,7 @@ MUTATIONS = [
     ),
     Mutation(
         "A schedule is drawn with reads one write too late",
-        "executors/schedules.py",
+        "delays.py",
         "                reads[worker] = turn[0], k, next(clock)",
         "                reads[worker] = turn[0], k + 1, next(clock)",
         "test_inspection.py::test_delays_of_a_bare_trace",
