@@ -138,9 +138,9 @@ def test_gaps_bound_the_distance_from_the_optimum_along_rounds(fit_intercept, mo
         )
         assert -1e-12 <= solution.certificate.objective - optimum <= solution.gap <= 1e-4 * problem.scale
     solver, w, rng = solution.solver, np.zeros(400), np.random.default_rng(0)
-    for index in (solver._active[::2], np.arange(400)):
+    for index in (solver.active[::2], np.arange(400)):
         w[index] = rng.standard_normal(len(index))
-        assert_allclose(solver._image(w), problem.design.mul(w), atol=1e-12)
+        assert_allclose(solver.image(w), problem.design.mul(w), atol=1e-12)
 
 
 def test_a_run_ends_at_once_where_the_last_one_has_ended():

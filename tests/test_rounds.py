@@ -123,8 +123,8 @@ def test_shares_lose_no_update(loss, sparse, shared):
     for _ in range(6):
         solver = RoundsBCD(problem, ExactStep(), n_workers=4)
         drive(solver, Threads(), 25, gap=1e-12 * problem.scale)
-        margins = problem.design.mul(solver.w) + solver.b
-        assert np.abs(margins - solver.z).max() <= 1e-9 * np.abs(margins).max()
+        margins = problem.design.mul(solver.at.w) + solver.at.b
+        assert np.abs(margins - solver.at.z).max() <= 1e-9 * np.abs(margins).max()
 
 
 @pytest.fixture
@@ -176,8 +176,8 @@ def test_certificates_by_rows_are_those_of_all_rows(loss, name, n_workers, share
         assert found.dual <= best + 1e-13
         assert abs(found.dual - same.dual) <= 0.1 * same.gap + 1e-12
         assert_allclose(found.correlations, same.correlations, atol=0.1 * problem.scale)
-    assert_allclose(solver.z, problem.design.mul(solver.w) + solver.b, atol=1e-12)
-    assert_allclose(solver.gradient, problem.loss.gradient(problem.y, solver.z), atol=1e-12)
+    assert_allclose(solver.at.z, problem.design.mul(solver.at.w) + solver.at.b, atol=1e-12)
+    assert_allclose(solver.at.gradient, problem.loss.gradient(problem.y, solver.at.z), atol=1e-12)
 
 
 def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_given, monkeypatch):
@@ -194,7 +194,7 @@ def test_long_moves_of_the_intercept_are_not_made_to_first_order(as_given, monke
     X, y = data("dense")
     labels, model = y > np.median(y) + 1.0, LogisticRegression(l1_ratio=1.0, C=2.0, tol=1e-7)
     plain = clone(model).fit(X, labels)
-    monkeypatch.setattr("sk_asyncprox.solvers.row_certificates.SMALL_MOVE", -1.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.certificate_steps.SMALL_MOVE", -1.0)
     found = clone(model).fit(X, labels)
     kinds = [list(run.history_.shares["kind"]) for run in (plain, found)]
     assert kinds[0].count("seen") < kinds[1].count("seen")

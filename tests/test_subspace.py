@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression as PeerLogistic
 from sk_asyncprox import LogisticRegression
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.kernels.blocks import ColumnPart
+from sk_asyncprox.kernels.iterate import Point, Read
 from sk_asyncprox.kernels.newton import in_place
-from sk_asyncprox.kernels.step_input import Point, Read
 from sk_asyncprox.kernels.subspace import Beside, Subspace, join, joint_step, lands
 from sk_asyncprox.linear_model._path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
@@ -22,17 +22,17 @@ from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import (
     RoundsBCD,
     gram_steps,
-    ridge_steps,
+    newton_steps,
     rounds,
     shared_products,
 )
-from sk_asyncprox.solvers.ridge_steps import LAST, Pace, joining_pays
+from sk_asyncprox.solvers.newton_steps import LAST, Pace, joining_pays
 
 
 @pytest.fixture
 def always(monkeypatch):
     """Small problems are joined as large ones are, and have no Gram matrix."""
-    monkeypatch.setattr(ridge_steps, "joining_pays", lambda problem: True)
+    monkeypatch.setattr(newton_steps, "joining_pays", lambda problem: True)
     monkeypatch.setattr(gram_steps, "WIDEST_GRAM_ONCE", 0)
 
 
@@ -140,7 +140,7 @@ def test_margins_stay_those_of_the_coefficients():
     for solution in solutions_along(problem, penalties, options):
         solver = solution.solver
         assert isinstance(solver, RoundsBCD)
-        assert_allclose(solver.z, problem.design.mul(solver.w) + solver.b, rtol=1e-10, atol=1e-10)
+        assert_allclose(solver.at.z, problem.design.mul(solver.at.w) + solver.at.b, rtol=1e-10, atol=1e-10)
         assert solution.gap <= 1e-12
 
 

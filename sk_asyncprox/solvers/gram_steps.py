@@ -6,10 +6,9 @@ from ..data.dataset import CHEAP_SOLUTION
 from ..kernels.blocks import describe
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
 from ..kernels.gram_rows import LARGE, LEAST, RIDGE, count_heavy
+from ..kernels.iterate import Read
 from ..kernels.logistic_path import Seen
-from ..kernels.step_input import Read
-from .ridge_steps import RISE_OF_NEWTON
-from .row_certificates import SeeingSolver
+from .newton_steps import RISE_OF_NEWTON
 from .shared_products import PIECES
 from .task_queue import Phase
 from .working_set import among
@@ -42,11 +41,6 @@ are slow."""
 
 RIGHT, TENTH = 0.5, 0.1
 """Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
-
-LANDED, CLOSE = 1.0, 3.0
-"""Share of the gap wanted that Newton steps near a solution may leave; and up to which gap it is RIGHT."""
-
-TINY = np.finfo(float).tiny
 
 
 class GramMatrix:
@@ -124,160 +118,144 @@ class GramMatrix:
         return rows
 
 
-class GramSolver(SeeingSolver):
-    """Steps of all active columns at once, from the model on their Gram matrix.
+class GramSteps:
+    """Steps of all active columns at once, from the model on their Gram ``matrix``, where the ``rule`` says
+    that one pays."""
 
-    Subclasses set the attributes ``_generation``, ``_blocks`` and ``_goal``, too.
-    """
-
-    def __init__(self, problem, start, n_workers):
-        super().__init__(problem, start, n_workers)
-        self._gram = GramMatrix(self._part, self.n_workers)
-        self._rule = GramRule(problem.design.size)
+    def __init__(self, problem, columns, n_workers):
+        self.matrix, self.rule = GramMatrix(columns, n_workers), GramRule(problem.design.size)
         n, p = len(problem.y), problem.design.shape[1]
         curved = not (problem.loss.quadratic or problem.design.is_sparse) and problem.penalty.widest is None
         self._few = curved and p <= n and n * p * p <= CHEAP_STEPS
 
-    def _at_once(self, certificate):
+    def at_once(self, run, certificate):
         """Kind of the task that solves the whole problem at once, where one may."""
-        problem, (n, p) = self.problem, self.problem.design.shape
-        if self._is_cheap():
+        problem, (n, p) = run.problem, run.problem.design.shape
+        if self.is_cheap(run):
             return "solution"
-        penalty, swept = problem.penalty, self._may_be_solved()
+        penalty, swept = problem.penalty, self._may_be_solved(run)
         swept &= problem.uniform and penalty.alike and n * p <= LARGEST_SWEPT
-        if problem.features.is_as_given or not (swept and penalty.l1 > 0.0 and self.n_workers == 1):
+        if problem.features.is_as_given or not (swept and penalty.l1 > 0.0 and run.n_workers == 1):
             return None
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
         return "columns" if MANY * p < wanted <= (p if p <= n else MOST * p) else None
 
-    def _may_be_solved(self):
+    def _may_be_solved(self, run):
         """Whether the problem is a model itself, of full data, and not to be solved more exactly than one."""
-        problem = self.problem
+        problem = run.problem
         full = problem.loss.quadratic and not problem.design.is_sparse
-        return full and self._goal > FINEST * problem.scale and not self._generation
+        return full and run.goal > FINEST * problem.scale and not run.generation
 
-    def _is_cheap(self):
+    def is_cheap(self, run):
         """Whether it is solved on a Gram matrix of all columns, with no look before."""
-        n, p = self.problem.design.shape
-        return p <= n and n * p * p <= CHEAP_SOLUTION and self._may_be_solved()
+        n, p = run.problem.design.shape
+        return p <= n and n * p * p <= CHEAP_SOLUTION and self._may_be_solved(run)
 
-    def _solve_at_once(self, kind, correlations):
+    def solve_at_once(self, run, kind, correlations):
         """Solve the whole problem; return whether there was a step."""
-        stamp, index = self._tracker.stamp(), np.arange(len(self.w))
-        read = Read(None, index, self.w.copy(), self.point(), self.problem.penalty, True)
-        [direction] = yield Phase(kind, 1, lambda _: (read, correlations, RIGHT * self._goal))
+        stamp, index = run.stamp(), np.arange(len(run.at.w))
+        read = Read(None, index, run.at.w.copy(), run.at.point(), run.problem.penalty, True)
+        [direction] = yield Phase(kind, 1, lambda _: (read, correlations, RIGHT * run.goal))
         if direction is None:
             return False
-        self._from_zero = not read.w.any()
-        self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        run.from_zero = not read.w.any()
+        run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         return True
 
-    def _step_all(self, certificate):
+    def step_all(self, run, certificate):
         """Newton steps of all coefficients of full data that are few; return whether these go well."""
-        if not (self._few and self.problem.penalty.has_zeros):
+        if not (self._few and run.problem.penalty.has_zeros):
             return False
-        stamp = self._tracker.stamp()
-        payload = Seen(self.z, self.gradient, certificate), RIGHT * self._goal
+        stamp = run.stamp()
+        payload = Seen(run.at.z, run.at.gradient, certificate), RIGHT * run.goal
         [(seen, touched)] = yield Phase("steps", 1, lambda _: payload)
         self._few = seen is not None and seen.certificate.gap <= TENTH * certificate.gap
         if seen is None:
-            self.touched += touched
+            run.touched += touched
             return False
         w, b = seen.certificate.w.copy(), seen.certificate.b
-        self._go_to(stamp, w, b, seen.z, seen.gradient, touched)
+        run.go_to(stamp, w, b, seen.z, seen.gradient, touched)
         return True
 
-    def _form_of_gram(self):
+    def _form(self, run):
         """Form of the Gram matrix that the next model is solved on; None where it is solved on none."""
-        problem, index = self.problem, self._active
+        problem, index = run.problem, run.active
         k, full = len(index), problem.design.is_full(index)
         # A matrix of all columns that serves for one Newton step costs more than the step's products.
-        widest = WIDEST_GRAM_ONCE if self._once() else WIDEST_GRAM
-        if self._penalty.widest is not None:
-            return "filled" if k <= self._penalty.widest else None
+        widest = WIDEST_GRAM_ONCE if self._once(run) else WIDEST_GRAM
+        if run.penalty.widest is not None:
+            return "filled" if k <= run.penalty.widest else None
         if full:
             return "filled" if k <= min(widest, max(256, 2 * problem.design.shape[0])) else None
         lasting = problem.loss.quadratic
-        if (self._once() and k > widest) or not (lasting or problem.design.size < LARGE_ONCE):
+        if (self._once(run) and k > widest) or not (lasting or problem.design.size < LARGE_ONCE):
             return None
-        wanted = self._gram.missing(index) if lasting else k
-        bands = problem.loss.n_outputs == 1 and self._penalty.alike
-        return self._rule.choose(self._products.sizes[index], len(problem.sample_weights), wanted, bands)
+        wanted = self.matrix.missing(index) if lasting else k
+        bands = problem.loss.n_outputs == 1 and run.penalty.alike
+        return self.rule.choose(run.products.sizes[index], len(problem.sample_weights), wanted, bands)
 
-    def _image(self, w):
-        """Product of the design: with the active columns, if they are there and others are not needed."""
-        columns = self._part.kept(("blocks", self._generation, 0)) if len(self._blocks) == 1 else None
-        some = w[self._active]
-        there = columns is not None and np.count_nonzero(some) == np.count_nonzero(w)
-        return columns.mul(some) if there else self.problem.design.mul(w)
-
-    def _enough(self):
-        """Slope, in every coefficient, that leaves about the gap wanted."""
-        share = LANDED if self._gap * self.problem.scale > CLOSE * self._goal else RIGHT
-        return share * self._goal / max(np.abs(self.w).sum(), TINY)
-
-    def _once(self):
+    def _once(self, run):
         """Whether a Gram matrix serves for one step only: no zeros are made, and the curvature changes."""
-        return not (self._penalty.has_zeros or self.problem.loss.quadratic)
+        return not (run.penalty.has_zeros or run.problem.loss.quadratic)
 
-    def _solve_on_gram(self, certificate):
+    def solve(self, run, certificate):
         """A step to the solution of the model on a Gram matrix, if one pays; return whether it does."""
-        form = self._form_of_gram()
+        form = self._form(run)
         if form is None:
             return False
-        stamp, index, point = self._tracker.stamp(), self._active, self.point()
-        key = "blocks" if len(self._blocks) == 1 else "gram", self._generation, 0
-        Q, model = yield from self._matrix(form, key, index, self._part.model(point))
+        stamp, index, point = run.stamp(), run.active, run.at.point()
+        key = "blocks" if len(run.blocks) == 1 else "gram", run.generation, 0
+        Q, model = yield from self._matrix_of(run, form, key, index, run.columns.model(point))
         if Q is None:
             return False
-        beside = self._beside(certificate.w) if self._once() else None
-        read = Read(key, index, self.w[index], point, self._penalty.on(index), True, beside=beside)
+        beside = run.ridge.beside(run, certificate.w) if self._once(run) else None
+        read = Read(key, index, run.at.w[index], point, run.penalty.on(index), True, beside=beside)
         # Nothing but the next start depends on the solution of a penalty that will be lowered.
-        roughly, enough = self._penalty.l1 > self.problem.penalty.l1, 0.0
-        if self.problem.loss.quadratic and not roughly:
+        roughly, enough = run.penalty.l1 > run.problem.penalty.l1, 0.0
+        if run.problem.loss.quadratic and not roughly:
             # The model is the problem itself: its gap is the one that is wanted.
-            enough = min(RIGHT * self._goal, TENTH * self._gap * self.problem.scale)
+            enough = min(RIGHT * run.goal, TENTH * run.gap * run.problem.scale)
         payload = read, Q, model, certificate.correlations[index], roughly, enough
-        if self._streamed:
-            direction = yield from self._ahead_of(stamp, payload)
+        if run.looks.streamed:
+            direction = yield from self._ahead_of(run, stamp, payload)
         else:
             [direction] = yield Phase("model", 1, lambda _: payload)
         if direction is not None:
-            self._write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+            run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         if beside is not None:
-            self._remember(direction)
+            run.ridge.remember(run, direction)
         return True
 
-    def _ahead_of(self, stamp, payload):
+    def _ahead_of(self, run, stamp, payload):
         """The step to where the model is solved; None where what is seen there tells that it is good, and it
         has been taken."""
         [(new, calls)] = yield Phase("minimum", 1, lambda _: payload)
         read, Q, model, *_ = payload
-        w, shift = self.w.copy(), self._gram.shift(new - read.w)
+        w, shift = run.at.w.copy(), self.matrix.shift(new - read.w)
         w[read.index] = new
-        sight = yield from self._see(w, self.b + shift)
+        sight = yield from run.looks.see(run, w, run.at.b + shift)
         change, ridge = read.penalty.difference(read.w, new)
         slope, rise = -sight.slopes[0] - change, sight.slopes[1] + change + ridge
-        good = rise <= (RISE_OF_NEWTON * slope if self.problem.loss.quadratic else 0.0)
-        if good and slope > 0.0 and self._least is None:
-            self._go_to(stamp, w.copy(), sight.b, sight.z, sight.gradient, calls * Q.size)
+        good = rise <= (RISE_OF_NEWTON * slope if run.problem.loss.quadratic else 0.0)
+        if good and slope > 0.0 and run.at.least is None:
+            run.go_to(stamp, w.copy(), sight.b, sight.z, sight.gradient, calls * Q.size)
             return None
-        shift = sight.b - self.b
+        shift = sight.b - run.at.b
         v = sight.z - read.point.z - shift
-        return describe(self._part, read, new, v, model, calls * Q.size, shift)
+        return describe(run.columns, read, new, v, model, calls * Q.size, shift)
 
-    def _matrix(self, form, key, index, model):
+    def _matrix_of(self, run, form, key, index, model):
         """The Gram matrix of the columns in that form, and the model that it was computed in."""
-        gram = self._gram
+        matrix = self.matrix
         if form == "banded":
             [(Q, touched)] = yield Phase("bands", 1, lambda _: (key, index, model))
-            self.touched += touched
+            run.touched += touched
             if Q is not None:
                 return Q, model
-            self._rule.bands = False
-            form = self._form_of_gram()
+            self.rule.bands = False
+            form = self._form(run)
         if form is None:
             return None, None
-        yield from gram.renew(key, index, model)
-        self.touched, gram.touched = self.touched + gram.touched, 0
-        return gram.Q, gram.model
+        yield from matrix.renew(key, index, model)
+        run.touched, matrix.touched = run.touched + matrix.touched, 0
+        return matrix.Q, matrix.model

@@ -5,9 +5,7 @@ the script is resumed with their results when the last of them has been told. Re
 written one by one as they come: then the phase is asynchronous.
 """
 
-from ..delays import DelayTracker
-from .base import Arrival, Shared, Task, Update
-from .margins import SharedMargins
+from .base import Arrival, Certified, Shared, Task, Update
 
 
 class Phase:
@@ -41,84 +39,69 @@ class Phase:
         self.missing += 1
 
 
-class PhasedSolver(SharedMargins):
-    """Ask and tell for a script over shared margins; ``speeds`` is what is known of the workers'.
+class TaskQueue:
+    """Ask and tell for a script, a generator that yields phases, and None where what follows is to wait for
+    the next ask. Writes are counted by the ``tracker``; ``speeds`` is what is known of the workers'."""
 
-    Subclasses write the script: a generator ``_run`` that yields phases, and None where what follows is to
-    wait for the next ask.
-    """
+    def __init__(self, script, tracker, speeds):
+        self._script, self._tracker, self._speeds, self._since = script, tracker, speeds, {}
+        self.phase, self._events, self._clock, self._arrival = None, [], 0, None
 
-    def __init__(self, problem, start, speeds):
-        super().__init__(problem, start)
-        self._speeds, self._since = speeds, {}
-        self.touched, self.over_bound = problem.pass_size // 2, 0
-        self._begin()
-
-    def _begin(self):
-        """At the start of the script, with nothing counted."""
-        self._tracker, self._clock, self._last = DelayTracker(), 0, None
-        self._phase, self._events, self._script = None, [], self._run()
-
-    def rest(self):
-        """At the end of a run: let the script go. It holds the solver, which would hold the data until
-        Python looks for such circles."""
-        self._phase = self._script = None
-
-    def ask(self, worker):
-        """Hand out a share of the phase."""
-        if self._phase is None:
-            self._go_on()
-        phase = self._phase
+    def ask(self, worker, now):
+        """A share of the phase, as a task."""
+        if self.phase is None:
+            self._go_on(now)
+        phase = self.phase
         number = phase.take(worker, self._speeds)
         if number is None:
             return None
-        self._since[worker] = self.now
+        self._since[worker] = now
         self._clock += 1
         return Task(phase.kind, worker, self._tracker.stamp(), self._clock, number, phase.payload(number))
 
-    def _go_on(self, results=None):
+    def _go_on(self, now, results=None):
         """To the next phase of the script."""
-        self._phase = self._script.send(results)
-        if self._phase is not None:
-            self._phase.begun = self.now
+        self.phase = self._script.send(results)
+        if self.phase is not None:
+            self.phase.begun = now
 
     def drop(self, task):
         """The share of a task that will never be told is handed out again."""
-        self._phase.todo.append(task.block)
+        self.phase.todo.append(task.block)
 
-    def tell(self, arrivals):
+    def tell(self, arrivals, now):
         """Take results; when the phase is complete, go on with the script."""
         self._clock += 1
         for task, result in arrivals:
             self._clock += 1
-            self._last = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
-            phase = self._phase
+            self._arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
+            phase = self.phase
             if phase.write is not None:
                 phase.write(task, result)
             if phase.timed:
-                self._speeds.worked(task.worker, self.now - self._since[task.worker], max(1, result[1]))
+                self._speeds.worked(task.worker, now - self._since[task.worker], max(1, result[1]))
             phase.results[task.block] = result
             phase.missing -= 1
             if not phase.missing:
-                phase.seconds = self.now - phase.begun
-                self._go_on(phase.results)
-            if self._last is not None:
-                self._events.append(Shared(phase.kind, self._last))
+                phase.seconds = now - phase.begun
+                self._go_on(now, phase.results)
+            if self._arrival is not None:
+                self._events.append(Shared(phase.kind, self._arrival))
         events, self._events = self._events, []
         return events
 
-    def _write(self, stamp, phase, index, direction, rise_allowed):
-        """Write a step, of exact length or full where that is nearly as good; return it and its delay."""
-        delay, _ = self._tracker.measure(stamp)
-        step, slope = self.write(index, direction, rise_allowed)
-        if self._settles:
-            self.settle(1e-2 * step * slope)
-        self._count(delay, step, phase, direction.touched)
-        return step, delay
+    def _taken(self):
+        """What is being told, for the event that it leads to."""
+        arrival, self._arrival = self._arrival, None
+        return arrival
 
-    def _count(self, delay, step, phase, touched):
-        """A write by the arrival that is being told."""
-        self.touched += max(1, touched)
-        arrival, self._last = self._last, None
-        self._events.append(Update(self._tracker.update, delay, step, phase, (arrival,)))
+    def written(self, delay, step, phase):
+        """What is being told has led to a write."""
+        self._events.append(Update(self._tracker.update, delay, step, phase, (self._taken(),)))
         self._tracker.advance(step)
+
+    def certified(self, certificate, bound):
+        """What is being told has led to a certificate; ``bound`` is the best one on the optimum."""
+        arrival = self._taken()
+        told = arrival.worker, arrival.asked, arrival.told
+        self._events.append(Certified(certificate, bound, self._tracker.update, *told))

@@ -183,13 +183,13 @@ MUTATIONS = [
     Mutation(
         "A certificate shares its coefficients with later writes",
         "solvers/bcd.py",
-        'return self._task("certificate", worker, -1, (self.w.copy(), self.b, self.z))',
-        'return self._task("certificate", worker, -1, (self.w, self.b, self.z))',
+        'return self._task("certificate", worker, -1, (self.at.w.copy(), self.at.b, self.at.z))',
+        'return self._task("certificate", worker, -1, (self.at.w, self.at.b, self.at.z))',
         "test_contract.py::test_every_order[two-blocks, exact]",
     ),
     Mutation(
         "Margins are written in place, under those who read them",
-        "solvers/margins.py",
+        "kernels/iterate.py",
         "                self.z = z + share * direction.v\n",
         "                self.z += share * direction.v\n",
         "test_contract.py::test_every_order[two-blocks, adaptive 1]",
@@ -197,14 +197,14 @@ MUTATIONS = [
     Mutation(
         "The prox form starts from the block that was read, not from the one there is",
         "solvers/bcd.py",
-        "        old = self.w[index]\n        new = task.payload.penalty.prox",
+        "        old = self.at.w[index]\n        new = task.payload.penalty.prox",
         "        old = task.payload.w\n        new = task.payload.penalty.prox",
         "test_contract.py::test_every_order[two-prox, adaptive 1]",
     ),
     Mutation(
         "The coefficients move and the margins do not",
         "solvers/bcd.py",
-        "            self.z = self.z + block.design.mul(move)\n",
+        "            self.at.z = self.at.z + block.design.mul(move)\n",
         "",
         "test_contract.py::test_every_order[two-prox, adaptive 1]",
     ),
@@ -257,7 +257,7 @@ MUTATIONS = [
     Mutation(
         "A dropped share of a phase is lost",
         "solvers/task_queue.py",
-        "        self._phase.todo.append(task.block)",
+        "        self.phase.todo.append(task.block)",
         "        pass",
         "test_contract.py::test_what_is_lost_is_done_again",
     ),

@@ -1,17 +1,20 @@
-"""Certificates of data that lie as they were given: by runs of rows, each read once."""
+"""Certificates of a run in rounds: of what is kept, or by runs of rows, each read once."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from ..data.design import COPY_COST
 from ..problem.certificate import concluded, factors_of
-from .ridge_steps import JoiningSolver
 from .task_queue import Phase
 
 SMALL_MOVE = 0.5
 """Move of an intercept to which first order will do; a dual point that follows one below one is feasible."""
 
-TINY = np.finfo(float).tiny
+TINY = 50_000
+"""Stored entries up to which a product costs no more than a call."""
+
+LEAST = np.finfo(float).tiny
 
 
 class Sight(NamedTuple):
@@ -73,54 +76,76 @@ def settled(part, payload):
     return z, loss.gradient(y, z), np.array([weights @ value for value in values])
 
 
-class SeeingSolver(JoiningSolver):
-    """Certificates of data that lie as they were given."""
+class Looks:
+    """Certificates of a run in rounds: by one task, by products that the workers share, or by runs of rows
+    where the data lie as they were given and are ``streamed``."""
 
-    def __init__(self, problem, start, n_workers):
-        super().__init__(problem, start, n_workers)
-        self._streamed, self._sight = problem.features.is_streamed, None
-        self._settles &= not self._streamed  # else the next look does it
+    def __init__(self, problem):
+        self.streamed, self._sight = problem.features.is_streamed, None
 
-    def _see(self, w, b):
+    def look(self, run):
+        """Certificate of the iterate, which has the best intercept then."""
+        if self.streamed:
+            run.certifies_afresh = True
+            return (yield from self._look_by_rows(run))
+        problem, at = run.problem, run.at
+        # From the coefficients alone where their columns are few: then no rounding of past writes is left.
+        few = problem.design.size <= TINY or np.count_nonzero(at.w) * COPY_COST < len(at.w)
+        run.certifies_afresh = few or (run.from_zero and run.n_updates == 1)
+        known = (None, None) if few else (at.z, at.gradient)
+        if few and problem.design.is_sparse:
+            known = problem.shifted(run.image(at.w), at.b), None
+        start = at.w.copy(), at.b, *known
+        if run.products.alone():
+            [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
+        else:
+            [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
+            correlations = yield from run.products.correlations(problem.weights * theta)
+            [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
+        run.touched += problem.pass_size // 2
+        at.z, at.b, at.gradient = z, b, gradient
+        return certificate
+
+    def see(self, run, w, b):
         """The sight at a point; at a better intercept where the move to it is long."""
-        problem, answers = self.problem, (yield self._by_runs("seen", self.z, self.gradient, w, b))
+        problem, at = run.problem, run.at
+        answers = yield self._by_runs(run, "seen", at.z, at.gradient, w, b)
         z, gradient, pulls, sums, slopes, touched = zip(*answers, strict=True)
         z, pulls, sums = np.concatenate(z), sum(pulls), sum(sums)
-        self.touched += sum(touched)
+        run.touched += sum(touched)
         # The squared loss has the second derivative one, and centred columns no product with that.
         curved = problem.free_intercept
-        move = -sums[0] / max(sums[1] if curved else 1.0, TINY) if problem.fit_intercept else 0.0
+        move = -sums[0] / max(sums[1] if curved else 1.0, LEAST) if problem.fit_intercept else 0.0
         if curved and abs(move) > SMALL_MOVE:
             best = problem.settle(z, b)[1]
             if best != b:
-                return (yield from self._see(w, best))
+                return (yield from self.see(run, w, best))
             move = 0.0  # the slope is rounding
         correlations = -pulls[0] - move * pulls[1] if curved else -pulls[0]
         self._sight = Sight(w, b, z, np.concatenate(gradient), move, correlations, sum(slopes))
         return self._sight
 
-    def _by_runs(self, kind, z, gradient, *common):
+    def _by_runs(self, run, kind, z, gradient, *common):
         """Phase of such tasks for all runs of rows, each with its part of margins and gradient."""
 
         def payload(i):
             rows = slice(*runs[i])
             return runs[i], z[rows], gradient[rows], *common
 
-        runs = self._products.runs
+        runs = run.products.runs
         return Phase(kind, len(runs), payload, dynamic=True)
 
-    def _look_by_rows(self):
-        """Certificate of the iterate, which has the best intercept then."""
-        sight, problem = self._sight, self.problem
-        if sight is None or not sight.is_of(self.w, self.b):
-            sight = yield from self._see(self.w.copy(), self.b)
+    def _look_by_rows(self, run):
+        sight, problem, at = self._sight, run.problem, run.at
+        if sight is None or not sight.is_of(at.w, at.b):
+            sight = yield from self.see(run, at.w.copy(), at.b)
         factors = factors_of(problem, sight.correlations)
-        answers = yield self._by_runs("settled", sight.z, sight.gradient, sight.move, factors)
+        answers = yield self._by_runs(run, "settled", sight.z, sight.gradient, sight.move, factors)
         z, gradient, values = zip(*answers, strict=True)
-        self.z, self.gradient, self.b = np.concatenate(z), np.concatenate(gradient), sight.b + sight.move
+        at.z, at.gradient, at.b = np.concatenate(z), np.concatenate(gradient), sight.b + sight.move
         if problem.penalty.free is None:
-            return concluded(problem, sight.w, self.b, sight.correlations, factors, sum(values))
+            return concluded(problem, sight.w, at.b, sight.correlations, factors, sum(values))
         # The dual point is another, which is orthogonal to what is free.
-        payload = sight.w, self.b, self.z, None, sight.correlations
+        payload = sight.w, at.b, at.z, None, sight.correlations
         [certificate] = yield Phase("conclude", 1, lambda _: payload)
         return certificate
