@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.certificate import concluded, factors_of
-from .ridge_steps import JoiningSolver
+from .ridge_steps import EVERYTHING, JoiningSolver
 from .task_queue import Phase
 
 SMALL_MOVE = 0.5
@@ -45,18 +45,14 @@ def seen(part, payload):
     the slopes at the ends of the way from the margins before; and the entries touched."""
     (begin, end), before, gradient_before, w, b = payload
     problem, gradient = part.problem, np.empty(end - begin)
-    loss, y, weights = problem.loss, problem.y[begin:end], problem.weights[begin:end]
 
-    def pull(rows, z):
-        gradient[rows] = u = loss.gradient(y[rows], z)
-        out = np.empty((2 if problem.free_intercept else 1, len(u)))
-        np.multiply(weights[rows], u, out=out[0])
-        if problem.free_intercept:
-            np.multiply(weights[rows], loss.second_derivative(y[rows], u), out=out[1])
-        return out
+    def pulls_of(rows, z):
+        own = slice(begin + rows.start, begin + rows.stop)
+        gradient[rows] = u = problem.loss.gradient(problem.y[own], z)
+        return np.stack(problem.pulls(own, u))
 
-    z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, b, pull)
-    way = weights * (z - before)
+    z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, b, pulls_of)
+    way = problem.weights[begin:end] * (z - before)
     slopes = np.array([gradient_before @ way, gradient @ way])
     return z, gradient, pulls, sums, slopes, 2 * (end - begin) * len(w)
 
@@ -83,10 +79,8 @@ class SeeingSolver(JoiningSolver):
 
     def _see(self, w, b):
         """The sight at a point; at a better intercept where the move to it is long."""
-        problem, answers = self.problem, (yield self._by_runs("seen", self.z, self.gradient, w, b))
-        z, gradient, pulls, sums, slopes, touched = zip(*answers, strict=True)
-        z, pulls, sums = np.concatenate(z), sum(pulls), sum(sums)
-        self.touched += sum(touched)
+        problem = self.problem
+        z, gradient, pulls, sums, slopes = self._seen_at_zero(w, b) or (yield from self._seen(w, b))
         # The squared loss has the second derivative one, and centred columns no product with that.
         curved = problem.free_intercept
         move = -sums[0] / max(sums[1] if curved else 1.0, TINY) if problem.fit_intercept else 0.0
@@ -96,8 +90,24 @@ class SeeingSolver(JoiningSolver):
                 return (yield from self._see(w, best))
             move = 0.0  # the slope is rounding
         correlations = -pulls[0] - move * pulls[1] if curved else -pulls[0]
-        self._sight = Sight(w, b, z, np.concatenate(gradient), move, correlations, sum(slopes))
+        self._sight = Sight(w, b, z, gradient, move, correlations, slopes)
         return self._sight
+
+    def _seen(self, w, b):
+        """What the runs of rows tell of a point."""
+        answers = yield self._by_runs("seen", self.z, self.gradient, w, b)
+        z, gradient, pulls, sums, slopes, touched = zip(*answers, strict=True)
+        self.touched += sum(touched)
+        return np.concatenate(z), np.concatenate(gradient), sum(pulls), sum(sums), sum(slopes)
+
+    def _seen_at_zero(self, w, b):
+        """The same of the zero model, if it is the iterate and this was made as the data were first read."""
+        pulls = self.problem.zero_products(b) if b == self.b and not (w.any() or self.w.any()) else ()
+        if not pulls:
+            return None
+        self.touched += self.problem.pass_size
+        sums = [vector.sum() for vector in self.problem.pulls(EVERYTHING, self.gradient)]
+        return self.z, self.gradient, pulls, sums, np.zeros(2)
 
     def _by_runs(self, kind, z, gradient, *common):
         """Phase of such tasks for all runs of rows, each with its part of margins and gradient."""
