@@ -25,12 +25,13 @@ from sk_asyncprox.executors import Simulated, Threads, Trace, threads
 from sk_asyncprox.kernels.blocks import ColumnPart
 from sk_asyncprox.kernels.secant import FIRST, KEPT, Caution
 from sk_asyncprox.linear_model._path import solutions_along
-from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
+from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import RoundsBCD, gram_steps
+from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.gram_steps import GramMatrix, GramRule
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.rounds_work import gram
@@ -178,6 +179,31 @@ def test_certificates_by_rows_are_those_of_all_rows(loss, name, n_workers, share
         assert_allclose(found.correlations, same.correlations, atol=0.1 * problem.scale)
     assert_allclose(solver.at.z, problem.design.mul(solver.at.w) + solver.at.b, atol=1e-12)
     assert_allclose(solver.at.gradient, problem.loss.gradient(problem.y, solver.at.z), atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["squared", "logistic"])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_data_that_were_read_are_not_read_again_to_look_at_the_zero_model(kind, intercept, as_given):
+    X, y = data("dense")
+    loss = LogisticLoss() if kind == "logistic" else SquaredLoss()
+    y = np.where(y > 1.0, 1.0, -1.0) if kind == "logistic" else y
+    first = []
+    for n_threads in (0, 1, 3):
+        problem = Problem(X, y, loss, ElasticNetPenalty(0.01), fit_intercept=intercept)
+        if n_threads:
+            problem.prepare(n_threads)
+        solver = RoundsBCD(problem, ExactStep(), goal=1e-6)
+        assert solver.ask(0).kind == ("settled" if n_threads else "seen")
+        _, certificates = drive(RoundsBCD(problem, ExactStep(), goal=1e-6), Threads(), 1)
+        first.append(certificates[0].certificate)
+        # With another target, or from elsewhere, all is as if they had not been read.
+        for other in (problem._with_target(-y), problem):
+            start = None if other is not problem else Snapshot(np.full(X.shape[1], 1e-3), 0.0)
+            assert RoundsBCD(other, ExactStep(), start=start, goal=1e-6).ask(0).kind == "seen"
+    assert problem.is_finite
+    for found in first[1:]:
+        assert_allclose(found.correlations, first[0].correlations, rtol=1e-10, atol=1e-12)
+        assert_allclose([found.objective, found.dual], [first[0].objective, first[0].dual], rtol=1e-10)
 
 
 def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_given, monkeypatch):

@@ -92,7 +92,7 @@ class LogisticRegression(
         begin = time.perf_counter()
         if is_collection(X):
             return fit_rows(self, X, y, sample_weight, begin)
-        X, y = checked_data(self, X, y)
+        X, y = checked_data(self, X, y, later=True)
         classes, codes = classes_of(y)
         weights, exponent = self._weights(checked_weights(sample_weight, X), classes, codes)
         loss, target = self._task(classes, codes)

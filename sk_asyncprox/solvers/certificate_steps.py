@@ -6,6 +6,7 @@ import numpy as np
 
 from ..data.design import COPY_COST
 from ..problem.certificate import concluded, factors_of
+from .newton_steps import EVERYTHING
 from .task_queue import Phase
 
 SMALL_MOVE = 0.5
@@ -48,18 +49,14 @@ def seen(part, payload):
     the slopes at the ends of the way from the margins before; and the entries touched."""
     (begin, end), before, gradient_before, w, b = payload
     problem, gradient = part.problem, np.empty(end - begin)
-    loss, y, weights = problem.loss, problem.y[begin:end], problem.weights[begin:end]
 
-    def pull(rows, z):
-        gradient[rows] = u = loss.gradient(y[rows], z)
-        out = np.empty((2 if problem.free_intercept else 1, len(u)))
-        np.multiply(weights[rows], u, out=out[0])
-        if problem.free_intercept:
-            np.multiply(weights[rows], loss.second_derivative(y[rows], u), out=out[1])
-        return out
+    def pulls_of(rows, z):
+        own = slice(begin + rows.start, begin + rows.stop)
+        gradient[rows] = u = problem.loss.gradient(problem.y[own], z)
+        return np.stack(problem.pulls(own, u))
 
-    z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, b, pull)
-    way = weights * (z - before)
+    z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, b, pulls_of)
+    way = problem.weights[begin:end] * (z - before)
     slopes = np.array([gradient_before @ way, gradient @ way])
     return z, gradient, pulls, sums, slopes, 2 * (end - begin) * len(w)
 
@@ -108,11 +105,8 @@ class Looks:
 
     def see(self, run, w, b):
         """The sight at a point; at a better intercept where the move to it is long."""
-        problem, at = run.problem, run.at
-        answers = yield self._by_runs(run, "seen", at.z, at.gradient, w, b)
-        z, gradient, pulls, sums, slopes, touched = zip(*answers, strict=True)
-        z, pulls, sums = np.concatenate(z), sum(pulls), sum(sums)
-        run.touched += sum(touched)
+        problem = run.problem
+        z, gradient, pulls, sums, slopes = self._seen_at_zero(run, w, b) or (yield from self._seen(run, w, b))
         # The squared loss has the second derivative one, and centred columns no product with that.
         curved = problem.free_intercept
         move = -sums[0] / max(sums[1] if curved else 1.0, LEAST) if problem.fit_intercept else 0.0
@@ -122,8 +116,25 @@ class Looks:
                 return (yield from self.see(run, w, best))
             move = 0.0  # the slope is rounding
         correlations = -pulls[0] - move * pulls[1] if curved else -pulls[0]
-        self._sight = Sight(w, b, z, np.concatenate(gradient), move, correlations, sum(slopes))
+        self._sight = Sight(w, b, z, gradient, move, correlations, slopes)
         return self._sight
+
+    def _seen(self, run, w, b):
+        """What the runs of rows tell of a point."""
+        answers = yield self._by_runs(run, "seen", run.at.z, run.at.gradient, w, b)
+        z, gradient, pulls, sums, slopes, touched = zip(*answers, strict=True)
+        run.touched += sum(touched)
+        return np.concatenate(z), np.concatenate(gradient), sum(pulls), sum(sums), sum(slopes)
+
+    def _seen_at_zero(self, run, w, b):
+        """The same of the zero model, if it is the iterate and this was made as the data were first read."""
+        problem, at = run.problem, run.at
+        pulls = problem.zero_products(b) if b == at.b and not (w.any() or at.w.any()) else ()
+        if not pulls:
+            return None
+        run.touched += problem.pass_size
+        sums = [vector.sum() for vector in problem.pulls(EVERYTHING, at.gradient)]
+        return at.z, at.gradient, pulls, sums, np.zeros(2)
 
     def _by_runs(self, run, kind, z, gradient, *common):
         """Phase of such tasks for all runs of rows, each with its part of margins and gradient."""
