@@ -216,6 +216,19 @@ def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_gi
     assert_allclose(measured.history_.updates["step"], 1.0, atol=1e-3)
 
 
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
+def test_what_is_added_to_a_diagonal_leaves_no_trace_in_a_solution(l1_ratio, as_given, monkeypatch):
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_steps.LARGE", 0)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2000, 40))
+    y = X @ (3.0 * rng.standard_normal(40)) + rng.standard_normal(2000)
+    found = ElasticNet(1e-3, l1_ratio=l1_ratio, tol=1e-6).fit(X, y)
+    peer = PeerElasticNet(1e-3, l1_ratio=l1_ratio, tol=1e-14, max_iter=10_000).fit(X, y)
+    assert list(found.history_.shares["kind"]).count("gram") == 1
+    assert found.n_updates_ == 1
+    assert_allclose(found.coef_, peer.coef_, atol=1e-4)
+
+
 def test_long_moves_of_the_intercept_are_not_made_to_first_order(as_given, monkeypatch):
     X, y = data("dense")
     labels, model = y > np.median(y) + 1.0, LogisticRegression(l1_ratio=1.0, C=2.0, tol=1e-7)

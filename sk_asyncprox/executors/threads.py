@@ -238,12 +238,15 @@ class _Crew(Stop):
         turn.release()
 
     def attend(self, running, watched):
-        """Wait for the loops, in the calling thread, which meanwhile sees to what they have reported."""
+        """Wait for the loops, in the calling thread, which meanwhile sees to what they have reported. Joblib
+        would look after them every ten milliseconds."""
+        waits = watched or self._inside > 0
         try:
-            while watched and not self._left.wait(HEED_EVERY):
-                self.on_events.heed()
+            while waits and not self._left.wait(HEED_EVERY):
+                if watched:
+                    self.on_events.heed()
         finally:
-            if watched:
+            if waits:
                 self.ask()
             for _ in running:
                 pass

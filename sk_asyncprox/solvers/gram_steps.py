@@ -45,7 +45,8 @@ RIGHT, TENTH = 0.5, 0.1
 
 class GramMatrix:
     """``X' M X`` of the columns ``index`` in a model ``M``, centred where an intercept follows: ``Q``,
-    computed by ``n_shares`` workers; ``touched`` counts the stored entries."""
+    computed by ``n_shares`` workers; ``ridge`` is what was added to its diagonal, and ``touched`` counts the
+    stored entries."""
 
     def __init__(self, part, n_shares):
         self._part, self._n_shares = part, n_shares
@@ -75,20 +76,20 @@ class GramMatrix:
         at = at[known]
         if known.all():
             self.Q, self.index = self.Q[np.ix_(at, at)] if len(at) < len(self.index) else self.Q, index
-            self._follow = self._follow[at]
+            self._follow, self.ridge = self._follow[at], self.ridge[at]
             return
         # Rows of the new columns only, unless they are most.
         fresh = None if 2 * known.sum() < len(index) else np.flatnonzero(~known)
         if fresh is not None:
             model = self.model
-        rows = yield from self._rows(key, index, fresh, model)
+        rows, ridge = yield from self._rows(key, index, fresh, model)
         if fresh is not None:
-            old = np.flatnonzero(known)
-            Q = np.empty((len(index), len(index)))
-            Q[np.ix_(old, old)] = self.Q[np.ix_(at, at)]
-            Q[fresh], Q[:, fresh] = rows, rows.T
+            old, added = np.flatnonzero(known), ridge
+            Q, ridge = np.empty((len(index), len(index))), np.empty(len(index))
+            Q[np.ix_(old, old)], ridge[old] = self.Q[np.ix_(at, at)], self.ridge[at]
+            Q[fresh], Q[:, fresh], ridge[fresh] = rows, rows.T, added
             rows = Q
-        self.Q, self.index, self.model = rows, index, model
+        self.Q, self.ridge, self.index, self.model = rows, ridge, index, model
 
     def _rows(self, key, index, fresh, model):
         n, at = model.n_samples, np.arange(len(index)) if fresh is None else fresh
@@ -113,9 +114,9 @@ class GramMatrix:
         self._follow = model.follow(sums)
         if self._part.follows or (not full and self._part.problem.fit_intercept):
             rows -= sums[at] @ self._follow.T
-        if dtype == "float32":
-            rows[diagonal] *= 1.0 + RIDGE
-        return rows
+        ridge = (RIDGE if dtype == "float32" else 0.0) * rows[diagonal]
+        rows[diagonal] += ridge
+        return rows, ridge
 
 
 class GramSteps:
@@ -215,7 +216,9 @@ class GramSteps:
         if run.problem.loss.quadratic and not roughly:
             # The model is the problem itself: its gap is the one that is wanted.
             enough = min(RIGHT * run.goal, TENTH * run.gap * run.problem.scale)
-        payload = read, Q, model, certificate.correlations[index], roughly, enough
+        last = run.problem.loss.quadratic and run.looks.streamed and not roughly
+        ridge = self.matrix.ridge if last else None
+        payload = read, Q, model, certificate.correlations[index], roughly, enough, ridge
         if run.looks.streamed:
             direction = yield from self._ahead_of(run, stamp, payload)
         else:

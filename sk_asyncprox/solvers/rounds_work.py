@@ -107,12 +107,18 @@ def descent(part, payload):
 def minimum(part, payload):
     """Work of the kind ``"minimum"``: where the model on the Gram matrix of all active columns is nearly
     solved, and how often it was gone over."""
-    read, Q, curvature, correlations, roughly, enough = payload
+    read, Q, curvature, correlations, roughly, enough, ridge = payload
     weights, gradient = part.problem.weights, read.point.gradient
     # The norm of the model's target, less its part that no coefficients explain.
     square = read.w @ (Q @ read.w + 2.0 * correlations) + curvature.inverse_size(gradient, weights)
     q = Q @ read.w + correlations
-    return read.penalty.solve_on_gram(Q, q, read.w, square, roughly=roughly, enough=enough)
+    new, calls = read.penalty.solve_on_gram(Q, q, read.w, square, roughly=roughly, enough=enough)
+    if ridge is None or not ridge.any():
+        return new, calls
+    # It holds on to where the way has begun: what is left of that is far less than the gap wanted.
+    q += ridge * (new - read.w)
+    new, more = read.penalty.solve_on_gram(Q, q, new, square, enough=enough)
+    return new, calls + more
 
 
 def model(part, payload):
