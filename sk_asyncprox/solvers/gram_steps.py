@@ -216,7 +216,7 @@ class GramSteps:
             # The model is the problem itself: its gap is the one that is wanted.
             enough = min(RIGHT * run.goal, TENTH * run.gap * run.problem.scale)
         payload = read, Q, model, certificate.correlations[index], roughly, enough
-        if run.looks.streamed:
+        if run.looks.streamed and beside is None:
             direction = yield from self._ahead_of(run, stamp, payload)
         else:
             [direction] = yield Phase("model", 1, lambda _: payload)
