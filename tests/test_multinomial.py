@@ -323,3 +323,29 @@ def test_a_class_without_weight_keeps_certificates_whole(fit_intercept):
             weights = np.where(y == missing, 0.0, 1.0)
             problem = Problem(X, labels, loss, ElasticNetPenalty(0.0, 0.1), weights, fit_intercept, rows=True)
             assert divisible(problem) == (missing is None or not fit_intercept)
+
+
+def test_losses_in_runs_of_samples_are_those_of_all(monkeypatch):
+    rng, loss, n = np.random.default_rng(0), MultinomialLoss(4), 37
+    y, weights = rng.integers(0, 4, n), rng.random(n)
+    weights /= weights.sum()
+    z, v = 3.0 * rng.standard_normal((2, 4 * n))
+
+    def answers():
+        gradient, each = loss.gradient(y, z), np.tile(weights, 4)
+        slope = gradient.reshape(4, n) @ weights
+        balanced = loss.dual_balance(y, -gradient, each)
+        move = loss.intercept_move(y, z, gradient, slope, weights)
+        return (
+            loss.value(y, z),
+            gradient,
+            loss.bend(y, gradient, v),
+            loss.dual_value(y, balanced),
+            balanced,
+            move,
+        )
+
+    whole = answers()
+    monkeypatch.setattr("sk_asyncprox.losses.multinomial.MARGINS_AT_ONCE", 20)
+    for part, all_of_it in zip(answers(), whole, strict=True):
+        assert_allclose(part, all_of_it, rtol=1e-13, atol=1e-15)

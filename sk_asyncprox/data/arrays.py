@@ -12,6 +12,9 @@ import numpy as np
 ROWS_OF_COPY = 1024
 """Rows that are transposed at a time."""
 
+SHORT = 1000
+"""Entries of a short row, at most."""
+
 RUNS = 8
 """Runs of rows that threads take in turn, always as many: so sums are the same for any number of threads."""
 
@@ -52,7 +55,7 @@ def less(X, means, order, index=None, n_threads=1):
 def times(X, w, n_threads=0):
     """Product of a large array and a vector; short rows are multiplied faster than by BLAS, and by threads in
     runs."""
-    if not X.flags.c_contiguous:
+    if not X.flags.c_contiguous or X.shape[1] > SHORT:
         return X @ w
     if n_threads:
         return np.concatenate(in_runs(lambda rows: times(X[rows], w), len(X), n_threads))
@@ -61,7 +64,7 @@ def times(X, w, n_threads=0):
 
 def times_rows(u, X, n_threads=0):
     """The same of the transpose."""
-    if X.flags.f_contiguous:
+    if X.flags.f_contiguous or X.shape[1] > SHORT:
         return np.dot(u, X)
     if n_threads:
         return sum(in_runs(lambda rows: times_rows(u[rows], X[rows]), len(X), n_threads))

@@ -7,6 +7,7 @@ rows and columns.
 
 import numpy as np
 
+from .arrays import times, times_rows
 from .design import IN_CACHE
 
 ENTRIES_AT_ONCE = 65_536
@@ -146,31 +147,39 @@ class Single:
 
     def __init__(self, design):
         whole = getattr(design, "design", design)
-        self.size, self._shape = design.size, (design.shape[1] // whole.shape[1], -1)
-        X = whole.X if whole.centre is None else whole.X - whole.centre
-        self._X, several = X.astype(np.float32), self._shape[0] > 1
+        (n, p), several = whole.shape, design.shape[1] > whole.shape[1]
+        self.size, self._shape, self._centre = design.size, (design.shape[1] // p, -1), whole.centre
         self.dtype = np.dtype(np.float32 if several else np.float64)
-        n, run = len(self._X), len(self._X)
-        # Each product is twice as fast where what it sums over lies together.
-        self._rows = np.ascontiguousarray(self._X) if several and self._X.size <= IN_CACHE else self._X
-        if several:
-            run = max(1, ENTRIES_AT_ONCE // self._X.shape[1])
+        by_rows = several or whole.X.flags.c_contiguous
+        self._X = whole.X.astype(np.float32, order="C" if by_rows else "F")
+        run = max(1, ENTRIES_AT_ONCE // p) if several else n
         self._runs = [slice(a, a + run) for a in range(0, n, run)]
+        self._is_streamed = by_rows and not several and self._X.size > IN_CACHE
 
     def _outputs(self, vector):
         return vector.reshape(self._shape).astype(np.float32, copy=False)
 
     def mul(self, w):
         """Margins of the coefficients ``w``."""
-        W = self._outputs(w)
-        out = np.empty((len(W), len(self._X)), self.dtype)
-        for run in self._runs:
-            out[:, run] = W @ self._X[run].T
+        W, out = self._outputs(w), np.empty((self._shape[0], len(self._X)), self.dtype)
+        if self._is_streamed:
+            out[0] = times(self._X, W[0])
+        else:
+            V = np.ascontiguousarray(W.T)
+            for run in self._runs:
+                out[:, run] = (self._X[run] @ V).T
+        if self._centre is not None:
+            out -= (W @ self._centre)[:, None]
         return out.ravel()
 
     def tmul(self, u):
         """Product of the transpose with ``u``."""
-        U, out = self._outputs(u), 0.0
-        for run in self._runs:
-            out = out + np.dot(U[:, run], self._rows[run])
-        return out.ravel().astype(np.float64)
+        U = self._outputs(u)
+        if self._is_streamed:
+            out = times_rows(U[0], self._X)
+        else:
+            out = sum(np.dot(U[:, run], self._X[run]) for run in self._runs)
+        out = out.astype(np.float64).reshape(len(U), -1)
+        if self._centre is not None:
+            out -= np.outer(U.sum(axis=1), self._centre)
+        return out.ravel()

@@ -106,7 +106,8 @@ def _serves_as_given(X, products):
     large = n * p > LARGE if p <= NARROW else n * p > 4 * LARGE and p <= WIDEST and X.flags.c_contiguous
     with np.errstate(over="ignore", invalid="ignore"):
         # BLAS copies a view of some columns whenever it multiplies it.
-        return (large or (X.flags.forc and p <= n and n * p * p <= products)) and not is_far(X)
+        cheap = X.flags.forc and n * p * p <= products and (p <= n or products == np.inf)
+        return (large or cheap) and not is_far(X)
 
 
 def _read(design, weights, centred, vectors):

@@ -9,6 +9,7 @@ what they begin with.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg.blas import daxpy
 
 from .gram_model import RIDGE, factored
 from .gram_rows import full_rows
@@ -60,14 +61,14 @@ class Memory(NamedTuple):
         x, shares = slope.copy(), []
         for move, change, product in reversed(self.pairs):
             shares.append(move @ x / product)
-            x -= shares[-1] * change
+            daxpy(change, x, a=-shares[-1])
         if self.solve is not None:
             x = self.solve(x)
         elif self.pairs:
             _, change, product = self.pairs[-1]
             x *= product / (change @ change)
         for (move, change, product), share in zip(self.pairs, reversed(shares), strict=True):
-            x += (share - change @ x / product) * move
+            daxpy(move, x, a=share - change @ x / product)
         return x
 
 
@@ -176,10 +177,7 @@ def _length(problem, l2, place, x, v, memory):
     """
     loss, weights, p = problem.loss, problem.weights, problem.design.shape[1]
     fall, w, move = place.slope @ x, place.x[:p], x[:p]
-    if isinstance(l2, float):
-        own, own_bend = l2 * (w @ move), l2 * (move @ move)
-    else:
-        own, own_bend = (l2 * w) @ move, (l2 * move) @ move
+    own, own_bend = (l2 * w) @ move, (l2 * move) @ move
     length, near, before, rise_before = 1.0, NEAR, 0.0, -fall
     if loss.n_outputs > 1 and memory.solve is None:
         near = LANDED

@@ -1,10 +1,32 @@
 """The multinomial logistic loss."""
 
+from functools import wraps
+
 import numpy as np
 from scipy.special import entr
 
 from .base import Loss
 from .curvature import SoftmaxCurvature
+
+MARGINS_AT_ONCE = 32_768
+"""Margins that are evaluated at a time: all that this takes stays in the cache."""
+
+
+def _in_runs(method):
+    """Method of the targets and of vectors over all margins, in runs of samples (decorator)."""
+
+    @wraps(method)
+    def whole(self, y, *vectors):
+        if len(y) * self.n_outputs <= MARGINS_AT_ONCE:
+            return method(self, y, *vectors)
+        blocks = [self._by_class(vector) for vector in vectors]
+        out = np.empty_like(blocks[0])
+        for run in self._runs(len(y)):
+            part = method(self, y[run], *(block[:, run].ravel() for block in blocks))
+            out[:, run] = part.reshape(len(out), -1)
+        return out.ravel()
+
+    return whole
 
 
 class MultinomialLoss(Loss):
@@ -27,6 +49,10 @@ class MultinomialLoss(Loss):
     def _by_class(self, z):
         return z.reshape(self.n_outputs, -1)
 
+    def _runs(self, n):
+        step = max(1, MARGINS_AT_ONCE // self.n_outputs)
+        return (slice(a, min(a + step, n)) for a in range(0, n, step))
+
     def probabilities(self, z):
         """Softmax of the margins, shape (K, n)."""
         Z = self._by_class(z)
@@ -35,6 +61,7 @@ class MultinomialLoss(Loss):
         p /= p.sum(axis=0)
         return p
 
+    @_in_runs
     def value(self, y, z):
         """Loss of every sample, at the place of its class; safe for any margin."""
         Z = self._by_class(z)
@@ -44,6 +71,7 @@ class MultinomialLoss(Loss):
         out[y, samples] = np.log(np.exp(above, out=above).sum(axis=0)) - own
         return out.ravel()
 
+    @_in_runs
     def gradient(self, y, z):
         """Derivative with respect to ``z``: the probabilities, less one at the sample's class."""
         p = self.probabilities(z).ravel()
@@ -62,6 +90,7 @@ class MultinomialLoss(Loss):
         u = np.abs(gradient)
         return u * (1.0 - u)
 
+    @_in_runs
     def bend(self, y, gradient, v):
         V, p = self._by_class(v), self._at(y, gradient)
         mean = (p * V).sum(axis=0)
@@ -85,14 +114,17 @@ class MultinomialLoss(Loss):
 
     def intercept_move(self, y, z, gradient, slope, weights):
         """Newton step of the intercepts with mean zero, shortened to a range of at most one."""
-        p = self._at(y, gradient)
-        weighted = weights * p
-        bend = np.diag(weighted.sum(axis=1)) - weighted @ p.T
+        G, bend = self._by_class(gradient), np.zeros((self.n_outputs, self.n_outputs))
+        for run in self._runs(len(y)):
+            p = self._at(y[run], G[:, run])
+            weighted = weights[run] * p
+            bend += np.diag(weighted.sum(axis=1)) - weighted @ p.T
         # What moves all intercepts together changes nothing: ones fill that gap of the matrix.
-        move = np.linalg.solve(bend + 1.0 + 1e-12 * np.eye(len(p)), -slope)
+        move = np.linalg.solve(bend + 1.0 + 1e-12 * np.eye(len(bend)), -slope)
         move -= move.mean()
         return move / max(1.0, np.ptp(move))
 
+    @_in_runs
     def dual_value(self, y, theta):
         """Entropy of the class probabilities ``q``, the labels less ``theta``."""
         q = self._at(y, -theta)
@@ -105,17 +137,21 @@ class MultinomialLoss(Loss):
         The probabilities of classes with too much mass are shrunk, and what a sample has lost is given
         to its classes with too little, in proportion to what these miss: so they stay probabilities.
         """
-        excess = -self._by_class(weights * theta).sum(axis=1)
+        own, out = self._by_class(theta), np.empty((self.n_outputs, len(y)))
+        excess = -(own @ weights[: len(y)])
         mass = np.bincount(y, weights[: len(y)], self.n_outputs) + excess
         over = excess > 0.0
         lost, missed = excess[over].sum(), -excess[~over].sum()
         if lost <= 0.0 or missed <= 0.0:
             return theta
-        q = self._at(y, -theta)
-        taken = q[over] * (excess[over] / mass[over])[:, None]
-        q[over] -= taken
-        q[~over] += np.outer(-excess[~over] / missed, taken.sum(axis=0))
-        return self._at(y, np.negative(q, out=q)).ravel()
+        shrunk, gained = (excess[over] / mass[over])[:, None], -excess[~over] / missed
+        for run in self._runs(len(y)):
+            q = self._at(y[run], -own[:, run])
+            taken = q[over] * shrunk
+            q[over] -= taken
+            q[~over] += np.outer(gained, taken.sum(axis=0))
+            out[:, run] = self._at(y[run], np.negative(q, out=q))
+        return out.ravel()
 
     def groups(self, y, theta):
         """The classes."""

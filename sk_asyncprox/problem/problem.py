@@ -24,6 +24,9 @@ SETTLED = 1e-7
 LEVEL = 1e-15
 """Slope in the intercept that is rounding, for losses whose gradients are at most one."""
 
+SMALL = 200_000
+"""Entries of a dense array up to which it is copied in less time than it takes to see whether it need be."""
+
 TINY = np.finfo(float).tiny
 
 
@@ -95,10 +98,13 @@ class Problem(Centred, Folds):
         self._used, self.bases = np.ones(len(self.y), bool) if used is None else used, {}
         self._zero = None, 0.0
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
-        zeros = loss.quadratic or (penalty is not None and penalty.has_zeros)
-        rows |= not (zeros or penalty is None) and is_wide_in_rows(X)  # products cost the same in any order
-        stays = not rows and (loss.quadratic or (zeros and loss.follows and is_by_rows(X)))
-        as_given = CHEAP_SOLUTION * loss.quadratic if stays else None
+        smooth, as_given = not (loss.quadratic or penalty is None or penalty.has_zeros), None
+        if loss.quadratic:
+            as_given = CHEAP_SOLUTION
+        elif penalty is not None and is_by_rows(X) and (smooth or loss.follows):
+            as_given = np.inf if smooth and X.size > SMALL else 0
+        as_given = None if rows else as_given
+        rows |= smooth and is_wide_in_rows(X)  # products cost the same in any order
         self._data = Data(X, weights, self.uniform, fit_intercept, rows, overwrite, as_given)
 
     @property

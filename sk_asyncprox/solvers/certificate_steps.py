@@ -48,7 +48,8 @@ class Looks:
     where the data lie as they were given and are ``streamed``."""
 
     def __init__(self, problem):
-        self.streamed, self._sight = problem.features.is_streamed, None
+        loss = problem.loss
+        self.streamed, self._sight = problem.features.is_streamed and (loss.quadratic or loss.follows), None
 
     def look(self, run):
         """Certificate of the iterate, which has the best intercept then."""

@@ -219,7 +219,7 @@ class GramSteps:
         last = run.problem.loss.quadratic and run.looks.streamed and not roughly
         ridge = self.matrix.ridge if last else None
         payload = read, Q, model, certificate.correlations[index], roughly, enough, ridge
-        if run.looks.streamed:
+        if run.looks.streamed and beside is None:
             direction = yield from self._ahead_of(run, stamp, payload)
         else:
             [direction] = yield Phase("model", 1, lambda _: payload)

@@ -149,7 +149,7 @@ class RidgeSteps:
             (place, self._memory), touched = found
             seen = arrived(problem, read, place, False)
         else:
-            found = yield Phase("descent", 1, lambda _: (roughly, *payload))
+            found = yield Phase("descent", 1, lambda _: (roughly, run.looks.streamed, *payload))
             [(place, seen, self._memory, touched)] = found
         self._promised = place.gap(problem.penalty, n_coefs) if roughly else 0.0
         if not touched:

@@ -92,15 +92,16 @@ def newton(part, read):
 
 def descent(part, payload):
     """Work of the kind ``"descent"``: steps of all coefficients by one worker; where they have ended, margins
-    and gradient there, what they have told, and the entries touched."""
-    roughly, read, *known = payload
+    and gradient there, what they have told, and the entries touched. The next look at data that are
+    ``streamed`` makes the margins anew."""
+    roughly, streamed, read, *known = payload
     design, begin = part.single() if roughly else part.problem.design, read
     if roughly:
         begin = read._replace(point=read.point._replace(z=read.point.z.astype(design.dtype, copy=False)))
     (place, memory), touched = in_place(descend(part, begin, *known), design)
     if roughly and not np.isfinite(place.slope).all():
-        return descent(part, (False, read, *known))
-    seen = arrived(part.problem, read, place, roughly)
+        return descent(part, (False, streamed, read, *known))
+    seen = arrived(part.problem, read, place, roughly and not streamed)
     return place, seen, memory, touched + roughly * design.size
 
 
