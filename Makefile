@@ -21,8 +21,9 @@ doc: .venv/.extra-doc
 	.venv/bin/python -m sphinx -W --keep-going doc doc/_build/html
 	.venv/bin/python doc/check_links.py doc/_build/html
 
+# Two processes share the tests, file by file: a file's cluster is started once.
 test: .venv/.extra-test
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 --dist loadfile
 
 # Random fits for so many minutes; signals and faults of clusters in proportion, 1,000 and 50 in an hour.
 MINUTES ?= 60

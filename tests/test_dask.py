@@ -489,12 +489,6 @@ def worker_pids(client):
     return client.run(os.getpid)
 
 
-def when_running(action, after):
-    thread = threading.Timer(after, action)
-    thread.start()
-    return thread
-
-
 HARD = {"alpha": 0.001, "tol": 1e-9, "max_iter": 100_000}
 
 
@@ -614,7 +608,13 @@ def elsewhere():
 def test_the_scheduler_goes_away(elsewhere):
     scheduler, client = elsewhere
     Lasso(tol=0.1, solver="piag", executor=Dask(client)).fit(X, Y)
-    killer = when_running(scheduler.kill, 1.5)
+    killed = []
+
+    def steer(events):
+        """Kill as soon as there is a model to keep."""
+        if not killed and any(getattr(event, "gap", np.inf) < 0.9 * Y.var() for event in events):
+            killed.append(scheduler.kill())
+
     endless = {
         "alpha": 0.0005,
         "tol": 1e-15,
@@ -622,12 +622,11 @@ def test_the_scheduler_goes_away(elsewhere):
         "step_size": "adaptive1",
         "metric": "lipschitz",
     }
-    model = Lasso(**endless, solver="piag", executor=Dask(client))
+    model = Lasso(**endless, solver="piag", executor=Steered(client, steer))
     begin = time.monotonic()
     with pytest.raises(WorkersLost, match="scheduler cannot be reached"):
         model.fit(X, Y)
     assert time.monotonic() - begin < 10
-    killer.join()
     assert model.history_.stopped == "workers lost"
     assert 0 < model.dual_gap_ < Y.var()
     assert model.predict(X).shape == (N,)

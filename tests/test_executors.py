@@ -137,8 +137,7 @@ def test_simulated_runs_are_bit_equal(solver):
     ("solver", "step_size"),
     [("bcd", "exact"), ("bcd", Adaptive1()), ("bcd", Adaptive2()), ("piag", "adaptive1")],
 )
-@pytest.mark.parametrize("n_jobs", [2, 4])
-@pytest.mark.parametrize("kind", ["regression", "classification"])
+@pytest.mark.parametrize(("n_jobs", "kind"), [(2, "regression"), (4, "classification")])
 @pytest.mark.filterwarnings("ignore:.*max_iter was reached:sklearn.exceptions.ConvergenceWarning")
 def test_a_threaded_run_is_replayed_from_its_history(solver, step_size, n_jobs, kind):
     X, y = data(n=300, p=80)
@@ -185,7 +184,7 @@ class Batches(BaseEstimator):
                 return list(held.values())
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     "settings",
     [

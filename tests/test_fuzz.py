@@ -22,9 +22,9 @@ MINUTES = float(os.environ.get("SOAK_MINUTES", 60))
 
 @pytest.mark.beside
 def test_a_minute_of_cases(random_fits):
-    code, output = random_fits
-    assert code == 0, output
-    assert int(re.search(r"^(\d+) cases from 0: 0 failures", output, re.M)[1]) > 20
+    done = re.search(r"^(\d+) cases from 0: 0 failures", random_fits, re.M)
+    assert done, random_fits
+    assert int(done[1]) > 20
 
 
 @pytest.mark.soak

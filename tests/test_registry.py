@@ -70,7 +70,7 @@ def test_form(key):
     assert type(solve(posed, chosen).solver) is form
 
 
-@pytest.mark.parametrize("form", [*set(FORMS.values())], ids=lambda form: form.__name__)
+@pytest.mark.parametrize("form", dict.fromkeys(FORMS.values()), ids=lambda form: form.__name__)
 def test_forms_have_all_that_is_asked_of_a_solver(form):
     assert issubclass(form, Solver)
     asked = [
@@ -81,7 +81,7 @@ def test_forms_have_all_that_is_asked_of_a_solver(form):
         assert getattr(form, name) is not getattr(Solver, name)
 
 
-@pytest.mark.parametrize("key", set(FORMS) - set(PLAIN), ids="-".join)
+@pytest.mark.parametrize("key", [key for key in FORMS if key not in PLAIN], ids="-".join)
 def test_a_penalty_that_does_not_fit_is_refused_before_the_first_task(key):
     says = (
         rf"The penalty Bounded cannot be served by solver '{key[0]}' with metric='{key[2]}' and step_size \w+"
