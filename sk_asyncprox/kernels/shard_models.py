@@ -134,11 +134,16 @@ def _sums(shard, model, pull, dtype):
             _centre(H, sums, block_diag(*(piece.centre[:, None] for piece in pieces)), model)
         return H, sums, shard.design.tmul(pull.ravel())
     g, step = np.zeros(k), max(FEWEST_ROWS, ENTRIES_OF_RUN // max(1, max(p.shape[1] for p in pieces)))
+    # Fresh pages cost more than the entries.
+    room = _each(pieces, lambda piece: np.empty((min(n, step), piece.shape[1]), dtype))
     for a in range(0, n, step):
         rows = slice(a, min(n, a + step))
         filled = _each(pieces, lambda piece, rows=rows: piece.filled_rows(rows.start, rows.stop))
         g += np.concatenate([np.dot(pull[i, rows], part) for i, part in enumerate(filled)])
-        add_filled([part.T.astype(dtype) for part in filled], model, rows, everything, H, sums)
+        columns = [own[: len(part)].T for own, part in zip(room, filled, strict=True)]
+        for own, part in zip(columns, filled, strict=True):
+            np.copyto(own, part.T, casting="same_kind")
+        add_filled(columns, model, rows, everything, H, sums)
     return H, sums, g
 
 

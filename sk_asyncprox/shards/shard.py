@@ -15,8 +15,9 @@ from ..data.block_diagonal import BlockDiagonal, Copies
 from ..data.design import Design
 from .certificate_shares import FACTORS, Facts, Look, ShardGradient, Thin
 
-ENTRIES_AT_ONCE = 8192
-"""Entries of a dual point that are looked at together."""
+ENTRIES_AT_ONCE = 4096
+"""Entries of a dual point that are looked at together: what is made of them is small enough for the memory
+that Dask's workers, which return all that they can, keep."""
 
 
 class Constants(NamedTuple):
