@@ -141,20 +141,54 @@ class RowShard:
         sums = slope.sum(axis=1)
         return ShardGradient(self.design.tmul(slope.ravel()), sums if np.ndim(b) else float(sums[0]))
 
+    @property
+    def _reads_once(self):
+        return getattr(self.design, "is_by_rows", False) and self._beside is None
+
+    def read(self, w, b):
+        """Margins at ``(w, b)``, and the gradient where the entries are read once for both, else None."""
+        if not self._reads_once:
+            return self.margins(w, b), None
+        z, [g], [total] = self.design.there_and_back(w, b, lambda *some: -self._pull(*some)[None])
+        return z, ShardGradient(g, float(total))
+
+    def _pull(self, rows, z):
+        """Weighted dual point of some rows, from their margins."""
+        return -self.weights[rows] * self.loss.gradient(self.y[rows], z)
+
+    def _pulls(self, rows, z):
+        """The same by groups."""
+        pull = self._pull(rows, z)
+        codes, n_groups = self._groups(self.y[rows], pull)
+        return np.where(codes == np.arange(n_groups)[:, None], pull, 0.0)
+
+    def _groups(self, y, theta):
+        """The group of every row, and how many there are: one where there is nothing to balance."""
+        if self.fit_intercept and not self.loss.quadratic:
+            return self.loss.groups(y, theta)
+        return np.zeros(len(y), dtype=int), 1
+
     def look(self, w, b, z=None):
         """Share of a certificate at ``(w, b)``, where the margins ``z`` may be known."""
-        z, y, weights = self.margins(w, b) if z is None else z, self.y, self.weights
-        theta = -self.loss.gradient(y, z)
+        return self._look(self.margins(w, b) if z is None else z, w, b)
+
+    def seen(self, w, b):
+        """Margins at ``(w, b)``, and the share of a certificate; reads the entries once where it can."""
+        if not self._reads_once:
+            z = self.margins(w, b)
+            return z, self._look(z, w, b)
+        z, correlations, _ = self.design.there_and_back(w, b, self._pulls)
+        return z, self._look(z, w, b, correlations)
+
+    def _look(self, z, w, b, correlations=None):
+        y, weights, theta = self.y, self.weights, -self.loss.gradient(self.y, z)
         pull = weights * self._by_output(theta)
+        codes, n_groups = self._groups(y, theta)
+        groups = [codes == k for k in range(n_groups)]
+        correlations = self._correlations(pull, groups) if correlations is None else correlations
         if self.loss.quadratic:
-            mass, correlations = np.array([pull.sum()]), self.design.tmul(pull.ravel())[None]
-            dual = np.array([weights @ y, pull[0] @ y, pull[0] @ theta])
+            mass, dual = np.array([pull.sum()]), np.array([weights @ y, pull[0] @ y, pull[0] @ theta])
         else:
-            # Without intercept there is nothing to balance.
-            alone = np.zeros(len(y), dtype=int), 1
-            codes, n_groups = self.loss.groups(y, theta) if self.fit_intercept else alone
-            groups = [codes == k for k in range(n_groups)]
-            correlations = self._correlations(pull, groups)
             mass = _given(np.array([pull[:, rows].sum(axis=1) for rows in groups]))
             dual = self._dual(self._by_output(theta), codes, n_groups)
         sums = pull.sum(axis=1)
