@@ -14,9 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import block_diag
 
-from ..data.design import ENTRIES_OF_RUN, FEWEST_ROWS
 from ..shards.certificate_shares import ShardGradient
-from .gram_rows import BLAS, LARGE, LEAST, RIDGE, add_filled, add_sparse
+from .gram_rows import BLAS, LARGE, LEAST, RIDGE, add_runs, add_sparse
 from .secant import secants
 
 NEAR = 0.2
@@ -76,8 +75,7 @@ def model_of(shard, w, b, known=None, care=None, z=None, gradient=None):
     """Model of a shard at ``(w, b)``. ``known`` is the point of the curvature that the server holds; ``z``
     and ``gradient`` are margins there, and the gradient of all coefficients, when they are known."""
     loss, y = shard.loss, shard.y
-    if z is None:
-        z, gradient = shard.read(w, b)
+    z, found = shard.read(w, b) if z is None else (z, None)
     change, reads = _change(shard, z, known)
     slope = loss.gradient(y, z)
     least = None if care is None else care.floor(shard, z, slope)
@@ -87,7 +85,7 @@ def model_of(shard, w, b, known=None, care=None, z=None, gradient=None):
         curvature, shard.known = curved(shard, model), (w, b, z)
     else:
         curvature = None
-    gradient = gradient or shard.gradient(w, b, z)
+    gradient = gradient or shard.gradient(w, b, z, found)
     size = float(model.inverse_size(slope, shard.weights))
     return ShardModel(gradient, shard.value(w, b, z), curvature, size, change, reads + 2)
 
@@ -125,10 +123,8 @@ def _sums(shard, model, dtype):
     n, k, outputs = len(shard.y), shard.design.shape[1], len(pieces)
     H, sums, everything = np.zeros((k, k)), np.zeros((k, outputs)), np.arange(k)
     if shard.design.is_full():
-        step = max(FEWEST_ROWS, ENTRIES_OF_RUN // max(1, max(piece.shape[1] for piece in pieces)))
-        runs = [piece.taken(0, n, np.arange(piece.shape[1]), step, dtype) for piece in pieces]
-        for of_outputs in zip(*runs, strict=True):
-            add_filled([block for _, block in of_outputs], model, of_outputs[0][0], everything, H, sums)
+        columns = [(piece, np.arange(piece.shape[1])) for piece in pieces]
+        add_runs(columns, model, 0, n, dtype, everything, H, sums)
         return H, sums
     made = {id(piece.X): piece.X.T.tocsr() for piece in pieces}
     add_sparse([made[id(piece.X)] for piece in pieces], model, dtype, everything, H, sums)

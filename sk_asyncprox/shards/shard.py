@@ -133,34 +133,29 @@ class RowShard:
         z = self.margins(w, b) if z is None else z
         return float((self._by_output(self.loss.value(self.y, z)) @ self.weights).sum())
 
-    def gradient(self, w, b, z=None):
-        """Gradient of the mean loss at ``(w, b)``, where the margins ``z`` may be known."""
+    def gradient(self, w, b, z=None, found=None):
+        """Gradient of the mean loss at ``(w, b)``; margins ``z``, and what was :meth:`read`, may be known."""
         z = self.margins(w, b) if z is None else z
         slope = self._by_output(self.loss.gradient(self.y, z))
         slope *= self.weights
         sums = slope.sum(axis=1)
-        return ShardGradient(self.design.tmul(slope.ravel()), sums if np.ndim(b) else float(sums[0]))
+        g = self.design.tmul(slope.ravel()) if found is None else -found[0]
+        return ShardGradient(g, sums if np.ndim(b) else float(sums[0]))
 
-    @property
-    def _reads_once(self):
-        return getattr(self.design, "is_by_rows", False) and self._beside is None
-
-    def read(self, w, b):
-        """Margins at ``(w, b)``, and the gradient where the entries are read once for both, else None."""
-        if not self._reads_once:
+    def read(self, w, b, by_group=False):
+        """Margins at ``(w, b)``; and ``X' (weights * theta)``, in all or by group of rows, where one read of
+        the entries is enough for both, else None."""
+        if not getattr(self.design, "is_by_rows", False) or self._beside is not None:
             return self.margins(w, b), None
-        z, [g], [total] = self.design.there_and_back(w, b, lambda *some: -self._pull(*some)[None])
-        return z, ShardGradient(g, float(total))
 
-    def _pull(self, rows, z):
-        """Weighted dual point of some rows, from their margins."""
-        return -self.weights[rows] * self.loss.gradient(self.y[rows], z)
+        def pulls(rows, z):
+            pull = -self.weights[rows] * self.loss.gradient(self.y[rows], z)
+            if not by_group:
+                return pull[None]
+            codes, n_groups = self._groups(self.y[rows], pull)
+            return np.where(codes == np.arange(n_groups)[:, None], pull, 0.0)
 
-    def _pulls(self, rows, z):
-        """The same by groups."""
-        pull = self._pull(rows, z)
-        codes, n_groups = self._groups(self.y[rows], pull)
-        return np.where(codes == np.arange(n_groups)[:, None], pull, 0.0)
+        return self.design.there_and_back(w, b, pulls)[:2]
 
     def _groups(self, y, theta):
         """The group of every row, and how many there are: one where there is nothing to balance."""
@@ -168,24 +163,14 @@ class RowShard:
             return self.loss.groups(y, theta)
         return np.zeros(len(y), dtype=int), 1
 
-    def look(self, w, b, z=None):
-        """Share of a certificate at ``(w, b)``, where the margins ``z`` may be known."""
-        return self._look(self.margins(w, b) if z is None else z, w, b)
-
-    def seen(self, w, b):
-        """Margins at ``(w, b)``, and the share of a certificate; reads the entries once where it can."""
-        if not self._reads_once:
-            z = self.margins(w, b)
-            return z, self._look(z, w, b)
-        z, correlations, _ = self.design.there_and_back(w, b, self._pulls)
-        return z, self._look(z, w, b, correlations)
-
-    def _look(self, z, w, b, correlations=None):
-        y, weights, theta = self.y, self.weights, -self.loss.gradient(self.y, z)
+    def look(self, w, b, z=None, found=None):
+        """Share of a certificate at ``(w, b)``; margins ``z``, and what was :meth:`read`, may be known."""
+        z, y, weights = self.margins(w, b) if z is None else z, self.y, self.weights
+        theta = -self.loss.gradient(y, z)
         pull = weights * self._by_output(theta)
         codes, n_groups = self._groups(y, theta)
         groups = [codes == k for k in range(n_groups)]
-        correlations = self._correlations(pull, groups) if correlations is None else correlations
+        correlations = self._correlations(pull, groups) if found is None else found
         if self.loss.quadratic:
             mass, dual = np.array([pull.sum()]), np.array([weights @ y, pull[0] @ y, pull[0] @ theta])
         else:

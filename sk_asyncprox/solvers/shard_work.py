@@ -207,7 +207,8 @@ def model_look(shard, payload):
     """Work of the kind ``"model look"``: a share of a certificate, and the model at its point."""
     w, b, known, care, index, held = payload
     if index is None:
-        z, found = shard.seen(w, b)
+        z, found = shard.read(w, b, by_group=True)
+        found = shard.look(w, b, z, found)
         return found, model_of(shard, w, b, known, care, z, found.gradient)
     part = shard.on(index, held)
     z = part.margins(w, b)
