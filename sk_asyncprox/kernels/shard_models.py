@@ -129,12 +129,9 @@ def _sums(shard, model, dtype):
     made = {id(piece.X): piece.X.T.tocsr() for piece in pieces}
     add_sparse([made[id(piece.X)] for piece in pieces], model, dtype, everything, H, sums)
     if pieces[0].centre is not None:
-        _centre(H, sums, block_diag(*(piece.centre[:, None] for piece in pieces)), model)
+        # The means are taken out of the columns, X - 1 C' of all outputs.
+        C = block_diag(*(piece.centre[:, None] for piece in pieces))
+        across = sums @ C.T
+        H -= across + across.T - C @ model.own_of_samples @ C.T
+        sums -= C @ model.own_of_samples
     return H, sums
-
-
-def _centre(H, sums, C, model):
-    """Take the means out of the columns, ``X - 1 C'`` of all outputs, in place."""
-    across = sums @ C.T
-    H -= across + across.T - C @ model.own_of_samples @ C.T
-    sums -= C @ model.own_of_samples

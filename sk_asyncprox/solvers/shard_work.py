@@ -207,11 +207,11 @@ def model_look(shard, payload):
     """Work of the kind ``"model look"``: a share of a certificate, and the model at its point."""
     w, b, known, care, index, held = payload
     if index is None:
-        z, found = shard.read(w, b, by_group=True)
-        found = shard.look(w, b, z, found)
+        z, correlations = shard.read(w, b, by_group=True)
+        found = shard.look(w, b, z, correlations)
         return found, model_of(shard, w, b, known, care, z, found.gradient)
     part = shard.on(index, held)
-    z = part.margins(w, b)
+    z, _ = part.read(w, b)
     found = shard.look(w, b, z)
     # The server finds the gradient in the correlations.
     found = found._replace(gradient=found.gradient._replace(w=None))
