@@ -29,6 +29,8 @@ from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.shards.certificate_shares import balance_of, conclude
+from sk_asyncprox.shards.dask_input import piece
+from sk_asyncprox.shards.dask_shards import _shard
 from sk_asyncprox.shards.shard import RowShard, cut_rows
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers.base import Update
@@ -331,6 +333,26 @@ def test_dask_arrays(client, nothing_kept, nothing_left, model):
     assert isinstance(answers, da.Array)
     assert answers.chunks == ((500, 3, 697),)
     assert_array_equal(answers.compute() == y, fitted.predict(X) == y)
+
+
+def test_dense_chunks_are_copied_only_where_they_must_be():
+    rng, loss, s = np.random.default_rng(0), LogisticLoss(), np.full(300, 1.0 / 300)
+    whole = np.empty(300 * 4 * 8 + 1, dtype=np.uint8)
+    odd = whole[1:].view(float).reshape(300, 4)  # as a message may leave it
+    odd[:] = rng.standard_normal((300, 4))
+    plain = piece(odd, np.zeros(300))[0]
+    assert plain.flags.aligned
+    assert not odd.flags.aligned
+    assert_array_equal(plain, odd)
+    assert piece(plain, np.zeros(300))[0] is plain
+    halves, y = [plain[:100], plain[100:]], np.sign(plain[:, 0])
+    cases = [([plain], True), ([np.asfortranarray(plain)], False), ([plain + 1e6], False)]
+    for Xs, stays in [*cases, (halves, False), ([plain.astype(np.float32)], False)]:
+        X = np.concatenate(Xs).astype(float)
+        shard = _shard((Xs, slice(None), y, s), slice(None), X.mean(axis=0), 4, loss, True)
+        assert np.shares_memory(shard.features.X, Xs[0]) == stays
+        w = np.arange(4.0)
+        assert_allclose(shard.read(w, 0.5)[0], (X - X.mean(axis=0)) @ w + 0.5, atol=1e-13)
 
 
 @pytest.mark.parametrize(

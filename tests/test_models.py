@@ -103,6 +103,28 @@ def test_curvature_is_the_derivative_of_the_gradient(loss, intercept, sparse):
 
 
 @each_loss
+@pytest.mark.parametrize("form", ["C", "F", "as given"])
+@pytest.mark.parametrize("at_zero", [False, True])
+def test_one_read_says_what_several_say(loss, form, at_zero):
+    whole = make_shard(loss, n=2000)
+    X, means = whole.features.X, np.linspace(-1.0, 1.0, 5)
+    design = Design(X + means, means) if form == "as given" else Design(np.array(X, order=form))
+    shard = RowShard(design, whole.y, whole.weights, whole.loss, True)
+    w, b = random_point(shard, 1, size=0.0 if at_zero else 1.0)
+    for by_group in (False, True):
+        z, found = shard.read(w, b, by_group)
+        assert (found is None) == (form == "F" or shard.loss.n_outputs > 1)
+        assert_allclose(z, whole.margins(w, b), atol=1e-13)
+        if not by_group:
+            one, several = shard.gradient(w, b, z, found), whole.gradient(w, b)
+            assert_allclose(np.append(*one), np.append(*several), atol=1e-14)
+    look, expected = shard.look(w, b, z, found), whole.look(w, b)
+    for name in ("value", "correlations", "mass", "dual"):
+        assert_allclose(getattr(look, name), getattr(expected, name), atol=1e-13, err_msg=name)
+    assert_allclose(model_of(shard, w, b).curvature, model_of(whole, w, b).curvature, atol=1e-13)
+
+
+@each_loss
 def test_a_near_curvature_is_kept(loss):
     shard = make_shard(loss)
     w, b = random_point(shard, 1)

@@ -53,7 +53,7 @@ class Design:
         self.is_sparse = sp.issparse(X)
         self.is_as_given = not self.is_sparse and centre is not None
         self.is_streamed = self.is_as_given and X.size > IN_CACHE
-        self.is_by_rows = self.is_as_given and X.flags.c_contiguous
+        self.is_by_rows = not self.is_sparse and X.flags.c_contiguous
         self._transposed, self._squares, self.n_threads = transpose(X), None, 1
 
     balance, products, is_finite = None, (), False
@@ -99,7 +99,8 @@ class Design:
     def there_and_back(self, w, b, between):
         """Products ``z = (X - 1 centre') w + b`` and ``U (X - 1 centre')``, where ``U[:, rows]`` is what
         ``between(rows, z[rows])`` answers, and the sums of its rows; the entries are read once."""
-        z, out, sums, shift = np.full(self.shape[0], b), 0.0, 0.0, b - self.centre @ w
+        centre = np.zeros(self.shape[1]) if self.centre is None else self.centre
+        z, out, sums, shift = np.full(self.shape[0], b), 0.0, 0.0, b - centre @ w
         alone = self.is_by_rows and not w.any()  # then BLAS would not find entries in the cache
         for rows in self._slices(ENTRIES_OF_LOOK):
             X = self.X[rows]
@@ -108,7 +109,7 @@ class Design:
             U = between(rows, z[rows])
             out = out + (np.stack([times_rows(u, X) for u in U]) if alone else np.dot(U, X))
             sums = sums + U.sum(axis=1)
-        return z, out - np.outer(sums, self.centre), sums
+        return z, out - np.outer(sums, centre), sums
 
     def column_squares(self, weights):
         """Sums ``sum_i weights_i X_ij^2`` of the stored entries (not centred, when sparse), for scaling:
@@ -214,21 +215,17 @@ class Design:
             dense -= self.centre
         return Design(dense)
 
-    def filled_rows(self, a, b):
-        """The rows ``a:b``, dense and explicitly centred."""
-        rows = self.X[a:b].toarray() if self.is_sparse else self.X[a:b]
-        return rows if self.centre is None else rows - self.centre
-
     def taken(self, begin, end, index, step, dtype):
-        """Runs of so many of the rows ``begin:end`` of a dense design, each with its columns ``index``,
-        transposed, in memory that the next one overwrites: fresh pages cost more than the entries."""
-        n, k, by_rows = min(step, end - begin), len(index), self.is_by_rows
+        """Runs of so many of the rows ``begin:end``, each with its columns ``index``, transposed, filled and
+        centred, in memory that the next one overwrites: fresh pages cost more than the entries."""
+        n, k, by_rows = min(step, end - begin), len(index), self.is_by_rows or self.is_sparse
         out = np.empty((n, k), dtype).T if by_rows else np.empty((k, n), dtype)
-        whole, centre = by_rows and k == self.shape[1], self.centre[index] if self.is_as_given else None
+        whole, centre = by_rows and k == self.shape[1], 0.0 if self.centre is None else self.centre[index]
         room = np.empty((n, k)) if by_rows and not whole else None
         for a in range(begin, end, step):
             rows = slice(a, min(end, a + step))
             X, some = self.X[rows], out[:, : rows.stop - a]
+            X = X.toarray() if self.is_sparse else X
             if by_rows:
                 part = X if whole else X.take(index, axis=1, out=room[: len(X)], mode="clip")
                 np.subtract(part, centre, out=some.T, casting="same_kind")
@@ -245,7 +242,7 @@ class Design:
     def runs(self):
         """Runs of rows whose entries stay in the cache, and these rows, dense and explicitly centred."""
         for rows in self._slices(ENTRIES_OF_RUN):
-            yield rows, self.filled_rows(rows.start, rows.stop)
+            yield rows, self.X[rows] if self.centre is None else self.X[rows] - self.centre
 
     def _slices(self, entries):
         n, step = self.shape[0], max(FEWEST_ROWS, entries // max(1, self.shape[1]))

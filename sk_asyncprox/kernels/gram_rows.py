@@ -9,7 +9,7 @@ from itertools import accumulate
 import numpy as np
 import scipy.sparse as sp
 
-from ..data.design import FEWEST_ROWS
+from ..data.design import ENTRIES_OF_LOOK, ENTRIES_OF_RUN, FEWEST_ROWS
 
 HEAVY = 0.05
 """Share of the rows from which on a sparse column is filled."""
@@ -108,6 +108,15 @@ def full_rows(design, model, n_outputs):
             Q[own, own] += sign * (block @ block.T)
             sums[own, outputs] += sign * (block @ scales.T)
     return Q, sums
+
+
+def add_runs(columns, model, begin, end, dtype, wanted, Q, sums):
+    """The same of the samples ``begin:end``; ``columns`` are pairs of a design and numbers of its columns."""
+    entries = ENTRIES_OF_LOOK if columns[0][0].is_by_rows else ENTRIES_OF_RUN
+    step = max(FEWEST_ROWS, entries // max(1, Q.shape[1]))
+    runs = [design.taken(begin, end, index, step, dtype) for design, index in columns]
+    for outputs in zip(*runs, strict=True):
+        add_filled([block for _, block in outputs], model, outputs[0][0], wanted, Q, sums)
 
 
 def add_sparse(columns, model, dtype, wanted, Q, sums):

@@ -14,9 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import block_diag
 
-from ..data.design import ENTRIES_OF_RUN, FEWEST_ROWS
 from ..shards.certificate_shares import ShardGradient
-from .gram_rows import BLAS, LARGE, LEAST, RIDGE, add_filled, add_sparse
+from .gram_rows import BLAS, LARGE, LEAST, RIDGE, add_runs, add_sparse
 from .secant import secants
 
 NEAR = 0.2
@@ -76,18 +75,17 @@ def model_of(shard, w, b, known=None, care=None, z=None, gradient=None):
     """Model of a shard at ``(w, b)``. ``known`` is the point of the curvature that the server holds; ``z``
     and ``gradient`` are margins there, and the gradient of all coefficients, when they are known."""
     loss, y = shard.loss, shard.y
-    z = shard.margins(w, b) if z is None else z
+    z, found = shard.read(w, b) if z is None else (z, None)
     change, reads = _change(shard, z, known)
     slope = loss.gradient(y, z)
     least = None if care is None else care.floor(shard, z, slope)
     reads += care is not None and care.w is not None
     model = loss.model(y, z, slope, shard.weights, least)
     if known is None or change > NEAR:
-        # The pieces of the rows that the matrix is made of serve for the gradient as well.
-        curvature, gradient = curved(shard, model, slope, b)
-        shard.known = w, b, z
+        curvature, shard.known = curved(shard, model), (w, b, z)
     else:
-        curvature, gradient = None, gradient or shard.gradient(w, b, z)
+        curvature = None
+    gradient = gradient or shard.gradient(w, b, z, found)
     size = float(model.inverse_size(slope, shard.weights))
     return ShardModel(gradient, shard.value(w, b, z), curvature, size, change, reads + 2)
 
@@ -99,60 +97,41 @@ def _change(shard, z, known):
     reads = 0
     if shard.known is None or not all(map(np.array_equal, known, shard.known)):
         # Another worker, or another copy, has made that curvature.
-        shard.known, reads = (*known, shard.margins(*known)), 1
+        shard.known, reads = (*known, shard.read(*known)[0]), 1
     return shard.loss.drift(shard.y, z, shard.known[2]), reads
 
 
-def curved(shard, model, slope, b):
-    """Curvature of all coefficients, and of the intercepts where these are part of the point; and the
-    gradient."""
+def curved(shard, model):
+    """Curvature of all coefficients, and of the intercepts where these are part of the point."""
     n, k = len(shard.y), shard.design.shape[1]
     single = not shard.loss.quadratic and n * k * k >= LARGE
-    pull = shard.weights * slope.reshape(shard.loss.n_outputs, -1)
-    H, sums, g = _sums(shard, model, pull, np.float32 if single else np.float64)
+    H, sums = _sums(shard, model, np.float32 if single else np.float64)
     diagonal = np.arange(k), np.arange(k)
     if single and not (np.isfinite(H).all() and H[diagonal].min() > LEAST):
         single = False
-        H, sums, g = _sums(shard, model, pull, np.float64)
+        H, sums = _sums(shard, model, np.float64)
     if single:
         H[diagonal] *= 1.0 + RIDGE
     if shard.free_intercept:
         H = np.block([[H, sums], [sums.T, model.own]])
-    sums = pull.sum(axis=1)
-    gradient = ShardGradient(g, sums if np.ndim(b) else float(sums[0]))
-    return H.astype(np.float32) if single else H, gradient
+    return H.astype(np.float32) if single else H
 
 
-def _sums(shard, model, pull, dtype):
-    """Sums over the rows: ``X'MX``, its products with the intercepts' columns, and ``X' pull``."""
+def _sums(shard, model, dtype):
+    """Sums over the rows: ``X'MX``, and its products with the intercepts' columns."""
     pieces = getattr(shard.design, "pieces", [shard.design])
-    n, k = pull.shape[1], shard.design.shape[1]
-    H, sums, everything = np.zeros((k, k)), np.zeros((k, len(pull))), np.arange(k)
-    if not shard.design.is_full():
-        add_sparse(_each(pieces, lambda piece: piece.X.T.tocsr()), model, dtype, everything, H, sums)
-        if pieces[0].centre is not None:
-            _centre(H, sums, block_diag(*(piece.centre[:, None] for piece in pieces)), model)
-        return H, sums, shard.design.tmul(pull.ravel())
-    g, step = np.zeros(k), max(FEWEST_ROWS, ENTRIES_OF_RUN // max(1, max(p.shape[1] for p in pieces)))
-    for a in range(0, n, step):
-        rows = slice(a, min(n, a + step))
-        filled = _each(pieces, lambda piece, rows=rows: piece.filled_rows(rows.start, rows.stop))
-        g += np.concatenate([np.dot(pull[i, rows], part) for i, part in enumerate(filled)])
-        add_filled([part.T.astype(dtype) for part in filled], model, rows, everything, H, sums)
-    return H, sums, g
-
-
-def _each(pieces, make):
-    """What is made of the outputs' designs, once of those that are the same."""
-    made = {}
-    for piece in pieces:
-        if id(piece.X) not in made:
-            made[id(piece.X)] = make(piece)
-    return [made[id(piece.X)] for piece in pieces]
-
-
-def _centre(H, sums, C, model):
-    """Take the means out of the columns, ``X - 1 C'`` of all outputs, in place."""
-    across = sums @ C.T
-    H -= across + across.T - C @ model.own_of_samples @ C.T
-    sums -= C @ model.own_of_samples
+    n, k, outputs = len(shard.y), shard.design.shape[1], len(pieces)
+    H, sums, everything = np.zeros((k, k)), np.zeros((k, outputs)), np.arange(k)
+    if shard.design.is_full():
+        columns = [(piece, np.arange(piece.shape[1])) for piece in pieces]
+        add_runs(columns, model, 0, n, dtype, everything, H, sums)
+        return H, sums
+    made = {id(piece.X): piece.X.T.tocsr() for piece in pieces}
+    add_sparse([made[id(piece.X)] for piece in pieces], model, dtype, everything, H, sums)
+    if pieces[0].centre is not None:
+        # The means are taken out of the columns, X - 1 C' of all outputs.
+        C = block_diag(*(piece.centre[:, None] for piece in pieces))
+        across = sums @ C.T
+        H -= across + across.T - C @ model.own_of_samples @ C.T
+        sums -= C @ model.own_of_samples
+    return H, sums

@@ -139,7 +139,9 @@ def matrix(block):
     except (TypeError, ValueError) as error:
         said = str(error).startswith("Input X contains")
         raise (error if said or not hasattr(block, "columns") else _explained(block, error)) from None
-    return X if X.dtype in DTYPES else X.astype(np.float64)
+    X = X if X.dtype in DTYPES else X.astype(np.float64)
+    # What has come over the wire may begin at any byte, and BLAS would copy it in every product.
+    return X if sp.issparse(X) else np.require(X, requirements="A")
 
 
 def column(block, name):

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 
 from ..data.dataset import design_of
 from ..data.design import Design
+from ..data.moments import is_far
 from ..executors.base import SHARDS_PER_WORKER, WorkersLost
 from ..executors.cluster_run import (
     GONE,
@@ -165,9 +166,8 @@ class Rows:
                 for of_one in zip(self._raw, columns, strict=True)
             ]
         )
-        self._wait(shards)
-        places = self._places(shards)
-        self._raw = None
+        # Nobody waits for them: they are made where these lie, before their first visits.
+        places, self._raw = self._places(self._raw), None
 
         def each(name, *args):
             return self._gather(self._submit(_call, shards, name, *args))
@@ -248,12 +248,16 @@ def _shard(raw, columns, means, n_features, loss, fit_intercept):
 
 
 def _joined(Xs, s, means):
-    """Design of all the rows, the means taken out: dense ones are copied once."""
-    sparse = any(map(sp.issparse, Xs))
-    if sparse or (means is None and len(Xs) == 1):
-        design, _ = design_of(sp.vstack(Xs, format="csr") if len(Xs) > 1 else Xs[0], s, rows=True)
-        return Design(design.X, means) if sparse else design
-    out, begin = np.empty((len(s), Xs[0].shape[1])), 0
+    """Design of all the rows, the means taken out. Dense rows stay as they lie where they can, else they are
+    copied once."""
+    X, begin = Xs[0], 0
+    if any(map(sp.issparse, Xs)):
+        design, _ = design_of(sp.vstack(Xs, format="csr") if len(Xs) > 1 else X, s, rows=True)
+        return Design(design.X, means)
+    fits = len(Xs) == 1 and X.dtype == np.float64 and X.flags.c_contiguous
+    if fits and (means is None or not is_far(X)):
+        return Design(X, means)
+    out = np.empty((len(s), X.shape[1]))
     for X in Xs:
         rows = out[begin : begin + len(X)]
         np.subtract(X, 0.0 if means is None else means, out=rows)

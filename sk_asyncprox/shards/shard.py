@@ -15,8 +15,9 @@ from ..data.block_diagonal import BlockDiagonal, Copies
 from ..data.design import Design
 from .certificate_shares import FACTORS, Facts, Look, ShardGradient, Thin
 
-ENTRIES_AT_ONCE = 8192
-"""Entries of a dual point that are looked at together."""
+ENTRIES_AT_ONCE = 4096
+"""Entries of a dual point that are looked at together: what is made of them is small enough for the memory
+that Dask's workers, which return all that they can, keep."""
 
 
 class Constants(NamedTuple):
@@ -132,28 +133,47 @@ class RowShard:
         z = self.margins(w, b) if z is None else z
         return float((self._by_output(self.loss.value(self.y, z)) @ self.weights).sum())
 
-    def gradient(self, w, b, z=None):
-        """Gradient of the mean loss at ``(w, b)``, where the margins ``z`` may be known."""
+    def gradient(self, w, b, z=None, found=None):
+        """Gradient of the mean loss at ``(w, b)``; margins ``z``, and what was :meth:`read`, may be known."""
         z = self.margins(w, b) if z is None else z
         slope = self._by_output(self.loss.gradient(self.y, z))
         slope *= self.weights
         sums = slope.sum(axis=1)
-        return ShardGradient(self.design.tmul(slope.ravel()), sums if np.ndim(b) else float(sums[0]))
+        g = self.design.tmul(slope.ravel()) if found is None else -found[0]
+        return ShardGradient(g, sums if np.ndim(b) else float(sums[0]))
 
-    def look(self, w, b, z=None):
-        """Share of a certificate at ``(w, b)``, where the margins ``z`` may be known."""
+    def read(self, w, b, by_group=False):
+        """Margins at ``(w, b)``; and ``X' (weights * theta)``, in all or by group of rows, where one read of
+        the entries is enough for both, else None."""
+        if not getattr(self.design, "is_by_rows", False) or self._beside is not None:
+            return self.margins(w, b), None
+
+        def pulls(rows, z):
+            pull = -self.weights[rows] * self.loss.gradient(self.y[rows], z)
+            if not by_group:
+                return pull[None]
+            codes, n_groups = self._groups(self.y[rows], pull)
+            return np.where(codes == np.arange(n_groups)[:, None], pull, 0.0)
+
+        return self.design.there_and_back(w, b, pulls)[:2]
+
+    def _groups(self, y, theta):
+        """The group of every row, and how many there are: one where there is nothing to balance."""
+        if self.fit_intercept and not self.loss.quadratic:
+            return self.loss.groups(y, theta)
+        return np.zeros(len(y), dtype=int), 1
+
+    def look(self, w, b, z=None, found=None):
+        """Share of a certificate at ``(w, b)``; margins ``z``, and what was :meth:`read`, may be known."""
         z, y, weights = self.margins(w, b) if z is None else z, self.y, self.weights
         theta = -self.loss.gradient(y, z)
         pull = weights * self._by_output(theta)
+        codes, n_groups = self._groups(y, theta)
+        groups = [codes == k for k in range(n_groups)]
+        correlations = self._correlations(pull, groups) if found is None else found
         if self.loss.quadratic:
-            mass, correlations = np.array([pull.sum()]), self.design.tmul(pull.ravel())[None]
-            dual = np.array([weights @ y, pull[0] @ y, pull[0] @ theta])
+            mass, dual = np.array([pull.sum()]), np.array([weights @ y, pull[0] @ y, pull[0] @ theta])
         else:
-            # Without intercept there is nothing to balance.
-            alone = np.zeros(len(y), dtype=int), 1
-            codes, n_groups = self.loss.groups(y, theta) if self.fit_intercept else alone
-            groups = [codes == k for k in range(n_groups)]
-            correlations = self._correlations(pull, groups)
             mass = _given(np.array([pull[:, rows].sum(axis=1) for rows in groups]))
             dual = self._dual(self._by_output(theta), codes, n_groups)
         sums = pull.sum(axis=1)

@@ -3,11 +3,10 @@
 import numpy as np
 
 from .._compat import columns_cd
-from ..data.design import ENTRIES_OF_LOOK, ENTRIES_OF_RUN, FEWEST_ROWS
 from ..kernels.banded import banded
 from ..kernels.blocks import describe, direction
 from ..kernels.descent import arrived, descend
-from ..kernels.gram_rows import add_filled, add_sparse
+from ..kernels.gram_rows import add_runs, add_sparse
 from ..kernels.logistic_path import steps
 from ..kernels.newton import COST, in_place
 from ..kernels.newton import product as multiplied
@@ -211,12 +210,7 @@ def gram(part, payload):
         part.let_go("support")
         add_sparse(sparse, model, dtype, wanted, Q, sums)
         return Q, sums, sum(columns.nnz for columns in sparse)
-    entries = ENTRIES_OF_LOOK if part.problem.features.is_by_rows else ENTRIES_OF_RUN
-    step = max(FEWEST_ROWS, entries // k)
-    runs = [design.taken(a, b, at, step, dtype) for design, at in part.dense(key, index)]
-    for outputs in zip(*runs, strict=True):
-        columns = [block for _, block in outputs]
-        add_filled(columns, model, outputs[0][0], wanted, Q, sums if part.follows else None)
+    add_runs(part.dense(key, index), model, a, b, dtype, wanted, Q, sums if part.follows else None)
     return Q, sums, (b - a) * k
 
 

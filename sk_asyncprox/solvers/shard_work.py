@@ -206,11 +206,13 @@ def model(shard, payload):
 def model_look(shard, payload):
     """Work of the kind ``"model look"``: a share of a certificate, and the model at its point."""
     w, b, known, care, index, held = payload
-    part = shard if index is None else shard.on(index, held)
-    z = part.margins(w, b)
-    found = shard.look(w, b, z)
     if index is None:
+        z, correlations = shard.read(w, b, by_group=True)
+        found = shard.look(w, b, z, correlations)
         return found, model_of(shard, w, b, known, care, z, found.gradient)
+    part = shard.on(index, held)
+    z, _ = part.read(w, b)
+    found = shard.look(w, b, z)
     # The server finds the gradient in the correlations.
     found = found._replace(gradient=found.gradient._replace(w=None))
     return found, _of_shard(shard, part, model_of(part, w, b, known, care, z), 1.0)
