@@ -24,6 +24,7 @@ from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
 from sk_asyncprox.kernels.blocks import ColumnPart
 from sk_asyncprox.kernels.secant import FIRST, KEPT, Caution
+from sk_asyncprox.kernels.working_set import first_columns, wanted_columns
 from sk_asyncprox.linear_model._path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
@@ -35,7 +36,6 @@ from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.gram_steps import GramMatrix, GramRule
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.rounds_work import gram
-from sk_asyncprox.solvers.working_set import first_columns, wanted_columns
 from sk_asyncprox.step_sizes import ExactStep
 
 

@@ -358,7 +358,7 @@ def test_a_small_coefficient_that_counts_is_kept():
 
 
 def test_blocks_of_a_new_working_set_wait_for_those_of_the_old_one(monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.solvers.working_set.FIRST_COLUMNS", 1)
+    monkeypatch.setattr("sk_asyncprox.solvers.block_layout.FIRST_COLUMNS", 1)
     solver = AsyncBCD(make_problem(), ExactStep(), n_workers=3, n_blocks=3, working_set=True)
 
     def certify(worker):

@@ -24,7 +24,7 @@ MOST_LOST = 3
 """Processes that may end in the middle of a task until the run ends as well."""
 
 LOST = (
-    "A worker process has ended {} times. A script that starts processes needs "
+    f"A worker process has ended {MOST_LOST} times. A script that starts processes needs "
     "`if __name__ == '__main__':` before what it does; else somebody has ended them, or the memory is full."
 )
 
@@ -35,7 +35,6 @@ class Processes(Executor):
     Each is sent the part of the data that its tasks need once; points and results travel with every task. So
     it pays where Python code of one task keeps the others waiting. Where the work is NumPy's and SciPy's, as
     nearly all is here, :class:`Threads` share the data and are faster. A short fit starts no process.
-
     Processes import the script that starts them: what it does belongs under ``if __name__ == "__main__":``.
 
     See Also
@@ -52,8 +51,7 @@ class Processes(Executor):
 
     def plan(self, n_jobs):
         # A process may be one that must not have processes of its own.
-        alone = multiprocessing.current_process().daemon
-        n_workers = 1 if alone else granted_workers(n_jobs)
+        n_workers = 1 if multiprocessing.current_process().daemon else granted_workers(n_jobs)
         return Plan(n_workers=n_workers, most_workers=n_workers)
 
     def run(self, solver, on_events):
@@ -111,8 +109,7 @@ class _Crew(Stop):
         try:
             future = self._pools[worker].submit(_do, self.solver.work, key, parcel, task)
         except BrokenProcessPool:
-            self._replace(worker)
-            self.solver.drop(task)
+            self._replace(task)
         else:
             self.held[future] = task
 
@@ -122,22 +119,20 @@ class _Crew(Stop):
         try:
             return task, future.result()
         except BrokenProcessPool:
-            self._replace(task.worker)
-            self.solver.drop(task)
+            self._replace(task)
 
-    def _replace(self, worker):
-        self._pools.pop(worker).shutdown()
+    def _replace(self, task):
+        self._pools.pop(task.worker).shutdown()
+        self.solver.drop(task)
         self._lost += 1
         if self._lost == MOST_LOST:
-            raise WorkersLost(LOST.format(MOST_LOST))
+            raise WorkersLost(LOST)
 
     def disband(self):
         """End the processes, each when its task is done."""
         for pool in self._pools.values():
             surely(pool.shutdown)
 
-
-# -- in the processes ------------------------------------------------------------------------------
 
 _PARTS = {}
 """What this process has been sent."""

@@ -126,9 +126,7 @@ def declared(cls):
 def no_defaults(described, values):
     """Those of the values, by name, that are not the defaults of a class's parameters, as most are."""
     known = described._parameters
-    return {
-        key: value for key, value in values.items() if key not in known or value is not known[key].default
-    }
+    return {key: v for key, v in values.items() if key not in known or v is not known[key].default}
 
 
 def documented(described, own=None):

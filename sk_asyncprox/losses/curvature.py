@@ -20,8 +20,7 @@ class DiagonalCurvature:
     """Model ``M = diag(omega)``, of one output: weights times second derivatives, positive."""
 
     def __init__(self, omega):
-        self.diagonal, self.n_samples = omega, len(omega)
-        self._total = omega.sum()
+        self.diagonal, self.n_samples, self._total = omega, len(omega), omega.sum()
 
     @property
     def own(self):
@@ -147,6 +146,5 @@ class SoftmaxCurvature:
         return [(-1, slice(0, len(p)), p * root), *each]
 
     def follow(self, sums):
-        """What intercepts that follow take from a Gram matrix: ``S G^-1``, where ``S`` (one row per
-        column of the design) are the products with the intercepts' columns and ``G`` is their own."""
+        """As :meth:`DiagonalCurvature.follow`."""
         return np.linalg.solve(self.own, sums.T).T

@@ -99,14 +99,16 @@ def conclude(problem, w, b, looks, facts):
     )
     balance = np.ones(1) if problem.loss.quadratic else balance_of(mass)
     correlations = add_up(len(w), facts, [balance @ look.correlations for look in looks])
-    if problem.loss.quadratic:
-        shift = float(mass[0]) if problem.fit_intercept else 0.0
-        if shift and problem.as_it_lies:
-            correlations -= shift * problem.means
+    # The squared loss alone moves its intercept, by the mean residual.
+    shift = float(mass[0]) if problem.loss.quadratic and problem.fit_intercept else 0.0
+    if shift and problem.as_it_lies:
+        correlations -= shift * problem.means
+    if problem.penalty.is_zero:
+        lower = -np.inf
+    elif problem.loss.quadratic:
         lower = _quadratic_bound(problem.penalty, correlations, shift, dual)
     else:
-        shift, lower = 0.0, _bound(problem.penalty, correlations, balance, dual)
-    # The squared loss alone moves its intercept, by the mean residual.
+        lower = _bound(problem.penalty, correlations, balance, dual)
     objective = float(value - 0.5 * shift * shift + problem.penalty.value(w))
     return Certificate(w, b + shift, objective, lower, correlations)
 
@@ -131,10 +133,7 @@ def balance_of(given):
 
 
 def _quadratic_bound(penalty, c, shift, dual):
-    y, cross, square = dual
-    cross, square = cross - shift * y, square - shift * shift
-    if penalty.is_zero:
-        return -np.inf
+    cross, square = dual[1] - shift * dual[0], dual[2] - shift * shift
     limit = penalty.dual_limit(c)
     best = min(limit, max(0.0, cross / square)) if square > 0 else 1.0
     factors = (best, 1.0) if penalty.l2 > 0 else (best,)
@@ -142,8 +141,6 @@ def _quadratic_bound(penalty, c, shift, dual):
 
 
 def _bound(penalty, c, balance, dual):
-    if penalty.is_zero:
-        return -np.inf
     limit = min(1.0, penalty.dual_limit(c))
     values = [
         sum(np.interp(t * f, FACTORS, curve) for f, curve in zip(balance, dual, strict=True))

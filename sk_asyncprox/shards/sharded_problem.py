@@ -10,7 +10,6 @@ from .certificate_shares import Facts, add_up, conclude, thin
 SURELY = 1.0 - 1e-9
 """Share of the penalty that rounding lets no correlation reach, where sums of absolute values do not."""
 
-
 TARGETS = 1e-145, 1e145
 """Sizes of targets between which their squares, and gaps beside these, are in range."""
 
@@ -57,8 +56,7 @@ def count(Xs, y, weights, loss, columns=slice(None), means=True):
         return sum(np.asarray(of(X).T @ shares) for X, shares in zip(Xs, each, strict=True))
 
     means = mean(lambda X: X) if means else None
-    told = isinstance(columns, slice) or loss.steepest == np.inf
-    sizes = None if told else loss.steepest * mean(abs)
+    sizes = None if isinstance(columns, slice) or loss.steepest == np.inf else loss.steepest * mean(abs)
     return Count(len(y), size, float(total), columns, means, sizes, values, masses)
 
 

@@ -16,7 +16,7 @@ from ..kernels.blocks import ColumnPart, correlations, direction
 from ..kernels.iterate import Iterate, Read
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Snapshot, Solver, Task, Update, certify
-from .working_set import Gate, Layout
+from .block_layout import Gate, Layout
 
 
 def work(part, task):

@@ -43,36 +43,6 @@ class Sight(NamedTuple):
         return b in (self.b, self.b + self.move) and np.array_equal(self.w, w)
 
 
-def seen(part, payload):
-    """Work of the kind ``"seen"``: of a run of rows, margins at a point and the loss gradient; products of
-    all columns with that, weighted, and with its derivative where the intercept is to move; the sums of both;
-    the slopes at the ends of the way from the margins before; and the entries touched."""
-    (begin, end), before, gradient_before, w, b = payload
-    problem, gradient = part.problem, np.empty(end - begin)
-
-    def pulls_of(rows, z):
-        own = slice(begin + rows.start, begin + rows.stop)
-        gradient[rows] = u = problem.loss.gradient(problem.y[own], z)
-        return np.stack(problem.pulls(own, u))
-
-    z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, b, pulls_of)
-    way = problem.weights[begin:end] * (z - before)
-    slopes = np.array([gradient_before @ way, gradient @ way])
-    return z, gradient, pulls, sums, slopes, 2 * (end - begin) * len(w)
-
-
-def settled(part, payload):
-    """Work of the kind ``"settled"``: of a run of rows, margins and loss gradient after the intercept's move,
-    the loss there, and the dual objective at factors of the dual point. That follows the move to first order,
-    and stays feasible: ``u`` and ``1 - u`` do not change their signs."""
-    (begin, end), z, gradient, move, factors = payload
-    loss, y, weights = part.problem.loss, part.problem.y[begin:end], part.problem.weights[begin:end]
-    theta = -(gradient + move * loss.second_derivative(y, gradient))
-    z = z + move
-    values = [loss.value(y, z), *(loss.dual_value(y, factor * theta) for factor in factors)]
-    return z, loss.gradient(y, z), np.array([weights @ value for value in values])
-
-
 class Looks:
     """Certificates of a run in rounds: by one task, by products that the workers share, or by runs of rows
     where the data lie as they were given and are ``streamed``."""

@@ -8,10 +8,10 @@ from ..kernels.gram_cost import WIDEST_GRAM, GramRule
 from ..kernels.gram_rows import LARGE, LEAST, RIDGE, count_heavy
 from ..kernels.iterate import Read
 from ..kernels.logistic_path import Seen
+from ..kernels.working_set import among
 from .newton_steps import RISE_OF_NEWTON
 from .shared_products import PIECES
 from .task_queue import Phase
-from .working_set import among
 
 REBUILD_ABOVE = 1e-4
 """Relative change of any curvature beyond which the matrix is computed anew. The exact step is safe for any

@@ -18,6 +18,7 @@ from ..kernels.extrapolation import Trail
 from ..kernels.iterate import Iterate, Read
 from ..kernels.secant import Caution
 from ..kernels.subspace import Beside
+from ..kernels.working_set import first_columns, wanted_columns
 from ..step_sizes import Setting
 from .base import Snapshot, Solver
 from .certificate_steps import Looks
@@ -26,7 +27,6 @@ from .newton_steps import RISE_OF_NEWTON, NewtonSteps, RidgeSteps
 from .rounds_work import work
 from .shared_products import Products
 from .task_queue import Phase, TaskQueue
-from .working_set import first_columns, wanted_columns
 
 LOWERED = 0.3
 """Factor of the l1 part from round to round."""

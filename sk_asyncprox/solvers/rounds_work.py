@@ -12,7 +12,6 @@ from ..kernels.logistic_path import steps
 from ..kernels.newton import COST, in_place
 from ..kernels.newton import product as multiplied
 from ..kernels.subspace import described, join, joint_step, lands
-from .certificate_steps import seen, settled
 
 SWEEPS, SLOWING = (8, 4, 8, 20, 32, 64), 1.5
 """Sweeps over the columns after which the gap is looked at: where it falls too slowly for those that are
@@ -49,6 +48,36 @@ def dual_point(part, payload):
 def conclude(part, payload):
     """Work of the kind ``"conclude"``: last part of a certificate whose products were shared."""
     return part.problem.conclude(*payload)
+
+
+def seen(part, payload):
+    """Work of the kind ``"seen"``: of a run of rows, margins at a point and the loss gradient; products of
+    all columns with that, weighted, and with its derivative where the intercept is to move; the sums of both;
+    the slopes at the ends of the way from the margins before; and the entries touched."""
+    (begin, end), before, gradient_before, w, b = payload
+    problem, gradient = part.problem, np.empty(end - begin)
+
+    def pulls_of(rows, z):
+        own = slice(begin + rows.start, begin + rows.stop)
+        gradient[rows] = u = problem.loss.gradient(problem.y[own], z)
+        return np.stack(problem.pulls(own, u))
+
+    z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, b, pulls_of)
+    way = problem.weights[begin:end] * (z - before)
+    slopes = np.array([gradient_before @ way, gradient @ way])
+    return z, gradient, pulls, sums, slopes, 2 * (end - begin) * len(w)
+
+
+def settled(part, payload):
+    """Work of the kind ``"settled"``: of a run of rows, margins and loss gradient after the intercept's move,
+    the loss there, and the dual objective at factors of the dual point. That follows the move to first order,
+    and stays feasible: ``u`` and ``1 - u`` do not change their signs."""
+    (begin, end), z, gradient, move, factors = payload
+    loss, y, weights = part.problem.loss, part.problem.y[begin:end], part.problem.weights[begin:end]
+    theta = -(gradient + move * loss.second_derivative(y, gradient))
+    z = z + move
+    values = [loss.value(y, z), *(loss.dual_value(y, factor * theta) for factor in factors)]
+    return z, loss.gradient(y, z), np.array([weights @ value for value in values])
 
 
 def newton(part, read):

@@ -7,9 +7,9 @@ the l1 part comes down to the wanted one. The next step waits for the models of 
 
 import numpy as np
 
+from ..kernels.working_set import FIRST_COLUMNS, wanted_columns
 from ..shards.certificate_shares import Thin
 from .model_piag import ModelPIAG
-from .working_set import FIRST_COLUMNS, wanted_columns
 
 LOWERED = 0.1
 """Factor of the l1 part from certificate to certificate."""

@@ -149,14 +149,14 @@ MUTATIONS = [
     ),
     Mutation(
         "A block is handed out twice",
-        "solvers/working_set.py",
+        "solvers/block_layout.py",
         "        free = [j for j in range(n) if j not in self._held]",
         "        free = list(range(n))",
         "test_contract.py::test_every_order[two-blocks, exact, as many as workers]",
     ),
     Mutation(
         "Blocks of an old layout are in flight beside those of a new one",
-        "solvers/working_set.py",
+        "solvers/block_layout.py",
         "        if any(generation != self.generation for generation in self._held.values()):",
         "        if False:",
         "test_trust.py::test_blocks_of_a_new_working_set_wait_for_those_of_the_old_one",

@@ -1,57 +1,18 @@
-"""Which columns are active, how they are cut into blocks, who may take which block, and when a certificate is
-worth its cost."""
+"""How active columns are cut into blocks, who may take which, and when a certificate is worth its cost."""
 
 import numpy as np
 
-FIRST_COLUMNS, FEWEST_COLUMNS = 200, 10
-FIRST_ON_GRAM = 3.0
-"""Columns of a first Gram matrix, per root of all columns: it then costs about as much as the certificate
-that has chosen them. Most of them will turn out to be superfluous."""
+from ..kernels.working_set import FIRST_COLUMNS, among, wanted_columns
 
-KEPT = 1.2
-SHARE_OF_SLOPES = 0.01
-LONGEST_WAIT = 20.0
-"""Passes between two certificates, at most."""
+SHARE_OF_SLOPES, LONGEST_WAIT = 0.01, 20.0
+"""Slopes that are left, relative to those there were, at which a certificate is due; and passes between two
+certificates, at most."""
 
 WIDEST_FULL_BLOCK = 256
 """Columns of a dense block; its Gram matrix is kept."""
 
 MOST_ENTRIES = 4_000_000
 """Stored entries of a sparse block: more blocks give a fresher point, fewer save work per entry."""
-
-
-def among(index, active):
-    """Mask of the columns ``index`` that are among the sorted ones ``active``, and their places there."""
-    if len(active) == 0:
-        return np.zeros(len(index), bool), np.zeros(len(index), int)
-    at = np.minimum(np.searchsorted(active, index), len(active) - 1)
-    return active[at] == index, at
-
-
-def first_columns(n, p, full):
-    """Size of a first working set of ``p`` columns of ``n`` samples, in full or sparse data."""
-    if full and p <= n:
-        return max(FEWEST_COLUMNS, int(FIRST_ON_GRAM * p**0.5))
-    # More coefficients than samples are seldom non-zero.
-    return min(FIRST_COLUMNS, n)
-
-
-def wanted_columns(penalty, w, correlations, active, first, fewest=FEWEST_COLUMNS):
-    """Working set of the next round, sorted and not empty: the support and the worst violators, at most
-    doubling, but ``first`` whatever the support. The present set is kept while it holds all that is wanted
-    and is not much larger."""
-    support = penalty.support(w)
-    score = penalty.pull(correlations - penalty.l2s * w)
-    score[support] = np.inf
-    size, wanted = np.count_nonzero(support), np.count_nonzero(score > penalty.l1)
-    k = min(max(first, 2 * size), max(fewest, wanted), len(w))
-    if k == wanted:
-        chosen = np.flatnonzero(score > penalty.l1)
-    else:
-        chosen = np.sort(np.argpartition(-score, k - 1)[:k])
-    chosen = penalty.whole(chosen)
-    kept = len(chosen) <= len(active) <= KEPT * len(chosen)
-    return active if kept and among(chosen, active)[0].all() else chosen
 
 
 class Layout:

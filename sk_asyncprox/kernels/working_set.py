@@ -1,0 +1,45 @@
+"""Which columns are in the working set: those that a certificate calls for."""
+
+import numpy as np
+
+FIRST_COLUMNS, FEWEST_COLUMNS = 200, 10
+FIRST_ON_GRAM = 3.0
+"""Columns of a first Gram matrix, per root of all columns: it then costs about as much as the certificate
+that has chosen them. Most of them will turn out to be superfluous."""
+
+KEPT = 1.2
+"""Size of the present working set, relative to what is wanted, up to which it is kept."""
+
+
+def among(index, active):
+    """Mask of the columns ``index`` that are among the sorted ones ``active``, and their places there."""
+    if len(active) == 0:
+        return np.zeros(len(index), bool), np.zeros(len(index), int)
+    at = np.minimum(np.searchsorted(active, index), len(active) - 1)
+    return active[at] == index, at
+
+
+def first_columns(n, p, full):
+    """Size of a first working set of ``p`` columns of ``n`` samples, in full or sparse data."""
+    if full and p <= n:
+        return max(FEWEST_COLUMNS, int(FIRST_ON_GRAM * p**0.5))
+    # More coefficients than samples are seldom non-zero.
+    return min(FIRST_COLUMNS, n)
+
+
+def wanted_columns(penalty, w, correlations, active, first, fewest=FEWEST_COLUMNS):
+    """Working set of the next round, sorted and not empty: the support and the worst violators, at most
+    doubling, but ``first`` whatever the support. The present set is kept while it holds all that is wanted
+    and is not much larger."""
+    support = penalty.support(w)
+    score = penalty.pull(correlations - penalty.l2s * w)
+    score[support] = np.inf
+    size, wanted = np.count_nonzero(support), np.count_nonzero(score > penalty.l1)
+    k = min(max(first, 2 * size), max(fewest, wanted), len(w))
+    if k == wanted:
+        chosen = np.flatnonzero(score > penalty.l1)
+    else:
+        chosen = np.sort(np.argpartition(-score, k - 1)[:k])
+    chosen = penalty.whole(chosen)
+    kept = len(chosen) <= len(active) <= KEPT * len(chosen)
+    return active if kept and among(chosen, active)[0].all() else chosen
