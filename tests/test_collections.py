@@ -25,7 +25,7 @@ from sk_asyncprox import (
 )
 from sk_asyncprox.executors import Dask, cluster_run
 from sk_asyncprox.executors.base import Plan, WorkersLost
-from sk_asyncprox.shards import dask_blocks as blocks
+from sk_asyncprox.shards import dask_chunks as blocks
 from sk_asyncprox.shards import dask_shards
 from sk_asyncprox.shards.sharded_problem import ShardedProblem
 from sk_asyncprox.solve import Listener

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sk_asyncprox.data.arrays import in_runs
 from sk_asyncprox.data.dataset import design_of
 from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.matrices import in_runs
 
 FORMATS = {
     "C": np.ascontiguousarray,
@@ -158,7 +158,7 @@ def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n,
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("form", ["C", "F"])
 def test_a_design_is_the_same_whatever_the_threads(form, dtype, as_given, rows, centred, large, monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.data.arrays.ROWS_OF_COPY", 50)
+    monkeypatch.setattr("sk_asyncprox.data.matrices.ROWS_OF_COPY", 50)
     X, weights = drawn(1003, 6, density=1.0)
     given = FORMATS[form](X.astype(dtype))
     how = {"rows": rows, "centred": centred, "as_given": 0 if as_given and not rows else None}

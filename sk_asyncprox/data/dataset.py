@@ -5,11 +5,9 @@ from copy import copy
 import numpy as np
 import scipy.sparse as sp
 
-from .arrays import less
-from .constant_columns import clear_constants, without_constants
 from .design import Design
+from .matrices import clear_constants, kernel_ready, less, without_constants
 from .moments import is_far, moments_of, point_of
-from .sparse import kernel_ready
 
 WIDE = 512
 """Columns from which on products by rows of a dense array are as fast as those by columns."""

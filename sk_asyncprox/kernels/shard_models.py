@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from ..data.design import ENTRIES_OF_RUN, FEWEST_ROWS
-from ..shards.certificate_shares import ShardGradient
+from ..shards.certificate import ShardGradient
 from .gram_rows import BLAS, LARGE, LEAST, RIDGE, add_filled, add_sparse
 from .secant import secants
 

@@ -12,22 +12,19 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 
 from .._compat import _raise_for_params, _routing_enabled, routing_owner
 from ..problem import Problem
-from ..shards.dask_blocks import is_collection
+from ..shards.dask_chunks import is_collection
 from ..solve import SOLVERS
 from ._base import whole
 from ._callbacks import Watcher
-from ._checks import (
-    checked_data,
-    checked_penalty_weights,
-    checked_weights,
-    classes_of,
-)
+from ._constructors import documented
 from ._cv_base import OF_THE_LAST, CrossValidated
-from ._declared import documented
+from ._dask_cv import paths_on_cluster
+from ._fold_scores import Scores, scored_paths
 from ._logistic import LogisticRegression
-from ._logistic_folds import Scores, best_of, grid_of, paths_on_cluster, scored_paths
 from ._parameters import OfLogisticRegressionCV
 from ._path import warn_of_folds
+from ._penalty_grids import best_of, grid_of
+from ._validation import checked_data, checked_penalty_weights, checked_weights, classes_of
 
 
 @documented

@@ -14,10 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import LinearModel
 from ..losses import HuberLoss, SquaredLoss
 from ..penalties import ElasticNetPenalty, GroupPenalty
-from ..shards.dask_blocks import is_collection
+from ..shards.dask_chunks import is_collection
 from ._base import AsyncLinearModel, whole
-from ._blockwise import PredictsCollections
-from ._checks import (
+from ._constructors import documented
+from ._dask_fit import fit_rows
+from ._dask_predict import PredictsCollections
+from ._parameters import OfElasticNet, OfGroupLasso, OfHuberRegressor, OfLasso
+from ._validation import (
     checked_data,
     checked_group_weights,
     checked_groups,
@@ -25,9 +28,6 @@ from ._checks import (
     checked_weights,
     scaled,
 )
-from ._collections import fit_rows
-from ._declared import documented
-from ._parameters import OfElasticNet, OfGroupLasso, OfHuberRegressor, OfLasso
 
 
 @documented

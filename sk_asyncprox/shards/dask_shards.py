@@ -19,7 +19,7 @@ from ..executors.cluster_run import (
     tell_released,
 )
 from ..solvers.families import WIDEST
-from .dask_blocks import join, piece, rows_of, survey
+from .dask_chunks import join, piece, rows_of, survey
 from .shard import RowShard
 from .sharded_problem import ShardedProblem, centre, check_targets, count, without_idle
 

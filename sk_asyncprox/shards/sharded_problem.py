@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.base import Centred
-from .certificate_shares import Facts, add_up, conclude, thin
+from .certificate import Facts, add_up, conclude, thin
 
 SURELY = 1.0 - 1e-9
 """Share of the penalty that rounding lets no correlation reach, where sums of absolute values do not."""

@@ -1,4 +1,4 @@
-"""Predictions and scores of dask collections, block by block."""
+"""Predictions and scores on dask collections, chunk by chunk."""
 
 import copy
 import functools
@@ -11,7 +11,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length
 
 from ..executors.cluster_run import tell_released
-from ..shards.dask_blocks import (
+from ..shards.dask_chunks import (
     blocks_of,
     column,
     is_collection,

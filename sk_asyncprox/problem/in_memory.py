@@ -1,4 +1,4 @@
-"""The optimisation problem: data, loss, penalty and intercept, with its duality-gap certificate.
+"""The problem with rows in memory: data, loss, penalty and intercept, with its duality-gap certificate.
 
     minimise over (w, b):  sum_i weights_i loss(y_i, x_i . w + b) + penalty(w),      sum(weights) = 1
 

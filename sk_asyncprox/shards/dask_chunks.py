@@ -1,4 +1,4 @@
-"""Dask collections as blocks of rows, and what may lie in a block."""
+"""Dask collections as chunks of rows, and what may lie in a chunk."""
 
 from typing import NamedTuple
 

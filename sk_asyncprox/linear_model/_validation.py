@@ -1,4 +1,4 @@
-"""Checks of what the user hands over, where scikit-learn's own have gaps; and weights of any scale."""
+"""Validation of data, weights and groups, where scikit-learn's own has gaps; and weights of any scale."""
 
 import math
 import sys
@@ -11,8 +11,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from .._compat import _check_sample_weight, granted_workers
-from ..data.arrays import in_runs
 from ..data.dataset import LARGE
+from ..data.matrices import in_runs
 
 FORMATS, FLOATS = ["csc", "csr"], [np.float64, np.float32]
 

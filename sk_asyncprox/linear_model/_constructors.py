@@ -1,5 +1,5 @@
-"""Parameters declared in the body of a class, with their words in its docstring: constructor, checks and the
-docstrings of estimators are made of them."""
+"""Constructors, constraints and docstrings of estimators, made of the parameters that a class declares in its
+body, with their words in its docstring."""
 
 import inspect
 import re
