@@ -354,9 +354,9 @@ MUTATIONS = [
     ),
     Mutation(
         "The dual point is not scaled into the dual set",
-        "problem/in_memory.py",
-        "        return (t, 1.0) if self.penalty.l2 > 0.0 and t != 1.0 else (t,)",
-        "        return (1.0,)",
+        "problem/certificate.py",
+        "    return (best, 1.0) if penalty.l2 > 0.0 and best != 1.0 else (best,)",
+        "    return (1.0,)",
         "test_problem.py::test_certificates_of_200_problems",
     ),
     Mutation(
