@@ -76,10 +76,8 @@ class DiagonalCurvature:
 
 class SoftmaxCurvature:
     """Model of K outputs with ``M_i = weights_i (diag(p_i) - p_i p_i' + e_i I)`` for sample ``i``, where
-    ``e_i`` is its curvature in every direction, at least.
-
-    ``diagonal``, the metric of block steps, is that of ``M``, with a floor, and ``own`` the matrix of the
-    intercepts' own curvature.
+    ``e_i`` is its curvature in every direction, at least. ``diagonal``, the metric of block steps, is that of
+    ``M``, with a floor, and ``own`` the matrix of the intercepts' own curvature.
     """
 
     def __init__(self, probabilities, weights, least=None):
@@ -147,6 +145,5 @@ class SoftmaxCurvature:
         return [(-1, slice(0, len(p)), p * root), *each]
 
     def follow(self, sums):
-        """What intercepts that follow take from a Gram matrix: ``S G^-1``, where ``S`` (one row per
-        column of the design) are the products with the intercepts' columns and ``G`` is their own."""
+        """As :meth:`DiagonalCurvature.follow`; ``S`` has one row per column of the design."""
         return np.linalg.solve(self.own, sums.T).T
