@@ -54,7 +54,7 @@ def updates_to(problem, optimum, start, policy, metric, trace, seed):
 
     def on_events(events, now):
         steps.extend(event.step for event in events if isinstance(event, Update))
-        error = (problem.objective(solver.w, solver.b, solver.z) - optimum) / start
+        error = (problem.objective(solver.at.w, solver.at.b, solver.at.z) - optimum) / start
         for target in TARGETS:
             if error <= target:
                 reached.setdefault(target, len(steps))

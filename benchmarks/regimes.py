@@ -26,7 +26,8 @@ from growth import make
 
 from sk_asyncprox import Lasso
 from sk_asyncprox.executors import Machine
-from sk_asyncprox.solvers import shared_products, sharing
+from sk_asyncprox.solvers import shared_products
+from sk_asyncprox.solvers.shared_products import Sharing
 
 ROWS, COLUMNS, DIVISOR = 60_000, 60_000, 1000
 TARGETS = {"threads": 1e-6, "executor": 1e-4}
@@ -42,7 +43,7 @@ COLOURS = {
 }  # fmt: skip
 
 
-class LockStep(sharing.Sharing):
+class LockStep(Sharing):
     """Equal shares, whatever is measured."""
 
     def speeds(self):
@@ -51,8 +52,8 @@ class LockStep(sharing.Sharing):
 
 DESIGNS = {
     "lock-step": lambda n: LockStep(n, ("split",)),
-    "dynamic": lambda n: sharing.Sharing(n, ("dynamic",)),
-    "rule": sharing.Sharing,
+    "dynamic": lambda n: Sharing(n, ("dynamic",)),
+    "rule": Sharing,
 }
 
 
@@ -76,7 +77,7 @@ def fit(data, design, tol, **where):
         model.set_params(working_set=True, n_blocks=2 * n_workers(where))
         model.set_params(max_time=MOST_SECONDS * (10 if "executor" in where else 1))
     else:
-        shared_products.Sharing = DESIGNS.get(design, sharing.Sharing)
+        shared_products.Sharing = DESIGNS.get(design, Sharing)
     begin = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

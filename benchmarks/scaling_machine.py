@@ -44,8 +44,9 @@ class Task(NamedTuple):
 
     def error(self, solver):
         """Relative suboptimality of the iterate."""
-        margins = getattr(solver, "z", None)
-        return (self.problem.objective(solver.w, solver.b, margins) - self.optimum) / self.start
+        at = getattr(solver, "at", solver)
+        margins = getattr(at, "z", None)
+        return (self.problem.objective(at.w, at.b, margins) - self.optimum) / self.start
 
 
 def make(method, entries=ENTRIES, shape=None, seed=0):

@@ -1,4 +1,4 @@
-"""Delays are arithmetic on stamps.
+"""Delays: arithmetic on stamps, and the delays of every write along a schedule.
 
 A task carries the :class:`Stamp` of its read: how many writes had been applied, and how much
 step length they had used. When its result is written, the delay and the step length of the window
@@ -10,7 +10,11 @@ References
    asynchronous learning. ICML 2022.
 """
 
+from collections import deque
+from itertools import count, pairwise
 from typing import NamedTuple
+
+import numpy as np
 
 
 class Stamp(NamedTuple):
@@ -80,3 +84,45 @@ class DelayTracker:
         """Count one write with the given step (zero steps count as writes)."""
         self.update += 1
         self.total += step
+
+
+def writes(events, n_workers, n_shards=None):
+    """Every write along a schedule: its time, what has arrived for it, as tuples ``(worker, shard, stamp,
+    asked, told)``, and the stamps of all that it rests on: of Async-BCD its one result, of PIAG, with a
+    number of shards, the table of their newest gradients, which has to be full."""
+    # Every worker serves its shards in turn; while the table fills, none a second time.
+    turns = [deque(range(worker, n_shards or n_workers, n_workers)) for worker in range(n_workers)]
+    reads, stamps, arrivals, clock, k = {}, {}, [], count(), 0
+    for now, asks, tells in events:
+        for worker in asks:
+            turn = turns[worker]
+            if n_shards is None or (turn and (len(stamps) == n_shards or turn[0] not in stamps)):
+                reads[worker] = turn[0], k, next(clock)
+                turn.rotate(-1)
+        told = [(worker, *reads.pop(worker), next(clock)) for worker in tells if worker in reads]
+        for batch in [[one] for one in told] if n_shards is None else [told]:
+            arrivals += batch
+            stamps.update((shard, stamp) for _, shard, stamp, *_ in batch)
+            if n_shards is None or (batch and len(stamps) == n_shards):
+                rests_on = [batch[0][2]] if n_shards is None else [stamps[shard] for shard in range(n_shards)]
+                yield now, arrivals, rests_on
+                arrivals, k = [], k + 1
+
+
+def ages(events, n_workers, n_shards=None):
+    """Ages at every write along a schedule: its delay, or those of the table's entries."""
+    for k, (_, _, stamps) in enumerate(writes(events, n_workers, n_shards)):
+        yield [k - stamp for stamp in stamps]
+
+
+def recorded_delays(history, n_workers):
+    """The same of a recorded run."""
+    if history.solver == "bcd":
+        return history.updates["delay"]
+    stamps, ages = np.zeros(n_workers, dtype=np.int64), []
+    arrivals = history.arrivals
+    starts = np.searchsorted(arrivals["update"], np.arange(len(history.updates) + 1))
+    for k, (a, b) in enumerate(pairwise(starts)):
+        stamps[arrivals["worker"][a:b]] = arrivals["stamp"][a:b]
+        ages.append(k - stamps)
+    return np.array(ages, dtype=np.int64)

@@ -13,7 +13,7 @@ from .kernels.squared_path import Walk
 from .problem.units import are_in_range
 from .solve import SOLVERS, Solution, resolve_executor, solve
 from .solvers.base import Certified, Snapshot
-from .solvers.families import resolve_step_size
+from .solvers.registry import resolve_step_size
 from .stopping import StopRule, gap_wanted, tidy
 
 COLUMNS_PER_PENALTY = 6

@@ -37,7 +37,7 @@ class Options(NamedTuple):
     record: str | None = "updates"
     verbose: int = 0
     stop: object = None
-    """:class:`~sk_asyncprox.executors.stop.Stop` of several runs that end together."""
+    """:class:`~sk_asyncprox.executors.threads.Stop` of several runs that end together."""
 
 
 class Solution(NamedTuple):

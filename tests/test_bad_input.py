@@ -19,6 +19,14 @@ MODELS = [Lasso(0.1), ElasticNet(0.1), LogisticRegression(l1_ratio=0.5, C=0.5)]
 ROUND_ROBIN = Trace.constant(3)
 
 
+@pytest.fixture
+def large(monkeypatch):
+    """Every dense array is large: its entries are checked as it is read."""
+    for module in ("data.dataset", "linear_model._checks"):
+        monkeypatch.setattr(f"sk_asyncprox.{module}.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
+
+
 def target(model, data):
     return data.labels if isinstance(model, LogisticRegression) else data.y
 
@@ -60,6 +68,26 @@ def test_not_finite_X(model, data, value, says, form):
     X = data.X.copy()
     X[3, 4] = value
     refused(model, data, form(X), target(model, data), f"Input X {says}")
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("value", "says"), [(np.nan, "contains NaN"), (-np.inf, "contains infinity")])
+@pytest.mark.parametrize("solver", ["bcd", "piag"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_not_finite_X_of_large_data(model, data, value, says, solver, weighted, large):
+    weights = np.append(np.zeros(4), data.weights[4:] + 1.0) if weighted else None
+    for order in "CF":
+        X = data.X.copy(order)
+        X[3, 4] = value
+        for jobs in (1, 2):
+            params = {"sample_weight": weights, "solver": solver, "n_jobs": jobs}
+            refused(model, data, X, target(model, data), f"Input X {says}", **params)
+
+
+def test_finite_X_whose_sums_are_not(large):
+    X = np.full((4, 3), 1e308) * np.array([[1.0], [1.0], [-1.0], [-1.0]])
+    fitted = Lasso(1e-3).fit(X * [1.0, 0.9, 1e-305], [1.0, 2.0, 3.0, 1.0])
+    assert np.isfinite(fitted.coef_).all()
 
 
 @pytest.mark.parametrize("model", MODELS[:2])

@@ -26,8 +26,8 @@ from sk_asyncprox.solvers import (
     AsyncBCD,
     ModelPIAG,
     RoundsBCD,
-    placement,
     rounds,
+    shard_work,
     shared_products,
     working_set,
 )
@@ -128,7 +128,7 @@ def shared(monkeypatch):
     monkeypatch.setattr(rounds, "SMALL_FULL", 0)
     monkeypatch.setattr(shared_products, "SMALL_SHARE", 0)
     monkeypatch.setattr(working_set, "FIRST_COLUMNS", 1)
-    monkeypatch.setattr(placement, "HUNG", 0.5)
+    monkeypatch.setattr(shard_work, "HUNG", 0.5)
 
 
 @cache

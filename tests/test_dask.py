@@ -32,7 +32,7 @@ from sk_asyncprox.shards.certificate import balance_of, conclude
 from sk_asyncprox.shards.shard import RowShard, cut_rows
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers.base import Update
-from sk_asyncprox.solvers.placement import Placement
+from sk_asyncprox.solvers.shard_work import Placement
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")

@@ -15,12 +15,12 @@ from sk_asyncprox.data.design import Design
 from sk_asyncprox.kernels import descent
 from sk_asyncprox.kernels.blocks import ColumnPart
 from sk_asyncprox.kernels.descent import STEPS, Memory, Place, descend, newton_solver
+from sk_asyncprox.kernels.iterate import Point, Read
 from sk_asyncprox.kernels.newton import in_place
-from sk_asyncprox.kernels.step_input import Point, Read
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.solvers import joined_steps, rounds, shared_products
+from sk_asyncprox.solvers import newton_steps, rounds, shared_products
 
 
 def drawn(n=80, p=6, n_classes=3, seed=0):
@@ -138,9 +138,9 @@ def test_certificates_hold_against_the_peers_optimum(n, p, n_classes, C):
 def test_slow_descents_are_helped(monkeypatch, narrow, widest):
     """Of columns of many scales: by the matrix of second derivatives, or by conjugate gradients; by it after
     these, where it is large."""
-    monkeypatch.setattr(joined_steps, "CHEAP", 0)
-    monkeypatch.setattr(joined_steps, "NARROW", narrow)
-    monkeypatch.setattr(joined_steps, "WIDEST", widest)
+    monkeypatch.setattr(newton_steps, "CHEAP", 0)
+    monkeypatch.setattr(newton_steps, "NARROW", narrow)
+    monkeypatch.setattr(newton_steps, "WIDEST", widest)
     made, make = [], descent.newton_solver
     monkeypatch.setattr(descent, "newton_solver", lambda *args: made.append(1) or make(*args))
     X, y = drawn(200, 12, 2)
@@ -205,9 +205,9 @@ def test_products_in_single_precision(monkeypatch, order, n_outputs, centred):
 @pytest.mark.parametrize("tol", [1e-4, 1e-12])
 def test_steps_in_single_precision_end_as_well(monkeypatch, n_classes, tol):
     X, y = drawn(300, 40, n_classes)
-    monkeypatch.setattr(joined_steps, "CHEAP", 0)
+    monkeypatch.setattr(newton_steps, "CHEAP", 0)
     double = LogisticRegression(C=10.0, tol=tol).fit(X, y)
-    monkeypatch.setattr(joined_steps, "LEAST_SINGLE", 0)
+    monkeypatch.setattr(newton_steps, "LEAST_SINGLE", 0)
     single = LogisticRegression(C=10.0, tol=tol).fit(X, y)
     assert (single.coef_ != double.coef_).any()
     assert max(single.dual_gap_, double.dual_gap_) <= tol * np.log(n_classes)
@@ -219,8 +219,8 @@ def test_steps_in_single_precision_end_as_well(monkeypatch, n_classes, tol):
 def test_what_single_precision_cannot_hold(monkeypatch, factor):
     """Steps that it makes nothing of are made in double precision."""
     X, y = drawn(100, 8, 2)
-    monkeypatch.setattr(joined_steps, "CHEAP", 0)
-    monkeypatch.setattr(joined_steps, "LEAST_SINGLE", 0)
+    monkeypatch.setattr(newton_steps, "CHEAP", 0)
+    monkeypatch.setattr(newton_steps, "LEAST_SINGLE", 0)
     model = LogisticRegression(C=1.0 / factor / factor).fit(X * factor, y)
     assert model.dual_gap_ <= 1e-4 * np.log(2.0)
     assert_allclose(model.coef_ * factor, LogisticRegression(tol=1e-10).fit(X, y).coef_, atol=1e-2)

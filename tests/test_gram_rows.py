@@ -18,7 +18,7 @@ from sk_asyncprox.kernels.gram_rows import _filled, add_filled, add_sparse, coun
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.solvers import rounds_work
-from sk_asyncprox.solvers.gram_rounds import GramRule
+from sk_asyncprox.solvers.gram_steps import GramRule
 
 seeds = st.integers(0, 2**32 - 1)
 

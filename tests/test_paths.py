@@ -127,7 +127,7 @@ def test_a_path_costs_less_than_its_fits():
 @pytest.mark.parametrize("fit_intercept", [False, True])
 def test_gaps_bound_the_distance_from_the_optimum_along_rounds(fit_intercept, monkeypatch):
     """Against scikit-learn's; and products with the columns that are there are those of the design."""
-    monkeypatch.setattr("sk_asyncprox.solvers.gram_rounds.GramRule.choose", lambda *_: None)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_steps.GramRule.choose", lambda *_: None)
     X, y = sparse_problem(300, 400)
     penalties = [ElasticNetPenalty(alpha) for alpha in np.geomspace(2e-3, 1e-4, 8)]
     problem = Problem(X, y + 1.0, SquaredLoss(), None, None, fit_intercept)
@@ -138,9 +138,9 @@ def test_gaps_bound_the_distance_from_the_optimum_along_rounds(fit_intercept, mo
         )
         assert -1e-12 <= solution.certificate.objective - optimum <= solution.gap <= 1e-4 * problem.scale
     solver, w, rng = solution.solver, np.zeros(400), np.random.default_rng(0)
-    for index in (solver._active[::2], np.arange(400)):
+    for index in (solver.active[::2], np.arange(400)):
         w[index] = rng.standard_normal(len(index))
-        assert_allclose(solver._image(w), problem.design.mul(w), atol=1e-12)
+        assert_allclose(solver.image(w), problem.design.mul(w), atol=1e-12)
 
 
 def test_a_run_ends_at_once_where_the_last_one_has_ended():

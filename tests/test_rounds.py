@@ -25,15 +25,14 @@ from sk_asyncprox.executors import Simulated, Threads, Trace, threads
 from sk_asyncprox.kernels.blocks import ColumnPart
 from sk_asyncprox.kernels.secant import FIRST, KEPT, Caution
 from sk_asyncprox.linear_model._path import solutions_along
-from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
+from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import RoundsBCD
-from sk_asyncprox.solvers import kept_gram as gram_matrix
-from sk_asyncprox.solvers.gram_rounds import GramRule
-from sk_asyncprox.solvers.kept_gram import GramMatrix
+from sk_asyncprox.solvers import RoundsBCD, gram_steps
+from sk_asyncprox.solvers.base import Snapshot
+from sk_asyncprox.solvers.gram_steps import GramMatrix, GramRule
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.rounds_work import gram
 from sk_asyncprox.solvers.working_set import first_columns, wanted_columns
@@ -46,8 +45,8 @@ def shared(monkeypatch):
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL_FULL", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.shared_products.SMALL_SHARE", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.sharing.HAND_OVER", 0.0)
-    monkeypatch.setattr("sk_asyncprox.solvers.sharing.SLOW", 0.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.HAND_OVER", 0.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.SLOW", 0.0)
     monkeypatch.setattr(GramRule, "choose", lambda *_: None)
     monkeypatch.setattr(RoundsBCD, "head_start", 0.0)
 
@@ -125,8 +124,8 @@ def test_shares_lose_no_update(loss, sparse, shared):
     for _ in range(6):
         solver = RoundsBCD(problem, ExactStep(), n_workers=4)
         drive(solver, Threads(), 25, gap=1e-12 * problem.scale)
-        margins = problem.design.mul(solver.w) + solver.b
-        assert np.abs(margins - solver.z).max() <= 1e-9 * np.abs(margins).max()
+        margins = problem.design.mul(solver.at.w) + solver.at.b
+        assert np.abs(margins - solver.at.z).max() <= 1e-9 * np.abs(margins).max()
 
 
 @pytest.fixture
@@ -134,8 +133,8 @@ def as_given(monkeypatch):
     """Dense data are not copied, however small they are."""
     monkeypatch.setattr("sk_asyncprox.data.dataset.LARGE", 0)
     monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.gram_rounds.CHEAP_SOLUTION", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.gram_rounds.CHEAP_STEPS", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_steps.CHEAP_SOLUTION", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_steps.CHEAP_STEPS", 0)
 
 
 @pytest.mark.parametrize("model", MODELS[:-1], ids=str)
@@ -178,14 +177,39 @@ def test_certificates_by_rows_are_those_of_all_rows(loss, name, n_workers, share
         assert found.dual <= best + 1e-13
         assert abs(found.dual - same.dual) <= 0.1 * same.gap + 1e-12
         assert_allclose(found.correlations, same.correlations, atol=0.1 * problem.scale)
-    assert_allclose(solver.z, problem.design.mul(solver.w) + solver.b, atol=1e-12)
-    assert_allclose(solver.gradient, problem.loss.gradient(problem.y, solver.z), atol=1e-12)
+    assert_allclose(solver.at.z, problem.design.mul(solver.at.w) + solver.at.b, atol=1e-12)
+    assert_allclose(solver.at.gradient, problem.loss.gradient(problem.y, solver.at.z), atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["squared", "logistic"])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_data_that_were_read_are_not_read_again_to_look_at_the_zero_model(kind, intercept, as_given):
+    X, y = data("dense")
+    loss = LogisticLoss() if kind == "logistic" else SquaredLoss()
+    y = np.where(y > 1.0, 1.0, -1.0) if kind == "logistic" else y
+    first = []
+    for n_threads in (0, 1, 3):
+        problem = Problem(X, y, loss, ElasticNetPenalty(0.01), fit_intercept=intercept)
+        if n_threads:
+            problem.prepare(n_threads)
+        solver = RoundsBCD(problem, ExactStep(), goal=1e-6)
+        assert solver.ask(0).kind == ("settled" if n_threads else "seen")
+        _, certificates = drive(RoundsBCD(problem, ExactStep(), goal=1e-6), Threads(), 1)
+        first.append(certificates[0].certificate)
+        # With another target, or from elsewhere, all is as if they had not been read.
+        for other in (problem._with_target(-y), problem):
+            start = None if other is not problem else Snapshot(np.full(X.shape[1], 1e-3), 0.0)
+            assert RoundsBCD(other, ExactStep(), start=start, goal=1e-6).ask(0).kind == "seen"
+    assert problem.is_finite
+    for found in first[1:]:
+        assert_allclose(found.correlations, first[0].correlations, rtol=1e-10, atol=1e-12)
+        assert_allclose([found.objective, found.dual], [first[0].objective, first[0].dual], rtol=1e-10)
 
 
 def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_given, monkeypatch):
     X, y = data("dense")
     plain = Lasso(0.01, tol=1e-10).fit(X, y)
-    monkeypatch.setattr("sk_asyncprox.solvers.gram_rounds.RISE_OF_NEWTON", -np.inf)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_steps.RISE_OF_NEWTON", -np.inf)
     measured = Lasso(0.01, tol=1e-10).fit(X, y)
     assert (measured.history_.updates["phase"] == "newton").all()
     assert_allclose(measured.coef_, plain.coef_, atol=1e-6)
@@ -196,7 +220,7 @@ def test_long_moves_of_the_intercept_are_not_made_to_first_order(as_given, monke
     X, y = data("dense")
     labels, model = y > np.median(y) + 1.0, LogisticRegression(l1_ratio=1.0, C=2.0, tol=1e-7)
     plain = clone(model).fit(X, labels)
-    monkeypatch.setattr("sk_asyncprox.solvers.looks_by_rows.SMALL_MOVE", -1.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.certificate_steps.SMALL_MOVE", -1.0)
     found = clone(model).fit(X, labels)
     kinds = [list(run.history_.shares["kind"]) for run in (plain, found)]
     assert kinds[0].count("seen") < kinds[1].count("seen")
@@ -384,7 +408,7 @@ def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes, 
 
 
 def test_a_large_gram_matrix_is_single_until_refined(monkeypatch):
-    monkeypatch.setattr(gram_matrix, "LARGE", 1)
+    monkeypatch.setattr(gram_steps, "LARGE", 1)
     problem = make_problem("logistic", n=90, p=30, fit_intercept=True)
     matrix, index = GramMatrix(ColumnPart(problem, 1.0, True, None), 1), np.arange(12)
     model = DiagonalCurvature(problem.weights)
@@ -410,7 +434,7 @@ def test_single_precision_reaches_tight_gaps(monkeypatch, estimator):
     if not hasattr(estimator, "alpha"):
         y = np.where(y > np.median(y), 1, 0)
     exact = clone(estimator).set_params(tol=1e-12).fit(X, y)
-    monkeypatch.setattr(gram_matrix, "LARGE", 1)
+    monkeypatch.setattr(gram_steps, "LARGE", 1)
     single = clone(estimator).set_params(tol=1e-12).fit(X, y)
     assert single.n_iter_ <= 2 * np.max(exact.n_iter_) + 10
     assert_allclose(single.objective_, exact.objective_, rtol=1e-10)
@@ -420,7 +444,7 @@ def test_single_precision_reaches_tight_gaps(monkeypatch, estimator):
 def test_single_precision_is_left_where_its_exponents_end(monkeypatch, scale):
     X, y = data("dense", n=200, p=40)
     unit = Lasso(0.01, tol=1e-12).fit(X, y)
-    monkeypatch.setattr(gram_matrix, "LARGE", 1)
+    monkeypatch.setattr(gram_steps, "LARGE", 1)
     model = Lasso(0.01 * scale, tol=1e-12).fit(scale * X, y)
     assert_allclose(scale * model.coef_, unit.coef_, atol=1e-8)
 

@@ -62,7 +62,7 @@ def test_zero_delays_and_one_block_are_proximal_gradient(name, loss):
         drive(solver, Simulated(Trace.constant(1)), 1)
         gradient = X.T @ (problem.weights * problem.loss.gradient(problem.y, X @ w))
         w = problem.penalty.prox(w - solver.step_unit * gradient, solver.step_unit)
-        assert_allclose(solver.w, w, rtol=1e-12, atol=1e-14)
+        assert_allclose(solver.snapshot().w, w, rtol=1e-12, atol=1e-14)
     largest = np.linalg.norm(X * np.sqrt(problem.weights)[:, None], 2) ** 2 * problem.loss.curvature
     assert 0.9 * policy.h / largest <= solver.step_unit <= policy.h / largest
 
@@ -105,10 +105,10 @@ def test_exact_step_never_raises_the_objective(loss, metric, sparse):
         problem, ExactStep(), n_workers=trace.n_workers, n_blocks=20, metric=metric, working_set=False,
         inline=True,
     )  # fmt: skip
-    values = [problem.objective(solver.w, solver.b)]
+    values = [problem.objective(*solver.snapshot())]
 
     def on_events(events, now):
-        values.append(problem.objective(solver.w, solver.b))
+        values.append(problem.objective(*solver.snapshot()))
         return len(values) > 300
 
     Simulated(trace).run(solver, on_events)
@@ -123,8 +123,8 @@ def test_threads_lose_no_update_and_measure_the_delays(policy):
     for _ in range(40):
         solver = AsyncBCD(problem, policy, n_workers=4, n_blocks=16)
         updates, _ = drive(solver, Threads(), 60)
-        margins = problem.design.mul(solver.w) + solver.b
-        assert np.abs(margins - solver.z).max() <= 1e-9 * np.abs(margins).max()
+        margins = problem.design.mul(solver.at.w) + solver.at.b
+        assert np.abs(margins - solver.at.z).max() <= 1e-9 * np.abs(margins).max()
         if not policy.exact:
             check_principle(updates, solver.step_unit)
 

@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression as PeerLogistic
 from sk_asyncprox import LogisticRegression
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.kernels.blocks import ColumnPart
+from sk_asyncprox.kernels.iterate import Point, Read
 from sk_asyncprox.kernels.newton import in_place
-from sk_asyncprox.kernels.step_input import Point, Read
 from sk_asyncprox.kernels.subspace import Beside, Subspace, join, joint_step, lands
 from sk_asyncprox.linear_model._path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
@@ -21,19 +21,19 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import (
     RoundsBCD,
-    gram_rounds,
-    joined_steps,
+    gram_steps,
+    newton_steps,
     rounds,
     shared_products,
 )
-from sk_asyncprox.solvers.joined_steps import LAST, Pace, joining_pays
+from sk_asyncprox.solvers.newton_steps import LAST, Pace, joining_pays
 
 
 @pytest.fixture
 def always(monkeypatch):
     """Small problems are joined as large ones are, and have no Gram matrix."""
-    monkeypatch.setattr(joined_steps, "joining_pays", lambda problem: True)
-    monkeypatch.setattr(gram_rounds, "WIDEST_GRAM_ONCE", 0)
+    monkeypatch.setattr(newton_steps, "joining_pays", lambda problem: True)
+    monkeypatch.setattr(gram_steps, "WIDEST_GRAM_ONCE", 0)
 
 
 def data(kind="sparse", n=120, p=40, seed=0):
@@ -118,7 +118,7 @@ def test_where_a_step_lands():
 def test_joined_steps_find_scikit_learns_solution(kind, fit_intercept, n_jobs, monkeypatch):
     for module, name in ((rounds, "SMALL"), (rounds, "SMALL_FULL"), (shared_products, "SMALL_SHARE")):
         monkeypatch.setattr(module, name, 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.sharing.HAND_OVER", 0.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.HAND_OVER", 0.0)
     monkeypatch.setattr(RoundsBCD, "head_start", 0.0)
     X, y = data(kind)
     weights = np.random.default_rng(3).integers(1, 4, len(y)).astype(float)
@@ -140,7 +140,7 @@ def test_margins_stay_those_of_the_coefficients():
     for solution in solutions_along(problem, penalties, options):
         solver = solution.solver
         assert isinstance(solver, RoundsBCD)
-        assert_allclose(solver.z, problem.design.mul(solver.w) + solver.b, rtol=1e-10, atol=1e-10)
+        assert_allclose(solver.at.z, problem.design.mul(solver.at.w) + solver.at.b, rtol=1e-10, atol=1e-10)
         assert solution.gap <= 1e-12
 
 

@@ -268,14 +268,15 @@ class Run:
 
     def __init__(self, solver, trace, n_updates):
         problem = self.problem = solver.problem
-        self.solver, self.w, self.b, self.updates = solver, [solver.w.copy()], [solver.b], []
+        at = getattr(solver, "at", solver)
+        self.solver, self.w, self.b, self.updates = solver, [at.w.copy()], [at.b], []
 
         def on_events(events, now):
             for event in events:
                 if isinstance(event, Update):
                     self.updates.append(event)
-                    self.w.append(solver.w.copy())
-                    self.b.append(solver.b)
+                    self.w.append(at.w.copy())
+                    self.b.append(at.b)
             return len(self.updates) >= n_updates
 
         Simulated(trace).run(solver, on_events)
@@ -408,15 +409,15 @@ def test_exact_step_falls_by_half_the_slope():
     """By at least ``theta_0 s / 2``, ``theta_0`` the length that the majorant of the loss proves safe."""
     problem, trace = make("logistic", intercept=False), TRACES["unequal"]()
     solver = build_bcd(problem, ExactStep(), trace, "gram")
-    write, falls = solver._write_theta, []
+    write, falls, at = solver._write_theta, [], solver.at
 
     def watched(task, direction):
-        z, gradient, before = solver.z, solver.gradient, problem.objective(solver.w, solver.b, solver.z)
+        z, gradient, before = at.z, at.gradient, problem.objective(at.w, at.b, at.z)
         slope = -((problem.weights * gradient) @ direction.v + direction.change)
         majorant = (problem.weights * problem.loss.majorant(problem.y, z)) @ direction.v**2 + direction.ridge
         out = write(task, direction)
         safe = min(1.0, slope / majorant) if slope > 0 and majorant > 0 else 0.0
-        falls.append((before - problem.objective(solver.w, solver.b, solver.z), 0.5 * safe * slope, out[1]))
+        falls.append((before - problem.objective(at.w, at.b, at.z), 0.5 * safe * slope, out[1]))
         return out
 
     solver._write_theta = watched

@@ -13,8 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Trace, threads
-from sk_asyncprox.kernels.model_sum import REFRESH_EVERY as RENEWALS
-from sk_asyncprox.kernels.model_sum import ModelSum
+from sk_asyncprox.kernels.server_model import REFRESH_EVERY as RENEWALS
+from sk_asyncprox.kernels.server_model import ModelSum
 from sk_asyncprox.kernels.step_length import Direction, clipped_ratio, exact_step
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
@@ -160,7 +160,7 @@ def test_no_drift_of_the_margins_is_in_what_is_returned(p, monkeypatch):
 
     def drifting(self, arrivals):
         events = told(self, arrivals)
-        self.z = self.z + 1e-4 * np.sin(np.arange(len(self.z)))
+        self.at.z = self.at.z + 1e-4 * np.sin(np.arange(len(self.at.z)))
         return events
 
     monkeypatch.setattr(RoundsBCD, "tell", drifting)
@@ -171,8 +171,8 @@ def test_no_drift_of_the_margins_is_in_what_is_returned(p, monkeypatch):
 def test_margins_stay_those_of_the_coefficients():
     solver = AsyncBCD(make_problem(), Adaptive1(), n_workers=3, n_blocks=6, working_set=False)
     run_alone(solver, 3000)
-    margins = solver.problem.design.mul(solver.w) + solver.b
-    assert np.abs(solver.z - margins).max() <= 1e-13 * np.abs(margins).max()
+    margins = solver.problem.design.mul(solver.at.w) + solver.at.b
+    assert np.abs(solver.at.z - margins).max() <= 1e-13 * np.abs(margins).max()
 
 
 def test_the_aggregate_of_gradients_is_summed_anew():
@@ -226,11 +226,11 @@ def test_an_inexact_step_is_written_as_far_as_it_is_safe():
     solver = AsyncBCD(make_problem(), Adaptive1(), n_workers=1, n_blocks=3, working_set=False, inline=True)
     task = solver.ask(0)
     direction = solver.work(solver.part(task), task)._replace(damping=0.25)
-    before, index = solver.w.copy(), task.payload.index
+    before, index = solver.at.w.copy(), task.payload.index
     [*_, update] = (e for e in solver.tell([(task, direction)]) if isinstance(e, Update))
     step = update.step / solver.step_unit
     assert 0.0 < step < 1.0
-    assert_allclose(solver.w[index] - before[index], 0.25 * step * direction.move, rtol=1e-14)
+    assert_allclose(solver.at.w[index] - before[index], 0.25 * step * direction.move, rtol=1e-14)
 
 
 # -- numbers ---------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.shards.certificate import add_up, thin
 from sk_asyncprox.shards.counts import SURELY, count, facts_of, without_idle
 from sk_asyncprox.shards.shard import RowShard
-from sk_asyncprox.solvers import WidePIAG, families, wide_piag
+from sk_asyncprox.solvers import WidePIAG, registry, wide_piag
 from sk_asyncprox.step_sizes import ExactStep
 
 LOSSES = {"squared": SquaredLoss(), "logistic": LogisticLoss(), "multinomial": MultinomialLoss(3)}
@@ -141,7 +141,7 @@ def test_every_model_is_fitted(case, executor, monkeypatch):
     _, model, X, y, weights = case
     model.set_params(tol=1e-9)
     reference = model.fit(X, y, weights)
-    monkeypatch.setattr(families, "WIDEST", 20)
+    monkeypatch.setattr(registry, "WIDEST", 20)
     other = type(model)(**model.get_params()).set_params(solver="piag", n_jobs=3, executor=executor)
     other.fit(X, y, weights)
     assert other.history_.stopped == "converged"
@@ -155,7 +155,7 @@ def test_every_model_is_fitted(case, executor, monkeypatch):
 
 def test_fewer_rows_than_columns_and_a_slow_worker(monkeypatch):
     """No step is taken before all is known of a new working set."""
-    monkeypatch.setattr(families, "WIDEST", 10)
+    monkeypatch.setattr(registry, "WIDEST", 10)
     rng = np.random.default_rng(0)
     X = rng.standard_normal((75, 89))
     y = X[:, :20] @ rng.standard_normal(20) + rng.standard_normal(75)
@@ -168,7 +168,7 @@ def test_fewer_rows_than_columns_and_a_slow_worker(monkeypatch):
 @pytest.mark.parametrize("squared", [False, True])
 def test_more_coefficients_than_a_working_set_holds(squared, monkeypatch):
     """Those that violate most move, beside others that are held."""
-    monkeypatch.setattr(families, "WIDEST", 20)
+    monkeypatch.setattr(registry, "WIDEST", 20)
     monkeypatch.setattr(wide_piag, "MOST_COLUMNS", 15)
     X, z = text(300, 60, 12)
     if squared:
@@ -185,7 +185,7 @@ def test_more_coefficients_than_a_working_set_holds(squared, monkeypatch):
 
 def test_a_warm_start_with_more_coefficients_than_a_working_set_holds(monkeypatch):
     """What is held beside the first set is penalised as well: the start is no better than it is."""
-    monkeypatch.setattr(families, "WIDEST", 20)
+    monkeypatch.setattr(registry, "WIDEST", 20)
     monkeypatch.setattr(wide_piag, "MOST_COLUMNS", 15)
     rng = np.random.default_rng(3)
     X = rng.standard_normal((60, 100))
@@ -200,7 +200,7 @@ def test_a_warm_start_with_more_coefficients_than_a_working_set_holds(monkeypatc
 
 def test_classes_that_are_nearly_separable(monkeypatch):
     """Where models promise far too much, secants to the point that was too far hold them back."""
-    monkeypatch.setattr(families, "WIDEST", 20)
+    monkeypatch.setattr(registry, "WIDEST", 20)
     rng = np.random.default_rng(16)
     X = sp.random(173, 60, 0.3, "csr", random_state=16)
     y = np.digitize(X @ rng.standard_normal(60) + 0.1 * rng.standard_normal(173), [-0.5, 0.5])

@@ -74,7 +74,7 @@ if __name__ == "__main__":
     from sk_asyncprox import Lasso
     from sk_asyncprox.executors import Simulated, Trace
     from sk_asyncprox.solvers import SOLVERS
-    from sk_asyncprox.solvers.families import Family
+    from sk_asyncprox.solvers.registry import Family
 
     SOLVERS["late"] = Family(LateGradients)
     X, y = make_regression(100, 20, noise=5.0, random_state=0)

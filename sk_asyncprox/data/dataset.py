@@ -5,8 +5,8 @@ from copy import copy
 import numpy as np
 import scipy.sparse as sp
 
-from .design import Design
-from .matrices import clear_constants, kernel_ready, less, without_constants
+from .design import ENTRIES_OF_LOOK, FEWEST_ROWS, Design
+from .matrices import clear_constants, kernel_ready, less, products_of, without_constants
 from .moments import ROWS_LOOKED_AT, is_far, moments_of, point_of
 
 WIDE = 512
@@ -66,13 +66,15 @@ class Data:
         """The rows that count."""
         return self._X if self._index is None else rows_of(self._X, self._index)
 
-    def design(self, n_threads=1):
-        """The design, and the means taken out of its columns."""
+    def design(self, n_threads=1, vectors=()):
+        """The design, and the means taken out of its columns; where it lies as it was given, its
+        ``products`` are those of the vectors with these."""
         if self._design is None:
             rows, how = self.rows(), self._how
             if self._index is not None and self.is_dense and np.may_share_memory(rows, self._X):
                 how = how | {"overwrite": False}  # rows that follow one another are a view of the data
-            self._design, self._X = design_of(rows, self._weights, n_threads=n_threads, **how), None
+            how = how | {"n_threads": n_threads, "vectors": vectors}
+            self._design, self._X = design_of(rows, self._weights, **how), None
         return self._design
 
     def point(self, y):
@@ -108,7 +110,20 @@ def _serves_as_given(X, weights, products):
         return fits and not is_far(X[some], weights[some])
 
 
-def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_given=None, n_threads=1):
+def _read(design, weights, centred, vectors):
+    """Read the entries once: centre the columns in these weights, or leave them as they are, and make the
+    products of the vectors with them."""
+    step = max(FEWEST_ROWS, ENTRIES_OF_LOOK // max(1, design.shape[1]))
+    means, *products = products_of([weights, *vectors], design.X, step, design.n_threads)
+    design.is_finite = bool(np.isfinite(means).all())
+    if centred:
+        design.centre, design.balance = means, weights
+    design.products = [row - u.sum() * design.centre for row, u in zip(products, vectors, strict=True)]
+
+
+def design_of(
+    X, weights, *, rows=False, centred=False, overwrite=False, as_given=None, n_threads=1, vectors=()
+):
     """Design that the solvers work on, and the column means.
 
     Parameters
@@ -128,6 +143,8 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_give
         products, as a large one of few columns may; None if it may not.
     n_threads : int
         Threads that copy a large dense ``X``, and make its products where no workers do.
+    vectors : sequence of ndarray of shape (n,)
+        Whose products are made as a dense ``X`` that stays as it is is read.
 
     Returns
     -------
@@ -153,8 +170,8 @@ def design_of(X, weights, *, rows=False, centred=False, overwrite=False, as_give
     if as_given:
         design = Design(X, np.zeros(X.shape[1]))
         design.n_threads = n_threads
-        if centred:
-            design.centre, design.balance = design.tmul(weights), weights
+        if centred or vectors:
+            _read(design, weights, centred, vectors)
         return design, design.centre
     fits = X.flags.c_contiguous if rows else X.flags.f_contiguous
     if not centred:

@@ -55,8 +55,9 @@ class Design:
         self.is_by_rows = self.is_as_given and X.flags.c_contiguous
         self._transposed, self._squares, self.n_threads = transpose(X), None, 1
 
-    balance = None
-    """Weights in which the columns are centred, where these are known."""
+    balance, products, is_finite = None, (), False
+    """Weights in which the columns are centred, products made when the entries were first read, and whether
+    these are finite: where these are known."""
 
     def __reduce__(self):
         # Without the transpose, whose entries would be pickled a second time.
@@ -83,9 +84,8 @@ class Design:
     def _mul_some(self, index, w):
         """Product of some columns of a dense matrix, centred itself; copies stay in the cache."""
         out, rows = np.empty(self.shape[0]), self._transposed
-        for a in range(0, len(out), ROWS_OF_PRODUCT):
-            b = a + ROWS_OF_PRODUCT
-            np.matmul(w, rows[index, a:b], out=out[a:b])
+        for run in (slice(a, a + ROWS_OF_PRODUCT) for a in range(0, len(out), ROWS_OF_PRODUCT)):
+            np.matmul(w, rows[index, run], out=out[run])
         return out
 
     def tmul(self, u):
@@ -247,8 +247,8 @@ class Design:
             yield rows, self.filled_rows(rows.start, rows.stop)
 
     def _slices(self, entries):
-        step = max(FEWEST_ROWS, entries // max(1, self.shape[1]))
-        return [slice(a, min(a + step, self.shape[0])) for a in range(0, self.shape[0], step)]
+        n, step = self.shape[0], max(FEWEST_ROWS, entries // max(1, self.shape[1]))
+        return [slice(a, min(a + step, n)) for a in range(0, n, step)]
 
     def gram(self, weights):
         """Gram matrix, in these weights."""

@@ -73,6 +73,24 @@ def times_rows(u, X, n_threads=0):
     return np.einsum("i,ij->j", u, X)
 
 
+def products_of(vectors, X, step, n_threads=1):
+    """Products of several vectors with a large array, one a row: its entries are read once, so many rows at a
+    time, which are in the cache from the second vector on."""
+    if not X.flags.c_contiguous:
+        return np.dot(np.stack(vectors), X)
+
+    def product(rows):
+        total = np.zeros((len(vectors), X.shape[1]))
+        for a in range(rows.start, rows.stop, step):
+            some = slice(a, min(a + step, rows.stop))
+            total[0] += times_rows(vectors[0][some], X[some])
+            if len(vectors) > 1:
+                total[1:] += np.dot(np.stack([vector[some] for vector in vectors[1:]]), X[some])
+        return total
+
+    return sum(in_runs(product, len(X), n_threads))
+
+
 def _taken(rows, index):
     """Columns ``index`` of an array, copied unless they are all, in order."""
     whole = len(index) == rows.shape[1] and (np.diff(index) == 1).all()

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._compat import fast_calls, one_blas_thread
 from .base import WorkersLost
-from .stop import Deferred, Stop
+from .threads import Deferred, Stop
 
 LOOK_ROUND = 0.25
 """Seconds between two looks at who is there, when nothing arrives."""

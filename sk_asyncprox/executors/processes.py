@@ -11,8 +11,7 @@ import numpy as np
 
 from .._compat import fast_calls, granted_workers, one_blas_thread, surely
 from .base import Executor, Plan, WorkersLost
-from .stop import Deferred, Stop
-from .threads import run_alone
+from .threads import Deferred, Stop, run_alone
 
 START = "forkserver" if sys.platform == "linux" else "spawn"
 """The server imports this package once, which takes a second or two, and is there until the calling process

@@ -12,17 +12,18 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..delays import ages, recorded_delays
 from ..history import History
-from .logs import Events, integer_delays, read_delays
 from .schedules import (
     Ages,
     Delays,
+    Events,
     Recorded,
     ServiceTimes,
-    ages,
+    integer_delays,
     means_of,
     positive_count,
-    recorded_delays,
+    read_delays,
 )
 
 MOST_LOOKED_AT = 200_000

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..executors.schedules import writes
+from ..delays import writes
 from ..executors.traces import Trace
 from ..history import History
 from ..solvers.base import Arrival, Update

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..history import History
-from ..solvers.families import resolve_step_size
+from ..solvers.registry import resolve_step_size
 from ..step_sizes import Adaptive1, Adaptive2
 from ..theory import window_sums
 from ._runs import (

@@ -14,8 +14,8 @@ from scipy.linalg.blas import daxpy
 from scipy.linalg.lapack import dposv, dpotrs
 
 from .blocks import describe
+from .iterate import Point
 from .newton import newton_step
-from .step_input import Point
 
 STEPS, ENOUGH = 4, 0.01
 """Newton steps in the subspace, at most, and the share of the first one's fall below which none follows."""

@@ -25,7 +25,7 @@ from ..solve import SOLVERS, Options, solve
 from ..solvers.base import Snapshot
 from ._callbacks import Watcher
 from ._constructors import no_defaults
-from ._validation import threads_for
+from ._validation import check_entries, is_large, threads_for
 
 DOCUMENTATION = "https://sk-asyncprox.readthedocs.io/en/stable"
 
@@ -122,9 +122,10 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         rows, overwrite = SOLVERS[self.solver].rows, not getattr(self, "copy_X", True)
         watcher = Watcher(self, *given, fitted=fitted)
         problem = Problem(X, y, loss, penalty, weights, self.fit_intercept, rows, overwrite)
-        if (n_threads := threads_for(self, X)) > 1:
-            with one_blas_thread():
-                problem.prepare(n_threads)
+        if is_large(X):
+            with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+                problem.prepare(threads_for(self, X))
+            check_entries(self, X, problem.is_finite)
         found = self._run(problem.targets(), self._options(), begin, X.dtype, watcher)
         vars(self).update(fitted(*found))
         watcher.end()

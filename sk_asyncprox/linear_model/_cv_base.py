@@ -10,8 +10,8 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._compat import _raise_for_params, one_blas_thread, runs_threads
 from ..executors import Threads
-from ..executors.stop import Deferred, Stop
-from ..shards.dask_chunks import is_collection
+from ..executors.threads import Deferred, Stop
+from ..shards.dask_input import is_collection
 
 OF_THE_LAST = ("coef_", "intercept_", "dual_gap_", "objective_", "n_updates_", "history_")
 """What is known of the last fit, where there is one."""

@@ -11,7 +11,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length
 
 from ..executors.cluster_run import tell_released
-from ..shards.dask_chunks import (
+from ..shards.dask_input import (
     blocks_of,
     column,
     is_collection,

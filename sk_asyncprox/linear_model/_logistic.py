@@ -10,7 +10,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 
 from .._compat import LinearClassifierMixin, SparseCoefMixin
 from ..penalties import ElasticNetPenalty
-from ..shards.dask_chunks import is_collection
+from ..shards.dask_input import is_collection
 from ._base import AsyncLinearModel, whole
 from ._constructors import documented
 from ._dask_fit import fit_rows, loss_of
@@ -92,7 +92,7 @@ class LogisticRegression(
         begin = time.perf_counter()
         if is_collection(X):
             return fit_rows(self, X, y, sample_weight, begin)
-        X, y = checked_data(self, X, y)
+        X, y = checked_data(self, X, y, later=True)
         classes, codes = classes_of(y)
         weights, exponent = self._weights(checked_weights(sample_weight, X), classes, codes)
         loss, target = self._task(classes, codes)

@@ -12,7 +12,7 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 
 from .._compat import _raise_for_params, _routing_enabled, routing_owner
 from ..problem import Problem
-from ..shards.dask_chunks import is_collection
+from ..shards.dask_input import is_collection
 from ..solve import SOLVERS
 from ._base import whole
 from ._callbacks import Watcher

@@ -14,7 +14,7 @@ from .._compat import leaves_settings, validate_parameter_constraints
 from ..losses import SquaredLoss
 from ..penalty_path import solutions_along
 from ..problem import Problem
-from ..shards.dask_chunks import is_collection
+from ..shards.dask_input import is_collection
 from ..solve import SOLVERS
 from ..solvers.base import Snapshot
 from ..step_sizes import StepSize

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import LinearModel
 from ..losses import HuberLoss, SquaredLoss
 from ..penalties import ElasticNetPenalty, GroupPenalty
-from ..shards.dask_chunks import is_collection
+from ..shards.dask_input import is_collection
 from ._base import AsyncLinearModel, whole
 from ._constructors import documented
 from ._dask_fit import fit_rows
@@ -87,7 +87,7 @@ class ElasticNet(
             )
         if is_collection(X):
             return fit_rows(self, X, y, sample_weight, begin)
-        X, y = checked_data(self, X, y, multi_output=True, y_numeric=True)
+        X, y = checked_data(self, X, y, y_numeric=True, later=True, multi_output=True)
         penalty, sample_weight = self._penalty(), checked_weights(sample_weight, X)
         fitted, (weights, _) = partial(self._fitted, X.dtype, y.ndim > 1), scaled(sample_weight)
         return self._solve(X, y, self._loss, penalty, weights, begin, fitted, (X, y, sample_weight))

@@ -20,9 +20,10 @@ LEAST_WEIGHT, MOST_WEIGHT = 1e-10, 1e10
 """Penalty weights that are not zero: features that differ by more can be no part of one model."""
 
 
-def checked_data(estimator, X, y, y_numeric=False, **checks):
-    """Data for a fit, ``X`` in float64 or float32."""
-    if _is_ready(estimator, X, y):
+def checked_data(estimator, X, y, y_numeric=False, later=False, **checks):
+    """Data for a fit, ``X`` in float64 or float32; ``later``: whether the fit reads a large array before it
+    looks at its entries, which :meth:`check_entries` is then asked to check."""
+    if _is_ready(estimator, X, y, later):
         vars(estimator).pop("feature_names_in_", None)
         estimator.n_features_in_ = X.shape[1]
         return X, y.astype(np.float64, copy=False) if y_numeric else y
@@ -38,24 +39,42 @@ def checked_data(estimator, X, y, y_numeric=False, **checks):
     return in_floats(X), y.astype(np.float64, copy=False) if y_numeric else y
 
 
+def is_large(X):
+    """Whether reading the data takes longer than starting threads."""
+    return isinstance(X, np.ndarray) and X.size > LARGE
+
+
 def threads_for(estimator, X):
     """Threads that read or copy the data before the first task: one unless these are large."""
-    large = isinstance(X, np.ndarray) and X.size > LARGE
-    return granted_workers(estimator.n_jobs or None) if large else 1
+    return granted_workers(estimator.n_jobs or None) if is_large(X) else 1
 
 
-def _is_ready(estimator, X, y):
+def check_entries(estimator, X, is_finite):
+    """Refuse data that were read unchecked, unless their entries are known to be finite."""
+    if vars(estimator).pop("_unchecked", False) and not (is_finite or _are_finite(estimator, X)):
+        validate_data(estimator, X, reset=False, dtype=FLOATS)
+
+
+def _is_ready(estimator, X, y, later):
     """Whether the data are arrays that scikit-learn's checks, as long as small fits themselves, would hand
     back as they are; what is to be refused is left to these."""
     if not (type(X) is type(y) is np.ndarray and X.ndim == 2 and y.ndim == 1 and len(X) == len(y)):
         return False
     if not (X.dtype in FLOATS and y.dtype.kind in "biuf" and X.size > 0):
         return False
+    if later := later and is_large(X) and getattr(estimator, "copy_X", True):
+        estimator._unchecked = True
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool((later or _are_finite(estimator, X)) and np.isfinite(y.sum()))
+
+
+def _are_finite(estimator, X):
+    """Whether the entries are finite, by their sum: one where there is one thread, as small fits would wait
+    for those of runs."""
     n_threads = threads_for(estimator, X)
     with np.errstate(over="ignore", invalid="ignore"):
-        # One sum where there is one thread: small fits would wait for those of runs.
         total = X.sum() if n_threads == 1 else sum(in_runs(lambda rows: X[rows].sum(), len(X), n_threads))
-        return bool(np.isfinite(total) and np.isfinite(y.sum()))
+        return bool(np.isfinite(total))
 
 
 def classes_of(y):

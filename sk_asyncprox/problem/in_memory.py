@@ -93,6 +93,7 @@ class Problem(Centred, Folds):
             weights, self.uniform = weights / weights.sum(), bool(np.all(weights == weights[0]))
         self.sample_weights, self._whole, self._rest, self._parts = weights, None, None, None
         self._used, self.bases = np.ones(len(self.y), bool) if used is None else used, {}
+        self._zero = None, 0.0
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
         zeros = loss.quadratic or (penalty is not None and penalty.has_zeros)
         rows |= not (zeros or penalty is None) and is_wide_in_rows(X)  # products cost the same in any order
@@ -111,8 +112,32 @@ class Problem(Centred, Folds):
         return self._data.is_dense
 
     def prepare(self, n_threads):
-        """Make the design, with so many threads."""
-        self._data.design(n_threads)
+        """Make the design, with so many threads; as it is read, what a look at the zero model asks for."""
+        vectors = ()
+        if self.loss.n_outputs == 1 and self.y.ndim == 1:
+            b = self.loss.best_intercept(self.y, self.weights) if self.fit_intercept else 0.0
+            vectors = self.pulls(slice(None), self.loss.gradient(self.y, np.full(len(self.y), b)))
+            self._zero = self.y, b
+        self._data.design(n_threads, vectors)
+
+    @property
+    def is_finite(self):
+        """Whether all entries of the data are known to be finite."""
+        return self.features.is_finite and bool(self._used.all())
+
+    def zero_products(self, b):
+        """Products of the columns with the pulls at the zero model with that intercept; none, where these
+        were not made."""
+        y, known = self._zero
+        return self.features.products if y is self.y and known == b else ()
+
+    def pulls(self, rows, gradient):
+        """What a look multiplies some rows with, one vector each: the loss gradient there, weighted, and its
+        derivative where the intercept is to move."""
+        weights = self.weights[rows]
+        if not self.free_intercept:
+            return [weights * gradient]
+        return [weights * gradient, weights * self.loss.second_derivative(self.y[rows], gradient)]
 
     @property
     def features(self):

@@ -18,9 +18,9 @@ from ..executors.cluster_run import (
     release,
     tell_released,
 )
-from ..solvers.families import WIDEST
+from ..solvers.registry import WIDEST
 from .counts import centre, check_targets, count, without_idle
-from .dask_chunks import join, piece, rows_of, survey
+from .dask_input import join, piece, rows_of, survey
 from .shard import RowShard
 from .sharded_problem import ShardedProblem
 

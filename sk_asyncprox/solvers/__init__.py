@@ -1,9 +1,9 @@
 """The solvers, as state machines that any executor can drive."""
 
 from .bcd import AsyncBCD
-from .families import SOLVERS
 from .model_piag import ModelPIAG
 from .piag import PIAG
+from .registry import SOLVERS
 from .rounds import RoundsBCD
 from .wide_piag import WidePIAG
 

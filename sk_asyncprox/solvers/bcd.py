@@ -13,10 +13,9 @@ import numpy as np
 
 from ..delays import DelayTracker
 from ..kernels.blocks import ColumnPart, correlations, direction
-from ..kernels.step_input import Read
+from ..kernels.iterate import Iterate, Read
 from ..step_sizes import Setting
-from .base import Arrival, Certified, Task, Update, certify
-from .margins import SharedMargins
+from .base import Arrival, Certified, Snapshot, Solver, Task, Update, certify
 from .working_set import Gate, Layout
 
 
@@ -27,7 +26,7 @@ def work(part, task):
     return {"gradient": correlations, "direction": direction}[task.kind](part, task.payload)
 
 
-class AsyncBCD(SharedMargins):
+class AsyncBCD(Solver):
     """Asynchronous block-coordinate descent as a state machine of ask, work and tell.
 
     Parameters
@@ -78,7 +77,7 @@ class AsyncBCD(SharedMargins):
     """
 
     work = staticmethod(work)
-    plain = ("lipschitz",)
+    plain, needs_bound = ("lipschitz",), False
 
     def __init__(
         self,
@@ -95,7 +94,7 @@ class AsyncBCD(SharedMargins):
         inline=False,
         max_delay=None,
     ):
-        super().__init__(problem, start)
+        self.problem, self.at = problem, Iterate(problem, start)
         self.step_size, self.inline = step_size, inline
         self.working_set, self._prox_form = working_set, metric == "lipschitz" and not step_size.exact
         random = not cyclic or (step_size.can_be_zero and n_workers > 1)
@@ -134,18 +133,26 @@ class AsyncBCD(SharedMargins):
 
     # -- ask ---------------------------------------------------------------------------------------
 
+    def part(self, task):
+        """What every task needs: the columns."""
+        return self._part
+
+    def snapshot(self):
+        """The iterate now."""
+        return Snapshot(self.at.w.copy(), self.at.b)
+
     def ask(self, worker):
         """Hand out a certificate when one is due, else a block."""
         if not self.inline and not self._certifying and self._gate.due:
             self._certifying, self._complete = True, self._gate.complete
-            return self._task("certificate", worker, -1, (self.w.copy(), self.b, self.z))
+            return self._task("certificate", worker, -1, (self.at.w.copy(), self.at.b, self.at.z))
         number = self._layout.take(worker)
         if number is None:
             return None
         index = self._layout.blocks[number]
         alone = len(self._layout.blocks) == 1
         key = "blocks", self._layout.generation, number
-        payload = Read(key, index, self.w[index], self.point(), self.problem.penalty.on(index), alone)
+        payload = Read(key, index, self.at.w[index], self.at.point(), self.problem.penalty.on(index), alone)
         return self._task("gradient" if self._prox_form else "direction", worker, number, payload)
 
     def _task(self, kind, worker, block, payload):
@@ -194,12 +201,12 @@ class AsyncBCD(SharedMargins):
         delay, window = self._tracker.measure(task.stamp)
         index = task.payload.index
         if self.step_size.exact:
-            step, slope = self.write(index, direction)
+            step, slope = self.at.write(index, direction)
         else:
             step = self._rule(delay, window)
-            _, slope = self.write(index, direction, share=min(1.0, step) * direction.damping)
-        if self._settles:
-            self.settle(1e-2 * step * slope if self.step_size.exact else 0.0)
+            _, slope = self.at.write(index, direction, share=min(1.0, step) * direction.damping)
+        if self.at.settles:
+            self.at.settle(1e-2 * step * slope if self.step_size.exact else 0.0)
         return delay, step, slope, direction.touched
 
     def _write_prox(self, task, result):
@@ -208,17 +215,17 @@ class AsyncBCD(SharedMargins):
         problem, key, index = self.problem, task.payload.key, task.payload.index
         step = self._rule(delay, window)
         length = step * self.step_unit
-        old = self.w[index]
+        old = self.at.w[index]
         new = task.payload.penalty.prox(old + length * correlations, length)
         move, slope = new - old, np.inf
         if move.any():
             block = self._part.block(key, index)
-            self.z = self.z + block.design.mul(move)
-            self.gradient = problem.loss.gradient(problem.y, self.z)
-            self.w[index] = new
+            self.at.z = self.at.z + block.design.mul(move)
+            self.at.gradient = problem.loss.gradient(problem.y, self.at.z)
+            self.at.w[index] = new
             touched += block.design.size
-            if self._settles:
-                self.settle()
+            if self.at.settles:
+                self.at.settle()
         if length > 0.0:
             slope = float(move @ move) / length
         return delay, step, slope, touched
@@ -227,12 +234,12 @@ class AsyncBCD(SharedMargins):
 
     def _certify(self):
         self._complete = self._gate.complete
-        return self._digest(self.problem.certify(self.w.copy(), self.b, self.z))
+        return self._digest(self.problem.certify(self.at.w.copy(), self.at.b, self.at.z))
 
     def _digest(self, certificate, task=None):
         self.touched += self.problem.pass_size // 2
         self.lower_bound = max(self.lower_bound, certificate.dual)
-        grown = self.working_set and self._layout.grow(self.w, certificate)
+        grown = self.working_set and self._layout.grow(self.at.w, certificate)
         # What was written since the certificate was asked for is not in it.
         self._gate.reset(len(self._layout.blocks), grown, self._complete)
         worker, asked = (-1, -1) if task is None else (task.worker, task.asked)

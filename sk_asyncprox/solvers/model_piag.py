@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels.model_sum import ModelSum
+from ..kernels.server_model import ModelSum
 from ..kernels.shard_models import Care
 from .base import Arrival, Shared
 from .piag import PIAG
-from .piag_work import minimised
+from .shard_work import minimised
 
 WAIT = 20
 """Passes between two certificates, at most."""

@@ -17,8 +17,7 @@ from ..shards.certificate import add_up, conclude, thin
 from ..shards.shard import cut_rows, joint_smoothness
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Shared, Snapshot, Solver, Task, Update
-from .piag_work import Batch, Round, work
-from .placement import Placement
+from .shard_work import Batch, Placement, Round, work
 
 REFRESH_EVERY = 100
 """Updates after which the aggregate is summed anew, against drift."""

@@ -12,16 +12,20 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 import numpy as np
 
 from ..data.dataset import NARROW
-from ..data.design import COPY_COST
-from ..kernels.blocks import describe
+from ..delays import DelayTracker
+from ..kernels.blocks import ColumnPart, describe
 from ..kernels.extrapolation import Trail
-from ..kernels.step_input import Read
+from ..kernels.iterate import Iterate, Read
+from ..kernels.secant import Caution
+from ..kernels.subspace import Beside
 from ..step_sizes import Setting
-from .base import Certified
-from .gram_rounds import LARGEST_SWEPT, GramSolver
-from .joined_steps import RISE_OF_NEWTON
-from .phases import Phase
+from .base import Snapshot, Solver
+from .certificate_steps import Looks
+from .gram_steps import LARGEST_SWEPT, GramSteps
+from .newton_steps import RISE_OF_NEWTON, NewtonSteps, RidgeSteps
 from .rounds_work import work
+from .shared_products import Products
+from .task_queue import Phase, TaskQueue
 from .working_set import first_columns, wanted_columns
 
 LOWERED = 0.3
@@ -34,20 +38,8 @@ where few columns of a large matrix lie as they were given, if half are called f
 SMALL, SMALL_FULL = 5_000_000, 1_000_000
 """Stored entries of sparse and of full data below which one worker is faster than several."""
 
-TINY = 50_000
-"""Stored entries up to which a product costs no more than a call."""
-
 LATE, SWEEPS, LATE_SWEEPS = 2e-2, 5, 2
 """Relative gap from which on block steps take fewer sweeps: the support is nearly found."""
-
-FEWEST_PRODUCTS, MOST_PRODUCTS = 40, 1000
-SETTLED = 1e-3
-"""Products of a Newton step: at most the first number, and twice as many after every round that has not
-halved a relative gap below SETTLED: the support is found, and the system too ill-conditioned."""
-
-NEARLY_ALL = 0.9
-"""Share of the active columns' entries from which on a Newton step on the support uses all of them: products
-with the others cost less than copying the support."""
 
 SPOILT = 0.8
 """Share of a delayed full step below which the step is taken again."""
@@ -60,7 +52,7 @@ RISE_OF_DESCENT = 0.25
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
 
 
-class RoundsBCD(GramSolver):
+class RoundsBCD(Solver):
     """Async-BCD with exact steps and Newton steps, in rounds, as a state machine of ask, work and tell.
 
     Parameters
@@ -96,195 +88,212 @@ class RoundsBCD(GramSolver):
     """
 
     work = staticmethod(work)
-    head_start, resumes = 0.1, True
+    head_start, resumes, needs_bound = 0.1, True, False
 
     def __init__(self, problem, step_size, *, n_workers=1, start=None, goal=0.0):
         full, size = problem.design.is_full(), problem.design.size
-        super().__init__(problem, start, n_workers if size >= (SMALL_FULL if full else SMALL) else 1)
-        self.n_blocks = self.n_workers
+        n_workers = n_workers if size >= (SMALL_FULL if full else SMALL) else 1
+        self.problem, self.n_workers, self.n_blocks = problem, n_workers, n_workers
+        self.touched, self.over_bound = problem.pass_size // 2, 0
+        self.at, self.columns = Iterate(problem, start), ColumnPart(problem, 1.0, True, None)
+        self.products, self.looks = Products(self.columns, n_workers), Looks(problem)
+        self.gram, self.newton = GramSteps(problem, self.columns, n_workers), NewtonSteps()
+        self.at.settles &= not self.looks.streamed  # else the next look does it
         self.head_start = 0.0 if full and size > LARGEST_SWEPT else self.head_start
         step_size.start(Setting("bcd"))
         self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
-        self._active, self._generation, self._blocks = np.empty(0, int), 0, []
-        self._support, self._version = np.empty(0, int), 0
+        self.active, self.generation, self.blocks = np.empty(0, int), 0, []
         self._late = self._without_gram = self._resumed = False
-        self._known, self._trail, self._goal = None, Trail(), goal
-        self._aim_afresh()
+        self._known, self._trail, self.goal = None, Trail(), goal
+        self._begin(Beside())
+
+    def _begin(self, moves):
+        """At the start of the script, without what other penalties have taught."""
+        problem, self._tracker = self.problem, DelayTracker()
+        self.tasks = TaskQueue(self._run(), self._tracker, self.products.speeds)
+        self.lower_bound, self.gap, self._slow, self.from_zero = -np.inf, np.inf, False, False
+        self.penalty = problem.penalty.with_l1(np.inf)
+        self.newton.heed(np.inf, False)
+        self.at.caution, self.at.least = None if problem.loss.quadratic else Caution(), None
+        self.ridge = RidgeSteps(problem, moves)
+        self.gram.rule.afresh()
 
     def resume(self, problem):
-        """Go on with another penalty of the same data, from where the last run has ended: with its
-        iterate and certificate, its working set and columns, and its Gram matrix."""
+        """Go on with another penalty of the same data, from where the last run has ended."""
         before = self.problem.penalty
-        self._trail.add(before, self.w)
-        self.problem = self._part.problem = problem
+        self._trail.add(before, self.at.w)
+        self.problem = self.columns.problem = self.at.problem = problem
         self.touched, self._resumed = 0, True
-        self._begin()
-        self._aim_afresh()
+        self._begin(self.ridge.moves)
         # Under a weaker penalty no iterate gets worse beside the zero model.
-        if (problem.penalty.l1 > before.l1 or problem.penalty.l2 > before.l2) and self._retreat():
+        if (problem.penalty.l1 > before.l1 or problem.penalty.l2 > before.l2) and self.at.retreat():
             self._known = None
-        self._extrapolate(*self._trail.step(problem.penalty))
+        index, new = self._trail.step(problem.penalty)
+        if len(index):
+            self._extrapolate(index, new)
 
     def _extrapolate(self, index, new):
-        if len(index) == 0:
-            return
-        part, point, w = self._part, self.point(), self.w[index]
+        part, point, w = self.columns, self.at.point(), self.at.w[index]
         read = Read(None, index, w, point, self.problem.penalty.on(index), True)
-        move = np.zeros(len(self.w))
+        move = np.zeros(len(self.at.w))
         move[index] = new - w
-        size = self._products.sizes[index].sum()
-        direction = describe(part, read, new, self._image(move), part.model(point), size)
-        if self.write(index, direction, RISE_OF_NEWTON)[0] > 0.0:
+        touched = self.products.sizes[index].sum()
+        direction = describe(part, read, new, self.image(move), part.model(point), touched)
+        if self.at.write(index, direction, RISE_OF_NEWTON)[0] > 0.0:
             self._known = None
-        self.touched += direction.touched
+        self.touched += touched
 
-    def _aim_afresh(self):
-        self.lower_bound, self._gap, self._slow = -np.inf, np.inf, False
-        self._penalty, self._effort = self.problem.penalty.with_l1(np.inf), FEWEST_PRODUCTS
-        self._join_afresh()
-        self._rule.afresh()
+    def rest(self):
+        """Let the script go: it holds the solver, and that the data, until Python looks for such circles."""
+        self.tasks = None
+
+    def part(self, task):
+        """What every task needs: the columns."""
+        return self.columns
+
+    def ask(self, worker):
+        """Hand out a share of the phase."""
+        return self.tasks.ask(worker, self.now)
+
+    def drop(self, task):
+        """The share of a task that will never be told is handed out again."""
+        self.tasks.drop(task)
+
+    def tell(self, arrivals):
+        """Take results; when the phase is complete, go on with the script."""
+        return self.tasks.tell(arrivals, self.now)
+
+    def snapshot(self):
+        """The iterate now."""
+        return Snapshot(self.at.w.copy(), self.at.b)
+
+    def stamp(self):
+        """Stamp of a read now."""
+        return self._tracker.stamp()
+
+    def write(self, stamp, phase, index, direction, rise_allowed):
+        """Write a step, of exact length or full where that is nearly as good; return it and its delay."""
+        delay, _ = self._tracker.measure(stamp)
+        step, slope = self.at.write(index, direction, rise_allowed)
+        if self.at.settles:
+            self.at.settle(1e-2 * step * slope)
+        self.touched += max(1, direction.touched)
+        self.tasks.written(delay, step, phase)
+        return step, delay
+
+    def go_to(self, stamp, w, b, z, gradient, touched):
+        """Write coefficients, intercept, and the margins and gradient that they have."""
+        delay, _ = self._tracker.measure(stamp)
+        self.at.w, self.at.b, self.at.z, self.at.gradient = w, b, z, gradient
+        self.touched += max(1, touched)
+        self.tasks.written(delay, 1.0, "newton")
+
+    def image(self, w):
+        """Product of the design: with the active columns, if they are there and others are not needed."""
+        columns = self.columns.kept(("blocks", self.generation, 0)) if len(self.blocks) == 1 else None
+        some = w[self.active]
+        there = columns is not None and np.count_nonzero(some) == np.count_nonzero(w)
+        return columns.mul(some) if there else self.problem.design.mul(w)
+
+    # -- the script --------------------------------------------------------------------------------
 
     def _run(self):
         fresh = self._known is None
-        if fresh and self._is_cheap():
-            fresh = not (yield from self._solve_at_once("solution", None))
-        elif fresh and self._goal > 0.0:
-            yield from self._descend(None)
+        if fresh and self.gram.is_cheap(self):
+            fresh = not (yield from self.gram.solve_at_once(self, "solution", None))
+        elif fresh and self.goal > 0.0:
+            yield from self.ridge.descend(self, None)
         while True:
             certificate = yield from self._certify()
             self._known = certificate.correlations
             yield None  # Whether the run goes on is decided before the next ask.
             self._known = None
-            kind = self._at_once(certificate) if fresh else None
+            kind = self.gram.at_once(self, certificate) if fresh else None
             fresh = False
             if kind is not None:
-                yield from self._solve_at_once(kind, certificate.correlations)
+                yield from self.gram.solve_at_once(self, kind, certificate.correlations)
                 continue
-            if (yield from self._step_all(certificate)) or (yield from self._descend(certificate)):
+            ahead = yield from self.gram.step_all(self, certificate)
+            if ahead or (yield from self.ridge.descend(self, certificate)):
                 continue
             self._aim(certificate)
-            self._without_gram = not (yield from self._solve_on_gram(certificate))
+            self._without_gram = not (yield from self.gram.solve(self, certificate))
             if not self._without_gram:
                 continue
             touched = self.touched
-            if self._penalty.has_zeros:
-                yield Phase("direction", len(self._blocks), self._read, self._write_block)
-                if self._penalty.widest is None:
-                    yield from self._newton()
-                    if self._is_near():
-                        yield Phase("direction", len(self._blocks), self._read, self._write_block)
+            if self.penalty.has_zeros:
+                yield Phase("direction", len(self.blocks), self._read, self._write_block)
+                if self.penalty.widest is None:
+                    yield from self.newton.step(self)
+                    if self.is_near():
+                        yield Phase("direction", len(self.blocks), self._read, self._write_block)
             else:
-                yield from self._join(certificate)
+                yield from self.ridge.join(self, certificate)
             if self.problem.design.is_sparse:
-                size = max(1, self._products.sizes[self._active].sum())
-                self._rule.counted((self.touched - touched) / size)
+                size = max(1, self.products.sizes[self.active].sum())
+                self.gram.rule.counted((self.touched - touched) / size)
 
     def _certify(self):
-        if self._known is not None and not self._streamed:
+        if self._known is not None and not self.looks.streamed:
             # The last run has ended here: all but the penalty is as it was certified.
-            theta = self.problem.dual_theta(self.gradient)
-            known = self.w.copy(), self.b, self.z, theta, self._known
+            theta = self.problem.dual_theta(self.at.gradient)
+            known = self.at.w.copy(), self.at.b, self.at.z, theta, self._known
             [certificate] = yield Phase("conclude", 1, lambda _: known)
         else:
-            certificate = yield from self._look()
+            certificate = yield from self.looks.look(self)
         self.lower_bound = max(self.lower_bound, certificate.dual)
         gap = (certificate.objective - self.lower_bound) / self.problem.scale
-        self._slow = gap > 0.5 * self._gap
-        if self._without_gram and self._penalty.l1 == self.problem.penalty.l1:
-            self._rule.gained(gap, self._goal / self.problem.scale)
-        settled = self._slow and gap < SETTLED
-        self._effort = min(MOST_PRODUCTS, 2 * self._effort) if settled else FEWEST_PRODUCTS
-        self._gap = gap
-        last, update, self._last = self._last, self._tracker.update, None
-        told = last.worker, last.asked, last.told
-        self._events.append(Certified(certificate, self.lower_bound, update, *told))
-        return certificate
-
-    def _look(self):
-        problem = self.problem
-        if self._streamed:
-            self.certifies_afresh = True
-            return (yield from self._look_by_rows())
-        # From the coefficients alone where their columns are few: then no rounding of past writes is left.
-        few = problem.design.size <= TINY or np.count_nonzero(self.w) * COPY_COST < len(self.w)
-        self.certifies_afresh = few or (self._from_zero and self._tracker.update == 1)
-        known = (None, None) if few else (self.z, self.gradient)
-        if few and problem.design.is_sparse:
-            known = problem.shifted(self._image(self.w), self.b), None
-        start = self.w.copy(), self.b, *known
-        if self._products.alone():
-            [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
-        else:
-            [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
-            correlations = yield from self._products.correlations(problem.weights * theta)
-            [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
-        self.touched += problem.pass_size // 2
-        self.z, self.b, self.gradient = z, b, gradient
+        self._slow, self.gap = gap > 0.5 * self.gap, gap
+        if self._without_gram and self.penalty.l1 == self.problem.penalty.l1:
+            self.gram.rule.gained(gap, self.goal / self.problem.scale)
+        self.newton.heed(gap, self._slow)
+        self.tasks.certified(certificate, self.lower_bound)
         return certificate
 
     def _aim(self, certificate):
         """Lower the l1 part, and choose the working set and its blocks."""
         problem = self.problem
         wanted, c = problem.penalty, certificate.correlations
-        if self._generation and not (self._penalty.has_zeros or self._slow):
+        if self.generation and not (self.penalty.has_zeros or self._slow):
             return
-        full, p = problem.design.is_full(), len(self.w)
-        before, active = self._penalty.l1, self._active
-        cheap = full and p <= len(self.z) and len(self.z) * p * p <= CHEAP_GRAM
+        full, p = problem.design.is_full(), len(self.at.w)
+        before, active = self.penalty.l1, self.active
+        cheap = full and p <= len(self.at.z) and len(self.at.z) * p * p <= CHEAP_GRAM
         many = p <= NARROW and 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
-        cheap |= self._streamed and problem.loss.quadratic and (len(active) == p or many)
+        cheap |= self.looks.streamed and problem.loss.quadratic and (len(active) == p or many)
         if wanted.l1 == 0.0 or cheap:
-            self._penalty = wanted
-            active = active if self._generation else np.arange(p)
+            self.penalty = wanted
+            active = active if self.generation else np.arange(p)
         else:
             l1 = min(before, float(wanted.pull(c).max(initial=0.0)))
-            self._penalty = wanted.with_l1(max(wanted.l1, LOWERED * l1))
-            near = wanted.with_l1(NEAR * wanted.l1) if self._is_near() else self._penalty
-            active = wanted_columns(near, self.w, c, active, first_columns(len(self.z), p, full))
-        late, same = self._gap < LATE, active is self._active or np.array_equal(active, self._active)
-        if self._generation and late == self._late and same:
-            if self._slow and self._penalty.l1 == before:
-                self._gram.refine()
+            self.penalty = wanted.with_l1(max(wanted.l1, LOWERED * l1))
+            near = wanted.with_l1(NEAR * wanted.l1) if self.is_near() else self.penalty
+            active = wanted_columns(near, self.at.w, c, active, first_columns(len(self.at.z), p, full))
+        late, same = self.gap < LATE, active is self.active or np.array_equal(active, self.active)
+        if self.generation and late == self._late and same:
+            if self._slow and self.penalty.l1 == before:
+                self.gram.matrix.refine()
             return
-        self._active, self._late = active, late
-        self._generation += 1
-        self._blocks = [active] if late and wanted.widest is None else self._products.cut(active)
+        self.active, self._late = active, late
+        self.generation += 1
+        self.blocks = [active] if late and wanted.widest is None else self.products.cut(active)
 
-    def _is_near(self):
+    def is_near(self):
         """Whether a solution for a penalty near this one was known, and the model on sparse columns is the
         problem itself: then the steps may end it."""
-        itself = self.problem.loss.quadratic and self._penalty.l1 == self.problem.penalty.l1
+        itself = self.problem.loss.quadratic and self.penalty.l1 == self.problem.penalty.l1
         return itself and self.problem.design.is_sparse and self._resumed
 
     def _read(self, number):
-        index = self._blocks[number]
+        index = self.blocks[number]
         effort = LATE_SWEEPS if self._late else SWEEPS
-        key, point = ("blocks", self._generation, number), self.point()
-        return Read(key, index, self.w[index], point, self._penalty.on(index), len(self._blocks) == 1, effort)
-
-    def _columns_of_newton(self):
-        """The support, or all active columns where they have few entries more: they are there already."""
-        active, sizes = self._active, self._products.sizes
-        support = active[self.w[active] != 0]
-        if len(self._blocks) == 1 and sizes[support].sum() >= NEARLY_ALL * sizes[active].sum():
-            return ("blocks", self._generation, 0), active
-        if not np.array_equal(support, self._support):
-            self._support, self._version = support, self._version + 1
-        return ("support", self._version, 0), support
+        key, point = ("blocks", self.generation, number), self.at.point()
+        return Read(
+            key, index, self.at.w[index], point, self.penalty.on(index), len(self.blocks) == 1, effort
+        )
 
     def _write_block(self, task, direction):
-        step, delay = self._write(task.stamp, "descent", task.payload.index, direction, RISE_OF_DESCENT)
+        step, delay = self.write(task.stamp, "descent", task.payload.index, direction, RISE_OF_DESCENT)
         if delay and step < SPOILT:
             # What was written since the read has spoilt the step: once more, from the point of now.
-            self._phase.again(task.block)
-
-    def _newton(self):
-        stamp, (key, support) = self._tracker.stamp(), self._columns_of_newton()
-        point, penalty = self.point(), self._penalty.on(support)
-        enough = self._enough() if self._is_near() else 0.0
-        read = Read(key, support, self.w[support], point, penalty, True, self._effort, enough=enough)
-        if self._products.pay(support):
-            direction = yield from self._products.newton(read)
-        else:
-            [direction] = yield Phase("newton", 1, lambda _: read)
-        self._write(stamp, "newton", support, direction, RISE_OF_NEWTON)
+            self.tasks.phase.again(task.block)

@@ -12,7 +12,7 @@ from ..kernels.logistic_path import steps
 from ..kernels.newton import COST, in_place
 from ..kernels.newton import product as multiplied
 from ..kernels.subspace import described, join, joint_step, lands
-from .looks_by_rows import seen, settled
+from .certificate_steps import seen, settled
 
 SWEEPS, SLOWING = (8, 4, 8, 20, 32, 64), 1.5
 """Sweeps over the columns after which the gap is looked at: where it falls too slowly for those that are

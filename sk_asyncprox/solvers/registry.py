@@ -1,4 +1,4 @@
-"""What the names of solvers stand for: families of algorithms, each of which chooses the form for a run."""
+"""What the names of ``solver=`` stand for: families of algorithms, which choose the form for a run."""
 
 from functools import cache
 

@@ -1,32 +1,72 @@
-"""The shared point of block-coordinate descent, and what tasks read of it."""
+"""The iterate of block-coordinate descent: what steps start from, and how they are written."""
+
+from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels.step_input import Point
-from ..kernels.step_length import exact_step, full_step
-from .base import Snapshot, Solver
+from ..penalties import ElasticNetPenalty
+from .step_length import exact_step, full_step
 
 
-class SharedMargins(Solver):
+class Point(NamedTuple):
+    """What a task reads of the margins. The arrays are replaced by writes, never changed."""
+
+    z: np.ndarray
+    """Margins, shape (n,)."""
+
+    gradient: np.ndarray
+    """Loss gradient there, shape (n,)."""
+
+    least: np.ndarray | None = None
+    """Curvature of every sample, at least, in models of losses that are not quadratic; shape (n,)."""
+
+
+class Read(NamedTuple):
+    """What a step on the columns ``index`` starts from."""
+
+    key: tuple
+    """Name under which a part keeps the columns."""
+
+    index: np.ndarray
+    w: np.ndarray
+    """Coefficients of the columns, shape (k,)."""
+
+    point: Point
+    penalty: ElasticNetPenalty
+    alone: bool
+    """Whether no other block is active."""
+
+    effort: int | None = None
+    """Sweeps on columns, or products of a Newton step, at most; None where block steps are all there is."""
+
+    correlations: np.ndarray | None = None
+    """Minus the gradient of the smooth part there, shape (k,), where it is known."""
+
+    beside: tuple | None = None
+    """What a step of all columns is joined with where nothing makes zeros (``subspace.Beside``)."""
+
+    enough: float = 0.0
+    """Slope, in every coefficient, at which a Newton step has landed."""
+
+
+class Iterate:
     """Coefficients ``w``, intercept ``b``, margins ``z = X w + b`` and the loss gradient at them.
 
     Writes replace the arrays of margins and gradient, so a read copies nothing.
     """
 
-    needs_bound = False
-
-    _caution = _least = None
+    caution = least = None
     """What shortened steps teach, if that is learnt, and the least curvature of samples in models."""
 
     def __init__(self, problem, start=None):
-        self.problem, self._settles = problem, problem.fit_intercept and not problem.loss.quadratic
+        self.problem, self.settles = problem, problem.fit_intercept and not problem.loss.quadratic
         self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
         self.z = problem.shifted(problem.design.mul(self.w), self.b)
         self.gradient = problem.loss.gradient(problem.y, self.z)
         if start is not None:
-            self._retreat()
+            self.retreat()
 
-    def _retreat(self):
+    def retreat(self):
         """Go to the zero model where the iterate is not finite, or worse; return whether it was."""
         problem = self.problem
         self.z, self.b, self.gradient = problem.settle(self.z, self.b, self.gradient)
@@ -37,17 +77,9 @@ class SharedMargins(Solver):
         self.w, self.b, self.z, self.gradient = w, b, z, problem.loss.gradient(problem.y, z)
         return True
 
-    def snapshot(self):
-        """The iterate now."""
-        return Snapshot(self.w.copy(), self.b)
-
-    def part(self, task):
-        """What every task needs: the columns."""
-        return self._part
-
     def point(self):
         """What a task reads of the margins."""
-        return Point(self.z, self.gradient, self._least)
+        return Point(self.z, self.gradient, self.least)
 
     def write(self, index, direction, rise_allowed=None, share=None):
         """Write a share of a full step: the given one, else the exact one, or all of it where that is nearly
@@ -66,10 +98,10 @@ class SharedMargins(Solver):
         if share > 0.0:
             self.w[index] = direction.new if share == 1.0 else self.w[index] + share * direction.move
             self.b = self.b + share * direction.shift
-        if self._caution is not None:
+        if self.caution is not None:
             v, shortened = (direction.v, share) if direction.instead is None else (direction.instead, 0.0)
-            self._caution = self._caution.after(self.problem, z, gradient, v, shortened)
-            self._least = self._caution.floor(loss, y, self.z)
+            self.caution = self.caution.after(self.problem, z, gradient, v, shortened)
+            self.least = self.caution.floor(loss, y, self.z)
         return share, slope
 
     def settle(self, worth=0.0):

@@ -1,4 +1,4 @@
-"""Dask collections as chunks of rows, and what may lie in a chunk."""
+"""Dask collections that are given as data: their chunks of rows, and what may lie in a chunk."""
 
 from typing import NamedTuple
 

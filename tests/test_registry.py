@@ -13,7 +13,7 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import SOLVERS, Options, solve
 from sk_asyncprox.solvers import PIAG, AsyncBCD, ModelPIAG, RoundsBCD
 from sk_asyncprox.solvers.base import Solver
-from sk_asyncprox.solvers.families import Family
+from sk_asyncprox.solvers.registry import Family
 from sk_asyncprox.step_sizes import StepSize
 
 FORMS = {

@@ -1,0 +1,170 @@
+"""Certificates of a run in rounds: of what is kept, or by runs of rows, each read once."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..data.design import COPY_COST
+from ..problem.certificate import Certificate, factors, lower_bound, quadratic_bound
+from .newton_steps import EVERYTHING
+from .task_queue import Phase
+
+SMALL_MOVE = 0.5
+"""Move of an intercept to which first order will do; a dual point that follows one below one is feasible."""
+
+TINY = 50_000
+"""Stored entries up to which a product costs no more than a call."""
+
+LEAST = np.finfo(float).tiny
+
+
+class Sight(NamedTuple):
+    """What is seen at coefficients ``w`` and an intercept ``b``."""
+
+    w: np.ndarray
+    b: float
+    z: np.ndarray
+    """Margins, shape (n,)."""
+
+    gradient: np.ndarray
+    """Loss gradient there, shape (n,)."""
+
+    move: float
+    """Move of the intercept that balances the dual point."""
+
+    correlations: np.ndarray
+    """Those of the dual point, which follows the move to first order."""
+
+    slopes: np.ndarray
+    """Slopes of the loss at both ends of the way from the iterate before."""
+
+    def is_of(self, w, b):
+        """Whether it is that of an iterate, before or after the move."""
+        return b in (self.b, self.b + self.move) and np.array_equal(self.w, w)
+
+
+def seen(part, payload):
+    """Work of the kind ``"seen"``: of a run of rows, margins at a point and the loss gradient; products of
+    all columns with that, weighted, and with its derivative where the intercept is to move; the sums of both;
+    the slopes at the ends of the way from the margins before; and the entries touched."""
+    (begin, end), before, gradient_before, w, b = payload
+    problem, gradient = part.problem, np.empty(end - begin)
+
+    def pulls_of(rows, z):
+        own = slice(begin + rows.start, begin + rows.stop)
+        gradient[rows] = u = problem.loss.gradient(problem.y[own], z)
+        return np.stack(problem.pulls(own, u))
+
+    z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, b, pulls_of)
+    way = problem.weights[begin:end] * (z - before)
+    slopes = np.array([gradient_before @ way, gradient @ way])
+    return z, gradient, pulls, sums, slopes, 2 * (end - begin) * len(w)
+
+
+def settled(part, payload):
+    """Work of the kind ``"settled"``: of a run of rows, margins and loss gradient after the intercept's move,
+    the loss there, and the dual objective at factors of the dual point. That follows the move to first order,
+    and stays feasible: ``u`` and ``1 - u`` do not change their signs."""
+    (begin, end), z, gradient, move, factors = payload
+    loss, y, weights = part.problem.loss, part.problem.y[begin:end], part.problem.weights[begin:end]
+    theta = -(gradient + move * loss.second_derivative(y, gradient))
+    z = z + move
+    values = [loss.value(y, z), *(loss.dual_value(y, factor * theta) for factor in factors)]
+    return z, loss.gradient(y, z), np.array([weights @ value for value in values])
+
+
+class Looks:
+    """Certificates of a run in rounds: by one task, by products that the workers share, or by runs of rows
+    where the data lie as they were given and are ``streamed``."""
+
+    def __init__(self, problem):
+        self.streamed, self._sight = problem.features.is_streamed, None
+
+    def look(self, run):
+        """Certificate of the iterate, which has the best intercept then."""
+        if self.streamed:
+            run.certifies_afresh = True
+            return (yield from self._look_by_rows(run))
+        problem, at = run.problem, run.at
+        # From the coefficients alone where their columns are few: then no rounding of past writes is left.
+        few = problem.design.size <= TINY or np.count_nonzero(at.w) * COPY_COST < len(at.w)
+        run.certifies_afresh = few or (run.from_zero and run.n_updates == 1)
+        known = (None, None) if few else (at.z, at.gradient)
+        if few and problem.design.is_sparse:
+            known = problem.shifted(run.image(at.w), at.b), None
+        start = at.w.copy(), at.b, *known
+        if run.products.alone():
+            [(z, b, gradient, certificate)] = yield Phase("look", 1, lambda _: start)
+        else:
+            [(z, b, gradient, theta)] = yield Phase("dual_point", 1, lambda _: start)
+            correlations = yield from run.products.correlations(problem.weights * theta)
+            [certificate] = yield Phase("conclude", 1, lambda _: (start[0], b, z, theta, correlations))
+        run.touched += problem.pass_size // 2
+        at.z, at.b, at.gradient = z, b, gradient
+        return certificate
+
+    def see(self, run, w, b):
+        """The sight at a point; at a better intercept where the move to it is long."""
+        problem = run.problem
+        z, gradient, pulls, sums, slopes = self._seen_at_zero(run, w, b) or (yield from self._seen(run, w, b))
+        # The squared loss has the second derivative one, and centred columns no product with that.
+        curved = problem.free_intercept
+        move = -sums[0] / max(sums[1] if curved else 1.0, LEAST) if problem.fit_intercept else 0.0
+        if curved and abs(move) > SMALL_MOVE:
+            best = problem.settle(z, b)[1]
+            if best != b:
+                return (yield from self.see(run, w, best))
+            move = 0.0  # the slope is rounding
+        correlations = -pulls[0] - move * pulls[1] if curved else -pulls[0]
+        self._sight = Sight(w, b, z, gradient, move, correlations, slopes)
+        return self._sight
+
+    def _seen(self, run, w, b):
+        """What the runs of rows tell of a point."""
+        answers = yield self._by_runs(run, "seen", run.at.z, run.at.gradient, w, b)
+        z, gradient, pulls, sums, slopes, touched = zip(*answers, strict=True)
+        run.touched += sum(touched)
+        return np.concatenate(z), np.concatenate(gradient), sum(pulls), sum(sums), sum(slopes)
+
+    def _seen_at_zero(self, run, w, b):
+        """The same of the zero model, if it is the iterate and this was made as the data were first read."""
+        problem, at = run.problem, run.at
+        pulls = problem.zero_products(b) if b == at.b and not (w.any() or at.w.any()) else ()
+        if not pulls:
+            return None
+        run.touched += problem.pass_size
+        sums = [vector.sum() for vector in problem.pulls(EVERYTHING, at.gradient)]
+        return at.z, at.gradient, pulls, sums, np.zeros(2)
+
+    def _by_runs(self, run, kind, z, gradient, *common):
+        """Phase of such tasks for all runs of rows, each with its part of margins and gradient."""
+
+        def payload(i):
+            rows = slice(*runs[i])
+            return runs[i], z[rows], gradient[rows], *common
+
+        runs = run.products.runs
+        return Phase(kind, len(runs), payload, dynamic=True)
+
+    def _look_by_rows(self, run):
+        sight, problem, at = self._sight, run.problem, run.at
+        if sight is None or not sight.is_of(at.w, at.b):
+            sight = yield from self.see(run, at.w.copy(), at.b)
+        c, penalty = sight.correlations, problem.penalty
+        # Two values tell the parabola of the squared loss.
+        tried = (0.5, 1.0) if problem.loss.quadratic else factors(penalty, min(1.0, penalty.dual_limit(c)))
+        answers = yield self._by_runs(run, "settled", sight.z, sight.gradient, sight.move, tried)
+        z, gradient, values = zip(*answers, strict=True)
+        at.z, at.gradient, at.b = np.concatenate(z), np.concatenate(gradient), sight.b + sight.move
+        if problem.penalty.free is None:
+            loss, *duals = sum(values)
+            if problem.loss.quadratic:
+                cross = 4.0 * duals[0] - duals[1]
+                bound = quadratic_bound(penalty, c, cross, 2.0 * (cross - duals[1]))
+            else:
+                bound = lower_bound(penalty, c, tried, duals)
+            return Certificate(sight.w, at.b, float(loss + penalty.value(sight.w)), bound, c)
+        # The dual point is another, which is orthogonal to what is free.
+        payload = sight.w, at.b, at.z, None, c
+        [certificate] = yield Phase("conclude", 1, lambda _: payload)
+        return certificate

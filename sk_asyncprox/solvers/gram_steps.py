@@ -1,0 +1,261 @@
+"""Steps to the solution of the model on the Gram matrix of the working set, kept from round to round."""
+
+import numpy as np
+
+from ..data.dataset import CHEAP_SOLUTION
+from ..kernels.blocks import describe
+from ..kernels.gram_cost import WIDEST_GRAM, GramRule
+from ..kernels.gram_rows import LARGE, LEAST, RIDGE, count_heavy
+from ..kernels.iterate import Read
+from ..kernels.logistic_path import Seen
+from .newton_steps import RISE_OF_NEWTON
+from .shared_products import PIECES
+from .task_queue import Phase
+from .working_set import among
+
+REBUILD_ABOVE = 1e-4
+"""Relative change of any curvature beyond which the matrix is computed anew. The exact step is safe for any
+metric; but where classes are nearly separable, a matrix a hundredth off took twenty times as many rounds."""
+
+NARROW = 1000
+"""Rows up to which a matrix is made in more pieces than there are workers: who is late holds up one."""
+
+WIDEST_GRAM_ONCE = 128
+"""Columns of a Gram matrix that serves one step, at most: beyond, it costs more than the step's products."""
+
+LARGE_ONCE = 500_000
+"""Stored entries from which on a matrix that serves one round, as the curvature changes, is left out: it has
+cost more than the rounds that it spared."""
+
+CHEAP_STEPS = 6_000_000
+"""Products of a Gram matrix of all coefficients so cheap that one Newton step after the other is made on it,
+without working sets."""
+
+FINEST = 1e-10
+"""Gap, relative to the scale, from which on a squared loss is solved on a Gram matrix exactly enough."""
+
+LARGEST_SWEPT, MANY, MOST = 10_000_000, 0.2, 0.9
+"""Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
+first certificate has to call for: of few a working set is quicker. Of most of more columns than rows, sweeps
+are slow."""
+
+RIGHT, TENTH = 0.5, 0.1
+"""Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
+
+
+class GramMatrix:
+    """``X' M X`` of the columns ``index`` in a model ``M``, centred where an intercept follows: ``Q``,
+    computed by ``n_shares`` workers; ``touched`` counts the stored entries."""
+
+    def __init__(self, part, n_shares):
+        self._part, self._n_shares = part, n_shares
+        self.Q, self.index, self.model, self.touched = None, np.empty(0, int), None, 0
+        self._dtype = "float32"
+
+    def refine(self):
+        """Double precision from now on: the system is too ill-conditioned for less."""
+        if self._dtype == "float32":
+            self._dtype, self.model = "float64", None
+
+    def shift(self, move):
+        """How the intercept of one output follows a move of the coefficients."""
+        return -float(self._follow[:, 0] @ move) if self._part.follows else 0.0
+
+    def missing(self, index):
+        """How many rows are to be computed for the columns ``index``, if the model stays."""
+        known = np.count_nonzero(among(index, self.index)[0])
+        return len(index) if 2 * known < len(index) else len(index) - known
+
+    def renew(self, key, index, model):
+        """Make it that of the columns ``index``; a generator of phases."""
+        if self.model is model and np.array_equal(index, self.index):
+            return
+        near = self.model is not None and model.is_near(self.model, REBUILD_ABOVE)
+        known, at = among(index, self.index if near else self.index[:0])
+        at = at[known]
+        if known.all():
+            self.Q, self.index = self.Q[np.ix_(at, at)] if len(at) < len(self.index) else self.Q, index
+            self._follow = self._follow[at]
+            return
+        # Rows of the new columns only, unless they are most.
+        fresh = None if 2 * known.sum() < len(index) else np.flatnonzero(~known)
+        if fresh is not None:
+            model = self.model
+        rows = yield from self._rows(key, index, fresh, model)
+        if fresh is not None:
+            old = np.flatnonzero(known)
+            Q = np.empty((len(index), len(index)))
+            Q[np.ix_(old, old)] = self.Q[np.ix_(at, at)]
+            Q[fresh], Q[:, fresh] = rows, rows.T
+            rows = Q
+        self.Q, self.index, self.model = rows, index, model
+
+    def _rows(self, key, index, fresh, model):
+        n, at = model.n_samples, np.arange(len(index)) if fresh is None else fresh
+        design = self._part.problem.design
+        full = design.is_full(index)
+        filled = len(index) if full else count_heavy(design.column_sizes()[index], n)
+        dtype = self._dtype if n * filled * len(at) >= LARGE else "float64"
+        many = PIECES if self._n_shares > 1 and len(at) <= NARROW else 1
+        shares = many * self._n_shares if full else 1
+        cuts = [n * i // shares for i in range(shares + 1)]
+
+        def payload(i):
+            return key, index, fresh, model, dtype, cuts[i], cuts[i + 1]
+
+        answers = yield Phase("gram", shares, payload, dynamic=True)
+        rows, sums, touched = (sum(column) for column in zip(*answers, strict=True))
+        self.touched += touched
+        diagonal = np.arange(len(at)), at
+        if dtype == "float32" and not (np.isfinite(rows).all() and rows[diagonal].min() > LEAST):
+            self._dtype = "float64"
+            return (yield from self._rows(key, index, fresh, model))
+        self._follow = model.follow(sums)
+        if self._part.follows or (not full and self._part.problem.fit_intercept):
+            rows -= sums[at] @ self._follow.T
+        if dtype == "float32":
+            rows[diagonal] *= 1.0 + RIDGE
+        return rows
+
+
+class GramSteps:
+    """Steps of all active columns at once, from the model on their Gram ``matrix``, where the ``rule`` says
+    that one pays."""
+
+    def __init__(self, problem, columns, n_workers):
+        self.matrix, self.rule = GramMatrix(columns, n_workers), GramRule(problem.design.size)
+        n, p = len(problem.y), problem.design.shape[1]
+        curved = not (problem.loss.quadratic or problem.design.is_sparse) and problem.penalty.widest is None
+        self._few = curved and p <= n and n * p * p <= CHEAP_STEPS
+
+    def at_once(self, run, certificate):
+        """Kind of the task that solves the whole problem at once, where one may."""
+        problem, (n, p) = run.problem, run.problem.design.shape
+        if self.is_cheap(run):
+            return "solution"
+        penalty, swept = problem.penalty, self._may_be_solved(run)
+        swept &= problem.uniform and penalty.alike and n * p <= LARGEST_SWEPT
+        if problem.features.is_as_given or not (swept and penalty.l1 > 0.0 and run.n_workers == 1):
+            return None
+        wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
+        return "columns" if MANY * p < wanted <= (p if p <= n else MOST * p) else None
+
+    def _may_be_solved(self, run):
+        """Whether the problem is a model itself, of full data, and not to be solved more exactly than one."""
+        problem = run.problem
+        full = problem.loss.quadratic and not problem.design.is_sparse
+        return full and run.goal > FINEST * problem.scale and not run.generation
+
+    def is_cheap(self, run):
+        """Whether it is solved on a Gram matrix of all columns, with no look before."""
+        n, p = run.problem.design.shape
+        return p <= n and n * p * p <= CHEAP_SOLUTION and self._may_be_solved(run)
+
+    def solve_at_once(self, run, kind, correlations):
+        """Solve the whole problem; return whether there was a step."""
+        stamp, index = run.stamp(), np.arange(len(run.at.w))
+        read = Read(None, index, run.at.w.copy(), run.at.point(), run.problem.penalty, True)
+        [direction] = yield Phase(kind, 1, lambda _: (read, correlations, RIGHT * run.goal))
+        if direction is None:
+            return False
+        run.from_zero = not read.w.any()
+        run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        return True
+
+    def step_all(self, run, certificate):
+        """Newton steps of all coefficients of full data that are few; return whether these go well."""
+        if not (self._few and run.problem.penalty.has_zeros):
+            return False
+        stamp = run.stamp()
+        payload = Seen(run.at.z, run.at.gradient, certificate), RIGHT * run.goal
+        [(seen, touched)] = yield Phase("steps", 1, lambda _: payload)
+        self._few = seen is not None and seen.certificate.gap <= TENTH * certificate.gap
+        if seen is None:
+            run.touched += touched
+            return False
+        w, b = seen.certificate.w.copy(), seen.certificate.b
+        run.go_to(stamp, w, b, seen.z, seen.gradient, touched)
+        return True
+
+    def _form(self, run):
+        """Form of the Gram matrix that the next model is solved on; None where it is solved on none."""
+        problem, index = run.problem, run.active
+        k, full = len(index), problem.design.is_full(index)
+        # A matrix of all columns that serves for one Newton step costs more than the step's products.
+        widest = WIDEST_GRAM_ONCE if self._once(run) else WIDEST_GRAM
+        if run.penalty.widest is not None:
+            return "filled" if k <= run.penalty.widest else None
+        if full:
+            return "filled" if k <= min(widest, max(256, 2 * problem.design.shape[0])) else None
+        lasting = problem.loss.quadratic
+        if (self._once(run) and k > widest) or not (lasting or problem.design.size < LARGE_ONCE):
+            return None
+        wanted = self.matrix.missing(index) if lasting else k
+        bands = problem.loss.n_outputs == 1 and run.penalty.alike
+        return self.rule.choose(run.products.sizes[index], len(problem.sample_weights), wanted, bands)
+
+    def _once(self, run):
+        """Whether a Gram matrix serves for one step only: no zeros are made, and the curvature changes."""
+        return not (run.penalty.has_zeros or run.problem.loss.quadratic)
+
+    def solve(self, run, certificate):
+        """A step to the solution of the model on a Gram matrix, if one pays; return whether it does."""
+        form = self._form(run)
+        if form is None:
+            return False
+        stamp, index, point = run.stamp(), run.active, run.at.point()
+        key = "blocks" if len(run.blocks) == 1 else "gram", run.generation, 0
+        Q, model = yield from self._matrix_of(run, form, key, index, run.columns.model(point))
+        if Q is None:
+            return False
+        beside = run.ridge.beside(run, certificate.w) if self._once(run) else None
+        read = Read(key, index, run.at.w[index], point, run.penalty.on(index), True, beside=beside)
+        # Nothing but the next start depends on the solution of a penalty that will be lowered.
+        roughly, enough = run.penalty.l1 > run.problem.penalty.l1, 0.0
+        if run.problem.loss.quadratic and not roughly:
+            # The model is the problem itself: its gap is the one that is wanted.
+            enough = min(RIGHT * run.goal, TENTH * run.gap * run.problem.scale)
+        payload = read, Q, model, certificate.correlations[index], roughly, enough
+        if run.looks.streamed:
+            direction = yield from self._ahead_of(run, stamp, payload)
+        else:
+            [direction] = yield Phase("model", 1, lambda _: payload)
+        if direction is not None:
+            run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        if beside is not None:
+            run.ridge.remember(run, direction)
+        return True
+
+    def _ahead_of(self, run, stamp, payload):
+        """The step to where the model is solved; None where what is seen there tells that it is good, and it
+        has been taken."""
+        [(new, calls)] = yield Phase("minimum", 1, lambda _: payload)
+        read, Q, model, *_ = payload
+        w, shift = run.at.w.copy(), self.matrix.shift(new - read.w)
+        w[read.index] = new
+        sight = yield from run.looks.see(run, w, run.at.b + shift)
+        change, ridge = read.penalty.difference(read.w, new)
+        slope, rise = -sight.slopes[0] - change, sight.slopes[1] + change + ridge
+        good = rise <= (RISE_OF_NEWTON * slope if run.problem.loss.quadratic else 0.0)
+        if good and slope > 0.0 and run.at.least is None:
+            run.go_to(stamp, w.copy(), sight.b, sight.z, sight.gradient, calls * Q.size)
+            return None
+        shift = sight.b - run.at.b
+        v = sight.z - read.point.z - shift
+        return describe(run.columns, read, new, v, model, calls * Q.size, shift)
+
+    def _matrix_of(self, run, form, key, index, model):
+        """The Gram matrix of the columns in that form, and the model that it was computed in."""
+        matrix = self.matrix
+        if form == "banded":
+            [(Q, touched)] = yield Phase("bands", 1, lambda _: (key, index, model))
+            run.touched += touched
+            if Q is not None:
+                return Q, model
+            self.rule.bands = False
+            form = self._form(run)
+        if form is None:
+            return None, None
+        yield from matrix.renew(key, index, model)
+        run.touched, matrix.touched = run.touched + matrix.touched, 0
+        return matrix.Q, matrix.model

@@ -1,0 +1,107 @@
+"""Tasks of a script in phases, handed out to the workers: it goes on when all of a phase has been done.
+
+A solver that is a script is a generator of phases. A phase is a set of shares, each of them a task;
+the script is resumed with their results when the last of them has been told. Results may also be
+written one by one as they come: then the phase is asynchronous.
+"""
+
+from .base import Arrival, Certified, Shared, Task, Update
+
+
+class Phase:
+    """Tasks of one kind that belong together: ``shares`` is their number, or their numbers.
+
+    ``payload`` makes that of a share's task when it is asked for. ``write`` takes ``(task, result)`` when
+    results are written as they come; else they are only collected. Of ``timed`` ones, products with the
+    number of entries that they have touched, workers' speeds are learnt: their cost per entry is the same.
+    ``dynamic`` shares are there for whoever is free. ``seconds`` is what a phase that has ended has taken.
+    """
+
+    begun = seconds = 0.0
+
+    def __init__(self, kind, shares, payload, write=None, timed=False, dynamic=False):
+        self.kind, self.payload, self.write, self.timed, self.dynamic = kind, payload, write, timed, dynamic
+        self.todo = list(range(shares) if isinstance(shares, int) else shares)
+        self.results, self.missing = [None] * (max(self.todo) + 1), len(self.todo)
+
+    def take(self, worker, speeds):
+        """Number of a share for the worker: its own, else any; None when there is none for it. A slow
+        worker takes no share that has another's size, as the others would wait for it."""
+        if worker in self.todo:
+            return self.todo.pop(self.todo.index(worker))
+        if not self.todo or (not self.dynamic and speeds.is_slow(worker)):
+            return None
+        return self.todo.pop(0)
+
+    def again(self, number):
+        """Hand out a share once more."""
+        self.todo.append(number)
+        self.missing += 1
+
+
+class TaskQueue:
+    """Ask and tell for a script, a generator that yields phases, and None where what follows is to wait for
+    the next ask. Writes are counted by the ``tracker``; ``speeds`` is what is known of the workers'."""
+
+    def __init__(self, script, tracker, speeds):
+        self._script, self._tracker, self._speeds, self._since = script, tracker, speeds, {}
+        self.phase, self._events, self._clock, self._arrival = None, [], 0, None
+
+    def ask(self, worker, now):
+        """A share of the phase, as a task."""
+        if self.phase is None:
+            self._go_on(now)
+        phase = self.phase
+        number = phase.take(worker, self._speeds)
+        if number is None:
+            return None
+        self._since[worker] = now
+        self._clock += 1
+        return Task(phase.kind, worker, self._tracker.stamp(), self._clock, number, phase.payload(number))
+
+    def _go_on(self, now, results=None):
+        """To the next phase of the script."""
+        self.phase = self._script.send(results)
+        if self.phase is not None:
+            self.phase.begun = now
+
+    def drop(self, task):
+        """The share of a task that will never be told is handed out again."""
+        self.phase.todo.append(task.block)
+
+    def tell(self, arrivals, now):
+        """Take results; when the phase is complete, go on with the script."""
+        self._clock += 1
+        for task, result in arrivals:
+            self._clock += 1
+            self._arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
+            phase = self.phase
+            if phase.write is not None:
+                phase.write(task, result)
+            if phase.timed:
+                self._speeds.worked(task.worker, now - self._since[task.worker], max(1, result[1]))
+            phase.results[task.block] = result
+            phase.missing -= 1
+            if not phase.missing:
+                phase.seconds = now - phase.begun
+                self._go_on(now, phase.results)
+            if self._arrival is not None:
+                self._events.append(Shared(phase.kind, self._arrival))
+        events, self._events = self._events, []
+        return events
+
+    def _taken(self):
+        """What is being told, for the event that it leads to."""
+        arrival, self._arrival = self._arrival, None
+        return arrival
+
+    def written(self, delay, step, phase):
+        """What is being told has led to a write."""
+        self._events.append(Update(self._tracker.update, delay, step, phase, (self._taken(),)))
+        self._tracker.advance(step)
+
+    def certified(self, certificate, bound):
+        """What is being told has led to a certificate; ``bound`` is the best one on the optimum."""
+        arrival = self._taken()
+        told = arrival.worker, arrival.asked, arrival.told
+        self._events.append(Certified(certificate, bound, self._tracker.update, *told))
