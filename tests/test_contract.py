@@ -149,7 +149,7 @@ def solver_of(name, loss, n_workers):
 def world_of(name, loss, n_workers):
     solver, depth = solver_of(name, loss, n_workers)
     world = World(solver, depth)
-    world.history.solver = "bcd" if hasattr(solver, "z") else "piag"
+    world.history.solver = "bcd" if hasattr(solver, "at") else "piag"
     return world
 
 
