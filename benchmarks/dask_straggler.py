@@ -21,7 +21,7 @@ from sk_asyncprox.executors import Dask
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards.certificate_shares import conclude
+from sk_asyncprox.shards.certificate import conclude
 from sk_asyncprox.shards.shard import cut_rows
 from sk_asyncprox.solvers import piag
 

@@ -18,7 +18,7 @@ from sk_asyncprox import (
     enet_path,
     lasso_path,
 )
-from sk_asyncprox.linear_model._checks import check_numbers, classes_of, scaled, strength_of
+from sk_asyncprox.linear_model._validation import check_numbers, classes_of, scaled, strength_of
 
 CLASSIFIERS = LogisticRegression, LogisticRegressionCV
 
@@ -393,7 +393,7 @@ def test_classes_and_numbers_are_those_of_unique(labels, short):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_one_entry_of_large_data_that_is_not_finite(value, n_jobs, monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.linear_model._checks.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.linear_model._validation.LARGE", 0)
     X, model = np.ones((41, 3)), Lasso(n_jobs=n_jobs)
     X[40, 2] = value
     with pytest.raises(ValueError, match="Input X contains"):

@@ -17,7 +17,7 @@ from sklearn.utils.fixes import parse_version
 
 from sk_asyncprox import ElasticNetCV, LassoCV, LogisticRegression, LogisticRegressionCV
 from sk_asyncprox.executors import Simulated, Threads, Trace
-from sk_asyncprox.linear_model._regression_folds import shared
+from sk_asyncprox.linear_model._dask_cv import shared
 
 NEW_SHAPES = parse_version(sklearn.__version__) >= parse_version("1.9")
 KINDS = {"dense": np.asarray, "csr": sp.csr_matrix, "csc array": sp.csc_array}

@@ -28,7 +28,7 @@ from sk_asyncprox.executors.cluster_run import Crew, RollCall
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards.certificate_shares import balance_of, conclude
+from sk_asyncprox.shards.certificate import balance_of, conclude
 from sk_asyncprox.shards.dask_input import piece
 from sk_asyncprox.shards.dask_shards import _shard
 from sk_asyncprox.shards.shard import RowShard, cut_rows

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sk_asyncprox.data.arrays import in_runs
-from sk_asyncprox.data.dataset import design_of
+from sk_asyncprox.data.dataset import Data, design_of
 from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.matrices import in_runs
 
 FORMATS = {
     "C": np.ascontiguousarray,
@@ -158,7 +158,7 @@ def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n,
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("form", ["C", "F"])
 def test_a_design_is_the_same_whatever_the_threads(form, dtype, as_given, rows, centred, large, monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.data.arrays.ROWS_OF_COPY", 50)
+    monkeypatch.setattr("sk_asyncprox.data.matrices.ROWS_OF_COPY", 50)
     X, weights = drawn(1003, 6, density=1.0)
     given = FORMATS[form](X.astype(dtype))
     how = {"rows": rows, "centred": centred, "as_given": 0 if as_given and not rows else None}
@@ -218,6 +218,31 @@ def test_data_with_columns_far_from_zero_are_copied(column, large):
     design, _ = design_of(X, weights, centred=True, as_given=True)
     assert not design.is_as_given
     assert not np.shares_memory(design.X, X)
+
+
+def test_rows_that_hardly_count_do_not_hide_columns_far_from_zero(large):
+    """Nor do they make a copy of columns that are near it."""
+    X, _ = drawn(40, 6)
+    weights = np.where(np.arange(40) < 20, 0.05, 1e-40)
+    far = np.where(weights[:, None] > 0.01, X + 1e8, 1e9 * X)
+    design, _ = design_of(far, weights, centred=True, as_given=True)
+    assert not design.is_as_given
+    exact = far[:20].astype(np.longdouble)
+    exact -= exact.mean(axis=0)
+    np.testing.assert_allclose(design.gram(weights), (exact.T @ exact / 20).astype(float), rtol=1e-7)
+    near = np.where(weights[:, None] > 0.01, X, X + 1e8)
+    assert design_of(near, weights, centred=True, as_given=True)[0].is_as_given
+
+
+def test_rows_are_taken_before_a_design_is_made():
+    X, weights = drawn(40, 6)
+    data = Data(X, weights, False, True, False, True, None)
+    part = data.some(np.arange(20), weights[:20], False)
+    np.testing.assert_array_equal(part.rows(), X[:20])
+    data.design()
+    for made in (data, part):
+        with pytest.raises(RuntimeError, match="before their design"):
+            made.some(np.arange(10), weights[:10], False)
 
 
 @pytest.mark.parametrize(

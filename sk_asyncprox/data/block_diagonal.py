@@ -7,8 +7,8 @@ rows and columns.
 
 import numpy as np
 
-from .arrays import times, times_rows
 from .design import IN_CACHE
+from .matrices import times, times_rows
 
 ENTRIES_AT_ONCE = 65_536
 """Entries of a dense matrix that several outputs are multiplied with at a time: they stay in the cache."""

@@ -5,11 +5,9 @@ from copy import copy
 import numpy as np
 import scipy.sparse as sp
 
-from .arrays import less, products_of
-from .constant_columns import clear_constants, without_constants
 from .design import ENTRIES_OF_LOOK, FEWEST_ROWS, Design
-from .moments import is_far, moments_of, point_of
-from .sparse import kernel_ready
+from .matrices import clear_constants, kernel_ready, less, products_of, without_constants
+from .moments import ROWS_LOOKED_AT, is_far, moments_of, point_of
 
 WIDE = 512
 """Columns from which on products by rows of a dense array are as fast as those by columns."""
@@ -47,7 +45,9 @@ class Data:
         self.shape, self.is_dense = (len(weights), X.shape[1]), not sp.issparse(X)
 
     def some(self, index, weights, uniform):
-        """The data of some of the rows."""
+        """The data of some of the rows, taken before a design is made, which may be in place of these."""
+        if self._X is None or self._index is not None:
+            raise RuntimeError("Rows are taken of all data, before their design is made.")
         rows, as_given = self._how["rows"], self._how["as_given"]
         return Data(self._X, weights, uniform, self._centred, rows, True, as_given, index)
 
@@ -99,15 +99,15 @@ def rows_of(X, index):
     return X[index]
 
 
-def _serves_as_given(X, products):
+def _serves_as_given(X, weights, products):
     """Whether a dense array is large, or its Gram matrix takes few products, and no columns are far from
     zero: products would cancel as these are centred. Constant ones are such."""
-    n, p = X.shape
+    (n, p), some = X.shape, slice(None, None, 1 + len(X) // ROWS_LOOKED_AT)
     large = n * p > LARGE if p <= NARROW else n * p > 4 * LARGE and p <= WIDEST and X.flags.c_contiguous
     with np.errstate(over="ignore", invalid="ignore"):
         # BLAS copies a view of some columns whenever it multiplies it.
         cheap = X.flags.forc and n * p * p <= products and (p <= n or products == np.inf)
-        return (large or cheap) and not is_far(X)
+        return (large or cheap) and not is_far(X[some], weights[some])
 
 
 def _read(design, weights, centred, vectors):
@@ -163,7 +163,7 @@ def design_of(
             return Design(X), np.zeros(X.shape[1])
         means = X.T @ weights
         return Design(*without_constants(X, means)), means
-    as_given = as_given is not None and _serves_as_given(X, as_given)
+    as_given = as_given is not None and _serves_as_given(X, weights, as_given)
     order = "C" if rows or (as_given and X.flags.c_contiguous) else "F"
     if X.dtype != np.float64:
         X, overwrite = less(X, 0.0, order, n_threads=n_threads), True

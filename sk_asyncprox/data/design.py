@@ -12,8 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh_tridiagonal
 
-from .arrays import less, times, times_rows
-from .sparse import like, major_slice, row_squares, transpose
+from .matrices import less, like, major_slice, row_squares, times, times_rows, transpose
 
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
 DENSE_ABOVE = 0.3

@@ -159,14 +159,13 @@ def few_rows(quadratic):
     return rows[:, :-1].copy(), rows[:, -1].copy()
 
 
-def is_far(X, weights=None):
-    """Whether some column lies far from zero: in some of the rows; in weights, in all of them."""
+def is_far(X, weights):
+    """Whether some column lies far from zero in weights; without, in some of the rows."""
     if weights is None:
-        some = X[:: 1 + len(X) // ROWS_LOOKED_AT].astype(np.float64, copy=False)
-        total, sums, squares = len(some), np.add.reduce(some), np.einsum("ij,ij->j", some, some)
-    else:
-        total, sums, squares = weights.sum(), weights @ X, np.einsum("i,ij,ij->j", weights, X, X)
-    return not ((1.0 + FAR) * sums**2 <= FAR * total * squares).all()
+        X = X[:: 1 + len(X) // ROWS_LOOKED_AT]
+        weights = np.ones(len(X))
+    sums, squares = weights @ X, np.einsum("i,ij,ij->j", weights, X, X)
+    return not ((1.0 + FAR) * sums**2 <= FAR * weights.sum() * squares).all()
 
 
 def point_of(X, y, weights, centred):

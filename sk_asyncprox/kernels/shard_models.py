@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import block_diag
 
-from ..shards.certificate_shares import ShardGradient
+from ..shards.certificate import ShardGradient
 from .gram_rows import BLAS, LARGE, LEAST, RIDGE, add_runs, add_sparse
 from .secant import secants
 

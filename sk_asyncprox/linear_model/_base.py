@@ -24,8 +24,8 @@ from ..problem import Problem
 from ..solve import SOLVERS, Options, solve
 from ..solvers.base import Snapshot
 from ._callbacks import Watcher
-from ._checks import check_entries, is_large, threads_for
-from ._declared import no_defaults
+from ._constructors import no_defaults
+from ._validation import check_entries, is_large, threads_for
 
 DOCUMENTATION = "https://sk-asyncprox.readthedocs.io/en/stable"
 

@@ -12,8 +12,11 @@ from .._compat import LinearClassifierMixin, SparseCoefMixin
 from ..penalties import ElasticNetPenalty
 from ..shards.dask_input import is_collection
 from ._base import AsyncLinearModel, whole
-from ._blockwise import DecidesOnCollections, blockwise
-from ._checks import (
+from ._constructors import documented
+from ._dask_fit import fit_rows, loss_of
+from ._dask_predict import DecidesOnCollections, blockwise
+from ._parameters import OfLogisticRegression
+from ._validation import (
     checked_data,
     checked_penalty_weights,
     checked_weights,
@@ -22,9 +25,6 @@ from ._checks import (
     scaled,
     strength_of,
 )
-from ._collections import fit_rows, loss_of
-from ._declared import documented
-from ._parameters import OfLogisticRegression
 
 
 @documented
@@ -121,7 +121,7 @@ class LogisticRegression(
         return loss, codes if loss.n_outputs > 1 else 2.0 * codes - 1.0
 
     def _weights(self, sample_weight, classes, codes):
-        """Sample weights times those of the classes, as from :func:`~._checks.scaled`."""
+        """Sample weights times those of the classes, as from :func:`~._validation.scaled`."""
         if len(classes) < 2:
             raise ValueError(
                 "LogisticRegression needs samples of 2 classes in the data, but the data contains "

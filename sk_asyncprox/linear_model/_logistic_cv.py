@@ -16,18 +16,15 @@ from ..shards.dask_input import is_collection
 from ..solve import SOLVERS
 from ._base import whole
 from ._callbacks import Watcher
-from ._checks import (
-    checked_data,
-    checked_penalty_weights,
-    checked_weights,
-    classes_of,
-)
+from ._constructors import documented
 from ._cv_base import OF_THE_LAST, CrossValidated
-from ._declared import documented
+from ._dask_cv import paths_on_cluster
+from ._fold_scores import Scores, scored_paths
 from ._logistic import LogisticRegression
-from ._logistic_folds import Scores, best_of, grid_of, paths_on_cluster, scored_paths
 from ._parameters import OfLogisticRegressionCV
 from ._path import warn_of_folds
+from ._penalty_grids import best_of, grid_of
+from ._validation import checked_data, checked_penalty_weights, checked_weights, classes_of
 
 
 @documented

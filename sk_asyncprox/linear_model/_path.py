@@ -18,15 +18,49 @@ from ..shards.dask_input import is_collection
 from ..solve import SOLVERS
 from ..solvers.base import Snapshot
 from ..step_sizes import StepSize
-from ._alpha_grids import alphas_of, penalties_of
 from ._base import beyond, check_range
-from ._checks import FLOATS, FORMATS, checked_weights, in_floats, scaled
-from ._declared import documented, no_defaults
-from ._parameters import OfPath
+from ._constructors import declared, documented, no_defaults, parameter
+from ._dask_cv import few_for_path
+from ._parameters import OfElasticNet, OfPaths
+from ._penalty_grids import alphas_of, penalties_of
 from ._regression import ElasticNet
-from ._regression_folds import few_for_path
+from ._validation import FLOATS, FORMATS, checked_weights, in_floats, scaled
 
 TARGET = {"y": ["array-like", "sparse matrix"]}
+
+
+@declared
+class OfPath(OfPaths, OfElasticNet):
+    """Parameters of :func:`enet_path`.
+
+    l1_ratio : float
+        Share of the l1 part, in [0, 1]; with 0, `alphas` must be given.
+    Xy : array-like of shape (n_features,)
+        ``X'y``, when it is known; of use for an automatic grid only.
+    copy_X : bool
+        Kept for compatibility: `X` is never overwritten.
+    coef_init : array-like of shape (n_features,)
+        Coefficients to begin with.
+    verbose : bool or int
+        Whether one line is printed per certificate.
+    return_n_iter : bool
+        Whether the passes of each fit are returned as well.
+    check_input : bool
+        Whether the data are checked.
+    tol : float
+        Each fit ends when its duality gap is at most `tol` times the weighted mean of ``y^2``; where the zero
+        model is within a hundredth of that of the optimum, at most `tol` times the difference.
+    """
+
+    alpha: float = parameter(init=False)
+    Xy: ArrayLike | None = parameter("array-like", None, default=None)
+    coef_init: ArrayLike | None = parameter("array-like", None, default=None)
+    verbose: int = parameter("verbose", default=False)
+    return_n_iter: bool = parameter("boolean", default=False)
+    check_input: bool = parameter("boolean", default=True)
+    fit_intercept: bool = parameter(default=False, init=False)
+    warm_start: bool = parameter(default=False, init=False)
+    record: None = parameter(default=None, init=False)
 
 
 class Path(OfPath, ElasticNet):

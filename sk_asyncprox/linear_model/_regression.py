@@ -16,18 +16,17 @@ from ..losses import HuberLoss, SquaredLoss
 from ..penalties import ElasticNetPenalty, GroupPenalty
 from ..shards.dask_input import is_collection
 from ._base import AsyncLinearModel, whole
-from ._blockwise import PredictsCollections
-from ._checks import (
+from ._constructors import documented
+from ._dask_fit import fit_rows
+from ._dask_predict import PredictsCollections
+from ._groups import checked_group_weights, checked_groups
+from ._parameters import OfElasticNet, OfGroupLasso, OfHuberRegressor, OfLasso
+from ._validation import (
     checked_data,
-    checked_group_weights,
-    checked_groups,
     checked_penalty_weights,
     checked_weights,
     scaled,
 )
-from ._collections import fit_rows
-from ._declared import documented
-from ._parameters import OfElasticNet, OfGroupLasso, OfHuberRegressor, OfLasso
 
 
 @documented

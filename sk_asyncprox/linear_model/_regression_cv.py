@@ -17,22 +17,18 @@ from ..losses import SquaredLoss
 from ..penalty_path import moments_pay
 from ..problem import Problem
 from ..solve import SOLVERS
-from ._alpha_grids import alphas_of, penalties_of
 from ._base import AsyncLinearModel, check_range, whole
-from ._blockwise import PredictsCollections
 from ._callbacks import Watcher
-from ._checks import (
-    check_numbers,
-    checked_data,
-    checked_weights,
-    scaled,
-)
+from ._constructors import documented
 from ._cv_base import CrossValidated
-from ._declared import documented
+from ._dask_cv import cross_validated, reading
+from ._dask_predict import PredictsCollections
+from ._fold_scores import squared_errors
 from ._parameters import OfElasticNetCV, OfLassoCV
 from ._path import warn_of_folds
+from ._penalty_grids import alphas_of, penalties_of
 from ._regression import ElasticNet
-from ._regression_folds import cross_validated, reading, squared_errors
+from ._validation import check_numbers, checked_data, checked_weights, scaled
 
 
 @documented

@@ -75,10 +75,8 @@ class DiagonalCurvature:
 
 class SoftmaxCurvature:
     """Model of K outputs with ``M_i = weights_i (diag(p_i) - p_i p_i' + e_i I)`` for sample ``i``, where
-    ``e_i`` is its curvature in every direction, at least.
-
-    ``diagonal``, the metric of block steps, is that of ``M``, with a floor, and ``own`` the matrix of the
-    intercepts' own curvature.
+    ``e_i`` is its curvature in every direction, at least. ``diagonal``, the metric of block steps, is that of
+    ``M``, with a floor, and ``own`` the matrix of the intercepts' own curvature.
     """
 
     def __init__(self, probabilities, weights, least=None):

@@ -51,7 +51,7 @@ class ElasticNetPenalty(Penalty):
 
     def value(self, w):
         """Penalty of the coefficients ``w`` (the constraint is not checked)."""
-        return (self.l1 * np.abs(w).sum() if self.l1 else 0.0) + 0.5 * self.l2 * (w @ w)
+        return (self.l1s * np.abs(w)).sum() + 0.5 * ((self.l2s * w) @ w)
 
     def with_l1(self, l1, l2=None):
         """The same penalty with another weight of its l1 term, or of both."""
@@ -73,10 +73,8 @@ class ElasticNetPenalty(Penalty):
         Entry by entry: the difference of the two norms would lose small steps to rounding.
         """
         move = new - w
-        linear = self.l2 * (move @ w)
-        if self.l1:
-            linear = linear + self.l1 * (np.abs(new) - np.abs(w)).sum(axis=-1)
-        return linear, self.l2 * np.einsum("...i,...i", move, move)
+        linear = (self.l2s * move) @ w + (self.l1s * (np.abs(new) - np.abs(w))).sum(axis=-1)
+        return linear, np.einsum("...i,...i", self.l2s * move, move)
 
     def prox(self, x, step):
         """``argmin_w  step * penalty(w) + |w - x|^2 / 2``, coordinate by coordinate."""
@@ -101,11 +99,12 @@ class ElasticNetPenalty(Penalty):
         return self.l1 / largest if largest > 0 else np.inf
 
     def conjugate(self, c):
-        """Conjugate at ``c``; with ``l2 = 0`` the caller has made ``c`` feasible."""
+        """Conjugate at ``c``, which the caller has made feasible with ``l2 = 0``, and zero where coefficients
+        are free."""
         if self.l2 == 0.0:
             return 0.0
-        excess = np.maximum(self.pull(c) - self.l1, 0.0) if self.has_zeros else c
-        return (excess @ excess) / (2.0 * self.l2)
+        excess = np.maximum(self.pull(c) - self.l1, 0.0) if self.has_zeros else self.pull(c)
+        return ((self.weights * excess) @ excess) / (2.0 * self.l2)
 
     def violation(self, w, c):
         """Distance of the correlations ``c`` from the subdifferential at ``w``."""
@@ -134,7 +133,8 @@ class ElasticNetPenalty(Penalty):
 
     def step_on_gram(self, Q, q, w, square, sweeps):
         """Minimise the model as well as a step of a block asks for: new coefficients, and entries touched."""
-        return gram.swept(Q, q, w, self, sweeps), sweeps * Q.size
+        (Q, q, w, penalty, _), restored = self.plain(Q, q, w)
+        return restored(gram.swept(Q, q, w, penalty, sweeps)), sweeps * Q.size
 
     def gap_on_gram(self, Q, q, w, square):
         """Duality gap of the model."""
@@ -185,29 +185,14 @@ class WeightedPenalty(ElasticNetPenalty):
     def has_zeros(self):
         return super().has_zeros and (self.positive or bool(self.weights.any()))
 
-    def value(self, w):
-        return (self.l1s * np.abs(w)).sum() + 0.5 * ((self.l2s * w) @ w)
-
     def with_l1(self, l1, l2=None):
         return type(self)(l1, self.l2 if l2 is None else l2, self.positive, self.weights)
 
     def on(self, index):
         return type(self)(self.l1, self.l2, self.positive, self.weights[index])
 
-    def difference(self, w, new):
-        move = new - w
-        linear = (self.l2s * move) @ w + (self.l1s * (np.abs(new) - np.abs(w))).sum(axis=-1)
-        return linear, np.einsum("...i,...i", self.l2s * move, move)
-
     def pull(self, c):
         return np.divide(super().pull(c), self.weights, where=self.weights > 0.0, out=0.0 * c)
-
-    def conjugate(self, c):
-        """Conjugate at ``c``, which the caller has made zero where coefficients are free."""
-        if self.l2 == 0.0:
-            return 0.0
-        excess = np.maximum(self.pull(c) - self.l1, 0.0) if self.has_zeros else self.pull(c)
-        return ((self.weights * excess) @ excess) / (2.0 * self.l2)
 
     def support(self, w):
         """Mask of the coefficients that no working set may lack: the free ones are among them."""
@@ -215,10 +200,6 @@ class WeightedPenalty(ElasticNetPenalty):
 
     def crumbs(self, w, c):
         return super().crumbs(w, c) & (self.weights > 0.0)
-
-    def step_on_gram(self, Q, q, w, square, sweeps):
-        (Q, q, w, penalty, _), restored = self.plain(Q, q, w)
-        return restored(gram.swept(Q, q, w, penalty, sweeps)), sweeps * Q.size
 
     def plain(self, Q, q, w, square=0.0):
         """The l2 part belongs to the matrix, in ``u_j = weights_j w_j`` the l1 part is ``l1 |u|_1``, and free

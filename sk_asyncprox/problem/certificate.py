@@ -1,4 +1,4 @@
-"""What a certificate of an iterate holds."""
+"""Certificates of iterates: the duality gap, and lower bounds by dual points."""
 
 from typing import NamedTuple
 
@@ -51,23 +51,25 @@ class Certificate(NamedTuple):
         return duality_gap(self.objective, self.dual)
 
 
-def factors_of(problem, c):
-    """Factors at which the objective of a dual point with the correlations ``c`` is to be known."""
-    if problem.loss.quadratic:
-        return 0.5, 1.0  # which tell the parabola
-    factor = min(1.0, problem.penalty.dual_limit(c))
-    return (factor, 1.0) if problem.penalty.l2 > 0.0 and factor != 1.0 else (factor,)
+def factors(penalty, best):
+    """Factors of a dual point worth trying: the ``best`` one into the penalty's dual set, which without an l1
+    part is zero, and where the l2 part allows it none."""
+    if penalty.l2 > 0.0 and not penalty.has_zeros:
+        return 0.0, 1.0
+    return (best, 1.0) if penalty.l2 > 0.0 and best != 1.0 else (best,)
 
 
-def concluded(problem, w, b, c, factors, values):
-    """Certificate from the loss of all rows and their dual objective at :func:`factors_of`."""
-    penalty, (loss, *duals) = problem.penalty, values
-    if problem.loss.quadratic:
-        cross = 4.0 * duals[0] - duals[1]
-        square = 2.0 * (cross - duals[1])
-        best = min(penalty.dual_limit(c), max(0.0, cross / square) if square > 0.0 else 1.0)
-        factors = (best, 1.0) if penalty.l2 > 0.0 else (best,)
-        duals = [t * cross - 0.5 * t * t * square for t in factors]
-    # At zero nothing is lost, and nothing is known but that.
-    bounds = [dual - penalty.conjugate(t * c) if t else 0.0 for t, dual in zip(factors, duals, strict=True)]
-    return Certificate(w, b, float(loss + penalty.value(w)), float(max(bounds)), c)
+def lower_bound(penalty, c, factors, duals):
+    """Lower bound on the optimum by a dual point with the correlations ``c``, of which the loss's part of the
+    dual objective is known at factors; at zero nothing is lost, and nothing is known but that."""
+    if penalty.is_zero:
+        return -np.inf
+    pairs = zip(factors, duals, strict=True)
+    return float(max(dual - penalty.conjugate(t * c) if t else 0.0 for t, dual in pairs))
+
+
+def quadratic_bound(penalty, c, cross, square):
+    """The same for the squared loss, whose part is ``t cross - t^2 square / 2`` at the factor ``t``."""
+    best = min(penalty.dual_limit(c), max(0.0, cross / square)) if square > 0.0 else 1.0
+    tried = factors(penalty, best)
+    return lower_bound(penalty, c, tried, [t * cross - 0.5 * t * t * square for t in tried])

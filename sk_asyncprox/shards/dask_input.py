@@ -1,4 +1,4 @@
-"""Dask collections that are given as data: their blocks of rows, and what may lie in a block."""
+"""Dask collections that are given as data: their chunks of rows, and what may lie in a chunk."""
 
 from typing import NamedTuple
 

@@ -20,9 +20,10 @@ from ..executors.cluster_run import (
     tell_released,
 )
 from ..solvers.registry import WIDEST
+from .counts import centre, check_targets, count, without_idle
 from .dask_input import join, piece, rows_of, survey
 from .shard import RowShard
-from .sharded_problem import ShardedProblem, centre, check_targets, count, without_idle
+from .sharded_problem import ShardedProblem
 
 SMALL = 32_000_000
 """Bytes of a shard of wide data below which the cost of its tasks outweighs their work."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.design import COPY_COST
-from ..problem.certificate import concluded, factors_of
+from ..problem.certificate import Certificate, factors, lower_bound, quadratic_bound
 from .newton_steps import EVERYTHING
 from .task_queue import Phase
 
@@ -121,13 +121,21 @@ class Looks:
         sight, problem, at = self._sight, run.problem, run.at
         if sight is None or not sight.is_of(at.w, at.b):
             sight = yield from self.see(run, at.w.copy(), at.b)
-        factors = factors_of(problem, sight.correlations)
-        answers = yield self._by_runs(run, "settled", sight.z, sight.gradient, sight.move, factors)
+        c, penalty = sight.correlations, problem.penalty
+        # Two values tell the parabola of the squared loss.
+        tried = (0.5, 1.0) if problem.loss.quadratic else factors(penalty, min(1.0, penalty.dual_limit(c)))
+        answers = yield self._by_runs(run, "settled", sight.z, sight.gradient, sight.move, tried)
         z, gradient, values = zip(*answers, strict=True)
         at.z, at.gradient, at.b = np.concatenate(z), np.concatenate(gradient), sight.b + sight.move
         if problem.penalty.free is None:
-            return concluded(problem, sight.w, at.b, sight.correlations, factors, sum(values))
+            loss, *duals = sum(values)
+            if problem.loss.quadratic:
+                cross = 4.0 * duals[0] - duals[1]
+                bound = quadratic_bound(penalty, c, cross, 2.0 * (cross - duals[1]))
+            else:
+                bound = lower_bound(penalty, c, tried, duals)
+            return Certificate(sight.w, at.b, float(loss + penalty.value(sight.w)), bound, c)
         # The dual point is another, which is orthogonal to what is free.
-        payload = sight.w, at.b, at.z, None, sight.correlations
+        payload = sight.w, at.b, at.z, None, c
         [certificate] = yield Phase("conclude", 1, lambda _: payload)
         return certificate

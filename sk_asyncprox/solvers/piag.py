@@ -13,7 +13,7 @@ References
 import numpy as np
 
 from ..delays import DelayTracker
-from ..shards.certificate_shares import add_up, conclude, thin
+from ..shards.certificate import add_up, conclude, thin
 from ..shards.shard import cut_rows, joint_smoothness
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Shared, Snapshot, Solver, Task, Update

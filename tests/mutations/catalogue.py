@@ -354,9 +354,9 @@ MUTATIONS = [
     ),
     Mutation(
         "The dual point is not scaled into the dual set",
-        "problem/problem.py",
-        "        return (t, 1.0) if self.penalty.l2 > 0.0 and t != 1.0 else (t,)",
-        "        return (1.0,)",
+        "problem/certificate.py",
+        "    return (best, 1.0) if penalty.l2 > 0.0 and best != 1.0 else (best,)",
+        "    return (1.0,)",
         "test_problem.py::test_certificates_of_200_problems",
     ),
     Mutation(
@@ -452,7 +452,7 @@ MUTATIONS = [
     ),
     Mutation(
         "Correlations with unpenalised features are left in the bound",
-        "problem/problem.py",
+        "problem/in_memory.py",
         "unpenalised.dual_point(self, z, correlations) if free else (theta, correlations)",
         "(theta, correlations)",
         "test_penalty_weights.py::test_bounds_hold_everywhere_and_meet_the_optimum",

@@ -1,4 +1,4 @@
-"""Penalties of paths of regressions, and scikit-learn's grids of them."""
+"""Grids of penalties to choose from, given or scikit-learn's automatic ones, and the choice."""
 
 from numbers import Integral
 
@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from scipy.optimize import nnls
 
 from ..penalties import ElasticNetPenalty
-from ._checks import check_numbers, checked_penalty_weights
+from ._validation import check_numbers, checked_penalty_weights
 
 RESOLUTION = np.finfo(np.float64).resolution
 
@@ -63,3 +63,25 @@ def _left_by(Z, y, weights, centred, positive):
     # A columns' scale says nothing of its rank.
     A, b = root[:, None] * Z, root * y
     return y - Z @ (nnls(A, b)[0] if positive else np.linalg.lstsq(A, b)[0])
+
+
+def grid_of(Cs, l1_ratios):
+    """Values of C, given as such or as their number, and of the share of the l1 part, checked."""
+    if isinstance(Cs, Integral):
+        Cs = np.logspace(-4, 4, Cs)
+    else:
+        Cs = check_numbers(Cs, "Cs", boundaries="neither", finite=False)
+    try:
+        return Cs, check_numbers(l1_ratios, "l1_ratios", high=1.0, boundaries="both")
+    except (TypeError, ValueError) as wrong:
+        raise ValueError(
+            f"l1_ratios must be an array-like of numbers between 0 and 1; got (l1_ratios={l1_ratios!r})"
+        ) from wrong
+
+
+def best_of(scores):
+    """Numbers of the l1_ratio and of the C with the best score, for each of ``scores`` of shape
+    (m, n_l1_ratios, n_cs); the smallest C where there are several."""
+    m, n_ratios, n_cs = scores.shape
+    by_C = scores.swapaxes(1, 2).reshape(m, -1)
+    return np.unravel_index(by_C.argmax(axis=1), (n_cs, n_ratios))[::-1]

@@ -1,4 +1,4 @@
-"""Predictions and scores of dask collections, block by block."""
+"""Predictions and scores on dask collections, chunk by chunk."""
 
 import copy
 import functools

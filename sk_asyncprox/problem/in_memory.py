@@ -1,4 +1,4 @@
-"""The optimisation problem: data, loss, penalty and intercept, with its duality-gap certificate.
+"""The problem with rows in memory: data, loss, penalty and intercept, with its duality-gap certificate.
 
     minimise over (w, b):  sum_i weights_i loss(y_i, x_i . w + b) + penalty(w),      sum(weights) = 1
 
@@ -14,7 +14,7 @@ from ..data.block_diagonal import Copies
 from ..data.dataset import CHEAP_SOLUTION, Data, is_by_rows, is_wide_in_rows
 from . import unpenalised
 from .base import Centred
-from .certificate import Certificate
+from .certificate import Certificate, factors, lower_bound
 from .folds import MADE, Folds
 from .units import OWN, Units, exponent_between, units_of_targets
 
@@ -265,20 +265,7 @@ class Problem(Centred, Folds):
         return Certificate(w, b, self.objective(w, b, z), self._dual(*point), correlations)
 
     def _dual(self, theta, c):
-        if self.penalty.is_zero:
-            return -np.inf
-        return max(self._dual_at(s, theta, c) for s in self._scalings(theta, c))
-
-    def _scalings(self, theta, c):
-        """Factors of a dual point worth trying: into the penalty's dual set, which without an l1 part is
-        zero, and where the l2 part allows it none."""
-        if self.penalty.l2 > 0.0 and not self.penalty.has_zeros:
-            return 0.0, 1.0
-        t = self.loss.dual_scale(self.y, theta, self.weights, self.penalty.dual_limit(c))
-        return (t, 1.0) if self.penalty.l2 > 0.0 and t != 1.0 else (t,)
-
-    def _dual_at(self, s, theta, c):
-        """Dual objective at ``s theta``; at zero nothing is lost, and nothing is known but that."""
-        if s == 0.0:
-            return 0.0
-        return float(self.weights @ self.loss.dual_value(self.y, s * theta) - self.penalty.conjugate(s * c))
+        best = self.loss.dual_scale(self.y, theta, self.weights, self.penalty.dual_limit(c))
+        tried = factors(self.penalty, best)
+        duals = (self.weights @ self.loss.dual_value(self.y, t * theta) if t else 0.0 for t in tried)
+        return lower_bound(self.penalty, c, tried, duals)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..problem.certificate import Certificate
+from ..problem.certificate import Certificate, factors, lower_bound, quadratic_bound
 
 FACTORS = np.concatenate([[0.0, 0.02, 0.1, 0.3, 0.55], 1.0 - 0.25 ** np.arange(1, 11), [1.0]])
 """Factors at which a shard computes its dual objective. It is concave, so chords bound it from below; they
@@ -92,25 +92,27 @@ def add_up(size, facts, vectors):
 def conclude(problem, w, b, looks, facts):
     """Certificate of ``(w, b)`` from the looks of all shards; for the squared loss with the best intercept in
     place of ``b``."""
-    shares = np.array([fact.share for fact in facts])
+    penalty, shares = problem.penalty, np.array([fact.share for fact in facts])
     value, mass, dual = (
         np.tensordot(shares, np.array([getattr(look, name) for look in looks]), 1)
         for name in ("value", "mass", "dual")
     )
     balance = np.ones(1) if problem.loss.quadratic else balance_of(mass)
     correlations = add_up(len(w), facts, [balance @ look.correlations for look in looks])
-    # The squared loss alone moves its intercept, by the mean residual.
-    shift = float(mass[0]) if problem.loss.quadratic and problem.fit_intercept else 0.0
-    if shift and problem.as_it_lies:
-        correlations -= shift * problem.means
-    if problem.penalty.is_zero:
-        lower = -np.inf
-    elif problem.loss.quadratic:
-        lower = _quadratic_bound(problem.penalty, correlations, shift, dual)
+    if problem.loss.quadratic:
+        shift = float(mass[0]) if problem.fit_intercept else 0.0
+        if shift and problem.as_it_lies:
+            correlations -= shift * problem.means
+        y, cross, square = dual
+        bound = quadratic_bound(penalty, correlations, cross - shift * y, square - shift * shift)
     else:
-        lower = _bound(problem.penalty, correlations, balance, dual)
-    objective = float(value - 0.5 * shift * shift + problem.penalty.value(w))
-    return Certificate(w, b + shift, objective, lower, correlations)
+        shift, tried = 0.0, factors(penalty, min(1.0, penalty.dual_limit(correlations)))
+        pairs = list(zip(balance, dual, strict=True))
+        duals = [sum(np.interp(t * f, FACTORS, curve) for f, curve in pairs) for t in tried]
+        bound = lower_bound(penalty, correlations, tried, duals)
+    # The squared loss alone moves its intercept, by the mean residual.
+    objective = float(value - 0.5 * shift * shift + penalty.value(w))
+    return Certificate(w, b + shift, objective, bound, correlations)
 
 
 def balance_of(given):
@@ -130,21 +132,3 @@ def balance_of(given):
         factors[k] = factors[:k] @ rates[:k, k]
         factors[: k + 1] /= factors[: k + 1].max()
     return factors
-
-
-def _quadratic_bound(penalty, c, shift, dual):
-    cross, square = dual[1] - shift * dual[0], dual[2] - shift * shift
-    limit = penalty.dual_limit(c)
-    best = min(limit, max(0.0, cross / square)) if square > 0 else 1.0
-    factors = (best, 1.0) if penalty.l2 > 0 else (best,)
-    return max(float(t * cross - 0.5 * t * t * square - penalty.conjugate(t * c)) for t in factors)
-
-
-def _bound(penalty, c, balance, dual):
-    limit = min(1.0, penalty.dual_limit(c))
-    values = [
-        sum(np.interp(t * f, FACTORS, curve) for f, curve in zip(balance, dual, strict=True))
-        - penalty.conjugate(t * c)
-        for t in ((limit, 1.0) if penalty.l2 > 0 else (limit,))
-    ]
-    return float(max(values))

@@ -1,5 +1,5 @@
-"""Parameters declared in the body of a class, with their words in its docstring: constructor, checks and the
-docstrings of estimators are made of them."""
+"""Constructors, constraints and docstrings of estimators, made of the parameters that a class declares in its
+body, with their words in its docstring."""
 
 import inspect
 import re
@@ -126,7 +126,7 @@ def declared(cls):
 def no_defaults(described, values):
     """Those of the values, by name, that are not the defaults of a class's parameters, as most are."""
     known = described._parameters
-    return {key: v for key, v in values.items() if key not in known or v is not known[key].default}
+    return {key: x for key, x in values.items() if key not in known or x is not known[key].default}
 
 
 def documented(described, own=None):
@@ -135,9 +135,8 @@ def documented(described, own=None):
     parameters = (own or described)._parameters
     names = [name for name in inspect.signature(described).parameters if name in parameters]
     told = "\n".join(paragraph(name, parameters[name]) for name in names)
-    told = {"parameters": told if own else f"Parameters\n----------\n{told}"}
-    text = inspect.cleandoc(described.__doc__)
-    for name, found in (PARAGRAPHS | told).items():
+    told, text = told if own else f"Parameters\n----------\n{told}", inspect.cleandoc(described.__doc__)
+    for name, found in (PARAGRAPHS | {"parameters": told}).items():
         text = text.replace(f"{{{name}}}", found.strip("\n"))
     described.__doc__ = text
     return described

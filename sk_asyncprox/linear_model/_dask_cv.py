@@ -1,7 +1,8 @@
-"""Errors of a squared loss on folds: in memory, and of dask collections, whose data are read once.
+"""Cross-validation of dask collections, and rows that stand for one along a path.
 
 A squared loss knows of its data only sums over the rows. So the rows are divided into parts that all folds
-put to the same use, and what is summed in a part serves every fold and every penalty.
+put to the same use, and what is summed in a part serves every fold and every penalty: the data are read once.
+Folds of classifiers are solved on shards of their rows, one after the other.
 """
 
 import math
@@ -11,66 +12,22 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.model_selection import check_cv
 
-from ..data.dataset import rows_of
 from ..data.moments import few_rows, joined
 from ..losses import SquaredLoss
-from ..penalty_path import solutions_along
 from ..problem import Problem
-from ..problem.units import are_in_range
 from ..shards.dask_moments import SummedRows
+from ..shards.dask_shards import FoldedRows
 from ..solve import SOLVERS
-from ._alpha_grids import alphas_of, penalties_of
-from ._collections import on_cluster
+from ._dask_fit import labels_of, loss_of, n_shards_of, on_cluster, refuse_unpenalised
+from ._fold_scores import TOGETHER, errors_by_moments, models, scored_paths, scores_of
+from ._penalty_grids import alphas_of, penalties_of
+from ._validation import checked_penalty_weights
 
 MOST_BYTES, BESIDE = 2_000_000_000, 6
 """Bytes that Gram matrices may take here, and how many of them there are beside those of the parts."""
 
-CANCELLED = 1e-4
-"""Error, relative to what it is the difference of, below which it is computed from the rows themselves."""
-
 MOST_PARTS = 32
 """Parts that rows are divided into in one pass, at most."""
-
-TOGETHER = 64
-"""Solutions of a path whose predictions are one product."""
-
-
-def squared_errors(whole, X, y, weights, paths, train, test, options):
-    """Mean squared errors on a fold's test rows, along the paths of its training rows, and messages;
-    ``whole`` is the problem of all rows, ``paths`` are lists of penalties."""
-    problem, errors, messages = whole.fold(train), [], []
-    weights = np.ones(len(test)) if weights is None else weights[test]
-    if not weights.any():
-        raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
-    weights = weights / weights.sum()
-    for penalties in paths:
-        W, b, said = zip(*models(problem, penalties, options), strict=True)
-        W, found, lost = np.array(W), np.empty(len(W)), np.arange(len(W))
-        if (known := whole.kept_moments(test)) is not None:
-            found, lost = errors_by_moments(known, W, problem.offset, b[0])
-        if len(lost):
-            shifts, rows = np.array(b) - W @ problem.offset, rows_of(X, test).T
-        for i in range(0, len(lost), TOGETHER):
-            some = lost[i : i + TOGETHER]
-            residuals = np.asarray(W[some] @ rows)
-            residuals += shifts[some, None] - y[test]
-            with np.errstate(over="ignore"):
-                found[some] = np.einsum("ij,ij,j->i", residuals, residuals, weights)
-        errors.append(found)
-        messages += said
-    return errors, messages
-
-
-def errors_by_moments(test, W, means, mean_y):
-    """Mean squared errors of linear models through a point, their coefficients the rows of ``W``, from the
-    second moments of the test rows; and the numbers of those that cancel, or of all where squares of the
-    columns overflow or vanish."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        quadratic = test.moved(means, mean_y).quadratic(False)
-        errors = quadratic.square + np.einsum("ij,ij->i", W @ quadratic.Q - 2.0 * quadratic.q, W)
-        size = np.abs(W) @ np.sqrt(np.maximum(quadratic.Q.diagonal(), 0.0)) + np.sqrt(quadratic.square)
-        known = (errors >= CANCELLED * size**2) & are_in_range(test.squares)
-        return errors, np.flatnonzero(~known)
 
 
 class Few(NamedTuple):
@@ -186,12 +143,6 @@ def errors_along(rows, parts, use, sums, paths, options, centred):
     return errors.reshape(len(paths), -1), messages
 
 
-def models(problem, penalties, options):
-    """Coefficients, intercept and message of each; solutions themselves hold more than is needed."""
-    for solution in solutions_along(problem, penalties, options):
-        yield solution.certificate.w, solution.certificate.b, solution.message
-
-
 def cross_validated(model, rows, ratios, cv, routed):
     """Cross-validation of a squared loss on a dask collection: what stands for all rows, grids, errors of
     shape (n_folds, n_paths, n_penalties), and messages."""
@@ -211,3 +162,78 @@ def cross_validated(model, rows, ratios, cv, routed):
     if few is None:
         raise ValueError("cv makes no folds.")
     return few, grids, np.array(errors), messages
+
+
+class FoldsOnCluster:
+    """What :func:`scored_paths` asks of a problem and of scores: weights of rows are
+    multiplied by the factors of their classes; ``weighted`` says whether scores heed the sample weights."""
+
+    def __init__(self, rows, n_shards, model, classes, factors, weighted):
+        self._rows, self._n_shards, self._classes, self._factors = rows, n_shards, classes, factors
+        self._together, self._weighted = TOGETHER[model.scoring], weighted
+        self.fit_intercept = model.fit_intercept
+
+    def fold(self, train):
+        """The problem of some rows."""
+        loss = loss_of(self._classes)
+        problem, self._total = self._rows.fold(
+            train, self._n_shards, self._classes, self._factors, loss, self.fit_intercept
+        )
+        present = len(np.unique(problem.y))
+        if present < len(self._classes):
+            raise ValueError(
+                f"A training fold has samples of {present} of the {len(self._classes)} classes with positive "
+                "weight; every class must be there."
+            )
+        return problem
+
+    def total(self, train):
+        """Sum of the weights of the fold's rows, which has no exponent."""
+        return self._total, 0
+
+    def __call__(self, coefs, intercepts, Cs, test):
+        """Scores on the rows ``test`` of models, one for each of the ``Cs``."""
+        found = self._rows.each(
+            _scores, test, self._classes, self._together, self._weighted, coefs, intercepts
+        )
+        total = sum(weight for weight, _ in found)
+        if not total > 0.0:
+            raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
+        return sum(scores for _, scores in found) / total
+
+
+def _scores(rows, classes, together, weighted, coefs, intercepts):
+    """Weight of some rows, and the sums of the models' scores over them."""
+    X, y, weights = rows
+    weights = weights if weighted else np.ones(len(y))
+    total = float(weights.sum())
+    if total == 0.0:
+        return 0.0, np.zeros(len(coefs))
+    codes = np.searchsorted(classes, y)
+    return total, total * scores_of(together, codes, X, coefs, intercepts, weights)
+
+
+def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios):
+    """Paths and scores of all the folds of a dask collection, the classes, and the dtype of the coefficients.
+
+    ``split`` and ``params`` are those of the splitter and of the scorer.
+    """
+    together = isinstance(model.scoring, str | None) and model.scoring in TOGETHER
+    if not together or set(params) - {"sample_weight"}:
+        raise ValueError(
+            f"scoring={model.scoring!r} needs all predictions of a fold together: on a dask collection "
+            "'neg_log_loss' and 'accuracy' are offered."
+        )
+    with on_cluster(model, X, y, FoldedRows) as (X, rows, executor):
+        refuse_unpenalised(model)
+        rows.read(X, y, sample_weight, labelled=True)
+        classes, factors = labels_of(model, rows)
+        n_shards = n_shards_of(model, rows, executor)
+        options = model._fold_options()._replace(solver="piag", executor=executor)
+        job = FoldsOnCluster(rows, n_shards, model, classes, factors, "sample_weight" in params)
+        n_outputs = loss_of(classes).n_outputs
+        own = checked_penalty_weights(model.penalty_weights, model.n_features_in_, n_outputs)
+        n, codes, found = np.arange(rows.n_rows), rows.codes(classes), []
+        for train, test in check_cv(model.cv, codes, classifier=True).split(n[:, None], codes, **split):
+            found.append(scored_paths(job, job, Cs, ratios, own, n[train], n[test], options))
+        return found, classes, rows.dtype

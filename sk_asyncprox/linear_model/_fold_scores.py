@@ -1,47 +1,71 @@
-"""Paths of logistic models on the training rows of a fold, and their scores on its test rows: in memory, and
-of dask collections by shards of their rows."""
+"""Models along the paths of a fold's training rows, and how good they are on its test rows."""
 
 from functools import partial
-from numbers import Integral
 
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import check_cv
 
 from .._compat import _check_method_params, with_labels
 from ..data.dataset import rows_of
 from ..penalties import ElasticNetPenalty
 from ..penalty_path import solutions_along
-from ..shards.dask_shards import FoldedRows
-from ._checks import check_numbers, checked_penalty_weights, strength_of
-from ._collections import labels_of, loss_of, n_shards_of, on_cluster, refuse_unpenalised
+from ..problem.units import are_in_range
 from ._logistic import LogisticRegression
+from ._validation import strength_of
+
+CANCELLED = 1e-4
+"""Error, relative to what it is the difference of, below which it is computed from the rows themselves."""
+
+AT_ONCE = 64
+"""Solutions of a path whose predictions are one product."""
 
 EPS = np.finfo(np.float64).eps
 """Scikit-learn's logarithmic loss takes no probability for less, nor for more than what this leaves of 1."""
 
 
-def grid_of(Cs, l1_ratios):
-    """Values of C, given as such or as their number, and of the share of the l1 part, checked."""
-    if isinstance(Cs, Integral):
-        Cs = np.logspace(-4, 4, Cs)
-    else:
-        Cs = check_numbers(Cs, "Cs", boundaries="neither", finite=False)
-    try:
-        return Cs, check_numbers(l1_ratios, "l1_ratios", high=1.0, boundaries="both")
-    except (TypeError, ValueError) as wrong:
-        raise ValueError(
-            f"l1_ratios must be an array-like of numbers between 0 and 1; got (l1_ratios={l1_ratios!r})"
-        ) from wrong
+def squared_errors(whole, X, y, weights, paths, train, test, options):
+    """Mean squared errors on a fold's test rows, along the paths of its training rows, and messages;
+    ``whole`` is the problem of all rows, ``paths`` are lists of penalties."""
+    problem, errors, messages = whole.fold(train), [], []
+    weights = np.ones(len(test)) if weights is None else weights[test]
+    if not weights.any():
+        raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
+    weights = weights / weights.sum()
+    for penalties in paths:
+        W, b, said = zip(*models(problem, penalties, options), strict=True)
+        W, found, lost = np.array(W), np.empty(len(W)), np.arange(len(W))
+        if (known := whole.kept_moments(test)) is not None:
+            found, lost = errors_by_moments(known, W, problem.offset, b[0])
+        if len(lost):
+            shifts, rows = np.array(b) - W @ problem.offset, rows_of(X, test).T
+        for i in range(0, len(lost), AT_ONCE):
+            some = lost[i : i + AT_ONCE]
+            residuals = np.asarray(W[some] @ rows)
+            residuals += shifts[some, None] - y[test]
+            with np.errstate(over="ignore"):
+                found[some] = np.einsum("ij,ij,j->i", residuals, residuals, weights)
+        errors.append(found)
+        messages += said
+    return errors, messages
 
 
-def best_of(scores):
-    """Numbers of the l1_ratio and of the C with the best score, for each of ``scores`` of shape
-    (m, n_l1_ratios, n_cs); the smallest C where there are several."""
-    m, n_ratios, n_cs = scores.shape
-    by_C = scores.swapaxes(1, 2).reshape(m, -1)
-    return np.unravel_index(by_C.argmax(axis=1), (n_cs, n_ratios))[::-1]
+def errors_by_moments(test, W, means, mean_y):
+    """Mean squared errors of linear models through a point, their coefficients the rows of ``W``, from the
+    second moments of the test rows; and the numbers of those that cancel, or of all where squares of the
+    columns overflow or vanish."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        quadratic = test.moved(means, mean_y).quadratic(False)
+        errors = quadratic.square + np.einsum("ij,ij->i", W @ quadratic.Q - 2.0 * quadratic.q, W)
+        size = np.abs(W) @ np.sqrt(np.maximum(quadratic.Q.diagonal(), 0.0)) + np.sqrt(quadratic.square)
+        known = (errors >= CANCELLED * size**2) & are_in_range(test.squares)
+        return errors, np.flatnonzero(~known)
+
+
+def models(problem, penalties, options):
+    """Coefficients, intercept and message of each; solutions themselves hold more than is needed."""
+    for solution in solutions_along(problem, penalties, options):
+        yield solution.certificate.w, solution.certificate.b, solution.message
 
 
 def scored_paths(whole, scores, Cs, l1_ratios, weights, train, test, options):
@@ -141,81 +165,3 @@ class Scores:
         if value.size != 1 or value.dtype.kind not in "biuf":
             raise ValueError(f"scoring must return a number, got {score!r} ({type(score)}) instead.")
         return value.item()
-
-
-# -- on a cluster ------------------------------------------------------------------------------------
-
-
-class FoldsOnCluster:
-    """What :func:`scored_paths` asks of a problem and of scores: weights of rows are
-    multiplied by the factors of their classes; ``weighted`` says whether scores heed the sample weights."""
-
-    def __init__(self, rows, n_shards, model, classes, factors, weighted):
-        self._rows, self._n_shards, self._classes, self._factors = rows, n_shards, classes, factors
-        self._together, self._weighted = TOGETHER[model.scoring], weighted
-        self.fit_intercept = model.fit_intercept
-
-    def fold(self, train):
-        """The problem of some rows."""
-        loss = loss_of(self._classes)
-        problem, self._total = self._rows.fold(
-            train, self._n_shards, self._classes, self._factors, loss, self.fit_intercept
-        )
-        present = len(np.unique(problem.y))
-        if present < len(self._classes):
-            raise ValueError(
-                f"A training fold has samples of {present} of the {len(self._classes)} classes with positive "
-                "weight; every class must be there."
-            )
-        return problem
-
-    def total(self, train):
-        """Sum of the weights of the fold's rows, which has no exponent."""
-        return self._total, 0
-
-    def __call__(self, coefs, intercepts, Cs, test):
-        """Scores on the rows ``test`` of models, one for each of the ``Cs``."""
-        found = self._rows.each(
-            _scores, test, self._classes, self._together, self._weighted, coefs, intercepts
-        )
-        total = sum(weight for weight, _ in found)
-        if not total > 0.0:
-            raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
-        return sum(scores for _, scores in found) / total
-
-
-def _scores(rows, classes, together, weighted, coefs, intercepts):
-    """Weight of some rows, and the sums of the models' scores over them."""
-    X, y, weights = rows
-    weights = weights if weighted else np.ones(len(y))
-    total = float(weights.sum())
-    if total == 0.0:
-        return 0.0, np.zeros(len(coefs))
-    codes = np.searchsorted(classes, y)
-    return total, total * scores_of(together, codes, X, coefs, intercepts, weights)
-
-
-def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios):
-    """Paths and scores of all the folds of a dask collection, the classes, and the dtype of the coefficients.
-
-    ``split`` and ``params`` are those of the splitter and of the scorer.
-    """
-    together = isinstance(model.scoring, str | None) and model.scoring in TOGETHER
-    if not together or set(params) - {"sample_weight"}:
-        raise ValueError(
-            f"scoring={model.scoring!r} needs all predictions of a fold together: on a dask collection "
-            "'neg_log_loss' and 'accuracy' are offered."
-        )
-    with on_cluster(model, X, y, FoldedRows) as (X, rows, executor):
-        refuse_unpenalised(model)
-        rows.read(X, y, sample_weight, labelled=True)
-        classes, factors = labels_of(model, rows)
-        n_shards = n_shards_of(model, rows, executor)
-        options = model._fold_options()._replace(solver="piag", executor=executor)
-        job = FoldsOnCluster(rows, n_shards, model, classes, factors, "sample_weight" in params)
-        n_outputs = loss_of(classes).n_outputs
-        own = checked_penalty_weights(model.penalty_weights, model.n_features_in_, n_outputs)
-        n, codes, found = np.arange(rows.n_rows), rows.codes(classes), []
-        for train, test in check_cv(model.cv, codes, classifier=True).split(n[:, None], codes, **split):
-            found.append(scored_paths(job, job, Cs, ratios, own, n[train], n[test], options))
-        return found, classes, rows.dtype

@@ -1,0 +1,190 @@
+"""Matrices as they are stored, dense or compressed (CSC, CSR): copies that share what they can, and products.
+
+Where other threads are at work, a product of all columns with few results is made by ``dot``, here and in
+:mod:`.design`: for results of fewer than 500 entries, however long the sums are, NumPy's ``@`` keeps the
+interpreter's lock.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+import scipy.sparse as sp
+
+ROWS_OF_COPY = 1024
+"""Rows that are transposed at a time."""
+
+SHORT = 1000
+"""Entries of a short row, at most."""
+
+RUNS = 8
+"""Runs of rows that threads take in turn, always as many: so sums are the same for any number of threads."""
+
+PIECE = 1_000_000
+"""Stored entries that are squared at a time."""
+
+
+def in_runs(function, n, n_threads=1):
+    """What a function of a slice answers for runs of ``n`` rows, in their order."""
+    step = max(1, -(-n // RUNS))
+
+    def quiet(a):
+        with np.errstate(over="ignore", invalid="ignore"):
+            return function(slice(a, min(a + step, n)))
+
+    if n_threads == 1:
+        return [quiet(a) for a in range(0, n, step)]
+    with ThreadPoolExecutor(n_threads) as pool:
+        return list(pool.map(quiet, range(0, n, step)))
+
+
+def less(X, means, order, index=None, n_threads=1):
+    """Dense copy of all columns, or of some, in float64 and that order, less their means; in runs of rows
+    that stay in the cache."""
+    index = np.arange(X.shape[1]) if index is None else index
+    if len(X) <= ROWS_OF_COPY:
+        out = np.array(_taken(X, index), dtype=np.float64, order=order)
+        return np.subtract(out, means, out=out)
+    out = np.empty((len(X), len(index)), order=order)
+    run = len(X) if X.flags.f_contiguous == out.flags.f_contiguous else ROWS_OF_COPY
+
+    def copy(rows):
+        for a in range(rows.start, rows.stop, run):
+            some = slice(a, min(a + run, rows.stop))
+            np.subtract(_taken(X[some], index), means, out=out[some])
+
+    in_runs(copy, len(X), n_threads)
+    return out
+
+
+def times(X, w, n_threads=0):
+    """Product of a large array and a vector; short rows are multiplied faster than by BLAS, and by threads in
+    runs."""
+    if not X.flags.c_contiguous or X.shape[1] > SHORT:
+        return X @ w
+    if n_threads:
+        return np.concatenate(in_runs(lambda rows: times(X[rows], w), len(X), n_threads))
+    return np.einsum("ij,j->i", X, w)
+
+
+def times_rows(u, X, n_threads=0):
+    """The same of the transpose."""
+    if X.flags.f_contiguous or X.shape[1] > SHORT:
+        return np.dot(u, X)
+    if n_threads:
+        return sum(in_runs(lambda rows: times_rows(u[rows], X[rows]), len(X), n_threads))
+    return np.einsum("i,ij->j", u, X)
+
+
+def products_of(vectors, X, step, n_threads=1):
+    """Products of several vectors with a large array, one a row: its entries are read once, so many rows at a
+    time, which are in the cache from the second vector on."""
+    if not X.flags.c_contiguous or len(X) <= step:
+        return np.dot(np.stack(vectors), X)
+
+    def product(rows):
+        total = np.zeros((len(vectors), X.shape[1]))
+        for a in range(rows.start, rows.stop, step):
+            some = slice(a, min(a + step, rows.stop))
+            total[0] += times_rows(vectors[0][some], X[some])
+            if len(vectors) > 1:
+                total[1:] += np.dot(np.stack([vector[some] for vector in vectors[1:]]), X[some])
+        return total
+
+    return sum(in_runs(product, len(X), n_threads))
+
+
+def _taken(rows, index):
+    """Columns ``index`` of an array, copied unless they are all, in order."""
+    whole = len(index) == rows.shape[1] and (np.diff(index) == 1).all()
+    return rows if whole else rows.take(index, axis=1, mode="clip")
+
+
+def like(X, data):
+    """Compressed matrix with the structure of ``X`` and other entries."""
+    out = type(X)(X.shape, dtype=data.dtype)
+    out.data, out.indices, out.indptr = data, X.indices, X.indptr
+    return out
+
+
+def transpose(X):
+    """Transpose that shares the entries; scipy's own copies those of a slice that is small."""
+    if not sp.issparse(X):
+        return X.T
+    kind = sp.csr_matrix if X.format == "csc" else sp.csc_matrix
+    out = kind(X.shape[::-1], dtype=X.dtype)
+    out.data, out.indices, out.indptr = X.data, X.indices, X.indptr
+    return out
+
+
+def major_slice(X, a, b, shape):
+    """Major slices ``a:b`` of a compressed matrix, without copying the entries."""
+    start, stop = X.indptr[a], X.indptr[b]
+    out = type(X)(shape, dtype=X.dtype)
+    out.data, out.indices = X.data[start:stop], X.indices[start:stop]
+    out.indptr = X.indptr[a : b + 1] - start
+    return out
+
+
+def row_squares(X, weights):
+    """``(X * X) @ weights`` of a compressed matrix, in pieces that bound the memory."""
+    if X.format != "csr":
+        return like(X, X.data**2) @ weights
+    cuts = np.searchsorted(X.indptr, np.arange(0, X.nnz, PIECE))
+    cuts = np.unique(np.concatenate([[0], cuts, [X.shape[0]]]))
+    out = np.empty(X.shape[0])
+    for a, b in pairwise(cuts):
+        piece = major_slice(X, a, b, (b - a, X.shape[1]))
+        out[a:b] = like(piece, piece.data**2) @ weights
+    return out
+
+
+def kernel_ready(X):
+    """The same matrix in float64 and, where they suffice, int32 indices; sharing what it can."""
+    small = max(*X.shape, X.nnz) <= np.iinfo(np.int32).max
+    out = type(X)(X.shape, dtype=np.float64)
+    out.data = np.asarray(X.data, dtype=np.float64)
+    out.indices = np.asarray(X.indices, dtype=np.int32 if small else X.indices.dtype)
+    out.indptr = np.asarray(X.indptr, dtype=np.int32 if small else X.indptr.dtype)
+    return out
+
+
+def _rounding(n, means):
+    """What rounding may leave of constant columns of ``n`` rows when their means are taken out."""
+    return np.finfo(np.float64).eps * (10.0 + np.sqrt(n)) * np.abs(means)
+
+
+def clear_constants(centred, means):
+    """Set centred columns to zero that were constant. What rounding leaves of them would determine their
+    coefficients, where nothing is penalised: by numbers as large as it is small."""
+    most = _rounding(len(centred), means)
+    some = np.flatnonzero(np.abs(centred[0]) <= most)
+    for j in some[most[some] > 0.0]:
+        if np.abs(centred[:, j]).max() <= most[j]:
+            centred[:, j] = 0.0
+
+
+def without_constants(X, means):
+    """The sparse matrix, and means that centre it; both zero in constant columns."""
+    copied, most = False, _rounding(X.shape[0], means)
+    for j in _full_columns(X, means, most):
+        run = slice(X.indptr[j], X.indptr[j + 1]) if X.format == "csc" else X.indices == j
+        if np.abs(X.data[run] - means[j]).max() <= most[j]:
+            if not copied:
+                X, means, copied = like(X, X.data.copy()), means.copy(), True
+            X.data[run], means[j] = 0.0, 0.0
+    return X, means
+
+
+def _full_columns(X, means, most):
+    """Columns of a sparse matrix that store an entry in every row; of one stored by rows only those whose
+    entries in some of the rows are their means, as finding all entries of a column reads the whole of it."""
+    n, columns = X.shape[0], None
+    if X.format == "csc":
+        return np.flatnonzero(np.diff(X.indptr) == n)
+    for i in range(0, n, 1 + n // 16):
+        run = slice(X.indptr[i], X.indptr[i + 1])
+        index = X.indices[run]
+        near = index[np.abs(X.data[run] - means[index]) <= most[index]]
+        columns = near if columns is None else np.intersect1d(columns, near)
+    return [j for j in columns if np.count_nonzero(X.indices == j) == n]
