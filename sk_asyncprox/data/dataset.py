@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from .design import ENTRIES_OF_LOOK, FEWEST_ROWS, Design
 from .matrices import clear_constants, kernel_ready, less, products_of, without_constants
-from .moments import ROWS_LOOKED_AT, is_far, moments_of, point_of
+from .moments import is_far_in_some, moments_of, point_of
 
 WIDE = 512
 """Columns from which on products by rows of a dense array are as fast as those by columns."""
@@ -102,12 +102,12 @@ def rows_of(X, index):
 def _serves_as_given(X, weights, products):
     """Whether a dense array is large, or its Gram matrix takes few products, and no columns are far from
     zero: products would cancel as these are centred. Constant ones are such."""
-    (n, p), some = X.shape, slice(None, None, 1 + len(X) // ROWS_LOOKED_AT)
+    n, p = X.shape
     large = n * p > LARGE if p <= NARROW else n * p > 4 * LARGE and p <= WIDEST and X.flags.c_contiguous
     with np.errstate(over="ignore", invalid="ignore"):
         # BLAS copies a view of some columns whenever it multiplies it.
         cheap = X.flags.forc and n * p * p <= products and (p <= n or products == np.inf)
-        return (large or cheap) and not is_far(X[some], weights[some])
+        return (large or cheap) and not is_far_in_some(X, weights)
 
 
 def _read(design, weights, centred, vectors):

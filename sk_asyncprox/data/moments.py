@@ -159,11 +159,14 @@ def few_rows(quadratic):
     return rows[:, :-1].copy(), rows[:, -1].copy()
 
 
+def is_far_in_some(X, weights):
+    """Whether some column lies far from zero in the weights of some of the rows, without in these."""
+    some = slice(None, None, 1 + len(X) // ROWS_LOOKED_AT)
+    return is_far(X[some], np.ones(len(X[some])) if weights is None else weights[some])
+
+
 def is_far(X, weights):
-    """Whether some column lies far from zero in weights; without, in some of the rows."""
-    if weights is None:
-        X = X[:: 1 + len(X) // ROWS_LOOKED_AT]
-        weights = np.ones(len(X))
+    """Whether some column lies far from zero in weights."""
     sums, squares = weights @ X, np.einsum("i,ij,ij->j", weights, X, X)
     return not ((1.0 + FAR) * sums**2 <= FAR * weights.sum() * squares).all()
 
@@ -174,7 +177,7 @@ def point_of(X, y, weights, centred):
     if not centred:
         return zero, 0.0
     mean_y = float(np.average(y, weights=weights))
-    if not is_far(X, weights):
+    if not (is_far_in_some if weights is None else is_far)(X, weights):
         return zero, mean_y
     return (X.mean(axis=0, dtype=np.float64) if weights is None else weights @ X / weights.sum()), mean_y
 

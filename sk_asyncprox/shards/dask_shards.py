@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from ..data.dataset import design_of
 from ..data.design import Design
-from ..data.moments import is_far
+from ..data.moments import is_far_in_some
 from ..executors.base import SHARDS_PER_WORKER, WorkersLost
 from ..executors.cluster_run import (
     GONE,
@@ -256,7 +256,7 @@ def _joined(Xs, s, means):
         design, _ = design_of(sp.vstack(Xs, format="csr") if len(Xs) > 1 else X, s, rows=True)
         return Design(design.X, means)
     fits = len(Xs) == 1 and X.dtype == np.float64 and X.flags.c_contiguous
-    if fits and (means is None or not is_far(X)):
+    if fits and (means is None or not is_far_in_some(X, s)):
         return Design(X, means)
     out = np.empty((len(s), X.shape[1]))
     for X in Xs:
