@@ -37,12 +37,12 @@ def read_of(task):
     return (slice(None), payload[0]) if whole else None
 
 
-@cache
 def iterate(solver):
     """What holds the coefficients: solvers of shards hold them themselves."""
     return getattr(solver, "at", solver)
 
 
+@cache
 def optimum(problem):
     """Least objective, by accelerated proximal gradient: no code of the solvers."""
     X, loss, penalty = problem.design, problem.loss, problem.penalty

@@ -26,10 +26,10 @@ from sk_asyncprox.solvers import (
     AsyncBCD,
     ModelPIAG,
     RoundsBCD,
+    block_layout,
     rounds,
     shard_work,
     shared_products,
-    working_set,
 )
 from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep
@@ -127,7 +127,7 @@ def shared(monkeypatch):
     monkeypatch.setattr(rounds, "SMALL", 0)
     monkeypatch.setattr(rounds, "SMALL_FULL", 0)
     monkeypatch.setattr(shared_products, "SMALL_SHARE", 0)
-    monkeypatch.setattr(working_set, "FIRST_COLUMNS", 1)
+    monkeypatch.setattr(block_layout, "FIRST_COLUMNS", 1)
     monkeypatch.setattr(shard_work, "HUNG", 0.5)
 
 
