@@ -154,6 +154,10 @@ class Single:
         self._X = whole.X.astype(np.float32, order="C" if by_rows else "F")
         run = max(1, ENTRIES_AT_ONCE // p) if several else n
         self._runs = [slice(a, a + run) for a in range(0, n, run)]
+        if several and whole.centre is not None:
+            for rows in self._runs:
+                self._X[rows] -= whole.centre.astype(np.float32)
+            self._centre = None  # of several outputs margins are more than the entries
         self._is_streamed = by_rows and not several and self._X.size > IN_CACHE
 
     def _outputs(self, vector):

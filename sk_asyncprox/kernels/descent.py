@@ -175,15 +175,14 @@ def _length(problem, l2, place, x, v, memory):
     Of the first step nothing but the direction is known: it ends where the curvature at its beginning would
     have it end. Where classes are separable a longer one would lead to where curvatures differ much.
     """
-    loss, weights, p = problem.loss, problem.weights, problem.design.shape[1]
+    loss, p = problem.loss, problem.design.shape[1]
     fall, w, move = place.slope @ x, place.x[:p], x[:p]
     own, own_bend = (l2 * w) @ move, (l2 * move) @ move
     length, near, before, rise_before = 1.0, NEAR, 0.0, -fall
     if loss.n_outputs > 1 and memory.solve is None:
         near = LANDED
     if memory.is_empty and fall > 0.0:
-        bend = weights @ loss.bend(problem.y, place.pull / -weights, v)
-        length, near = float(fall / (bend + own_bend)), 1.0
+        length, near = float(fall / (_bend(problem, place, v) + own_bend)), 1.0
     for trial in range(TRIALS):
         rise = own + length * own_bend - _ahead(problem, place, v, length)
         if abs(rise) <= near * fall or trial == TRIALS - 1:
@@ -196,22 +195,36 @@ def _length(problem, l2, place, x, v, memory):
     return length
 
 
+def _runs(problem, place, v):
+    """Runs of rows, which cost less than pages for whole arrays do: targets and weights there, what pulls,
+    margins and their change, of all outputs."""
+    outputs = problem.loss.n_outputs
+    pull, Z, V = (vector.reshape(outputs, -1) for vector in (place.pull, place.z, v))
+    run, weights = BYTES_AT_ONCE // Z.itemsize // outputs, problem.sample_weights.astype(Z.dtype, copy=False)
+    for a in range(0, Z.shape[1], max(1, run)):
+        rows = slice(a, a + max(1, run))
+        yield problem.y[rows], weights[rows], pull[:, rows], Z[:, rows], V[:, rows]
+
+
+def _bend(problem, place, v):
+    """Second derivative of the loss along ``v`` at the place."""
+    bend = 0.0
+    for y, weights, pull, _, V in _runs(problem, place, v):
+        bends = problem.loss.bend(y, (pull / -weights).ravel(), V.ravel())
+        bend += float((bends.reshape(V.shape) @ weights).sum())
+    return bend
+
+
 def _ahead(problem, place, v, length):
     """Leave in the place's array what pulls at the margins ``z + length v``, and return its product with
-    ``v``; in runs of rows, which cost less than pages for whole arrays do."""
-    outputs, along = problem.loss.n_outputs, 0.0
-    Z, V, pull = (vector.reshape(outputs, -1) for vector in (place.z, v, place.pull))
-    run, weights = BYTES_AT_ONCE // Z.itemsize // outputs, problem.sample_weights.astype(Z.dtype, copy=False)
-    run = max(1, run)
-    for a in range(0, Z.shape[1], run):
-        rows = slice(a, a + run)
-        ahead = length * V[:, rows]
-        ahead += Z[:, rows]
-        gradient = problem.loss.gradient(problem.y[rows], ahead.ravel())
-        own = gradient.reshape(outputs, -1)
-        own *= -weights[rows]
-        pull[:, rows] = own
-        along += float(gradient @ V[:, rows].ravel())
+    ``v``."""
+    along = 0.0
+    for y, weights, pull, Z, V in _runs(problem, place, v):
+        ahead = length * V
+        ahead += Z
+        gradient = problem.loss.gradient(y, ahead.ravel())
+        np.multiply(gradient.reshape(V.shape), -weights, out=pull)
+        along += float(np.vdot(pull, V))
     return along
 
 
