@@ -4,12 +4,13 @@ from functools import partial
 
 import numpy as np
 
-from ._compat import one_blas_thread
+from ._compat import cached_property, one_blas_thread
 from .executors import Threads
 from .history import History
+from .kernels.extrapolation import strength
 from .kernels.logistic_path import WIDEST, NewtonWalk
 from .kernels.path_columns import Kept, Known
-from .kernels.squared_path import Walk
+from .kernels.squared_path import LOOSE, Walk
 from .problem.units import are_in_range
 from .solve import SOLVERS, Solution, resolve_executor, solve
 from .solvers.base import Certified, Snapshot
@@ -22,6 +23,11 @@ COLUMNS_PER_PENALTY = 6
 FINEST = 1e-10
 """Tolerance below which gaps are made from the data alone."""
 
+LONGEST, SPARE, MISSES = 3, 0.9, 3
+"""Penalties that a run goes ahead, at most; the share of the gap wanted up to which, as expected, solutions
+are mixed where it goes one further: what mixing adds grows as the square of that; and how many more runs may
+miss it than meet it, before all go to the next penalty."""
+
 
 def solutions_along(problem, penalties, options, start=None):
     """Solve the problem for one penalty after the other, the strongest first, as solutions then grow; a
@@ -32,24 +38,115 @@ def solutions_along(problem, penalties, options, start=None):
     and certificate, its working set with the columns it has cut, and its Gram matrix; other solvers begin
     with its iterate. The problem's own penalty does not count.
     """
-    penalties, done, solution = list(penalties), 0, None
+    penalties, done = list(penalties), 0
     way = walk if problem.loss.quadratic else newton_walk
     for walked in way(problem, penalties, options, start):
         yield walked
         done, start = done + 1, Snapshot(walked.certificate.w, walked.certificate.b)
-    for penalty in penalties[done:]:
-        solution = solve(problem.with_penalty(penalty), options, start, solution)
-        yield solution
+    yield from Rounds(problem, options, start).along(penalties[done:])
 
 
-def _walks(problem, options, penalty):
-    """Whether nothing asks for rounds of their own where the data are full."""
+class Place:
+    """Where a path has been: the penalty's strength, its solution, and the share of the gap wanted that this
+    has left."""
+
+    def __init__(self, problem, options, penalty, solution, image=None):
+        self._problem, self._options, self.at, self.solution = problem, options, strength(penalty), solution
+        wanted = gap_wanted(options.tol, problem.scale, problem.null - solution.certificate.dual)
+        self.left = solution.gap / float(wanted) if wanted > 0.0 else np.inf
+        if image is not None:
+            self.image = image
+
+    @cached_property
+    def image(self):
+        """Product of the design with the coefficients."""
+        return self._problem.design.mul(self.solution.certificate.w)
+
+    def mixed(self, other, penalty):
+        """The place between two of a squared loss, where the penalty is. Residuals and correlations mix as
+        solutions do: its certificate takes no product."""
+        t, posed = (strength(penalty) - self.at) / (other.at - self.at), self._problem.with_penalty(penalty)
+        pairs = zip(self.solution.certificate, other.solution.certificate, strict=True)
+        w, b, _, _, correlations = ((1.0 - t) * mine + t * theirs for mine, theirs in pairs)
+        image = (1.0 - t) * self.image + t * other.image
+        z, b, _, theta = posed.dual_point(w, b, posed.shifted(image, b))
+        certificate = posed.conclude(w, b, z, theta, correlations)
+        solution = Solution(certificate, certificate.gap, 0.0, 1, "converged", "", History(None), None)
+        return Place(self._problem, self._options, penalty, solution, image)
+
+
+class Rounds:
+    """Solutions by runs, each of which goes on where the one before has ended; with a squared loss they go
+    ahead on the path, and solutions between are mixed where that is good enough."""
+
+    def __init__(self, problem, options, start):
+        self._problem, self._options, self._start, self._before = problem, options, start, None
+        self._worst, self._misses = 0.0, 0
+
+    def along(self, penalties):
+        """The solutions, one after the other."""
+        last, length = None, 2 if self._mixes(penalties) else 1
+        while penalties:
+            n = 1 if last is None else length
+            between, end = penalties[:n][:-1], self._solved(penalties[:n][-1])
+            self._worst = 0.0
+            yield from self._between(last, between, end)
+            yield end.solution
+            if between:
+                length = self._next_length(length, max(last.left, end.left))
+            penalties, last = penalties[n:], end
+
+    def _mixes(self, penalties):
+        """Whether solutions between two others may be made of them."""
+        problem, tol = self._problem, self._options.tol
+        if not (penalties and problem.loss.quadratic and tol >= LOOSE):
+            return False
+        at = np.array([strength(penalty) for penalty in penalties])
+        falls = at[-1] > 0.0 and bool((np.diff(at) < 0.0).all())
+        return falls and _is_free(problem, self._options, penalties[0]) and problem.in_range() is problem
+
+    def _solved(self, penalty):
+        posed = self._problem.with_penalty(penalty)
+        self._before = solve(posed, self._options, self._start, self._before)
+        return Place(self._problem, self._options, penalty, self._before)
+
+    def _between(self, first, penalties, end):
+        """Solutions between two places; from where mixing will not do the middle one has a run of its own."""
+        while penalties:
+            mixed = first.mixed(end, penalties[0])
+            self._worst = max(self._worst, mixed.left)
+            if not mixed.left <= 1.0:
+                k = len(penalties) // 2
+                middle = self._solved(penalties[k])
+                yield from self._between(first, penalties[:k], middle)
+                yield middle.solution
+                first, penalties = middle, penalties[k + 1 :]
+            else:
+                yield mixed.solution
+                penalties = penalties[1:]
+
+    def _next_length(self, length, ends):
+        """Length of the next run, after one at whose ends such a share of the gap wanted was left."""
+        good = self._worst <= 1.0
+        self._misses = max(0, self._misses + 1 - 2 * good)
+        if not good:
+            return max(2, length - 1) if self._misses < MISSES else 1
+        expected = ends + max(0.0, self._worst - ends) * ((length + 1) / length) ** 2
+        return min(length + (expected <= SPARE), LONGEST)
+
+
+def _is_free(problem, options, penalty):
+    """Whether nothing asks for rounds of their own."""
     executor = resolve_executor(options.executor)
     plan, policy = executor.plan(options.n_jobs), resolve_step_size(options.step_size)
     free = isinstance(executor, Threads) and SOLVERS[options.solver].in_rounds(penalty, options, plan, policy)
     free &= options.record is None and options.max_time is None and not options.verbose
-    free &= options.tol >= FINEST
-    return free and problem.is_dense
+    return free and options.tol >= FINEST
+
+
+def _walks(problem, options, penalty):
+    """The same, where the data are full."""
+    return problem.is_dense and _is_free(problem, options, penalty)
 
 
 def moments_pay(problem, penalty, options, n_penalties):

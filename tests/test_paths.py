@@ -143,6 +143,62 @@ def test_gaps_bound_the_distance_from_the_optimum_along_rounds(fit_intercept, mo
         assert_allclose(solver.image(w), problem.design.mul(w), atol=1e-12)
 
 
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+def test_mixed_solutions_are_certified_as_well_as_those_of_runs(fit_intercept, l2):
+    """Most of a path are mixed, and their gaps, objectives and correlations are those of the coefficients."""
+    X, y = sparse_problem(300, 400)
+    weights = np.random.default_rng(1).integers(1, 4, 300)
+    penalties = [ElasticNetPenalty(alpha, l2 * alpha) for alpha in np.geomspace(5e-3, 2e-4, 60)]
+    problem = Problem(X, y + 1.0, SquaredLoss(), None, weights, fit_intercept)
+    found = list(solutions_along(problem, penalties, Options(record=None)))
+    mixed = [solution.solver is None for solution in found]
+    assert 0.4 <= np.mean(mixed) < 0.9
+    for penalty, solution in zip(penalties, found, strict=True):
+        w, b, objective, dual, correlations = solution.certificate
+        again = problem.with_penalty(penalty).certify(w, b)
+        assert_allclose([b, objective], [again.b, again.objective], rtol=1e-12)
+        assert_allclose(correlations, again.correlations, atol=1e-12 * np.abs(again.correlations).max())
+        assert dual <= objective * (1.0 + 1e-12)
+        assert solution.gap <= 1e-4 * problem.scale
+    for penalty, solution in list(zip(penalties, found, strict=True))[::7]:
+        [best] = solutions_along(problem, [penalty], Options(tol=1e-10, max_iter=10_000))
+        assert -1e-12 <= solution.certificate.objective - best.certificate.objective <= solution.gap + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("penalties", "options"),
+    [
+        ([0.004, 0.004, 0.003, 0.003, 0.002], {}),
+        ([0.002, 0.003, 0.001, 0.004, 0.003], {}),
+        ([0.004, 0.003, 0.002, 0.001, 0.0], {"max_iter": 10_000}),
+        ([0.004, 0.003, 0.002, 0.001, 0.0005], {"tol": 1e-7}),
+        ([0.004, 0.003, 0.002, 0.001, 0.0005], {"record": "updates"}),
+    ],
+    ids=["equal", "unsorted", "none at the end", "exact", "recorded"],
+)
+def test_nothing_is_mixed_where_runs_are_wanted(penalties, options):
+    X, y = sparse_problem(300, 200)
+    problem = Problem(X, y, SquaredLoss(), None, None, False)
+    options, penalties = Options(**{"record": None} | options), [ElasticNetPenalty(l1) for l1 in penalties]
+    assert all(solution.solver is not None for solution in solutions_along(problem, penalties, options))
+
+
+def test_where_mixing_is_not_good_enough_every_penalty_has_a_run():
+    """Few penalties far apart: all gaps are met, in order, and nearly nothing was mixed."""
+    X, y = sparse_problem(300, 400)
+    problem = Problem(X, y, SquaredLoss(), None, None, False)
+    penalties = [ElasticNetPenalty(alpha) for alpha in np.geomspace(8e-3, 1e-4, 9)]
+    found = list(solutions_along(problem, penalties, Options(record=None, tol=1e-5)))
+    assert sum(solution.solver is None for solution in found) <= 2
+    for penalty, solution in zip(penalties, found, strict=True):
+        posed = problem.with_penalty(penalty)
+        assert_allclose(
+            posed.objective(*solution.certificate[:2]), solution.certificate.objective, rtol=1e-12
+        )
+        assert solution.gap <= 1e-5 * problem.scale
+
+
 def test_a_run_ends_at_once_where_the_last_one_has_ended():
     """The same penalty again takes one certificate, concluded from what the last run knew: no product."""
     X, y = sparse_problem()
@@ -158,20 +214,33 @@ def test_trail_is_exact_between_kinks():
     """The squared loss without kinks: w(l1) is linear, so two solutions give the third."""
     trail, at = Trail(), {l1: np.array([1.0 - l1, 0.0, 2.0 * l1 - 3.0]) for l1 in (0.4, 0.3, 0.25)}
     trail.add(ElasticNetPenalty(0.4), at[0.4])
-    assert len(trail.step(ElasticNetPenalty(0.3))[0]) == 0
+    assert len(trail.step(ElasticNetPenalty(0.3), at[0.4])[0]) == 0
     trail.add(ElasticNetPenalty(0.3), at[0.3])
-    index, new = trail.step(ElasticNetPenalty(0.25))
+    index, new = trail.step(ElasticNetPenalty(0.25), at[0.3])
     assert_array_equal(index, [0, 2])
     assert_allclose(new, at[0.25][[0, 2]], rtol=1e-14)
-    for unknown in (0.5, 0.1):  # back, and farther than the last two are apart
-        assert len(trail.step(ElasticNetPenalty(unknown))[0]) == 0
+    # Farther than the last two are apart, to either side; and at one of them.
+    for unknown in (0.55, 0.1, 0.4):
+        assert len(trail.step(ElasticNetPenalty(unknown), at[0.3])[0]) == 0
+
+
+def test_a_trail_leads_on_from_the_nearer_of_two_and_between_them():
+    """Whatever their order: a path that has gone ahead turns back to what was left out."""
+    at = {l1: np.array([1.0 - l1, 0.0, 2.0 * l1 - 3.0]) for l1 in (0.4, 0.35, 0.3, 0.25)}
+    trail = Trail()
+    for l1 in (0.3, 0.4):
+        trail.add(ElasticNetPenalty(l1), at[l1])
+    for l1 in (0.35, 0.25):
+        index, new = trail.step(ElasticNetPenalty(l1), at[0.4])
+        assert_array_equal(index, [0, 2])
+        assert_allclose(new, at[l1][index], rtol=1e-14)
 
 
 def test_no_coefficient_crosses_zero_on_a_trail():
     trail = Trail()
     trail.add(ElasticNetPenalty(0.4), np.array([0.3, 1.0]))
     trail.add(ElasticNetPenalty(0.3), np.array([0.1, 1.0]))
-    index, new = trail.step(ElasticNetPenalty(0.2))
+    index, new = trail.step(ElasticNetPenalty(0.2), np.array([0.1, 1.0]))
     assert_array_equal(index, [0])
     assert_array_equal(new, [0.0])
 

@@ -24,25 +24,28 @@ class Trail:
         """Take further coefficients into account, which were zero."""
         self._points = [(strength, np.pad(w, (0, size - len(w)))) for strength, w in self._points]
 
-    def step(self, penalty):
-        """Columns that move from the last solution to the expected one, and their new coefficients;
-        nothing where it is not known. Coefficients of zero stay, none changes its sign."""
+    def step(self, penalty, w):
+        """Columns that move from the coefficients to the expected ones, and these; nothing where it is not
+        known."""
         new = self.expected(penalty)
         if new is None:
             return np.empty(0, int), np.empty(0)
-        index = np.flatnonzero(new != self._points[-1][1])
+        index = np.flatnonzero(new != w)
         return index, new[index]
 
     def expected(self, penalty):
-        """The expected solution; None where it is not known."""
+        """The expected solution; None where it is not known. Beyond the last two, coefficients of zero stay,
+        and none changes its sign."""
         if len(self._points) < 2:
             return None
-        (before, w_before), (last, w) = self._points
-        if last == before or not 0.0 < (strength(penalty) - last) / (last - before) <= FARTHEST:
+        at = strength(penalty)
+        (before, w_before), (last, w) = sorted(self._points, key=lambda point: -abs(point[0] - at))
+        length = (at - last) / (last - before) if last != before else 0.0
+        if not (-1.0 < length < 0.0 or 0.0 < length <= FARTHEST):
             return None
-        length = (strength(penalty) - last) / (last - before)
         new = w + length * (w - w_before)
-        new[new * w <= 0.0] = 0.0
+        if length > 0.0:
+            new[new * w <= 0.0] = 0.0
         return new
 
 

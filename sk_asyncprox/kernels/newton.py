@@ -25,23 +25,24 @@ LENGTHS = 0.4 ** np.arange(6)
 """Lengths of the projected step that are tried, until it is as good as the best point of the ray."""
 
 
-def newton_step(w, pull, model, penalty, centred, most_products, correlations=None, enough=0.0):
+def newton_step(w, pull, model, penalty, centred, most_products, correlations=None, enough=0.0, squares=None):
     """Direction on the support by preconditioned conjugate gradients, of at most ``most_products``
     iterations, or until no entry of the residual is above ``enough``: the move and the margins' change, not
     centred.
 
-    ``pull`` is minus the weighted loss gradient, ``correlations`` its products with the columns, where they
-    are known, and ``model`` one of the loss, in which an intercept follows where it is ``centred``. A
-    generator of products: of tuples of the name of a product of :class:`~sk_asyncprox.data.design.Design` and
-    its arguments, or of ``"curve"`` with the model, ``x`` and ``centred``, for ``X x`` and ``X' M X x``; sent
-    back is the product with the columns.
+    ``pull`` is minus the weighted loss gradient, ``correlations`` its products with the columns, and
+    ``squares`` these columns' squares in the model, where they are known, and ``model`` one of the loss, in
+    which an intercept follows where it is ``centred``. A generator of products: of tuples of the name of a
+    product of :class:`~sk_asyncprox.data.design.Design` and its arguments, or of ``"curve"`` with the model,
+    ``x`` and ``centred``, for ``X x`` and ``X' M X x``; sent back is the product with the columns.
     """
     sign = np.sign(w)
     if correlations is None:
         correlations = yield "tmul", pull
     free = sign != 0.0 if penalty.has_zeros else np.ones(len(w), bool)
     slope = np.where(free, correlations - penalty.l1s * sign - penalty.l2s * w, 0.0)
-    diagonal = (yield "column_squares", model.diagonal) + penalty.l2s
+    squares = (yield "column_squares", model.diagonal) if squares is None else squares
+    diagonal = squares + penalty.l2s
     x, v = yield from _conjugate_gradient(
         slope, free, diagonal, model, centred, len(pull), penalty.l2s, most_products, enough
     )

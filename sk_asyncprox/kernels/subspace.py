@@ -74,9 +74,12 @@ def joint_step(part, read, pull, model):
     step that this step is taken instead of, or None.
     """
     if read.effort:
-        move, v = yield from newton_step(
-            read.w, pull, model, read.penalty, part.follows, read.effort, read.correlations, read.enough
-        )
+        design, squares = part.problem.design, None
+        if design.is_sparse and part.problem.loss.quadratic:
+            # They are the same in every step, and kept of all columns.
+            squares = design.column_squares(model.diagonal)[read.index]
+        known = read.correlations, read.enough, squares
+        move, v = yield from newton_step(read.w, pull, model, read.penalty, part.follows, read.effort, *known)
         if read.beside is None or lands(part, read, move, v, pull, model):
             return move, v, None, None
     else:

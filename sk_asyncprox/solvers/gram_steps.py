@@ -54,8 +54,8 @@ class GramMatrix:
         self._dtype = "float32"
 
     def refine(self):
-        """Double precision from now on: the system is too ill-conditioned for less."""
-        if self._dtype == "float32":
+        """Double precision from now on, if there is one: the system is too ill-conditioned for less."""
+        if self.model is not None and self._dtype == "float32":
             self._dtype, self.model = "float64", None
 
     def shift(self, move):

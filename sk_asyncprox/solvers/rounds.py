@@ -128,7 +128,7 @@ class RoundsBCD(Solver):
         # Under a weaker penalty no iterate gets worse beside the zero model.
         if (problem.penalty.l1 > before.l1 or problem.penalty.l2 > before.l2) and self.at.retreat():
             self._known = None
-        index, new = self._trail.step(problem.penalty)
+        index, new = self._trail.step(problem.penalty, self.at.w)
         if len(index):
             self._extrapolate(index, new)
 
