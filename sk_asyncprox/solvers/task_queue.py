@@ -90,18 +90,14 @@ class TaskQueue:
         events, self._events = self._events, []
         return events
 
-    def _taken(self):
-        """What is being told, for the event that it leads to."""
-        arrival, self._arrival = self._arrival, None
-        return arrival
-
     def written(self, delay, step, phase):
         """What is being told has led to a write."""
-        self._events.append(Update(self._tracker.update, delay, step, phase, (self._taken(),)))
+        arrival, self._arrival = self._arrival, None
+        self._events.append(Update(self._tracker.update, delay, step, phase, (arrival,)))
         self._tracker.advance(step)
 
     def certified(self, certificate, bound):
         """What is being told has led to a certificate; ``bound`` is the best one on the optimum."""
-        arrival = self._taken()
+        arrival, self._arrival = self._arrival, None
         told = arrival.worker, arrival.asked, arrival.told
         self._events.append(Certified(certificate, bound, self._tracker.update, *told))
