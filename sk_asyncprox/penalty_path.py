@@ -146,7 +146,7 @@ def _is_free(problem, options, penalty):
 
 def _walks(problem, options, penalty):
     """The same, where the data are full."""
-    return problem.is_dense and _is_free(problem, options, penalty)
+    return _is_free(problem, options, penalty) and problem.is_dense
 
 
 def moments_pay(problem, penalty, options, n_penalties):

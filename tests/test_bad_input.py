@@ -22,7 +22,7 @@ ROUND_ROBIN = Trace.constant(3)
 @pytest.fixture
 def large(monkeypatch):
     """Every dense array is large: its entries are checked as it is read."""
-    for module in ("data.dataset", "linear_model._checks"):
+    for module in ("data.dataset", "linear_model._validation"):
         monkeypatch.setattr(f"sk_asyncprox.{module}.LARGE", 0)
     monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
 

@@ -179,7 +179,7 @@ def test_rows_that_lie_together_are_not_copied(n_classes, shape, single, monkeyp
     monkeypatch.setattr(newton_steps, "CHEAP", 0)
     monkeypatch.setattr(newton_steps, "LEAST_SINGLE", 0 if single else np.inf)
     copied = LogisticRegression(C=0.1, tol=1e-10).fit(X, y)
-    monkeypatch.setattr("sk_asyncprox.problem.problem.SMALL", 0)
+    monkeypatch.setattr("sk_asyncprox.problem.in_memory.SMALL", 0)
     monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
     before = X.copy()
     there = LogisticRegression(C=0.1, tol=1e-10).fit(X, y)

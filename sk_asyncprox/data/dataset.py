@@ -104,10 +104,9 @@ def _serves_as_given(X, weights, products):
     zero: products would cancel as these are centred. Constant ones are such."""
     n, p = X.shape
     large = n * p > LARGE if p <= NARROW else n * p > 4 * LARGE and p <= WIDEST and X.flags.c_contiguous
-    with np.errstate(over="ignore", invalid="ignore"):
-        # BLAS copies a view of some columns whenever it multiplies it.
-        cheap = X.flags.forc and n * p * p <= products and (p <= n or products == np.inf)
-        return (large or cheap) and not is_far_in_some(X, weights)
+    # BLAS copies a view of some columns whenever it multiplies it.
+    cheap = X.flags.forc and n * p * p <= products and (p <= n or products == np.inf)
+    return (large or cheap) and not is_far_in_some(X, weights)
 
 
 def _read(design, weights, centred, vectors):

@@ -20,7 +20,7 @@ SHORT = 1000
 RUNS = 8
 """Runs of rows that threads take in turn, always as many: so sums are the same for any number of threads."""
 
-PIECE = 1_000_000
+PIECE = 200_000
 """Stored entries that are squared at a time."""
 
 

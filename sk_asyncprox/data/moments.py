@@ -167,8 +167,9 @@ def is_far_in_some(X, weights):
 
 def is_far(X, weights):
     """Whether some column lies far from zero in weights."""
-    sums, squares = weights @ X, np.einsum("i,ij,ij->j", weights, X, X)
-    return not ((1.0 + FAR) * sums**2 <= FAR * weights.sum() * squares).all()
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums, squares = weights @ X, np.einsum("i,ij,ij->j", weights, X, X)
+        return not ((1.0 + FAR) * sums**2 <= FAR * weights.sum() * squares).all()
 
 
 def point_of(X, y, weights, centred):

@@ -35,6 +35,7 @@ class Processes(Executor):
     Each is sent the part of the data that its tasks need once; points and results travel with every task. So
     it pays where Python code of one task keeps the others waiting. Where the work is NumPy's and SciPy's, as
     nearly all is here, :class:`Threads` share the data and are faster. A short fit starts no process.
+
     Processes import the script that starts them: what it does belongs under ``if __name__ == "__main__":``.
 
     See Also
@@ -133,6 +134,8 @@ class _Crew(Stop):
         for pool in self._pools.values():
             surely(pool.shutdown)
 
+
+# -- in the processes ------------------------------------------------------------------------------
 
 _PARTS = {}
 """What this process has been sent."""
