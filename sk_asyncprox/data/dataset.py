@@ -117,7 +117,8 @@ def _read(design, weights, centred, vectors):
     design.is_finite = bool(np.isfinite(means).all())
     if centred:
         design.centre, design.balance = means, weights
-    design.products = [row - u.sum() * design.centre for row, u in zip(products, vectors, strict=True)]
+    if vectors:
+        design.products = [row - u.sum() * design.centre for row, u in zip(products, vectors, strict=True)]
 
 
 def design_of(

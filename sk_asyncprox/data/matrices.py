@@ -79,6 +79,8 @@ def times_rows(u, X, n_threads=0):
 def products_of(vectors, X, step, n_threads=1):
     """Products of several vectors with a large array, one a row: its entries are read once, so many rows at a
     time, which are in the cache from the second vector on."""
+    if len(vectors) == 1 and len(X) <= step:
+        return [np.dot(vectors[0], X)]
     if not X.flags.c_contiguous or len(X) <= step:
         return np.dot(np.stack(vectors), X)
 

@@ -34,6 +34,9 @@ CANCELLED = 100.0
 """Sizes of the terms, relative to their sum's, beyond which a combination is not trusted: its image would be
 rounding, and the margins no longer those of the coefficients."""
 
+FEW = 20
+"""Columns of a problem, for one in the support, from which on the support's are squared alone."""
+
 LITTLE = 0.3
 """Share of a Newton step in a combination below which its model has trusted in too little curvature."""
 
@@ -75,7 +78,8 @@ def joint_step(part, read, pull, model):
     """
     if read.effort:
         design, squares = part.problem.design, None
-        if design.is_sparse and part.problem.loss.quadratic:
+        many = len(read.index) * FEW > design.shape[1]
+        if many and design.is_sparse and part.problem.loss.quadratic:
             # They are the same in every step, and kept of all columns.
             squares = design.column_squares(model.diagonal)[read.index]
         known = read.correlations, read.enough, squares
