@@ -1,5 +1,6 @@
 """The script that halves and doubles the tuned numbers looks at all of them, wherever they are read."""
 
+import csv
 import sys
 from pathlib import Path
 
@@ -22,6 +23,15 @@ def test_all_numbers_are_found_with_their_words():
     assert KNOWN["kernels.gram_rows", "RIDGE"].words.startswith("Products of a matrix, or of its new rows")
     assert ("kernels.logistic_path", "TINY") not in KNOWN
     assert [known for known in constants.ALL if not known.words] == []
+
+
+def test_the_table_has_all_numbers_with_their_values():
+    with (Path(__file__).parents[1] / "doc" / "constants.csv").open(encoding="utf-8", newline="") as file:
+        _, *rows = csv.reader(file)
+    assert {len(row) for row in rows} == {7}
+    values = {(module, name): float(value) for module, name, value, *_ in rows}
+    assert len(values) == len(rows)
+    assert values == {key: pytest.approx(known.value) for key, known in KNOWN.items()}
 
 
 def test_a_number_is_changed_wherever_it_was_imported_to():
