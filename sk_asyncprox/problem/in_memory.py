@@ -14,7 +14,7 @@ from ..data.block_diagonal import Copies
 from ..data.dataset import CHEAP_SOLUTION, Data, is_by_rows, is_wide_in_rows
 from . import unpenalised
 from .base import Centred
-from .certificate import Certificate, factors, lower_bound
+from .certificate import Certificate, factors, lower_bound, quadratic_bound
 from .folds import MADE, Folds
 from .units import OWN, Units, exponent_between, units_of_targets
 
@@ -265,6 +265,9 @@ class Problem(Centred, Folds):
         return Certificate(w, b, self.objective(w, b, z), self._dual(*point), correlations)
 
     def _dual(self, theta, c):
+        if self.loss.quadratic:
+            shares = self.weights * theta
+            return quadratic_bound(self.penalty, c, shares @ self.y, shares @ theta)
         best = self.loss.dual_scale(self.y, theta, self.weights, self.penalty.dual_limit(c))
         tried = factors(self.penalty, best)
         duals = (self.weights @ self.loss.dual_value(self.y, t * theta) if t else 0.0 for t in tried)
