@@ -103,7 +103,8 @@ class Rounds:
             return False
         at = np.array([strength(penalty) for penalty in penalties])
         falls = at[-1] > 0.0 and bool((np.diff(at) < 0.0).all())
-        return falls and _is_free(problem, self._options, penalties[0]) and problem.in_range() is problem
+        with np.errstate(over="ignore", invalid="ignore"):
+            return falls and _is_free(problem, self._options, penalties[0]) and problem.in_range() is problem
 
     def _solved(self, penalty):
         posed = self._problem.with_penalty(penalty)

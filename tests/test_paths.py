@@ -281,3 +281,12 @@ def test_bad_input_gets_one_clear_sentence(data, wrong, message):
 def test_several_targets_are_refused(data):
     with pytest.raises(ValueError, match="a path is of one target"):
         lasso_path(data.X, np.column_stack([data.y, data.y]))
+
+
+def test_targets_whose_squares_overflow_are_no_matter_for_paths():
+    X = sp.random(40, 30, 0.3, format="csc", random_state=0)
+    y = X @ np.arange(30.0)
+    alphas, coefs, _ = lasso_path(X, y, alphas=5, tol=1e-6)
+    large, of_large, _ = lasso_path(X, np.ldexp(y, 600), alphas=5, tol=1e-6)
+    assert_allclose(np.ldexp(large, -600), alphas)
+    assert_allclose(np.ldexp(of_large, -600), coefs, atol=1e-2)
