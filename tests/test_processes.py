@@ -138,10 +138,10 @@ def test_processes_that_end_again_and_again_end_the_run(monkeypatch):
 class Failing(SquaredLoss):
     """Fails where it is not at home."""
 
-    def dual_value(self, y, theta):
+    def value(self, y, z):
         if multiprocessing.parent_process() is not None:
             raise FloatingPointError("not here")
-        return super().dual_value(y, theta)
+        return super().value(y, z)
 
 
 def test_the_error_of_a_process_is_raised_here():
