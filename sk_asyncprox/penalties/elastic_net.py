@@ -73,7 +73,9 @@ class ElasticNetPenalty(Penalty):
         Entry by entry: the difference of the two norms would lose small steps to rounding.
         """
         move = new - w
-        linear = (self.l2s * move) @ w + (self.l1s * (np.abs(new) - np.abs(w))).sum(axis=-1)
+        linear = (self.l2s * move) @ w
+        if self.l1:
+            linear = linear + (self.l1s * (np.abs(new) - np.abs(w))).sum(axis=-1)
         return linear, np.einsum("...i,...i", self.l2s * move, move)
 
     def prox(self, x, step):
