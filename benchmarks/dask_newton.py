@@ -26,8 +26,8 @@ from sk_asyncprox.kernels.server_model import ModelSum
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards.certificate import conclude
 from sk_asyncprox.shards.shard import cut_rows
+from sk_asyncprox.shards.sharded_certificate import conclude
 from sk_asyncprox.solvers import piag
 from sk_asyncprox.solvers.base import Task
 

@@ -16,8 +16,8 @@ from sk_asyncprox.delays import Stamp
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
-from sk_asyncprox.shards.certificate import Facts, ShardGradient
 from sk_asyncprox.shards.shard import Constants
+from sk_asyncprox.shards.sharded_certificate import Facts, ShardGradient
 from sk_asyncprox.solvers import PIAG
 from sk_asyncprox.solvers.base import Task
 from sk_asyncprox.step_sizes import Adaptive1

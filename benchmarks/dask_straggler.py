@@ -21,8 +21,8 @@ from sk_asyncprox.executors import Dask
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards.certificate import conclude
 from sk_asyncprox.shards.shard import cut_rows
+from sk_asyncprox.shards.sharded_certificate import conclude
 from sk_asyncprox.solvers import piag
 
 WORKERS, ALPHA, TOL = 4, 0.05, 1e-4

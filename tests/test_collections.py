@@ -23,7 +23,8 @@ from sk_asyncprox import (
     enet_path,
     lasso_path,
 )
-from sk_asyncprox.executors import Dask, cluster_run
+from sk_asyncprox.executors import Dask
+from sk_asyncprox.executors import dask_run
 from sk_asyncprox.executors.base import Plan, WorkersLost
 from sk_asyncprox.shards import dask_input, dask_shards
 from sk_asyncprox.shards.sharded_problem import ShardedProblem
@@ -691,8 +692,8 @@ def test_how_many_workers_there_may_be(client):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(cluster_run, "PATIENCE", 0.3)
-    monkeypatch.setattr(cluster_run, "LOOK_ROUND", 0.05)
+    monkeypatch.setattr(dask_run, "PATIENCE", 0.3)
+    monkeypatch.setattr(dask_run, "LOOK_ROUND", 0.05)
 
 
 def test_nobody_there_from_the_start(impatient):

@@ -41,7 +41,7 @@ def test_a_number_is_changed_wherever_it_was_imported_to():
     assert [place.LARGE for place in places] == [200_000_000] * 3
     with constants.changed(KNOWN["executors.simulated", "PATIENCE"], 2.0):
         assert simulated.PATIENCE == 20_000
-        assert sys.modules["sk_asyncprox.executors.cluster_run"].PATIENCE == 60
+        assert sys.modules["sk_asyncprox.executors.dask_run"].PATIENCE == 60
 
 
 def test_the_largest_change_is_told_passes_first():

@@ -24,14 +24,14 @@ from sk_asyncprox import ElasticNet, GroupLasso, Lasso, LogisticRegression, lass
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Dask, Simulated, Trace
 from sk_asyncprox.executors.base import WorkersLost
-from sk_asyncprox.executors.cluster_run import Crew, RollCall
+from sk_asyncprox.executors.dask_run import Crew, RollCall
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards.certificate import balance_of, conclude
 from sk_asyncprox.shards.dask_input import piece
 from sk_asyncprox.shards.dask_shards import _shard
 from sk_asyncprox.shards.shard import RowShard, cut_rows
+from sk_asyncprox.shards.sharded_certificate import balance_of, conclude
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers.base import Update
 from sk_asyncprox.solvers.shard_work import Placement

@@ -12,11 +12,11 @@ from sk_asyncprox import LogisticRegression
 from sk_asyncprox.data import block_diagonal
 from sk_asyncprox.data.block_diagonal import Copies, Single
 from sk_asyncprox.data.design import Design
-from sk_asyncprox.kernels import descent
+from sk_asyncprox.kernels import smooth_descent as descent
+from sk_asyncprox.kernels.block_iterate import Point, Read
 from sk_asyncprox.kernels.blocks import ColumnPart
-from sk_asyncprox.kernels.descent import STEPS, Memory, Place, descend, newton_solver
-from sk_asyncprox.kernels.iterate import Point, Read
 from sk_asyncprox.kernels.newton import in_place
+from sk_asyncprox.kernels.smooth_descent import STEPS, Memory, Place, descend, newton_solver
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem

@@ -20,7 +20,7 @@ from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.problem.certificate import Certificate, duality_gap
-from sk_asyncprox.problem.units import OWN, Units, exponent_between
+from sk_asyncprox.problem.rescaling import OWN, Units, exponent_between
 from sk_asyncprox.solvers.base import Certified
 from sk_asyncprox.step_sizes import StepSize
 

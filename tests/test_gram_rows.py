@@ -11,9 +11,9 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox._compat import block_cd
-from sk_asyncprox.kernels import banded as bands_module
+from sk_asyncprox.kernels import banded_gram as bands_module
 from sk_asyncprox.kernels import gram_rows
-from sk_asyncprox.kernels.banded import BandedGram, banded, bands_cost
+from sk_asyncprox.kernels.banded_gram import BandedGram, banded, bands_cost
 from sk_asyncprox.kernels.gram_rows import _filled, add_filled, add_sparse, count_heavy, rows_cost
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty

@@ -23,7 +23,7 @@ from test_solvers import drive, make_problem
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
 from sk_asyncprox.kernels.blocks import ColumnPart
-from sk_asyncprox.kernels.secant import FIRST, KEPT, Caution
+from sk_asyncprox.kernels.secant_curvature import FIRST, KEPT, Caution
 from sk_asyncprox.kernels.working_set import first_columns, wanted_columns
 from sk_asyncprox.linear_model._path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss

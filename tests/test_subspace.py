@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression as PeerLogistic
 
 from sk_asyncprox import LogisticRegression
 from sk_asyncprox.executors import Simulated, Trace
+from sk_asyncprox.kernels.block_iterate import Point, Read
 from sk_asyncprox.kernels.blocks import ColumnPart
-from sk_asyncprox.kernels.iterate import Point, Read
 from sk_asyncprox.kernels.newton import in_place
 from sk_asyncprox.kernels.subspace import Beside, Subspace, join, joint_step, lands
 from sk_asyncprox.linear_model._path import solutions_along

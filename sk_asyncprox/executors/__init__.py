@@ -1,7 +1,7 @@
 """Executors: they move tasks and results, and own the clock."""
 
 from .base import WorkersLost
-from .cluster import Dask
+from .dask_executor import Dask
 from .processes import Processes
 from .simulated import Machine, Simulated
 from .threads import Threads

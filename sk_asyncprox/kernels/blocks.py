@@ -18,7 +18,7 @@ import numpy as np
 from .._compat import block_cd
 from ..data.block_diagonal import BlockDiagonal, Single
 from ..losses.curvature import DiagonalCurvature
-from .step_length import Direction, clipped_ratio
+from .line_search import Direction, clipped_ratio
 
 SWEEPS_ON_COLUMNS = 5
 SWEEPS_ON_GRAM = 30

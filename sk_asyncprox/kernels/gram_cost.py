@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .banded import bands_cost
+from .banded_gram import bands_cost
 from .gram_rows import rows_cost
 
 READS = 32

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.linalg.blas import daxpy
 from scipy.linalg.lapack import dposv, dpotrs
 
+from .block_iterate import Point
 from .blocks import describe
-from .iterate import Point
 from .newton import newton_step
 
 STEPS, ENOUGH = 4, 0.01
@@ -93,7 +93,7 @@ def joint_step(part, read, pull, model):
 
 
 def described(part, read, step, model, touched):
-    """The step's :class:`.step_length.Direction`. Its move is the one whose image is known:
+    """The step's :class:`.line_search.Direction`. Its move is the one whose image is known:
     what rounding leaves of a small one between the coefficients before and after is another."""
     move, v, shift, instead = step
     direction = describe(part, read, read.w + move, v, model, touched, shift)

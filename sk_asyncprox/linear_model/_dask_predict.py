@@ -10,7 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length
 
-from ..executors.cluster_run import tell_released
+from ..executors.dask_run import tell_released
 from ..shards.dask_input import (
     blocks_of,
     column,

@@ -10,7 +10,7 @@ from .._compat import _check_method_params, with_labels
 from ..data.dataset import rows_of
 from ..penalties import ElasticNetPenalty
 from ..penalty_path import solutions_along
-from ..problem.units import are_in_range
+from ..problem.rescaling import are_in_range
 from ._logistic import LogisticRegression
 from ._validation import strength_of
 

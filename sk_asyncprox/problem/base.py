@@ -5,7 +5,7 @@ from copy import copy
 import numpy as np
 
 from .._compat import cached_property
-from .units import LEAST, MOST, OWN
+from .rescaling import LEAST, MOST, OWN
 
 
 class Centred:

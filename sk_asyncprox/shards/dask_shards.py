@@ -10,7 +10,7 @@ from ..data.dataset import design_of
 from ..data.design import Design
 from ..data.moments import is_far_in_some
 from ..executors.base import SHARDS_PER_WORKER, WorkersLost
-from ..executors.cluster_run import (
+from ..executors.dask_run import (
     GONE,
     Lying,
     RollCall,
@@ -20,7 +20,7 @@ from ..executors.cluster_run import (
     tell_released,
 )
 from ..solvers.registry import WIDEST
-from .counts import centre, check_targets, count, without_idle
+from .column_statistics import centre, check_targets, count, without_idle
 from .dask_input import join, piece, rows_of, survey
 from .shard import RowShard
 from .sharded_problem import ShardedProblem

@@ -2,7 +2,7 @@
 
 Only vectors as long as the coefficients, or as the shard's own columns, and a few numbers leave a shard. With
 a free intercept the rows of each class of a classifier, or on each side of a target, form a group
-(``shards/certificate.py``).
+(``shards/sharded_certificate.py``).
 """
 
 import itertools
@@ -13,7 +13,7 @@ import numpy as np
 
 from ..data.block_diagonal import BlockDiagonal, Copies
 from ..data.design import Design
-from .certificate import FACTORS, Facts, Look, ShardGradient, Thin
+from .sharded_certificate import FACTORS, Facts, Look, ShardGradient, Thin
 
 ENTRIES_AT_ONCE = 4096
 """Entries of a dual point that are looked at together: what is made of them is small enough for the memory

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.base import Centred
-from .certificate import conclude, thin
-from .counts import centre, facts_of
+from .column_statistics import centre, facts_of
+from .sharded_certificate import conclude, thin
 
 
 class Extent(NamedTuple):

@@ -12,8 +12,8 @@ twice. *Theta form* (Gram metric, and the exact step): the worker returns the fu
 import numpy as np
 
 from ..delays import DelayTracker
+from ..kernels.block_iterate import Iterate, Read
 from ..kernels.blocks import ColumnPart, correlations, direction
-from ..kernels.iterate import Iterate, Read
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Snapshot, Solver, Task, Update, certify
 from .block_layout import Gate, Layout

@@ -3,10 +3,10 @@
 import numpy as np
 
 from ..data.dataset import CHEAP_SOLUTION
+from ..kernels.block_iterate import Read
 from ..kernels.blocks import describe
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
 from ..kernels.gram_rows import LARGE, LEAST, RIDGE, count_heavy
-from ..kernels.iterate import Read
 from ..kernels.logistic_path import Seen
 from ..kernels.working_set import among
 from .newton_steps import RISE_OF_NEWTON

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..kernels.descent import STEPS, Memory, arrived, descend
-from ..kernels.iterate import Read
+from ..kernels.block_iterate import Read
+from ..kernels.smooth_descent import STEPS, Memory, arrived, descend
 from .task_queue import Phase
 
 MOVES = 6

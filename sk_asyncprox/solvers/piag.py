@@ -13,8 +13,8 @@ References
 import numpy as np
 
 from ..delays import DelayTracker
-from ..shards.certificate import add_up, conclude, thin
 from ..shards.shard import cut_rows, joint_smoothness
+from ..shards.sharded_certificate import add_up, conclude, thin
 from ..step_sizes import Setting
 from .base import Arrival, Certified, Shared, Snapshot, Solver, Task, Update
 from .shard_work import Batch, Placement, Round, work

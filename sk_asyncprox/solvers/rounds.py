@@ -13,10 +13,10 @@ import numpy as np
 
 from ..data.dataset import NARROW
 from ..delays import DelayTracker
+from ..kernels.block_iterate import Iterate, Read
 from ..kernels.blocks import ColumnPart, describe
 from ..kernels.extrapolation import Trail
-from ..kernels.iterate import Iterate, Read
-from ..kernels.secant import Caution
+from ..kernels.secant_curvature import Caution
 from ..kernels.subspace import Beside
 from ..kernels.working_set import first_columns, wanted_columns
 from ..step_sizes import Setting

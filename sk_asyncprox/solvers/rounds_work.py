@@ -3,13 +3,13 @@
 import numpy as np
 
 from .._compat import columns_cd
-from ..kernels.banded import banded
+from ..kernels.banded_gram import banded
 from ..kernels.blocks import describe, direction
-from ..kernels.descent import arrived, descend
 from ..kernels.gram_rows import add_runs, add_sparse
 from ..kernels.logistic_path import steps
 from ..kernels.newton import COST, in_place
 from ..kernels.newton import product as multiplied
+from ..kernels.smooth_descent import arrived, descend
 from ..kernels.subspace import described, join, joint_step, lands
 
 SWEEPS, SLOWING = (8, 4, 8, 20, 32, 64), 1.5

@@ -8,7 +8,7 @@ the l1 part comes down to the wanted one. The next step waits for the models of 
 import numpy as np
 
 from ..kernels.working_set import FIRST_COLUMNS, wanted_columns
-from ..shards.certificate import Thin
+from ..shards.sharded_certificate import Thin
 from .model_piag import ModelPIAG
 
 LOWERED = 0.1

@@ -189,7 +189,7 @@ MUTATIONS = [
     ),
     Mutation(
         "Margins are written in place, under those who read them",
-        "kernels/iterate.py",
+        "kernels/block_iterate.py",
         "                self.z = z + share * direction.v\n",
         "                self.z += share * direction.v\n",
         "test_contract.py::test_every_order[two-blocks, adaptive 1]",
@@ -231,7 +231,7 @@ MUTATIONS = [
     ),
     Mutation(
         "The exact step trusts the slope at the read",
-        "kernels/step_length.py",
+        "kernels/line_search.py",
         (
             "    slope = -((weights * gradient) @ v + direction.change)\n"
             "    if slope <= 0.0:\n"
@@ -242,7 +242,7 @@ MUTATIONS = [
     ),
     Mutation(
         "The exact step of the logistic loss is Newton's length, unchecked",
-        "kernels/step_length.py",
+        "kernels/line_search.py",
         "    if loss.quadratic:\n        return theta, slope, z_new, g_new",
         "    if True:\n        return theta, slope, z_new, g_new",
         "test_trust.py::test_the_exact_step_falls_also_where_classes_are_nearly_separated",
@@ -375,7 +375,7 @@ MUTATIONS = [
     ),
     Mutation(
         "A dual point of the Huber loss goes beyond its threshold where features are unpenalised",
-        "problem/unpenalised.py",
+        "problem/unpenalised_dual.py",
         "(close and (rounding or not loss.jumps))",
         "close",
         "test_huber.py::test_bounds_hold_where_features_are_unpenalised",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..penalties import ElasticNetPenalty
-from .step_length import exact_step, full_step
+from .line_search import exact_step, full_step
 
 
 class Point(NamedTuple):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .certificate import Facts, add_up
+from .sharded_certificate import Facts, add_up
 
 SURELY = 1.0 - 1e-9
 """Share of the penalty that rounding lets no correlation reach, where sums of absolute values do not."""
