@@ -194,8 +194,8 @@ def test_convergence_settings(fit):
 
 def test_six_runs_are_told_apart_without_colour():
     found = styles("abcdefgh")
-    assert len({style.linestyle for style in list(found.values())[:6]}) == 6
-    assert len(set(found.values())) == 8
+    assert len({style["linestyle"] for style in list(found.values())[:6]}) == 6
+    assert len({tuple(style.values()) for style in found.values()}) == 8
 
 
 def test_runs_share_optimum_and_scale(fit):

@@ -5,21 +5,22 @@ from typing import Any, Self
 
 import numpy as np
 
+from .._docstrings import filled
 from ..history import History
-from ._runs import ONLY, VIRTUAL, Display, checked, clock_of, legend_below, one_axes, run_name, styles, tidy
+from . import _runs as runs
 
 X_LABELS = {
     "updates": "updates (writes)",
     "passes": "passes over the data",
     "seconds": "time (s)",
-    "virtual": VIRTUAL,
+    "virtual": runs.VIRTUAL,
 }
 SAME_OPTIMUM = 1e-8
 FEW = 30
 """Points up to which each is marked."""
 
 
-class ConvergenceDisplay(Display):
+class ConvergenceDisplay(runs.Display):
     """Objective error of one or more runs of one problem.
 
     Make it with :meth:`from_estimator` or :meth:`from_history`.
@@ -43,14 +44,7 @@ class ConvergenceDisplay(Display):
     ----------
     error : dict of {label: ndarray}
         ``(objective - optimum) / scale``.
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        Their figure.
-
-    See Also
-    --------
-    DelayDisplay, StepSizeDisplay, TimelineDisplay : Other views of the same runs.
+    {shared}
 
     Notes
     -----
@@ -79,6 +73,7 @@ class ConvergenceDisplay(Display):
         self.error = {label: (values - optimum) / scale for label, values in objective.items()}
 
     @classmethod
+    @filled(runs.WORDS, drawn=runs.DRAWN)
     def from_history(
         cls,
         history: History | Mapping[str, History],
@@ -90,8 +85,7 @@ class ConvergenceDisplay(Display):
     ) -> Self:
         """Draw the convergence of recorded runs.
 
-        Parameters
-        ----------
+        {parameters}
         history : History or dict of {label: History}
             The runs, with any ``record``; the curve is smoothest with ``record="iterates"``.
         x : {"updates", "passes", "time"}, default="updates"
@@ -103,17 +97,13 @@ class ConvergenceDisplay(Display):
             have come down to the bound, not stopped.
         relative : bool, default=True
             Whether the error is divided by the first objective (the largest one of the runs).
-        **settings : dict
-            As for :meth:`plot`.
 
-        Returns
-        -------
-        ConvergenceDisplay
+        {drawn}
         """
-        histories = checked(history, recorded=False)
+        histories = runs.checked(history, recorded=False)
         if x not in ("updates", "passes", "time"):
             raise ValueError(f"x must be 'updates', 'passes' or 'time', not {x!r}.")
-        x_label = X_LABELS[clock_of(histories) if x == "time" else x]
+        x_label = X_LABELS[runs.clock_of(histories) if x == "time" else x]
         curves = {label: _curve(h, x, label) for label, h in histories.items()}
         places = {label: curve[0] for label, curve in curves.items()}
         objectives = {label: curve[1] for label, curve in curves.items()}
@@ -122,34 +112,31 @@ class ConvergenceDisplay(Display):
         scale = max(float(values[0]) for values in objectives.values()) if relative else 1.0
         return cls(places, objectives, optimum, scale or 1.0, x_label, bound).plot(**settings)
 
+    @filled(runs.WORDS, drawn=runs.DRAWN)
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the curves.
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Axes to draw on; the default is a new figure.
+        {parameters}
         **kwargs : dict
             Further arguments of matplotlib's ``plot``.
 
-        Returns
-        -------
-        ConvergenceDisplay
+        {drawn}
         """
-        ax = one_axes(ax, 3.7)
-        for label, style in styles(self.x).items():
+        ax = runs.one_axes(ax, 3.7)
+        for label, style in runs.styles(self.x).items():
             error = self.error[label]
             shown = error > 0.0
-            look = {"color": style.color, "linestyle": style.linestyle, "linewidth": 1.8}
-            look |= {"marker": "o", "markersize": 4} if len(error) <= FEW else {}
+            look = {**style, "linewidth": 1.8} | (
+                {"marker": "o", "markersize": 4} if len(error) <= FEW else {}
+            )
             ax.plot(self.x[label][shown], error[shown], label=label, **look | kwargs)
         ax.set_yscale("log")
         ax.set_xlabel(self.x_label)
         name = "objective error" if self.scale == 1.0 else "relative objective error"
         ax.set_ylabel(f"{name} (upper bound)" if self.bound else name)
-        tidy(ax)
-        if list(self.x) != [ONLY]:
-            legend_below(ax)
+        runs.tidy(ax)
+        if list(self.x) != [runs.ONLY]:
+            runs.legend_below(ax)
         return self._drawn(ax)
 
 
@@ -161,7 +148,7 @@ def _curve(history, x, label):
     table = table[np.isfinite(table["objective"])]
     if len(table) == 0:
         raise ValueError(
-            f"{run_name(label)} has no objective to draw: it kept neither iterates nor certificates."
+            f"{runs.run_name(label)} has no objective to draw: it kept neither iterates nor certificates."
         )
     # An iterate is kept after the update of its number, which is one write more.
     place = table["update"] + writes if x == "updates" else table[x]

@@ -5,22 +5,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from .._docstrings import filled
 from ..executors.traces import Trace
-from ..history import History
-from ._runs import (
-    DARK,
-    MANY,
-    ONLY,
-    Display,
-    checked,
-    histories_of_traces,
-    legend_below,
-    name_rows,
-    one_axes,
-    styles,
-    tidy,
-    worker_names,
-)
+from . import _runs as runs
 
 DELAY = "delay (writes between read and write)"
 MOST_BARS = 60
@@ -29,7 +16,7 @@ ROW = 0.28
 """Inches of a worker's row."""
 
 
-class DelayDisplay(Display):
+class DelayDisplay(runs.Display):
     """Delays that were measured in one or more runs.
 
     Make it with :meth:`from_estimator`, :meth:`from_history` or :meth:`from_trace`.
@@ -43,14 +30,7 @@ class DelayDisplay(Display):
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        Their figure.
-
-    See Also
-    --------
-    ConvergenceDisplay, StepSizeDisplay, TimelineDisplay : Other views of the same runs.
+    {shared}
 
     Notes
     -----
@@ -75,26 +55,13 @@ class DelayDisplay(Display):
         self.delays, self.worker_delays = delays, worker_delays
 
     @classmethod
-    def from_history(cls, history: History | Mapping[str, History], **settings: Any) -> Self:
-        """Draw the delays of recorded runs.
-
-        Parameters
-        ----------
-        history : History or dict of {label: History}
-            The runs.
-        **settings : dict
-            As for :meth:`plot`.
-
-        Returns
-        -------
-        DelayDisplay
-        """
-        histories = checked(history)
+    def _of(cls, histories):
         delays = {label: h.updates["delay"] for label, h in histories.items()}
         workers = {label: _of_workers(h) for label, h in histories.items()}
-        return cls(delays, workers).plot(**settings)
+        return cls(delays, workers)
 
     @classmethod
+    @filled(runs.WORDS, drawn=runs.DRAWN)
     def from_trace(
         cls,
         trace: Trace | Mapping[str, Trace],
@@ -105,94 +72,81 @@ class DelayDisplay(Display):
     ) -> Self:
         """Draw the delays of schedules that nothing has been fitted along.
 
-        Parameters
-        ----------
-        trace : Trace or dict of {label: Trace}
-            The schedules.
-        n_updates : int, default=1000
+        {parameters}
+        n_updates : int
             Updates that are looked at; of a recorded run all.
-        solver : {"bcd", "piag"}, default=None
-            Whose delays are drawn, where a schedule fits both; None stands for "bcd".
-        **settings : dict
-            As for :meth:`plot`.
 
-        Returns
-        -------
-        DelayDisplay
+        {drawn}
         """
-        return cls.from_history(histories_of_traces(trace, n_updates, solver), **settings)
+        return cls.from_history(runs.histories_of_traces(trace, n_updates, solver), **settings)
 
+    @filled(runs.WORDS, drawn=runs.DRAWN)
     def plot(self, kind: str = "histogram", ax: Any = None, **kwargs: Any) -> Self:
         """Draw the delays.
 
-        Parameters
-        ----------
-        kind : {"histogram", "workers", "time"}, default="histogram"
+        {parameters}
+        kind : {"histogram", "workers", "time"}
             All delays, the distribution of each worker's, or the delay against the update.
-        ax : matplotlib Axes, optional
-            Axes to draw on; the default is a new figure.
         **kwargs : dict
             Further arguments of matplotlib's ``bar`` or ``step`` (histogram), ``barh`` (workers) or
             ``plot`` (time).
 
-        Returns
-        -------
-        DelayDisplay
+        {drawn}
         """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, not {kind!r}.")
         rows = sum(len(workers) for workers in self.worker_delays.values())
-        ax = one_axes(ax, float(np.clip(1.2 + ROW * rows, 2.4, 9.0)) if kind == "workers" else 3.5)
+        ax = runs.one_axes(ax, float(np.clip(1.2 + ROW * rows, 2.4, 9.0)) if kind == "workers" else 3.5)
         {"histogram": self._histogram, "workers": self._workers, "time": self._time}[kind](ax, **kwargs)
         return self._drawn(ax)
 
     def _name(self, label):
         delays = self.delays[label]
         what = f"mean {delays.mean():.1f}, largest {delays.max()}"
-        return what if list(self.delays) == [ONLY] else f"{label}: {what}"
+        return what if list(self.delays) == [runs.ONLY] else f"{label}: {what}"
 
     def _histogram(self, ax, **kwargs):
         edges = _edges(max(int(delays.max()) for delays in self.delays.values()))
         alone = len(self.delays) == 1
-        for label, style in styles(self.delays).items():
+        for label, style in runs.styles(self.delays).items():
             counts = np.histogram(self.delays[label], edges)[0]
             if alone:
-                look = {"color": style.color, "label": self._name(label)} | kwargs
+                look = {"color": style["color"], "label": self._name(label)} | kwargs
                 ax.bar(edges[:-1], counts, np.diff(edges) * 0.92, align="edge", **look)
                 continue
             share = np.r_[0.0, counts / counts.sum(), 0.0]
-            look = {"color": style.color, "linestyle": style.linestyle, "linewidth": 1.8} | kwargs
-            ax.step(np.r_[edges, edges[-1]], share, where="pre", label=self._name(label), **look)
+            look = {**style, "linewidth": 1.8, "label": self._name(label)} | kwargs
+            ax.step(np.r_[edges, edges[-1]], share, where="pre", **look)
         ax.set(xlabel=DELAY, ylabel="updates" if alone else "share of the updates", ylim=(0, None))
-        tidy(ax, "y")
-        legend_below(ax, ncols=2)
+        runs.tidy(ax, "y")
+        runs.legend_below(ax, ncols=2)
 
     def _workers(self, ax, **kwargs):
         names = []
-        for label, style in styles(self.delays).items():
+        for label, style in runs.styles(self.delays).items():
             for row, delays in enumerate(self.worker_delays[label], len(names)):
                 if len(delays):
-                    _box(ax, row, delays, {"color": style.color} | kwargs)
-            names += worker_names(label, len(self.worker_delays[label]))
-        name_rows(ax, names)
+                    _box(ax, row, delays, {"color": style["color"]} | kwargs)
+            names += runs.worker_names(label, len(self.worker_delays[label]))
+        runs.name_rows(ax, names)
         ax.set_xlabel(DELAY)
-        tidy(ax, "x")
-        legend_below(ax, _box_legend(styles(self.delays)[next(iter(self.delays))].color))
+        runs.tidy(ax, "x")
+        runs.legend_below(ax)
 
     def _time(self, ax, **kwargs):
-        for label, style in styles(self.delays).items():
+        for label, style in runs.styles(self.delays).items():
             delays = self.delays[label]
-            many = len(delays) > MANY
+            many = len(delays) > runs.MANY
             look = {"linestyle": "none", "marker": ".", "markersize": 3 if many else 5, "rasterized": many}
-            look |= {"color": style.color, "alpha": 0.6, "markeredgewidth": 0.0} | kwargs
+            look |= {"color": style["color"], "alpha": 0.6, "markeredgewidth": 0.0} | kwargs
             ax.plot(np.arange(len(delays)), delays, label=self._name(label), **look)
         if len(self.delays) == 1 and len(delays) >= 100:
             width = len(delays) // 25
             smooth = np.convolve(delays, np.ones(width) / width, "valid")
-            ax.plot(np.arange(len(smooth)) + width / 2, smooth, color=DARK, label=f"mean of {width}")
+            ax.plot(np.arange(len(smooth)) + width / 2, smooth, color=runs.DARK, label=f"mean of {width}")
         ax.set(xlabel="update", ylabel="delay (writes)", ylim=(-0.5, None))
-        tidy(ax)
-        legend_below(ax, ncols=2, markerscale=2.5)
+        runs.tidy(ax)
+        runs.legend_below(ax, ncols=2, markerscale=2.5)
 
 
 def _of_workers(history):
@@ -210,21 +164,9 @@ def _edges(largest):
 
 def _box(ax, row, delays, look):
     low, first, middle, third, high = np.percentile(delays, [1, 25, 50, 75, 99])
-    ax.hlines(row, low, high, color=look["color"], linewidth=1.5)
-    ax.barh(row, max(third - first, 0.15), left=first, height=0.55, **look)
+    ax.hlines(row, low, high, color=look["color"], linewidth=1.5, label="1 to 99 %")
+    ax.barh(row, max(third - first, 0.15), left=first, height=0.55, **{"label": "middle half"} | look)
     ax.vlines(middle, row - 0.27, row + 0.27, color="white", linewidth=2.5)
-    ax.plot(delays.mean(), row, "D", color="white", markeredgecolor=DARK, markersize=4.5)
-    ax.plot(delays.max(), row, "|", color=DARK, markersize=9, markeredgewidth=1.5)
-
-
-def _box_legend(color):
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    none = {"linestyle": "none"}
-    return [
-        Line2D([], [], color=color, label="1 to 99 %"),
-        Patch(color=color, label="middle half"),
-        Line2D([], [], marker="D", color="white", markeredgecolor=DARK, markersize=4.5, label="mean", **none),
-        Line2D([], [], marker="|", color=DARK, markersize=9, markeredgewidth=1.5, label="largest", **none),
-    ]
+    marks = {"linestyle": "none", "markeredgecolor": runs.DARK}
+    ax.plot(delays.mean(), row, marker="D", color="white", markersize=4.5, label="mean", **marks)
+    ax.plot(delays.max(), row, marker="|", markersize=9, markeredgewidth=1.5, label="largest", **marks)

@@ -1,11 +1,13 @@
 """What the displays share: runs by label, colours, axes, legends."""
 
-from itertools import islice
-from typing import Any, NamedTuple, Self
+from collections.abc import Mapping
+from itertools import cycle, islice
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .._docstrings import entries, filled
 from ..delays import writes
 from ..executors.traces import Trace
 from ..history import History
@@ -28,9 +30,46 @@ MANY = 3000
 
 VIRTUAL = "virtual time (units of the trace)"
 
+WORDS = entries("""
+history : History or dict of {label: History}
+    The runs.
+trace : Trace or dict of {label: Trace}
+    The schedules.
+solver : {"bcd", "piag"}
+    Whose reads and writes are drawn, where a schedule fits both; None stands for "bcd".
+settings : dict
+    As for :meth:`plot`.
+ax : matplotlib Axes, optional
+    Axes to draw on; the default is a new figure.
+""")
+
+DRAWN = """
+Returns
+-------
+Display
+    Of the class that it was asked of.
+"""
+
+SHARED = """
+ax_ : matplotlib Axes
+    The axes drawn on; an array, where there are several.
+figure_ : matplotlib Figure
+    Their figure.
+
+See Also
+--------
+{others} : Other views of the same runs.
+"""
+
+DISPLAYS = "ConvergenceDisplay", "DelayDisplay", "StepSizeDisplay", "TimelineDisplay"
+
 
 class Display:
-    """What all displays have: a way from fitted estimators, and what was drawn."""
+    """What all displays have: ways from fitted estimators and histories, and what was drawn."""
+
+    def __init_subclass__(cls):
+        others = ", ".join(name for name in DISPLAYS if name != cls.__name__)
+        filled(shared=SHARED, others=others)(cls)
 
     @classmethod
     def from_estimator(cls, estimator: Any, **settings: Any) -> Self:
@@ -51,17 +90,21 @@ class Display:
         """
         return cls.from_history(histories_of(estimator), **settings)
 
+    @classmethod
+    @filled(WORDS, drawn=DRAWN)
+    def from_history(cls, history: History | Mapping[str, History], **settings: Any) -> Self:
+        """Draw recorded runs.
+
+        {parameters}
+
+        {drawn}
+        """
+        return cls._of(checked(history)).plot(**settings)
+
     def _drawn(self, *axes):
         """Keep the axes that were drawn on."""
         self.ax_, self.figure_ = axes[0] if len(axes) == 1 else np.array(axes), axes[0].figure
         return self
-
-
-class Style(NamedTuple):
-    """How a run is drawn; the line style tells runs apart without colour."""
-
-    color: str
-    linestyle: object
 
 
 def by_label(runs):
@@ -164,10 +207,9 @@ def clock_of(histories):
 
 
 def styles(labels):
-    """A colour and a line style for each label, both in turn."""
-    return {
-        label: Style(PALETTE[i % len(PALETTE)], DASHES[i % len(DASHES)]) for i, label in enumerate(labels)
-    }
+    """A colour and a line style for each label, both in turn: runs are told apart without colour."""
+    looks = zip(labels, cycle(PALETTE), cycle(DASHES))
+    return {label: {"color": color, "linestyle": dashes} for label, color, dashes in looks}
 
 
 def pyplot():
@@ -205,23 +247,20 @@ def tidy(ax, grid="both"):
     ax.set_axisbelow(True)
 
 
-def legend_below(ax, handles=None, ncols=4, markerscale=1.0):
-    """A legend under the axis label, where it covers no data."""
+def legend_below(ax, handles=None, of=None, ncols=4, markerscale=1.0):
+    """A legend under the axis label, where it covers no data; without ``handles``, of what is drawn on axes,
+    each label once."""
     from matplotlib.transforms import ScaledTranslation
 
-    handles = ax.get_legend_handles_labels()[0] if handles is None else handles
+    if handles is None:
+        entries = {}
+        for each in [ax] if of is None else of:
+            for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
+                entries.setdefault(label, handle)
+        handles = list(entries.values())
     if not handles:
         return
     below = ax.transAxes + ScaledTranslation(0, -0.5, ax.figure.dpi_scale_trans)
-    ax.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0.0),
-        bbox_transform=below,
-        ncols=min(ncols, len(handles)),
-        frameon=False,
-        fontsize="small",
-        markerscale=markerscale,
-        borderaxespad=0.0,
-        columnspacing=1.4,
-    )
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "bbox_transform": below}
+    look = {"frameon": False, "fontsize": "small", "borderaxespad": 0.0, "columnspacing": 1.4}
+    ax.legend(handles=handles, ncols=min(ncols, len(handles)), markerscale=markerscale, **place, **look)

@@ -5,30 +5,17 @@ from typing import Any, Self
 
 import numpy as np
 
+from .._docstrings import filled
 from ..history import History
 from ..solvers.registry import resolve_step_size
 from ..step_sizes import Adaptive1, Adaptive2
 from ..theory import window_sums
-from ._runs import (
-    DARK,
-    GREY,
-    MANY,
-    ONLY,
-    WIDTH,
-    Display,
-    by_label,
-    checked,
-    last_step,
-    legend_below,
-    pyplot,
-    styles,
-    tidy,
-)
+from . import _runs as runs
 
 KINDS = ("both", "steps", "integral")
 
 
-class StepSizeDisplay(Display):
+class StepSizeDisplay(runs.Display):
     """Steps of one or more runs, in units of the largest safe step ``gamma'``.
 
     Make it with :meth:`from_estimator` or :meth:`from_history`. The upper axes, one for every run, show the
@@ -57,14 +44,7 @@ class StepSizeDisplay(Display):
         Sum of the steps within the window of every update, its own step included.
     lower_bound : dict of {label: ndarray or None}
         What ``integral`` is proved to be at least; None where nothing is proved.
-    ax_ : matplotlib Axes or ndarray of Axes
-        The axes drawn on: one for the steps of every run, and one for the integrals of all.
-    figure_ : matplotlib Figure
-        Their figure.
-
-    See Also
-    --------
-    ConvergenceDisplay, DelayDisplay, TimelineDisplay : Other views of the same runs.
+    {shared}
 
     Notes
     -----
@@ -97,25 +77,22 @@ class StepSizeDisplay(Display):
         }
 
     @classmethod
+    @filled(runs.WORDS, drawn=runs.DRAWN)
     def from_estimator(cls, estimator: Any, **settings: Any) -> Self:
         """Draw the steps of fitted estimators; the bounds are those of their ``step_size``.
 
-        Parameters
-        ----------
+        {parameters}
         estimator : estimator or dict of {label: estimator}
             Fitted with ``record="updates"`` or ``"iterates"``.
-        **settings : dict
-            As for :meth:`plot`.
 
-        Returns
-        -------
-        StepSizeDisplay
+        {drawn}
         """
-        fits = {label: last_step(fitted) for label, fitted in by_label(estimator).items()}
+        fits = {label: runs.last_step(fitted) for label, fitted in runs.by_label(estimator).items()}
         policies = {label: getattr(fit, "step_size", None) for label, fit in fits.items()}
         return super().from_estimator(estimator, step_size=policies, **settings)
 
     @classmethod
+    @filled(runs.WORDS, drawn=runs.DRAWN)
     def from_history(
         cls,
         history: History | Mapping[str, History],
@@ -125,20 +102,13 @@ class StepSizeDisplay(Display):
     ) -> Self:
         """Draw the steps of recorded runs.
 
-        Parameters
-        ----------
-        history : History or dict of {label: History}
-            The runs.
+        {parameters}
         step_size : str, StepSize or dict of {label: str or StepSize}, optional
             The policies of the runs; where it is missing, neither windows nor lower bound are drawn.
-        **settings : dict
-            As for :meth:`plot`.
 
-        Returns
-        -------
-        StepSizeDisplay
+        {drawn}
         """
-        histories = checked(history)
+        histories = runs.checked(history)
         given = step_size if isinstance(step_size, dict) else dict.fromkeys(histories, step_size)
         updates = {label: h.updates for label, h in histories.items()}
         return cls(
@@ -148,20 +118,18 @@ class StepSizeDisplay(Display):
             {label: given.get(label) and resolve_step_size(given[label]) for label in histories},
         ).plot(**settings)
 
+    @filled(runs.WORDS, drawn=runs.DRAWN)
     def plot(self, kind: str = "both", ax: Any = None) -> Self:
         """Draw the steps.
 
-        Parameters
-        ----------
+        {parameters}
         kind : {"both", "steps", "integral"}, default="both"
             What is drawn.
         ax : matplotlib Axes or several of them, optional
             Axes to draw on: one for every run, and with ``kind="both"`` one more. A single one is divided.
             The default is a new figure.
 
-        Returns
-        -------
-        StepSizeDisplay
+        {drawn}
         """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, not {kind!r}.")
@@ -174,25 +142,25 @@ class StepSizeDisplay(Display):
         for panel in axes[:-1]:
             panel.set_xlabel("")
             panel.tick_params(labelbottom=False)
-        legend_below(axes[-1], _once(*axes), ncols=3)
+        runs.legend_below(axes[-1], of=axes, ncols=3)
         return self._drawn(*axes)
 
     def _draw_steps(self, ax, label):
         unit, steps, policy = self.largest_step[label], self.steps[label], self.policies[label]
-        k, moved, many = np.arange(len(steps)), steps != 0.0, len(steps) > MANY
+        k, moved, many = np.arange(len(steps)), steps != 0.0, len(steps) > runs.MANY
         size = 2.5 if len(steps) > 500 else 4.5
         exact = policy is not None and policy.exact
         if policy is not None and not exact:
             look = {"color": "0.7", "markersize": size + 2, "rasterized": many}
             ax.plot(k[moved], self.window[label][moved] / unit, ".", label="sum over its window", **look)
-        look = {"color": styles(self.steps)[label].color, "markersize": size, "rasterized": many}
+        look = {"color": runs.styles(self.steps)[label]["color"], "markersize": size, "rasterized": many}
         ax.plot(k[moved], steps[moved] / unit, "o", label="step", **look)
         name = "full step" if exact else "ceiling γ′"
-        ax.axhline(1.0, color=DARK, linestyle="--", linewidth=1.2, label=name)
+        ax.axhline(1.0, color=runs.DARK, linestyle="--", linewidth=1.2, label=name)
         zero, top = np.flatnonzero(~moved), ax.get_ylim()[1]
-        alone, gap = list(self.steps) == [ONLY], 0.07 * top
+        alone, gap = list(self.steps) == [runs.ONLY], 0.07 * top
         if len(zero):
-            look = {"color": DARK, "markersize": 7, "markeredgewidth": 0.8 if len(zero) > 500 else 1.2}
+            look = {"color": runs.DARK, "markersize": 7, "markeredgewidth": 0.8 if len(zero) > 500 else 1.2}
             name = f"{len(zero)} zero steps" if alone else "zero step"
             ax.plot(zero, np.full(len(zero), -0.8 * gap), "|", label=name, **look)
         if not alone:
@@ -202,24 +170,22 @@ class StepSizeDisplay(Display):
         unit = "full step" if exact else "γ′"
         ax.set(xlabel="update", ylabel=f"step / {unit}", ylim=(-1.4 * gap if len(zero) else 0.0, top))
         ax.set_yticks([tick for tick in ax.get_yticks() if 0.0 <= tick <= top])
-        tidy(ax)
+        runs.tidy(ax)
 
     def _draw_integral(self, ax):
-        alone = list(self.steps) == [ONLY]
-        for label, style in styles(self.steps).items():
+        alone = list(self.steps) == [runs.ONLY]
+        for label, style in runs.styles(self.steps).items():
             unit, integral, bound = self.largest_step[label], self.integral[label], self.lower_bound[label]
             k = np.arange(1, len(integral) + 1)
             name = "running integral" if alone else str(label)
-            ax.plot(
-                k, integral / unit, color=style.color, linestyle=style.linestyle, linewidth=1.8, label=name
-            )
+            ax.plot(k, integral / unit, linewidth=1.8, label=name, **style)
             if bound is not None:
-                name, color = ("proved lower bound", GREY) if alone else ("_", style.color)
+                name, color = ("proved lower bound", runs.GREY) if alone else ("_", style["color"])
                 ax.plot(k, bound / unit, color=color, linestyle=":", linewidth=1.2, label=name)
         if not alone and any(bound is not None for bound in self.lower_bound.values()):
-            ax.plot([], [], color=GREY, linestyle=":", linewidth=1.2, label="proved lower bound")
+            ax.plot([], [], color=runs.GREY, linestyle=":", linewidth=1.2, label="proved lower bound")
         ax.set(xlabel="update", ylabel="sum of steps / γ′", ylim=(0, None))
-        tidy(ax)
+        runs.tidy(ax)
 
 
 def _proved_rate(policy, delays):
@@ -235,8 +201,8 @@ def _proved_rate(policy, delays):
 def _stacked_axes(ax, count):
     """So many axes, one above the other: the given ones, parts of the given one, or those of a new figure."""
     if ax is None:
-        shape = {"figsize": (WIDTH, 3.5 if count == 1 else 1.2 + 2.0 * count), "layout": "constrained"}
-        return pyplot().subplots(count, 1, sharex=True, squeeze=False, **shape)[1][:, 0]
+        shape = {"figsize": (runs.WIDTH, 3.5 if count == 1 else 1.2 + 2.0 * count), "layout": "constrained"}
+        return runs.pyplot().subplots(count, 1, sharex=True, squeeze=False, **shape)[1][:, 0]
     given = np.ravel(np.array(ax, dtype=object))
     if len(given) == count:
         return given
@@ -246,12 +212,3 @@ def _stacked_axes(ax, count):
     lowest = given[0].inset_axes([0.0, 0.0, 1.0, 0.92 / count])
     places = [[0.0, (i + 0.08) / count, 1.0, 0.92 / count] for i in range(count - 1, 0, -1)]
     return np.array([*(given[0].inset_axes(place, sharex=lowest) for place in places), lowest])
-
-
-def _once(*axes):
-    """Legend entries of all the axes, each label once."""
-    entries = {}
-    for ax in axes:
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            entries.setdefault(label, handle)
-    return list(entries.values())

@@ -6,29 +6,16 @@ from typing import Any, Self
 
 import numpy as np
 
+from .._docstrings import filled
 from ..executors.traces import Trace
-from ..history import History
-from ._runs import (
-    DARK,
-    PALETTE,
-    VIRTUAL,
-    Display,
-    checked,
-    clock_of,
-    histories_of_traces,
-    legend_below,
-    name_rows,
-    one_axes,
-    tidy,
-    worker_names,
-)
+from . import _runs as runs
 from ._tasks import bars, number, pale, tasks_of
 
 ZERO = {"edgecolor": "0.4", "hatch": "////"}
 """Look of a task whose step was zero."""
 
 
-class TimelineDisplay(Display):
+class TimelineDisplay(runs.Display):
     """Gantt chart of the workers of one or more runs.
 
     Make it with :meth:`from_estimator`, :meth:`from_history` or :meth:`from_trace`. Every task is a bar from
@@ -52,14 +39,7 @@ class TimelineDisplay(Display):
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        Their figure.
-
-    See Also
-    --------
-    ConvergenceDisplay, DelayDisplay, StepSizeDisplay : Other views of the same runs.
+    {shared}
 
     Examples
     --------
@@ -80,31 +60,18 @@ class TimelineDisplay(Display):
         self.inline_certificates, self.clock = inline_certificates, clock
 
     @classmethod
-    def from_history(cls, history: History | Mapping[str, History], **settings: Any) -> Self:
-        """Draw the timeline of recorded runs.
-
-        Parameters
-        ----------
-        history : History or dict of {label: History}
-            The runs.
-        **settings : dict
-            As for :meth:`plot`.
-
-        Returns
-        -------
-        TimelineDisplay
-        """
-        histories = checked(history)
-        clock, tasks, rows, inline = clock_of(histories), [], [], []
+    def _of(cls, histories):
+        clock, tasks, rows, inline = runs.clock_of(histories), [], [], []
         for label, h in histories.items():
             tasks.append(tasks_of(h, len(rows)))
-            rows += worker_names(label, h.n_workers)
+            rows += runs.worker_names(label, h.n_workers)
             certificates = h.certificates
             inline.append(certificates["time"][certificates["worker"] < 0])
         times = [h.updates["time"] for h in histories.values()]
-        return cls(np.concatenate(tasks), times, rows, inline, clock).plot(**settings)
+        return cls(np.concatenate(tasks), times, rows, inline, clock)
 
     @classmethod
+    @filled(runs.WORDS, drawn=runs.DRAWN)
     def from_trace(
         cls,
         trace: Trace | Mapping[str, Trace],
@@ -116,24 +83,20 @@ class TimelineDisplay(Display):
     ) -> Self:
         """Draw schedules that nothing has been fitted along.
 
-        Parameters
-        ----------
-        trace : Trace or dict of {label: Trace}
-            The schedules.
-        solver : {"bcd", "piag"}, default=None
-            Whose writes are drawn, where a schedule fits both; None stands for "bcd".
-        start, stop, **settings
-            As for :meth:`plot`.
+        {parameters}
+        start : int
+            The first update that is shown.
+        stop : int, optional
+            The one after the last; the default is 60 updates.
 
-        Returns
-        -------
-        TimelineDisplay
+        {drawn}
         """
         stop = start + 60 if stop is None else stop
         # More than are shown: of slow workers it is known later what they had been at.
-        histories = histories_of_traces(trace, 2 * stop, solver)
+        histories = runs.histories_of_traces(trace, 2 * stop, solver)
         return cls.from_history(histories, start=start, stop=stop, color="phase", **settings)
 
+    @filled(runs.WORDS, drawn=runs.DRAWN)
     def plot(
         self,
         start: int = 0,
@@ -144,26 +107,23 @@ class TimelineDisplay(Display):
     ) -> Self:
         """Draw the timeline.
 
-        Parameters
-        ----------
-        start, stop : int
-            The window: updates ``start`` to ``stop - 1``; the default is 60 updates.
-        color : {"block", "phase"}, default="block"
+        {parameters}
+        start : int
+            The first update that is shown.
+        stop : int, optional
+            The one after the last; the default is 60 updates.
+        color : {"block", "phase"}
             What the colour of a bar stands for; colours of blocks come again after seven.
         write : int, optional
             An update of the first run whose delay is shown: its task is framed, and the writes that make its
             delay have dots.
-        ax : matplotlib Axes, optional
-            Axes to draw on; the default is a new figure.
 
-        Returns
-        -------
-        TimelineDisplay
+        {drawn}
         """
         if color not in ("block", "phase"):
             raise ValueError(f"color must be 'block' or 'phase', not {color!r}.")
         first, last = self._window(start, start + 60 if stop is None else stop)
-        ax = one_axes(ax, float(np.clip(1.3 + 0.32 * len(self.rows), 2.2, 9.0)))
+        ax = runs.one_axes(ax, float(np.clip(1.3 + 0.32 * len(self.rows), 2.2, 9.0)))
         unit, name = self._unit(last - first)
         ax.set_xlim(first * unit, last * unit)
         shown = self.tasks[(self.tasks["end"] > first) & (self.tasks["start"] < last)]
@@ -171,10 +131,10 @@ class TimelineDisplay(Display):
         handles += self._draw_inline(ax, first, last, unit)
         if write is not None:
             handles += self._draw_delay(ax, write, unit)
-        name_rows(ax, self.rows)
+        runs.name_rows(ax, self.rows)
         ax.set_xlabel(name)
-        tidy(ax, grid=None)
-        legend_below(ax, handles, ncols=4 if write is None else 2)
+        runs.tidy(ax, grid=None)
+        runs.legend_below(ax, handles, ncols=4 if write is None else 2)
         return self._drawn(ax)
 
     def _window(self, start, stop):
@@ -190,7 +150,7 @@ class TimelineDisplay(Display):
 
     def _unit(self, span):
         if self.clock == "virtual":
-            return 1.0, VIRTUAL
+            return 1.0, runs.VIRTUAL
         return (1.0, "time (s)") if span >= 1.0 else (1e3, "time (ms)")
 
     def _draw(self, ax, tasks, unit, color):
@@ -202,7 +162,7 @@ class TimelineDisplay(Display):
         phases = sorted(set(tasks["phase"][descent]))
         keys = tasks["block"] if color == "block" else np.searchsorted(phases, tasks["phase"])
         for key in np.unique(keys[descent]):
-            tint = PALETTE[key % len(PALETTE)]
+            tint = runs.PALETTE[key % len(runs.PALETTE)]
             own = descent & (keys == key)
             drawn = bars(ax, tasks[own & ~zero], unit, facecolor=tint, edgecolor="white")
             bars(ax, tasks[own & zero], unit, facecolor=pale(tint), **ZERO)
@@ -211,12 +171,12 @@ class TimelineDisplay(Display):
                 drawn.set_label(phases[key])
         if color == "block" and descent.any():
             number(ax, tasks[descent], unit)
-            handles.append(Patch(color=PALETTE[0], label="task, with its block or shard"))
+            handles.append(Patch(color=runs.PALETTE[0], label="task, with its block or shard"))
         if (descent & zero).any():
             handles.append(Patch(facecolor="white", label="zero step", **ZERO))
         if certificate.any():
-            bars(ax, tasks[certificate], unit, facecolor=DARK, edgecolor="white")
-            handles.append(Patch(color=DARK, label="certificate"))
+            bars(ax, tasks[certificate], unit, facecolor=runs.DARK, edgecolor="white")
+            handles.append(Patch(color=runs.DARK, label="certificate"))
         return handles
 
     def _draw_delay(self, ax, write, unit):
@@ -227,13 +187,13 @@ class TimelineDisplay(Display):
             raise ValueError(f"There is no update {write} whose delay could be shown.")
         delay = own["delay"][0]
         inside = tasks[(tasks["update"] >= write - delay) & (tasks["update"] < write)]
-        bars(ax, own, unit, facecolor="none", edgecolor=DARK).set_linewidth(2.5)
+        bars(ax, own, unit, facecolor="none", edgecolor=runs.DARK).set_linewidth(2.5)
         place = inside["end"] * unit, inside["row"]
         label = f"delay of update {write}: {delay} writes"
-        return ax.plot(*place, "o", color=DARK, markersize=5, label=label, zorder=4)
+        return ax.plot(*place, "o", color=runs.DARK, markersize=5, label=label, zorder=4)
 
     def _draw_inline(self, ax, first, last, unit):
-        look, lines = {"color": DARK, "linestyle": ":", "linewidth": 1.3, "zorder": 3}, None
+        look, lines = {"color": runs.DARK, "linestyle": ":", "linewidth": 1.3, "zorder": 3}, None
         for times, (begin, end) in zip(self.inline_certificates, self._runs(), strict=True):
             inside = times[(times >= first) & (times <= last)]
             if len(inside):

@@ -2,11 +2,12 @@
 body, with their words in its docstring."""
 
 import inspect
-import re
 from collections import ChainMap
 from dataclasses import MISSING, field, make_dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple, dataclass_transform
+
+from .._docstrings import entries, filled
 
 PARAGRAPHS = {
     "attributes": """
@@ -48,27 +49,17 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features, when `X` has string column names.
 """,
-    "path": """
-alphas : ndarray of shape (n_alphas,)
-    Decreasing.
-coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
-    Coefficients, in the dtype of `X`; of three dimensions when `y` is a column.
-dual_gaps : ndarray of shape (n_alphas,)
-    Duality gaps, upper bounds on the distances to the optima in objective value.
-n_iters : list of int
-    Passes over the data, rounded up; only with `return_n_iter`.
-
-Raises
-------
-ValueError
-    If `y` has several columns: scikit-learn's path of several targets has a penalty that ties them
-    together, which is not offered here.
-""",
 }
 """What several docstrings have in common, by the name in braces that stands for it."""
 
-ENTRY = r"^(\w+) : (.+)\n?((?:    .+\n?)*)"
-"""Name, type and meaning of a parameter in a docstring."""
+DATA = entries("""
+X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
+    Data. The rows of a dask collection stay where they lie.
+y : array-like of shape (n_samples,)
+    Targets, or labels of two or more classes.
+sample_weight : array-like of shape (n_samples,)
+    Sample weights, non-negative and not all zero.
+""")
 
 
 class Parameter(NamedTuple):
@@ -100,8 +91,7 @@ def declared(cls):
     cls._own = {name: value for name, value in vars(cls).items() if isinstance(value, Parameter)}
     for name in cls._own:
         delattr(cls, name)
-    entries = re.findall(ENTRY, inspect.cleandoc(cls.__doc__), re.MULTILINE)
-    cls._words = {name: words for name, *words in entries}
+    cls._words = entries(inspect.cleandoc(cls.__doc__))
     bases = cls.__mro__[:-1]
     types, found, words = (
         ChainMap(*map(known, bases))
@@ -129,20 +119,11 @@ def no_defaults(described, values):
     return {key: x for key, x in values.items() if key not in known or x is not known[key].default}
 
 
-def documented(described, own=None):
-    """Fill what stands in braces in a docstring (decorator): with the parameters of the class itself, as a
-    section, or those of ``own``, as far as they are in the signature of a function."""
-    parameters = (own or described)._parameters
-    names = [name for name in inspect.signature(described).parameters if name in parameters]
-    told = "\n".join(paragraph(name, parameters[name]) for name in names)
-    told, text = told if own else f"Parameters\n----------\n{told}", inspect.cleandoc(described.__doc__)
-    for name, found in (PARAGRAPHS | {"parameters": told}).items():
-        text = text.replace(f"{{{name}}}", found.strip("\n"))
-    described.__doc__ = text
-    return described
+def documented(cls):
+    """Fill the docstring of a class with its parameters and with what several have in common (decorator)."""
+    return filled(words_of(cls), **PARAGRAPHS)(cls)
 
 
-def paragraph(name, known):
-    """Paragraph of a docstring on a parameter."""
-    (kind, text), default = known.words, repr(known.default).replace("'", '"')
-    return f"{name} : {kind}, default={default}\n{text.rstrip()}"
+def words_of(cls):
+    """Type and meaning of a class's parameters."""
+    return {name: known.words for name, known in cls._parameters.items()}

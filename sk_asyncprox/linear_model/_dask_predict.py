@@ -10,6 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length
 
+from .._docstrings import filled
 from ..executors.dask_run import tell_released
 from ..shards.dask_input import (
     blocks_of,
@@ -21,6 +22,7 @@ from ..shards.dask_input import (
     rows_of,
     table,
 )
+from ._constructors import DATA
 
 
 def blockwise(method):
@@ -132,13 +134,11 @@ class PredictsCollections:
     """Predictions of dask collections are dask arrays."""
 
     @blockwise
+    @filled(DATA)
     def predict(self, X):
         """Predict.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
-            Data.
+        {parameters}
 
         Returns
         -------
@@ -147,17 +147,11 @@ class PredictsCollections:
         """
         return super().predict(X)
 
+    @filled(DATA)
     def score(self, X, y, sample_weight=None):
         """Accuracy of a classifier, coefficient of determination of a regressor.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
-            Data.
-        y : array-like or dask collection of shape (n_samples,)
-            True labels or targets.
-        sample_weight : array-like or dask collection of shape (n_samples,), default=None
-            Sample weights.
+        {parameters}
 
         Returns
         -------
@@ -174,13 +168,11 @@ class DecidesOnCollections(PredictsCollections):
     """The same for classifiers."""
 
     @blockwise
+    @filled(DATA)
     def decision_function(self, X):
         """Margins of the samples.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
-            Data.
+        {parameters}
 
         Returns
         -------

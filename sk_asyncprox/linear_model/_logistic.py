@@ -9,10 +9,11 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax
 
 from .._compat import LinearClassifierMixin, SparseCoefMixin
+from .._docstrings import filled
 from ..penalties import ElasticNetPenalty
 from ..shards.dask_input import is_collection
 from ._base import AsyncLinearModel, whole
-from ._constructors import documented
+from ._constructors import DATA, documented
 from ._dask_fit import fit_rows, loss_of
 from ._dask_predict import DecidesOnCollections, blockwise
 from ._parameters import OfLogisticRegression
@@ -73,17 +74,11 @@ class LogisticRegression(
     """
 
     @whole
+    @filled(DATA)
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
-            Data.
-        y : array-like of shape (n_samples,)
-            Labels, of two or more classes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights, non-negative and not all zero.
+        {parameters}
 
         Returns
         -------
@@ -136,13 +131,11 @@ class LogisticRegression(
         return weights, exponent + more
 
     @blockwise
+    @filled(DATA)
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
-            Data.
+        {parameters}
 
         Returns
         -------
@@ -153,13 +146,11 @@ class LogisticRegression(
         return softmax(z, axis=1) if z.ndim == 2 else np.column_stack([expit(-z), expit(z)])
 
     @blockwise
+    @filled(DATA)
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of the probabilities, accurate for any margin.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
-            Data.
+        {parameters}
 
         Returns
         -------

@@ -11,12 +11,13 @@ from sklearn.metrics import get_scorer
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 
 from .._compat import _raise_for_params, _routing_enabled, routing_owner
+from .._docstrings import filled
 from ..problem import Problem
 from ..shards.dask_input import is_collection
 from ..solve import SOLVERS
 from ._base import whole
 from ._callbacks import Watcher
-from ._constructors import documented
+from ._constructors import DATA, documented
 from ._cv_base import OF_THE_LAST, CrossValidated
 from ._dask_cv import paths_on_cluster
 from ._fold_scores import Scores, scored_paths
@@ -82,16 +83,14 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
     __metadata_request__score = {"sample_weight": UNUSED}
 
     @whole
+    @filled(DATA)
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Choose the penalty by cross-validation, and fit the model with it on all of the data.
 
-        Parameters
-        ----------
+        {parameters}
         X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
             Data. Of a dask collection the rows stay where they lie, and the solver is PIAG.
-        y : array-like of shape (n_samples,)
-            Labels.
-        sample_weight : array-like of shape (n_samples,), default=None
+        sample_weight : array-like of shape (n_samples,)
             Sample weights, non-negative and not all zero; of the fits and, without metadata routing, of the
             scorer.
         **params : dict
@@ -162,17 +161,11 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         """Coefficients and intercepts of an array with the intercept last."""
         return (coefs[:, :-1], coefs[:, -1]) if self.fit_intercept else (coefs, np.zeros(len(coefs)))
 
+    @filled(DATA)
     def score(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, **score_params: Any) -> float:
         """Score by `scoring`.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
-            Data.
-        y : array-like of shape (n_samples,)
-            Labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights.
+        {parameters}
         **score_params : dict
             Parameters of the scorer, with metadata routing.
 

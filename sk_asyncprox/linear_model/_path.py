@@ -1,7 +1,6 @@
 """Solutions for many penalties, each found from the one before: lasso_path and enet_path."""
 
 import warnings
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length
 
 from .._compat import leaves_settings, validate_parameter_constraints
+from .._docstrings import entries, filled
 from ..losses import SquaredLoss
 from ..penalty_path import solutions_along
 from ..problem import Problem
@@ -19,7 +19,7 @@ from ..solve import SOLVERS
 from ..solvers.base import Snapshot
 from ..step_sizes import StepSize
 from ._base import beyond, check_range
-from ._constructors import declared, documented, no_defaults, parameter
+from ._constructors import DATA, declared, no_defaults, parameter, words_of
 from ._dask_cv import few_for_path
 from ._parameters import OfElasticNet, OfPaths
 from ._penalty_grids import alphas_of, penalties_of
@@ -27,6 +27,26 @@ from ._regression import ElasticNet
 from ._validation import FLOATS, FORMATS, checked_weights, in_floats, scaled
 
 TARGET = {"y": ["array-like", "sparse matrix"]}
+
+FOUND = """
+Returns
+-------
+alphas : ndarray of shape (n_alphas,)
+    Decreasing.
+coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
+    Coefficients, in the dtype of `X`; of three dimensions when `y` is a column.
+dual_gaps : ndarray of shape (n_alphas,)
+    Duality gaps, upper bounds on the distances to the optima in objective value.
+n_iters : list of int
+    Passes over the data, rounded up; only with `return_n_iter`.
+
+Raises
+------
+ValueError
+    If `y` has several columns: scikit-learn's path of several targets has a penalty that ties them
+    together, which is not offered here.
+"""
+"""What a path returns and raises."""
 
 
 @declared
@@ -67,6 +87,11 @@ class Path(OfPath, ElasticNet):
     """Elastic net of all penalties of a path, for which the arguments of the functions below are checked."""
 
 
+WORDS = (
+    words_of(OfPath) | DATA | entries("y : array-like of shape (n_samples,) or (n_samples, 1)\n    Targets.")
+)
+
+
 def warn_unless_converged(names, solutions_messages):
     """One warning for the runs of a path that have not met the tolerance, with the first one's message."""
     missed = [(name, message) for name, message in zip(names, solutions_messages, strict=True) if message]
@@ -90,7 +115,7 @@ def warn_of_folds(name, n_folds, ratios, grids, messages):
     warn_unless_converged(names, messages)
 
 
-@partial(documented, own=OfPath)
+@filled(WORDS, path=FOUND)
 @leaves_settings
 def enet_path(
     X: Any,
@@ -127,18 +152,8 @@ def enet_path(
     ``sum_i s_i (y_i - x_i.w)^2 / (2 S) + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio) |w|_2^2 / 2``.
     There is no intercept: centre the data first, or use :class:`ElasticNetCV`.
 
-    Parameters
-    ----------
-    X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
-        Data. Of a dask collection the rows stay where they lie, and are read once.
-    y : array-like of shape (n_samples,) or (n_samples, 1)
-        Targets.
-    sample_weight : array-like of shape (n_samples,), default=None
-        Sample weights, non-negative and not all zero.
     {parameters}
 
-    Returns
-    -------
     {path}
 
     See Also
@@ -229,7 +244,7 @@ def _of_features(values, name, n_features):
     return values.ravel()
 
 
-@partial(documented, own=OfPath)
+@filled(WORDS, path=FOUND)
 def lasso_path(
     X: Any,
     y: Any,
@@ -249,19 +264,11 @@ def lasso_path(
     Minimises for every alpha ``sum_i s_i (y_i - x_i.w)^2 / (2 S) + alpha |w|_1``, with ``S`` the sum of the
     sample weights. There is no intercept: centre the data first, or use :class:`LassoCV`.
 
-    Parameters
-    ----------
-    X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
-        Data. Of a dask collection the rows stay where they lie, and are read once.
-    y : array-like of shape (n_samples,) or (n_samples, 1)
-        Targets.
     {parameters}
     **params : dict
         Further parameters of :func:`enet_path`: `tol`, `max_iter`, `sample_weight`, `check_input` and how
         the fits run.
 
-    Returns
-    -------
     {path}
 
     See Also

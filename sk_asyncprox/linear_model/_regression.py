@@ -12,21 +12,17 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import LinearModel
+from .._docstrings import filled
 from ..losses import HuberLoss, SquaredLoss
 from ..penalties import ElasticNetPenalty, GroupPenalty
 from ..shards.dask_input import is_collection
 from ._base import AsyncLinearModel, whole
-from ._constructors import documented
+from ._constructors import DATA, documented
 from ._dask_fit import fit_rows
 from ._dask_predict import PredictsCollections
 from ._groups import checked_group_weights, checked_groups
 from ._parameters import OfElasticNet, OfGroupLasso, OfHuberRegressor, OfLasso
-from ._validation import (
-    checked_data,
-    checked_penalty_weights,
-    checked_weights,
-    scaled,
-)
+from ._validation import checked_data, checked_penalty_weights, checked_weights, scaled
 
 
 @documented
@@ -62,17 +58,13 @@ class ElasticNet(
     _loss, _advice = SquaredLoss(), "use the LinearRegression estimator"
 
     @whole
+    @filled(DATA)
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
-            Data.
+        {parameters}
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets. Several are problems of their own, solved one after the other on one copy of the data.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Sample weights, non-negative and not all zero.
 
         Returns
         -------

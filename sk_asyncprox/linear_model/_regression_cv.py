@@ -13,13 +13,14 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from .._compat import LinearModel, _routing_enabled, routing_owner
+from .._docstrings import filled
 from ..losses import SquaredLoss
 from ..penalty_path import moments_pay
 from ..problem import Problem
 from ..solve import SOLVERS
 from ._base import AsyncLinearModel, check_range, whole
 from ._callbacks import Watcher
-from ._constructors import documented
+from ._constructors import DATA, documented
 from ._cv_base import CrossValidated
 from ._dask_cv import cross_validated, reading
 from ._dask_predict import PredictsCollections
@@ -71,17 +72,15 @@ class ElasticNetCV(
     """
 
     @whole
+    @filled(DATA)
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Choose the penalty by cross-validation, and fit the model with it on all of the data.
 
-        Parameters
-        ----------
+        {parameters}
         X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
             Data. Of a dask collection the rows stay where they lie, and are read once for all penalties and
             folds; passes count the few rows that stand for them then.
-        y : array-like of shape (n_samples,)
-            Targets.
-        sample_weight : float or array-like of shape (n_samples,), default=None
+        sample_weight : array-like of shape (n_samples,)
             Sample weights, non-negative and not all zero; of the fits and, within each fold, of the errors.
             The choice goes by the plain mean over the folds.
         **params : dict

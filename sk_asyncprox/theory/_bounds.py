@@ -2,18 +2,31 @@
 
 import numpy as np
 
+from .._docstrings import entries, filled
 
+WORDS = entries("""
+integral : float or array-like
+    Step-size integral, in the unit of ``gamma'``.
+excess : float
+    Objective at the start, less its optimum.
+distance : float
+    Distance of the start from a solution.
+largest_step : float
+    ``gamma'``.
+h : float
+    Safety factor of the policy, below 1.
+n_blocks : int
+    Number of blocks.
+""")
+
+
+@filled(WORDS)
 def moves_bound(excess, h):
     """Bound ``excess / (1 - h)`` on ``sum_k |x_{k+1} - x_k|^2 / gamma_k``, zero steps left out.
 
     For PIAG, and for Async-BCD in either metric with any order of blocks; ``f`` need not be convex.
 
-    Parameters
-    ----------
-    excess : float
-        Objective at the start, less its optimum.
-    h : float
-        Safety factor of the policy, below 1.
+    {parameters}
 
     Returns
     -------
@@ -33,16 +46,12 @@ def moves_bound(excess, h):
     return excess / (1.0 - h)
 
 
+@filled(WORDS)
 def residual_bound(integral, excess, h, n_blocks=1):
     """Bound on the least squared residual ``|x - prox(x - gamma' grad f(x))|^2 / gamma'^2`` of a run.
 
-    Parameters
-    ----------
-    integral : float or array-like
-        Step-size integral, in the unit of ``gamma'``.
-    excess, h : float
-        Objective at the start, less its optimum; safety factor.
-    n_blocks : int, default=1
+    {parameters}
+    n_blocks : int
         1 for PIAG, and for the residual of the block that is written in Async-BCD (any order of
         blocks). The number of blocks for the expected residual of all blocks, when blocks are drawn
         uniformly and independently (see :func:`bcd_convex_bound`). In the Gram metric the residual is
@@ -71,17 +80,11 @@ def residual_bound(integral, excess, h, n_blocks=1):
         return np.divide(n_blocks * (1.0 + h) ** 2 * excess / (1.0 - h), integral)
 
 
+@filled(WORDS)
 def piag_convex_bound(integral, excess, distance, largest_step, h):
     """Bound on ``P(x_k) - P*`` of PIAG when every shard's loss is convex.
 
-    Parameters
-    ----------
-    integral : float or array-like
-        Step-size integral, in the unit of ``gamma'``.
-    excess, distance : float
-        Objective at the start, less its optimum; distance of the start from a solution.
-    largest_step, h : float
-        ``gamma'``, and the safety factor.
+    {parameters}
 
     Returns
     -------
@@ -104,22 +107,14 @@ def piag_convex_bound(integral, excess, distance, largest_step, h):
     return (0.5 * distance**2 + a * excess) / (a + np.asarray(integral))
 
 
+@filled(WORDS)
 def bcd_convex_bound(integral, excess, distance, largest_step, h, n_blocks):
     """Bound on the expectation of ``P(x_k) - P*`` of Async-BCD for convex ``f``.
 
     Blocks are drawn uniformly, independently of one another and of the delays, and the prox step is
     taken at the write (``metric="lipschitz"`` with random blocks and a simulated trace).
 
-    Parameters
-    ----------
-    integral : float or array-like
-        Step-size integral, in the unit of ``gamma'``.
-    excess, distance : float
-        Objective at the start, less its optimum; distance of the start from a solution.
-    largest_step, h : float
-        ``gamma'``, and the safety factor.
-    n_blocks : int
-        Number of blocks.
+    {parameters}
 
     Returns
     -------
@@ -144,15 +139,15 @@ def bcd_convex_bound(integral, excess, distance, largest_step, h, n_blocks):
     return (0.5 * n_blocks * distance**2 + a * excess) / (a + np.asarray(integral))
 
 
+@filled(WORDS)
 def proximal_pl_constant(smooth_modulus, penalty_modulus, largest_step):
     """Constant of the proximal Polyak-Lojasiewicz inequality.
 
-    Parameters
-    ----------
-    smooth_modulus, penalty_modulus : float
-        Moduli of strong convexity of the smooth part and of the penalty.
-    largest_step : float
-        ``gamma'``.
+    {parameters}
+    smooth_modulus : float
+        Modulus of strong convexity of the smooth part.
+    penalty_modulus : float
+        That of the penalty.
 
     Returns
     -------
@@ -172,18 +167,16 @@ def proximal_pl_constant(smooth_modulus, penalty_modulus, largest_step):
     return (smooth_modulus + penalty_modulus) / (1.0 + largest_step * penalty_modulus)
 
 
+@filled(WORDS)
 def linear_bound(integral, excess, pl_constant, h, n_blocks=1):
     """Bound on ``P(x_k) - P*`` under the proximal Polyak-Lojasiewicz inequality.
 
     For PIAG (``n_blocks=1``), and in expectation for Async-BCD with blocks drawn as in
     :func:`bcd_convex_bound`.
 
-    Parameters
-    ----------
-    integral : float or array-like
-        Step-size integral, in the unit of ``gamma'``.
-    excess, pl_constant, h, n_blocks : float
-        The constant of strongly convex problems is :func:`proximal_pl_constant`.
+    {parameters}
+    pl_constant : float
+        That of strongly convex problems is :func:`proximal_pl_constant`.
 
     Returns
     -------

@@ -3,14 +3,30 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._docstrings import entries, filled
 
+WORDS = entries("""
+delays : array-like of int, shape (n_updates,) or (n_updates, n_workers)
+    Writes between read and write; of several columns the largest counts. Update ``k`` cannot have a delay
+    above ``k``: larger ones are clipped.
+steps : array-like of shape (n_updates,)
+    Step lengths, in any unit.
+n_updates : int
+    Number of updates.
+max_delay : int
+    The largest of their delays.
+largest_step : float
+    ``gamma'``, in the unit of the steps.
+alpha : float
+    Share that is taken.
+""")
+
+
+@filled(WORDS)
 def step_size_integral(steps: ArrayLike) -> np.ndarray:
     """Running sum of the steps.
 
-    Parameters
-    ----------
-    steps : array-like of shape (n_updates,)
-        Step lengths, in any unit.
+    {parameters}
 
     Returns
     -------
@@ -41,16 +57,11 @@ def _clipped(delays):
     return np.minimum(delays, np.arange(len(delays)))
 
 
+@filled(WORDS)
 def window_sums(delays: ArrayLike, steps: ArrayLike) -> np.ndarray:
     """Sum of the steps that were taken between the read and the write of every update.
 
-    Parameters
-    ----------
-    delays : array-like of int, shape (n_updates,) or (n_updates, n_workers)
-        Writes between read and write; of several columns the largest counts. Update ``k`` cannot have
-        a delay above ``k``: larger ones are clipped.
-    steps : array-like of shape (n_updates,)
-        Step lengths, in any unit.
+    {parameters}
 
     Returns
     -------
@@ -75,6 +86,7 @@ def window_sums(delays: ArrayLike, steps: ArrayLike) -> np.ndarray:
     return before[k] - before[k - delays]
 
 
+@filled(WORDS)
 def satisfies_principle(
     delays: ArrayLike, steps: ArrayLike, largest_step: float = 1.0, slack: float = 1e-12
 ) -> np.ndarray:
@@ -82,13 +94,8 @@ def satisfies_principle(
 
     It asks for ``0 <= step <= max(0, largest_step - window)``.
 
-    Parameters
-    ----------
-    delays, steps : array-like
-        As in :func:`window_sums`.
-    largest_step : float, default=1.0
-        ``gamma'``, in the unit of the steps.
-    slack : float, default=1e-12
+    {parameters}
+    slack : float
         Share of ``largest_step`` by which the bound may be passed. What the rounding of running sums
         can amount to, ``(delay + 2) eps`` times the sum so far, is allowed besides.
 
@@ -114,15 +121,11 @@ def satisfies_principle(
     return (steps == 0.0) | ((steps > 0.0) & fits)
 
 
+@filled(WORDS)
 def adaptive1_integral_bound(n_updates, max_delay, largest_step=1.0, alpha=0.9):
     """Least step-size integral of Adaptive 1 when no delay is above ``max_delay``.
 
-    Parameters
-    ----------
-    n_updates, max_delay : int
-        Number of updates, and the largest of their delays.
-    largest_step, alpha : float
-        ``gamma'``, and the share that is taken.
+    {parameters}
 
     Returns
     -------
@@ -145,15 +148,11 @@ def adaptive1_integral_bound(n_updates, max_delay, largest_step=1.0, alpha=0.9):
     return alpha * largest_step * np.ceil(n_updates / (max_delay + 1))
 
 
+@filled(WORDS)
 def adaptive2_integral_bound(n_updates, max_delay, largest_step=1.0):
     """Least step-size integral of Adaptive 2 when no delay is above ``max_delay``.
 
-    Parameters
-    ----------
-    n_updates, max_delay : int
-        Number of updates, and the largest of their delays.
-    largest_step : float
-        ``gamma'``.
+    {parameters}
 
     Returns
     -------
@@ -175,18 +174,14 @@ def adaptive2_integral_bound(n_updates, max_delay, largest_step=1.0):
     return rate * largest_step * n_updates
 
 
+@filled(WORDS)
 def adaptive1_integral_from_delays(delays, largest_step=1.0, alpha=0.9):
     """Least step-size integral of Adaptive 1, from the delays that happened.
 
     A window and the step at its end sum to ``alpha gamma'`` at least, so the integral is at least that
     times the largest number of windows that do not overlap. No bound on the delays is needed.
 
-    Parameters
-    ----------
-    delays : array-like of int, shape (n_updates,) or (n_updates, n_workers)
-        As in :func:`window_sums`.
-    largest_step, alpha : float
-        ``gamma'``, and the share that is taken.
+    {parameters}
 
     Returns
     -------
@@ -214,18 +209,14 @@ def adaptive1_integral_from_delays(delays, largest_step=1.0, alpha=0.9):
     return np.array(bound[1:])
 
 
+@filled(WORDS)
 def adaptive2_integral_from_delays(delays, largest_step=1.0):
     """Least step-size integral of Adaptive 2, from the delays that happened.
 
     A step is ``gamma' / (delay + 1)``, or it is zero and the window before it sums to more than
     ``gamma' delay / (delay + 1)``; the worse of the two is taken.
 
-    Parameters
-    ----------
-    delays : array-like of int, shape (n_updates,) or (n_updates, n_workers)
-        As in :func:`window_sums`.
-    largest_step : float
-        ``gamma'``.
+    {parameters}
 
     Returns
     -------
