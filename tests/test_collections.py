@@ -23,8 +23,7 @@ from sk_asyncprox import (
     enet_path,
     lasso_path,
 )
-from sk_asyncprox.executors import Dask
-from sk_asyncprox.executors import dask_run
+from sk_asyncprox.executors import Dask, dask_run
 from sk_asyncprox.executors.base import Plan, WorkersLost
 from sk_asyncprox.shards import dask_input, dask_shards
 from sk_asyncprox.shards.sharded_problem import ShardedProblem
