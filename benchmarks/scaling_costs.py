@@ -33,7 +33,6 @@ from scaling_machine import (
     write,
 )  # fmt: skip
 
-from sk_asyncprox._compat import fast_calls
 from sk_asyncprox.executors import Machine, Threads
 
 
@@ -93,9 +92,8 @@ def measure_streams(problem, form, repeats=60):
     tasks = [solver.ask(0), solver.ask(1)]
 
     def do(task, times=repeats):
-        with fast_calls():
-            for _ in range(times):
-                solver.work(solver.part(task), task)
+        for _ in range(times):
+            solver.work(solver.part(task), task)
 
     for task in tasks:
         do(task, 1)

@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 import sklearn
 from sklearn.base import _fit_context  # noqa: F401
-from sklearn.linear_model import _cd_fast, enet_path
+from sklearn.linear_model import _cd_fast
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel, SparseCoefMixin  # noqa: F401
 from sklearn.metrics import make_scorer
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_parameter_constraints  # noqa: F401
@@ -24,9 +24,8 @@ from ._blas import _BLAS_LIMIT, cached_property, leaves_settings, one_blas_threa
 
 _VERSION = parse_version(sklearn.__version__)
 
-# Screening inside the kernel trusts the dual gap, which a dummy y makes meaningless: switch it off
-# where the version has it.
-_NO_SCREENING = {"do_screening": False} if parse_version("1.8") <= _VERSION else {}
+# Screening inside the kernel trusts the dual gap, which a dummy y makes meaningless: it is switched off
+# there, in the versions that have it.
 _SCREENING, _UNSCREENED = ((True,), (False,)) if parse_version("1.8") <= _VERSION else ((), ())
 
 _ANY_TARGET = np.ones(1)
@@ -41,63 +40,49 @@ def block_cd(w, l1, l2, sweeps, *, X=None, target=None, weights=None, Q=None, q=
 
     Residual form, with columns ``X`` in Fortran order, or CSC with int32 indices: lowers ``sum(weights *
     (target - X w)^2) / 2 + l1 |w|_1 + (l2/2) |w|_2^2``; ``weights`` go with a sparse ``X`` only. Gram form,
-    with ``Q`` and ``q`` in C order: lowers ``w'Qw/2 - q'w + l1 |w|_1 + (l2/2) |w|_2^2``; the kernel is called
-    without what prepares its arguments, which takes longer than small blocks do.
+    with ``Q`` and ``q``: lowers ``w'Qw/2 - q'w + l1 |w|_1 + (l2/2) |w|_2^2``.
     """
     if Q is not None:
         # The kernel's own gap test would need |y|; any non-zero y serves, as tol=-1 never stops it.
-        return _gram_kernel(w, l1, l2, sweeps, Q, q, _ANY_TARGET, -1.0, positive, _UNSCREENED)[0]
-    total = l1 + l2
-    _, coefs, _ = _quietly(
-        enet_path,
-        X,
-        target,
-        alphas=[total / X.shape[0]],
-        l1_ratio=l1 / total if total > 0 else 1.0,
-        coef_init=w.copy(),
-        check_input=False,
-        max_iter=sweeps,
-        tol=-1.0,
-        random_state=_RANDOM_STATE,
-        positive=positive,
-        precompute=False,
-        sample_weight=weights,
-        **_NO_SCREENING,
-    )
-    return coefs[:, 0]
+        kernel, data = _cd_fast.enet_coordinate_descent_gram, (np.ascontiguousarray(Q), q, _ANY_TARGET)
+    elif isinstance(X, np.ndarray):
+        kernel, data = _cd_fast.enet_coordinate_descent, (X, target)
+    else:
+        kernel, means = _cd_fast.sparse_enet_coordinate_descent, np.zeros(X.shape[1])
+        data = X.data, X.indices, X.indptr, target, weights, means
+    return _swept(kernel, w, l1, l2, data, sweeps, -1.0, positive, _UNSCREENED)[0]
 
 
-def _quietly(kernel, *args, **settings):
+def _swept(kernel, w, l1, l2, data, sweeps, tol, positive, screening):
+    """Coefficients, gap and number of sweeps; the kernel is called without what prepares its arguments, which
+    takes longer than small blocks do."""
+    new = w.copy()
     _KERNEL_WARNINGS.quiet = True
     try:
-        return kernel(*args, **settings)
+        _, gap, _, n = kernel(new, l1, l2, *data, sweeps, tol, _RANDOM_STATE, False, positive, *screening)
     finally:
         _KERNEL_WARNINGS.quiet = False
-
-
-def _gram_kernel(w, l1, l2, sweeps, Q, q, y, tol, positive, screening):
-    """Coefficients, gap and number of sweeps."""
-    new, Q = w.copy(), np.ascontiguousarray(Q)
-    kernel, more = _cd_fast.enet_coordinate_descent_gram, (_RANDOM_STATE, False, positive, *screening)
-    _, gap, _, n_sweeps = _quietly(kernel, new, l1, l2, Q, q, y, sweeps, tol, *more)
-    return new, gap, n_sweeps
+    return new, gap, n
 
 
 def gram_cd(w, penalty, sweeps, Q, q, square, goal):
     """At most so many sweeps in Gram form, as those of :func:`block_cd`, until the duality gap is at most
     ``goal``: new coefficients, gap and number of sweeps. ``square`` is twice the objective at zero, positive.
     """
-    norm, tol = np.array([square**0.5]), goal / square
-    return _gram_kernel(w, penalty.l1, penalty.l2, sweeps, Q, q, norm, tol, penalty.positive, _SCREENING)
+    kernel, data = (
+        _cd_fast.enet_coordinate_descent_gram,
+        (np.ascontiguousarray(Q), q, np.array([square**0.5])),
+    )
+    tol = goal / square
+    return _swept(kernel, w, penalty.l1, penalty.l2, data, sweeps, tol, penalty.positive, _SCREENING)
 
 
 def columns_cd(w, penalty, sweeps, X, target, goal):
     """Sweeps over columns in Fortran order, as those of :func:`gram_cd`, with an l1 part; the loss is
     ``|target - X w|^2 / (2 n)``, the target not zero."""
-    n, new = len(target), w.copy()
-    settings = n * penalty.l1, n * penalty.l2, X, target, sweeps, n * goal / (target @ target)
-    more = _RANDOM_STATE, False, penalty.positive, *_SCREENING
-    _, gap, _, n_sweeps = _quietly(_cd_fast.enet_coordinate_descent, new, *settings, *more)
+    kernel, n, tol = _cd_fast.enet_coordinate_descent, len(target), len(target) * goal / (target @ target)
+    l1, l2 = n * penalty.l1, n * penalty.l2
+    new, gap, n_sweeps = _swept(kernel, w, l1, l2, (X, target), sweeps, tol, penalty.positive, _SCREENING)
     return new, gap / n, n_sweeps
 
 
@@ -122,21 +107,6 @@ def with_labels(scorer, classes):
         response_method=scorer._response_method,
         **{**known, **getattr(scorer, "_kwargs", {})},
     )
-
-
-class fast_calls:
-    """Context in which the kernel is called without parameter validation (this thread only).
-
-    No generator as scikit-learn's own: one that a signal cuts off is ended whenever Python collects it, and
-    then sets what it has found.
-    """
-
-    def __enter__(self):
-        self._before = sklearn.get_config()["skip_parameter_validation"]
-        sklearn.set_config(skip_parameter_validation=True)
-
-    def __exit__(self, *error):
-        sklearn.set_config(skip_parameter_validation=self._before)
 
 
 try:

@@ -22,7 +22,6 @@ from sk_asyncprox import _blas
 from sk_asyncprox._compat import (
     block_cd,
     cached_property,
-    fast_calls,
     granted_workers,
     one_blas_thread,
     runs_threads,
@@ -68,18 +67,16 @@ def forms(X, y, weights, seed):
 
 @pytest.mark.parametrize("positive", [False, True], ids=["free", "positive"])
 @pytest.mark.parametrize("form", ["dense", "sparse", "weighted sparse", "gram", "weighted gram"])
-@pytest.mark.parametrize("fast", [False, True], ids=["checked", "fast"])
-def test_block_cd_is_the_estimator(form, positive, fast):
-    for seed in range(0 if fast else 1, 60, 2):
+def test_block_cd_is_the_estimator(form, positive):
+    for seed in range(60):
         X, y, weights, alpha, l1_ratio, start = drawn(seed)
         arguments, used = forms(X, y, weights, seed)[form]
         expected = estimator_coefficients(X, y, used, alpha, l1_ratio, positive)
         total, kept = alpha * used.sum(), start.copy()
         copies = {name: value.copy() for name, value in arguments.items()}
-        with sklearn.config_context(skip_parameter_validation=fast):
-            found = block_cd(
-                start, total * l1_ratio, total * (1 - l1_ratio), SWEEPS, positive=positive, **arguments
-            )
+        found = block_cd(
+            start, total * l1_ratio, total * (1 - l1_ratio), SWEEPS, positive=positive, **arguments
+        )
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8, err_msg=f"seed {seed}")
         np.testing.assert_array_equal(start, kept)
         assert not np.shares_memory(found, start)
@@ -477,19 +474,6 @@ def test_where_folds_run_in_threads():
     for backend, threads in (("threading", True), ("loky", False), ("multiprocessing", False)):
         with joblib.parallel_config(backend, n_jobs=2):
             assert runs_threads() == threads
-
-
-def test_fast_calls_are_for_this_thread_only():
-    seen = []
-    with fast_calls():
-        thread = threading.Thread(
-            target=lambda: seen.append(sklearn.get_config()["skip_parameter_validation"])
-        )
-        thread.start()
-        thread.join()
-        assert sklearn.get_config()["skip_parameter_validation"]
-    assert seen == [False]
-    assert not sklearn.get_config()["skip_parameter_validation"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compat import fast_calls, one_blas_thread
+from .._compat import one_blas_thread
 from .base import WorkersLost
 from .threads import Deferred, Stop
 
@@ -92,7 +92,7 @@ def next_batch(arrived):
 def do(work, part, task, payload):
     """The work of one task, on its worker, and the seconds that it took."""
     begin = time.perf_counter()
-    with fast_calls(), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         result = work(part, task._replace(payload=payload))
     return result, time.perf_counter() - begin
 

@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 
-from .._compat import fast_calls, granted_workers, one_blas_thread, surely
+from .._compat import granted_workers, one_blas_thread, surely
 from .base import Executor, Plan, WorkersLost
 from .threads import Deferred, Stop, run_alone
 
@@ -149,5 +149,5 @@ def _begin():
 def _do(work, key, part, task):
     """The work of one task."""
     part = _PARTS.setdefault(key, part)
-    with fast_calls(), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         return work(part, task)

@@ -10,7 +10,6 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from .._compat import fast_calls
 from .base import Executor, Plan
 from .traces import Trace
 
@@ -64,22 +63,21 @@ class Simulated(Executor):
     def run(self, solver, on_events):
         # A worker of a cluster may have had two tasks, the second one queued behind the first.
         held, idle = defaultdict(deque), 0
-        with fast_calls():
-            for now, asks, tells in self.trace.events():
-                for worker in asks:
-                    task = solver.ask(worker)
-                    if task is not None:
-                        held[worker].append(task)
-                tasks = [held[worker].popleft() for worker in tells if held[worker]]
-                arrivals = [(task, solver.work(solver.part(task), task)) for task in tasks]
-                idle = 0 if arrivals or any(held.values()) else idle + 1
-                # What is to be done may be for a slow worker, who asks long after the others.
-                if idle > PATIENCE * self.trace.n_workers:
-                    raise RuntimeError("The solver has nothing to do and nothing is in flight.")
-                if arrivals:
-                    solver.now = now
-                    if on_events(solver.tell(arrivals), now):
-                        break
+        for now, asks, tells in self.trace.events():
+            for worker in asks:
+                task = solver.ask(worker)
+                if task is not None:
+                    held[worker].append(task)
+            tasks = [held[worker].popleft() for worker in tells if held[worker]]
+            arrivals = [(task, solver.work(solver.part(task), task)) for task in tasks]
+            idle = 0 if arrivals or any(held.values()) else idle + 1
+            # What is to be done may be for a slow worker, who asks long after the others.
+            if idle > PATIENCE * self.trace.n_workers:
+                raise RuntimeError("The solver has nothing to do and nothing is in flight.")
+            if arrivals:
+                solver.now = now
+                if on_events(solver.tell(arrivals), now):
+                    break
         return [task for queue in held.values() for task in queue]
 
 
@@ -142,8 +140,7 @@ class Machine(Executor):
         return Plan(n_workers=len(self._rates()))
 
     def run(self, solver, on_events):
-        with fast_calls():
-            return _Run(self, self._rates(), solver, on_events).go()
+        return _Run(self, self._rates(), solver, on_events).go()
 
 
 class _Run:

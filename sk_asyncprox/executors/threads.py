@@ -7,7 +7,7 @@ import time
 import numpy as np
 from joblib import delayed
 
-from .._compat import fast_calls, granted_workers, surely, thread_parallel
+from .._compat import granted_workers, surely, thread_parallel
 from .base import Executor, Plan
 
 HEED_EVERY = 0.02
@@ -145,13 +145,12 @@ class Threads(Executor):
 def run_alone(solver, on_events, begin):
     """Work in the calling thread until others are to join; return whether the run has ended."""
     now, limit = 0.0, np.inf if solver.n_workers == 1 else solver.head_start
-    with fast_calls():
-        while now < limit:
-            task = solver.ask(0)
-            result = solver.work(solver.part(task), task)
-            now = solver.now = time.perf_counter() - begin
-            if on_events(solver.tell([(task, result)]), now):
-                return True
+    while now < limit:
+        task = solver.ask(0)
+        result = solver.work(solver.part(task), task)
+        now = solver.now = time.perf_counter() - begin
+        if on_events(solver.tell([(task, result)]), now):
+            return True
     return False
 
 
@@ -182,7 +181,7 @@ class _Crew(Stop):
 
     def _work(self, worker):
         # What is not finite is left to the certificates, as it is in the calling thread.
-        with fast_calls(), np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             task = self._next(worker, None)
             while task is not None:
                 result = self.solver.work(self.solver.part(task), task)
