@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from sk_asyncprox import GroupLasso, Lasso
 from sk_asyncprox.executors import Simulated, Trace
-from sk_asyncprox.linear_model._groups import checked_groups
+from sk_asyncprox.linear_model._validation import checked_groups
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty, GroupPenalty
 from sk_asyncprox.penalties.groups import group_minimiser
@@ -482,7 +482,7 @@ def test_forms_of_groups(groups, labels):
         ([[0, 1, 2], [3, 4]], r"exactly one group; columns \[5\] are not"),
         ([[0, 1, 2, 2], [3, 4, 5]], r"columns \[2\] are not"),
         ([[0, 1, 2], [3, 4, 5, 6]], r"columns \[6\] are not"),
-        ([[0, 1, 2], [3, 4, -1]], r"columns \[5\] are not"),
+        ([[0, 1, 2], [3, 4, -1]], r"columns \[-1, 5\] are not"),
         ([[0, 1, 2, 3, 4, 5], []], r"groups\[1\] must be a list of column numbers, not empty"),
         ([[0, 1], 2, [3, 4, 5]], r"groups\[1\] must be a list of column numbers"),
         ([[0, 1, 2.5], [3, 4, 5]], r"groups\[0\] must be a list of column numbers"),

@@ -161,7 +161,7 @@ def test_package_is_found():
     ("module", "source", "n_faults"),
     [
         ("losses", "import numpy as np", 0),
-        ("losses", "from .penalties import PENALTIES", 1),
+        ("losses", "from .penalties import Penalty", 1),
         ("losses", "import sk_asyncprox.penalties", 1),
         ("losses", "from . import penalties", 1),
         ("losses", "def f():\n    from .solve import solve", 1),

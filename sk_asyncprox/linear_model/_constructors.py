@@ -3,11 +3,14 @@ body, with their words in its docstring."""
 
 import inspect
 from collections import ChainMap
+from collections.abc import Callable
 from dataclasses import MISSING, field, make_dataclass
 from operator import attrgetter
-from typing import Any, NamedTuple, dataclass_transform
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, dataclass_transform
 
 from .._docstrings import entries, filled
+
+P, R = ParamSpec("P"), TypeVar("R")
 
 PARAGRAPHS = {
     "attributes": """
@@ -127,3 +130,15 @@ def documented(cls):
 def words_of(cls):
     """Type and meaning of a class's parameters."""
     return {name: known.words for name, known in cls._parameters.items()}
+
+
+def taking(parameters: Callable[P, Any], **parts: str):
+    """Signature and docstring of a function of ``X``, ``y`` and the parameters of a class (decorator)."""
+
+    def change(function: Callable[..., R]) -> Callable[Concatenate[Any, Any, P], R]:
+        data = [p for p in inspect.signature(function).parameters.values() if p.kind != p.VAR_KEYWORD]
+        own = inspect.signature(parameters).parameters.values()
+        function.__signature__ = inspect.Signature([*data, *own])  # type: ignore[attr-defined]
+        return filled(DATA | words_of(parameters), **parts)(function)
+
+    return change

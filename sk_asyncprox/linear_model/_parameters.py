@@ -34,6 +34,11 @@ class OfAll:
     """Parameters of every estimator.
 
     tol : float
+        A fit ends when its duality gap is at most `tol` times the scale of its problem: of the squared loss
+        the weighted mean of ``(y - mean(y))^2`` (of ``y^2`` without intercept), of the Huber loss twice the
+        mean loss of the best constant (of zero), with K classes ``log(K)``. Where the best model without
+        features is within a hundredth of the scale of the optimum, `tol` times the difference counts;
+        without penalty, the gap is the largest entry of the gradient.
     fit_intercept : bool
         Whether an intercept, never penalised, is fitted.
     max_iter : int
@@ -123,10 +128,6 @@ class OfElasticNet(OfRegression):
         Weight of the penalty, non-negative.
     l1_ratio : float
         Share of the l1 part, in [0, 1].
-    tol : float
-        The fit ends when the duality gap is at most `tol` times the weighted mean of ``(y - mean(y))^2`` (of
-        ``y^2`` without intercept); where the best model without features is within a hundredth of that of the
-        optimum, at most `tol` times the difference.
     copy_X : bool
         Whether `X` is left as it is. With False, a writeable dense float64 `X` in the order that the solver
         needs (Fortran for "bcd", C for "piag") is centred in place when there is an intercept, where it would
@@ -171,10 +172,6 @@ class OfHuberRegressor(OfElasticNet):
 
     epsilon : float
         Residual from which on the loss is linear, positive, in the unit of `y`.
-    tol : float
-        The fit ends when the duality gap is at most `tol` times twice the mean loss of the best constant (of
-        zero without intercept); where the best model without features is within a hundredth of that of the
-        optimum, at most `tol` times the difference.
     """
 
     epsilon: float = parameter(POSITIVE, default=1.35)
@@ -188,10 +185,6 @@ class OfLogisticRegression(OfAll):
         Inverse of the penalty's weight; ``np.inf`` for no penalty.
     l1_ratio : float
         Share of the l1 part, in [0, 1].
-    tol : float
-        The fit ends when the duality gap is at most ``tol * log(K)``, with K classes; where the best model
-        without features is within a hundredth of ``log(K)`` of the optimum, at most `tol` times the
-        difference; without penalty, when the largest entry of the gradient is at most `tol`.
     class_weight : dict or "balanced"
         Weights of the classes; "balanced" is inversely proportional to their frequencies in all of the data.
     verbose : int
@@ -246,10 +239,6 @@ class OfElasticNetCV(OfFolds, OfPaths):
         Share of the l1 part, in [0, 1], or several to choose from.
     alphas : int or array-like
         The alphas to choose from, or the number of an automatic grid for each share of the l1 part.
-    tol : float
-        Each fit ends when its duality gap is at most `tol` times the weighted mean of ``(y - mean(y))^2`` (of
-        ``y^2`` without intercept); where the best model without features is within a hundredth of that of the
-        optimum, at most `tol` times the difference.
     """
 
     l1_ratio: ArrayLike = parameter(SHARE, "array-like", default=0.5)
@@ -273,9 +262,6 @@ class OfLogisticRegressionCV(OfFolds, OfLogisticRegression):
         Shares of the l1 part to choose from, in [0, 1].
     scoring : str, callable or None
         What the models are compared by on the test rows; None is the accuracy.
-    tol : float
-        Each fit ends when the duality gap is at most ``tol * log(n_classes)``, or less where the penalty is
-        strong, as :class:`LogisticRegression` has it.
     refit : bool
         Whether the model with the best mean score is fitted on all of the data; otherwise the coefficients
         and the parameters of each fold's best model are averaged.

@@ -1,25 +1,22 @@
 """Solutions for many penalties, each found from the one before: lasso_path and enet_path."""
 
 import warnings
-from typing import Any
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length
 
 from .._compat import leaves_settings, validate_parameter_constraints
-from .._docstrings import entries, filled
 from ..losses import SquaredLoss
 from ..penalty_path import solutions_along
 from ..problem import Problem
 from ..shards.dask_input import is_collection
 from ..solve import SOLVERS
 from ..solvers.base import Snapshot
-from ..step_sizes import StepSize
 from ._base import beyond, check_range
-from ._constructors import DATA, declared, no_defaults, parameter, words_of
+from ._constructors import declared, no_defaults, parameter, taking
 from ._dask_cv import few_for_path
 from ._parameters import OfElasticNet, OfPaths
 from ._penalty_grids import alphas_of, penalties_of
@@ -53,6 +50,8 @@ ValueError
 class OfPath(OfPaths, OfElasticNet):
     """Parameters of :func:`enet_path`.
 
+    sample_weight : array-like of shape (n_samples,)
+        Sample weights, non-negative and not all zero.
     l1_ratio : float
         Share of the l1 part, in [0, 1]; with 0, `alphas` must be given.
     Xy : array-like of shape (n_features,)
@@ -67,11 +66,9 @@ class OfPath(OfPaths, OfElasticNet):
         Whether the passes of each fit are returned as well.
     check_input : bool
         Whether the data are checked.
-    tol : float
-        Each fit ends when its duality gap is at most `tol` times the weighted mean of ``y^2``; where the zero
-        model is within a hundredth of that of the optimum, at most `tol` times the difference.
     """
 
+    sample_weight: ArrayLike | None = parameter("array-like", Real, None, default=None)
     alpha: float = parameter(init=False)
     Xy: ArrayLike | None = parameter("array-like", None, default=None)
     coef_init: ArrayLike | None = parameter("array-like", None, default=None)
@@ -83,13 +80,19 @@ class OfPath(OfPaths, OfElasticNet):
     record: None = parameter(default=None, init=False)
 
 
+@declared
+class OfLassoPath(OfPath):
+    """Parameters of :func:`lasso_path`."""
+
+    l1_ratio: float = parameter(default=1.0, init=False)
+
+
 class Path(OfPath, ElasticNet):
     """Elastic net of all penalties of a path, for which the arguments of the functions below are checked."""
 
 
-WORDS = (
-    words_of(OfPath) | DATA | entries("y : array-like of shape (n_samples,) or (n_samples, 1)\n    Targets.")
-)
+class LassoPath(OfLassoPath, Path):
+    """The same of a lasso's."""
 
 
 def warn_unless_converged(names, solutions_messages):
@@ -115,37 +118,8 @@ def warn_of_folds(name, n_folds, ratios, grids, messages):
     warn_unless_converged(names, messages)
 
 
-@filled(WORDS, path=FOUND)
-@leaves_settings
-def enet_path(
-    X: Any,
-    y: Any,
-    *,
-    sample_weight: ArrayLike | None = None,
-    l1_ratio: float = 0.5,
-    eps: float = 1e-3,
-    alphas: ArrayLike = 100,
-    Xy: ArrayLike | None = None,
-    copy_X: bool = True,
-    coef_init: ArrayLike | None = None,
-    verbose: int = False,
-    return_n_iter: bool = False,
-    positive: bool = False,
-    check_input: bool = True,
-    tol: float = 1e-4,
-    max_iter: int = 1000,
-    random_state: int | np.random.RandomState | None = None,
-    selection: str = "cyclic",
-    solver: str = "bcd",
-    step_size: str | StepSize = "auto",
-    n_jobs: int | None = None,
-    executor: str | BaseEstimator = "auto",
-    n_blocks: int | str = "auto",
-    metric: str = "gram",
-    working_set: bool | str = "auto",
-    max_time: float | None = None,
-    penalty_weights: ArrayLike | None = None,
-) -> tuple[np.ndarray, ...]:
+@taking(OfPath, path=FOUND)
+def enet_path(X, y, **settings):
     """Elastic-net solutions for many alphas, each found from the one before.
 
     Minimises for every alpha, with ``S`` the sum of the sample weights,
@@ -153,6 +127,8 @@ def enet_path(
     There is no intercept: centre the data first, or use :class:`ElasticNetCV`.
 
     {parameters}
+    y : array-like of shape (n_samples,) or (n_samples, 1)
+        Targets.
 
     {path}
 
@@ -170,26 +146,52 @@ def enet_path(
     >>> coefs.shape
     (5, 3)
     """
-    path = Path(**_own(locals()))
-    _validate("enet_path", y, vars(path))
+    return _solutions("enet_path", Path(**settings), X, y)
+
+
+@taking(OfLassoPath, path=FOUND)
+def lasso_path(X, y, **settings):
+    """Lasso solutions for many alphas, each found from the one before.
+
+    Minimises for every alpha ``sum_i s_i (y_i - x_i.w)^2 / (2 S) + alpha |w|_1``, with ``S`` the sum of the
+    sample weights. There is no intercept: centre the data first, or use :class:`LassoCV`.
+
+    {parameters}
+    y : array-like of shape (n_samples,) or (n_samples, 1)
+        Targets.
+
+    {path}
+
+    See Also
+    --------
+    enet_path : With an l2 part as well.
+    LassoCV : Chooses from such paths by cross-validation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_asyncprox import lasso_path
+    >>> X = np.array([[1, 2, 3.1], [2.3, 5.4, 4.3]]).T
+    >>> _, coefs, _ = lasso_path(X, np.array([1, 2, 3.1]), alphas=[5.0, 1.0, 0.5], tol=1e-10)
+    >>> print(np.round(coefs, 2) + 0.0)
+    [[0.   0.   0.47]
+     [0.22 0.44 0.24]]
+    """
+    return _solutions("lasso_path", LassoPath(**settings), X, y)
+
+
+@leaves_settings
+def _solutions(name, path, X, y):
+    """What the function of that name returns."""
+    given = {"y": y} | no_defaults(path, vars(path))
+    validate_parameter_constraints(path._parameter_constraints | TARGET, given, name)
     path._check_n_jobs()
-    X, y, sample_weight, Xy, dtype, column = _read(path, X, y, sample_weight, Xy, check_input)
-    [alphas] = alphas_of(path, X, y, sample_weight, [l1_ratio], False, Xy)
+    X, y, sample_weight, Xy, dtype, column = _read(path, X, y)
+    [alphas] = alphas_of(path, X, y, sample_weight, [path.l1_ratio], False, Xy)
     coefs, gaps, n_iters, messages = _along(path, X, y, sample_weight, alphas, dtype)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
     found = alphas, coefs[None] if column else coefs, gaps
-    return (*found, n_iters) if return_n_iter else found
-
-
-def _own(arguments):
-    """Those that are parameters of a path."""
-    return {name: value for name, value in arguments.items() if name in Path._parameters}
-
-
-def _validate(name, y, parameters):
-    """Validate arguments of the function of that name: those that are not the defaults."""
-    given = {"y": y} | no_defaults(Path, parameters)
-    validate_parameter_constraints(Path._parameter_constraints | TARGET, given, name)
+    return (*found, n_iters) if path.return_n_iter else found
 
 
 def _along(path, X, y, sample_weight, alphas, dtype):
@@ -213,15 +215,15 @@ def _along(path, X, y, sample_weight, alphas, dtype):
     return coefs, gaps, n_iters, messages
 
 
-def _read(model, X, y, sample_weight, Xy, check_input):
+def _read(path, X, y):
     """Data in memory, ``X'y`` where it is given, the coefficients' type, and whether `y` is a column."""
     if is_collection(X):
-        column, few, total, dtype = np.ndim(y) == 2, *few_for_path(model, X, y, sample_weight)
-        model.set_params(executor="threads", n_jobs=None)
-        Xy = _of_features(Xy, "Xy", few.X.shape[1])
+        column, few, total, dtype = np.ndim(y) == 2, *few_for_path(path, X, y, path.sample_weight)
+        path.set_params(executor="threads", n_jobs=None)
+        Xy = _of_features(path.Xy, "Xy", few.X.shape[1])
         # As few rows as stand for all have another sum of weights.
         return few.X, few.y, None, None if Xy is None else Xy * (len(few.y) / total), dtype, column
-    if check_input:
+    if path.check_input:
         X = check_array(X, accept_sparse=FORMATS, dtype=FLOATS)
         y = check_array(y, dtype=np.float64, ensure_2d=False)
         check_consistent_length(X, y)
@@ -230,8 +232,8 @@ def _read(model, X, y, sample_weight, Xy, check_input):
             f"y has {y.shape[1]} columns, but a path is of one target (the mixed-norm penalty that "
             "scikit-learn's path puts on several together is not offered): call once per column."
         )
-    (weights, _), X = scaled(checked_weights(sample_weight, X)), in_floats(X)
-    return X, y.ravel(), weights, _of_features(Xy, "Xy", X.shape[1]), X.dtype, y.ndim == 2
+    (weights, _), X = scaled(checked_weights(path.sample_weight, X)), in_floats(X)
+    return X, y.ravel(), weights, _of_features(path.Xy, "Xy", X.shape[1]), X.dtype, y.ndim == 2
 
 
 def _of_features(values, name, n_features):
@@ -242,50 +244,3 @@ def _of_features(values, name, n_features):
     if values.shape not in ((n_features,), (n_features, 1)):
         raise ValueError(f"{name} has shape {values.shape}, but X has {n_features} features.")
     return values.ravel()
-
-
-@filled(WORDS, path=FOUND)
-def lasso_path(
-    X: Any,
-    y: Any,
-    *,
-    eps: float = 1e-3,
-    alphas: ArrayLike = 100,
-    Xy: ArrayLike | None = None,
-    copy_X: bool = True,
-    coef_init: ArrayLike | None = None,
-    verbose: int = False,
-    return_n_iter: bool = False,
-    positive: bool = False,
-    **params: Any,
-) -> tuple[np.ndarray, ...]:
-    """Lasso solutions for many alphas, each found from the one before.
-
-    Minimises for every alpha ``sum_i s_i (y_i - x_i.w)^2 / (2 S) + alpha |w|_1``, with ``S`` the sum of the
-    sample weights. There is no intercept: centre the data first, or use :class:`LassoCV`.
-
-    {parameters}
-    **params : dict
-        Further parameters of :func:`enet_path`: `tol`, `max_iter`, `sample_weight`, `check_input` and how
-        the fits run.
-
-    {path}
-
-    See Also
-    --------
-    enet_path : With an l2 part as well.
-    LassoCV : Chooses from such paths by cross-validation.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sk_asyncprox import lasso_path
-    >>> X = np.array([[1, 2, 3.1], [2.3, 5.4, 4.3]]).T
-    >>> _, coefs, _ = lasso_path(X, np.array([1, 2, 3.1]), alphas=[5.0, 1.0, 0.5], tol=1e-10)
-    >>> print(np.round(coefs, 2) + 0.0)
-    [[0.   0.   0.47]
-     [0.22 0.44 0.24]]
-    """
-    own = _own(locals())
-    _validate("lasso_path", y, own)
-    return enet_path(X, y, l1_ratio=1.0, **own, **params)

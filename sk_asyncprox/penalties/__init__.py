@@ -5,7 +5,4 @@ from .base import Penalty
 from .elastic_net import ElasticNetPenalty, WeightedPenalty
 from .groups import GroupPenalty
 
-__all__ = ["PENALTIES", "ElasticNetPenalty", "GroupPenalty", "Penalty", "WeightedPenalty"]
-
-PENALTIES = {"elasticnet": ElasticNetPenalty}
-"""Penalties made of two weights and a sign, by name: those that the tests of penalties look at."""
+__all__ = ["ElasticNetPenalty", "GroupPenalty", "Penalty", "WeightedPenalty"]

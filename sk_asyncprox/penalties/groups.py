@@ -29,9 +29,6 @@ calls, at most."""
 PER_SWEEP = 500
 """Coefficients for every sweep more before a Newton step: the more there are, the more a step costs."""
 
-LOWERED = 0.3
-"""Weight of the penalty, relative to what pulls most, from call to call."""
-
 LEAST = np.finfo(float).tiny ** 0.5
 """Norm of a group up to which it is left to sweeps: its square is none."""
 
@@ -116,7 +113,7 @@ class GroupPenalty(ElasticNetPenalty):
         self, Q, q, w, square, roughly=False, enough=0.0, most_calls=MOST_CALLS, share=SHARE_OF_GAP
     ):
         """Lower the model's gap to a ``share`` of what it is at ``w``, or to ``enough``."""
-        w, spectra, level = w.copy(), {}, self.with_l1(np.inf)
+        w, spectra = w.copy(), {}
         members = np.split(np.arange(len(w))[self.order], self.starts[1:])
         goal, lowest, slow, calls = 0.0, np.inf, 0, 0
         while slow < PATIENCE and calls < most_calls:
@@ -127,12 +124,9 @@ class GroupPenalty(ElasticNetPenalty):
                 break
             goal = goal or max(ROUNDING * square, share * gap, enough)
             lowest, slow = (gap, 0) if gap <= FAST * lowest else (lowest, slow + 1)
-            # The support stays below its final size while the penalty comes down to the wanted one.
-            largest = float(self.pull(pull).max())
-            level = self.with_l1(min(level.l1, max(self.l1, LOWERED * largest)))
             for _ in range(1 + len(w) // PER_SWEEP):
-                sweep(Q, w, pull, level, members, spectra)
-            newton(Q, q, w, level)
+                sweep(Q, w, pull, self, members, spectra)
+            newton(Q, q, w, self)
             calls += 1
         return w, calls
 
