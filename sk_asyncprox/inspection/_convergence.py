@@ -52,12 +52,8 @@ class ConvergenceDisplay(runs.Display):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sk_asyncprox import Lasso
-    >>> from sk_asyncprox.executors import Simulated, Trace
+    {four}
     >>> from sk_asyncprox.inspection import ConvergenceDisplay
-    >>> X, y = load_diabetes(return_X_y=True)
-    >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))  # the last one is slow
     >>> models = {
     ...     policy: Lasso(alpha=0.1, step_size=policy, executor=four, record="iterates").fit(X, y)
     ...     for policy in ("exact", "adaptive1")
@@ -88,14 +84,14 @@ class ConvergenceDisplay(runs.Display):
         {parameters}
         history : History or dict of {label: History}
             The runs, with any ``record``; the curve is smoothest with ``record="iterates"``.
-        x : {"updates", "passes", "time"}, default="updates"
+        x : {"updates", "passes", "time"}
             The horizontal axis. Time is in seconds, or the virtual time of simulated runs.
         optimum : float, optional
             The optimum, when it is known. The default is the largest lower bound that the certificates
             of the runs prove, so that the curve is never below the true error; without any, it is the
             smallest objective of the runs. The axis then says "upper bound": a curve that becomes flat may
             have come down to the bound, not stopped.
-        relative : bool, default=True
+        relative : bool
             Whether the error is divided by the first objective (the largest one of the runs).
 
         {drawn}

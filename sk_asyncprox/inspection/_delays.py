@@ -39,12 +39,8 @@ class DelayDisplay(runs.Display):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sk_asyncprox import Lasso
-    >>> from sk_asyncprox.executors import Simulated, Trace
+    {four}
     >>> from sk_asyncprox.inspection import DelayDisplay
-    >>> X, y = load_diabetes(return_X_y=True)
-    >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))  # the last one is slow
     >>> model = Lasso(alpha=0.1, executor=four).fit(X, y)
     >>> display = DelayDisplay.from_estimator(model, kind="workers")
     >>> print(display.delays["run"][:12])

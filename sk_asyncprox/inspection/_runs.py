@@ -61,6 +61,14 @@ See Also
 {others} : Other views of the same runs.
 """
 
+FOUR = """
+>>> from sklearn.datasets import load_diabetes
+>>> from sk_asyncprox import Lasso
+>>> from sk_asyncprox.executors import Simulated, Trace
+>>> X, y = load_diabetes(return_X_y=True)
+>>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))  # the last one is slow
+"""
+
 DISPLAYS = "ConvergenceDisplay", "DelayDisplay", "StepSizeDisplay", "TimelineDisplay"
 
 
@@ -69,7 +77,7 @@ class Display:
 
     def __init_subclass__(cls):
         others = ", ".join(name for name in DISPLAYS if name != cls.__name__)
-        filled(shared=SHARED, others=others)(cls)
+        filled(shared=SHARED, others=others, four=FOUR)(cls)
 
     @classmethod
     def from_estimator(cls, estimator: Any, **settings: Any) -> Self:

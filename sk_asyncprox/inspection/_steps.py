@@ -54,12 +54,8 @@ class StepSizeDisplay(runs.Display):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sk_asyncprox import Lasso
-    >>> from sk_asyncprox.executors import Simulated, Trace
+    {four}
     >>> from sk_asyncprox.inspection import StepSizeDisplay
-    >>> X, y = load_diabetes(return_X_y=True)
-    >>> four = Simulated(Trace.from_service_times([1.0, 1.0, 1.0, 4.0]))  # the last one is slow
     >>> model = Lasso(alpha=0.1, step_size="adaptive1", executor=four).fit(X, y)
     >>> display = StepSizeDisplay.from_estimator(model)
     >>> print((display.steps["run"] / model.history_.largest_step)[:6].round(2))
@@ -123,7 +119,7 @@ class StepSizeDisplay(runs.Display):
         """Draw the steps.
 
         {parameters}
-        kind : {"both", "steps", "integral"}, default="both"
+        kind : {"both", "steps", "integral"}
             What is drawn.
         ax : matplotlib Axes or several of them, optional
             Axes to draw on: one for every run, and with ``kind="both"`` one more. A single one is divided.

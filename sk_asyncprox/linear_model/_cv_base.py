@@ -6,9 +6,10 @@ from functools import partial
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
-from .._compat import _raise_for_params, one_blas_thread, runs_threads
+from .._compat import _raise_for_params, _routing_enabled, one_blas_thread, routing_owner, runs_threads
 from ..executors import Threads
 from ..executors.threads import Deferred, Stop
 from ..shards.dask_input import is_collection
@@ -29,6 +30,24 @@ class CrossValidated:
         self.fit_time_ = time.perf_counter() - begin
         watcher.end()
         return self
+
+    def get_metadata_routing(self):
+        """Metadata routing of the estimator: what its splitter, and its scorer, may ask for.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        split = MethodMapping().add(caller="fit", callee="split")
+        router = MetadataRouter(owner=routing_owner(self)).add_self_request(self)
+        return router.add(splitter=self.cv, method_mapping=split)
+
+    def _routed(self, sample_weight, params):
+        """Parameters of the splitter's ``split``, and of the scorer."""
+        if not _routing_enabled():
+            return {}, {} if sample_weight is None else {"sample_weight": sample_weight}
+        routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+        return routed.splitter.split, routed.scorer.score if "scorer" in routed else {}
 
     def _folds(self, X, y, routed):
         cv = check_cv(self.cv, y, classifier=is_classifier(self))

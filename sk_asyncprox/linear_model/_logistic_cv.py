@@ -8,9 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from sklearn.metrics import get_scorer
-from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import UNUSED, MethodMapping, process_routing
 
-from .._compat import _raise_for_params, _routing_enabled, routing_owner
+from .._compat import _raise_for_params, _routing_enabled
 from .._docstrings import filled
 from ..problem import Problem
 from ..shards.dask_input import is_collection
@@ -134,13 +134,6 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         self._refit(watcher, *data) if self.refit else self._average(dtype)
         return watcher
 
-    def _routed(self, sample_weight, params):
-        """Parameters of the splitter's ``split``, and of the scorer."""
-        if _routing_enabled():
-            routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
-            return routed.splitter.split, routed.scorer.score
-        return {}, {} if sample_weight is None else {"sample_weight": sample_weight}
-
     def _refit(self, watcher, *data):
         [ratio], [best] = best_of(self.scores_.sum(axis=0)[None])
         self.C_, self.l1_ratio_ = float(self.Cs_[best]), float(self.l1_ratios_[ratio])
@@ -186,16 +179,5 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         return get_scorer(self.scoring or "accuracy")
 
     def get_metadata_routing(self):
-        """Metadata routing of the estimator: what the splitter and the scorer may ask for.
-
-        Returns
-        -------
-        MetadataRouter
-        """
         scorer = MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score")
-        return (
-            MetadataRouter(owner=routing_owner(self))
-            .add_self_request(self)
-            .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
-            .add(scorer=self._scorer(), method_mapping=scorer)
-        )
+        return super().get_metadata_routing().add(scorer=self._scorer(), method_mapping=scorer)

@@ -10,9 +10,8 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from .._compat import LinearModel, _routing_enabled, routing_owner
+from .._compat import LinearModel
 from .._docstrings import filled
 from ..losses import SquaredLoss
 from ..penalty_path import moments_pay
@@ -99,7 +98,7 @@ class ElasticNetCV(
         ratios = self._ratios()
         grids = alphas_of(self, X, y, weights, ratios, self.fit_intercept)
         paths = penalties_of(self, ratios, grids, X.shape[1])
-        folds = self._folds(X, y, self._split(sample_weight, params))
+        folds = self._folds(X, y, self._routed(sample_weight, params)[0])
         watcher = Watcher(self, X, y, sample_weight, len(folds) + 1)
         rows = X.tocsr() if sp.issparse(X) else X
         whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
@@ -115,7 +114,7 @@ class ElasticNetCV(
         """The data are read once: a few rows stand for all in every fit."""
         ratios, cv = self._ratios(), check_cv(self.cv)
         with reading(self, X, y, sample_weight) as rows:
-            found = cross_validated(self, rows, ratios, cv, self._split(None, params))
+            found = cross_validated(self, rows, ratios, cv, self._routed(None, params)[0])
         few, grids, errors, messages = found
         watcher = Watcher(self, few.X, few.y, None, 1)
         chosen = self._choose(ratios, grids, errors, messages, few.y)
@@ -131,12 +130,6 @@ class ElasticNetCV(
         ratios = self.l1_ratio if np.iterable(self.l1_ratio) else [float(self.l1_ratio)]
         return check_numbers(ratios, "l1_ratio", high=1.0, boundaries="both")
 
-    def _split(self, sample_weight, params):
-        """What the splitter is handed beside the data."""
-        if not _routing_enabled():
-            return {}
-        return process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
-
     def _choose(self, ratios, grids, errors, messages, y):
         """Keep the errors and what is the best by them, the parameters of the last fit; say what fits have
         not reached, and refuse errors that are no numbers."""
@@ -151,19 +144,6 @@ class ElasticNetCV(
         automatic = isinstance(self.alphas, Integral) and len(ratios) > 1
         self.alphas_ = grids if automatic else grids[0]
         return chosen
-
-    def get_metadata_routing(self):
-        """Metadata routing of the estimator: what the splitter may ask for.
-
-        Returns
-        -------
-        MetadataRouter
-        """
-        return (
-            MetadataRouter(owner=routing_owner(self))
-            .add_self_request(self)
-            .add(splitter=check_cv(self.cv), method_mapping=MethodMapping().add(caller="fit", callee="split"))
-        )
 
 
 @documented
