@@ -18,7 +18,7 @@ TABLES = {
     "certificates": columns("update:i8 time:f8 passes:f8 objective:f8 gap:f8 worker:i4 asked:i8 told:i8"),
     "shares": columns("kind:U12 time:f8 worker:i4 block:i4 asked:i8 told:i8"),
     "iterates": columns("update:i8 time:f8 passes:f8 objective:f8"),
-    "unfinished": columns("worker:i8 asked:i8"),
+    "unfinished": columns("worker:i8 block:i8 asked:i8"),
 }
 
 MOST_ITERATES = 256
@@ -103,6 +103,7 @@ class History:
         self.largest_step, self.n_over_bound = 1.0, 0
         self.solver = self.executor = self.step_size = self.stopped = ""
         self.working_set = self.inline = False
+        self.most_workers = None
         self._rows = {name: [] for name in TABLES}
         self._copies, self._stride = [], 1
 
@@ -150,7 +151,7 @@ class History:
 
     def close(self, problem, unfinished):
         """Compute the objective of the kept iterates, once the run is over, and let them go."""
-        self._rows["unfinished"] = [(task.worker, task.asked) for task in unfinished]
+        self._rows["unfinished"] = [(task.worker, task.block, task.asked) for task in unfinished]
         for *place, support, values, b in self._copies:
             w = np.zeros(problem.design.shape[1])
             w[support] = values
@@ -188,10 +189,11 @@ class History:
             facts = json.loads(str(file["facts"]))
             history = cls(facts.pop("record"))
             vars(history).update(facts)
-            for name in TABLES:
-                history._rows[name] = [tuple(row) for row in file[name].tolist()]
-            if "error" not in (file["updates"].dtype.names or ()):
-                history._rows["updates"] = [(*row, 0.0) for row in history._rows["updates"]]
+            for name, dtype in TABLES.items():
+                table = np.zeros(len(file[name]), dtype)
+                for column in set(dtype.names) & set(file[name].dtype.names):  # older files have fewer
+                    table[column] = file[name][column]
+                history._rows[name] = table.tolist()
         return history
 
     def to_frame(self) -> Any:
@@ -209,6 +211,13 @@ class History:
         arrivals = pd.DataFrame(self.arrivals).groupby("update")
         first = arrivals[["worker", "block", "stamp"]].first()
         return frame.join(first, on="update").join(arrivals.size().rename("n_arrivals"), on="update")
+
+    def visits(self):
+        """Blocks or shards that every worker has taken, in turn."""
+        tables = self.arrivals, self.shares, self.unfinished
+        tasks = np.sort(np.concatenate([table[["asked", "worker", "block"]] for table in tables]))
+        some = tasks[tasks["block"] >= 0]
+        return {worker: some["block"][some["worker"] == worker].tolist() for worker in set(some["worker"])}
 
     def who(self):
         """Who has worked, in words."""

@@ -195,7 +195,7 @@ def _describe(options, executor, plan, solver):
     history.n_granted = plan.n_workers
     history.largest_step = solver.step_unit
     history.working_set = solver.working_set
-    history.inline = plan.inline
+    history.inline, history.most_workers = plan.inline, solver.most_workers
     return history
 
 

@@ -82,20 +82,31 @@ def test_every_worker_is_a_process_that_is_sent_its_part_once():
     assert Part.sent == 1
 
 
-@pytest.mark.parametrize(
-    "options", [{"step_size": "exact"}, {"step_size": "adaptive1"}, {"solver": "piag"}], ids=str
-)
+@pytest.mark.parametrize("options", [{"step_size": "exact"}, {"step_size": "adaptive1"}], ids=str)
 def test_solutions_and_replays(options):
     model = Lasso(0.1, **BLOCKS | options).fit(X, Y)
     best = Lasso(0.1, tol=1e-13).fit(X, Y)
     assert model.history_.executor == "Processes"
     assert set(model.history_.arrivals["worker"]) <= {0, 1}
     assert_allclose(model.coef_, best.coef_, atol=1e-4)
-    if model.solver == "piag":
-        return  # Whose server minimises by itself, where the workers share no memory.
     replayed = clone(model).set_params(executor=Simulated(Trace.from_history(model.history_))).fit(X, Y)
-    assert_array_equal(replayed.history_.updates["delay"], model.history_.updates["delay"])
+    assert_array_equal(replayed.history_.arrivals, model.history_.arrivals)
+    for column in ("delay", "step"):
+        assert_allclose(replayed.history_.updates[column], model.history_.updates[column], rtol=1e-6)
     assert_allclose(replayed.coef_, model.coef_, atol=1e-8)
+
+
+@pytest.mark.parametrize("estimator", [Lasso(0.05), LogisticRegression(C=0.1, l1_ratio=1.0)], ids=str)
+@pytest.mark.parametrize("step_size", ["adaptive1", "exact"])
+def test_shards_that_moved_are_where_they_were_in_a_replay(estimator, step_size):
+    y = Y if isinstance(estimator, Lasso) else Y > 0
+    live = clone(estimator).set_params(solver="piag", step_size=step_size, n_jobs=2, executor="processes")
+    live.fit(X, y)
+    history = live.history_
+    again = clone(live).set_params(executor=Simulated(Trace.from_history(history))).fit(X, y)
+    assert_array_equal(again.history_.arrivals, history.arrivals)
+    assert_array_equal(again.history_.updates[["delay", "step"]], history.updates[["delay", "step"]])
+    assert_array_equal(again.coef_, live.coef_)
 
 
 def test_a_short_fit_starts_no_process(monkeypatch):

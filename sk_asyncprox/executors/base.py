@@ -31,6 +31,9 @@ class Plan(NamedTuple):
     """Where the workers share no memory and may come, go and be slow: how many there may be at a time. Then
     no worker is given all of the data where shards will do."""
 
+    visits: dict | None = None
+    """Shards that every worker is to take, in turn, where shards have moved in a recorded run."""
+
 
 class Executor(BaseEstimator):
     """What moves the tasks of a solver, and owns the clock."""

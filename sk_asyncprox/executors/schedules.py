@@ -134,7 +134,7 @@ class Recorded:
         for row in chain(history.certificates, history.shares):
             if row["worker"] >= 0:
                 self._add(row, row["time"])
-        for worker, asked in history.unfinished.tolist():
+        for worker, _, asked in history.unfinished.tolist():
             self._events[asked] = None, worker
 
     def _add(self, row, time):

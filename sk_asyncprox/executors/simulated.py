@@ -58,6 +58,8 @@ class Simulated(Executor):
             inline=past is None or past.inline,
             working_set=False if past is None else past.working_set,
             largest_delay=trace.largest_delay,
+            most_workers=None if past is None else past.most_workers,
+            visits=None if past is None or past.most_workers is None else past.visits(),
         )
 
     def run(self, solver, on_events):

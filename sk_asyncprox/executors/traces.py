@@ -220,8 +220,8 @@ class Trace:
 
         Notes
         -----
-        Runs by threads and simulated ones are replayed with the same blocks, delays and steps. Of a run on a
-        Dask cluster, whose shards move from one worker to another, only the order of asks and tells is.
+        Runs are replayed with the same blocks, delays and steps; those on a Dask cluster as far as the results
+        of every worker have arrived in the order of its tasks.
         """
         if history.record is None:
             raise ValueError("The run was not recorded (record=None), so it cannot be replayed.")

@@ -41,6 +41,8 @@ class PIAG(Solver):
         Whether certificates are made of shares.
     most_workers : int, inf or None
         Where shards may move to other workers, and workers come and go: how many there may be at a time.
+    visits : dict or None
+        Shards that every worker is to take, in turn, as in a recorded run.
 
     See Also
     --------
@@ -84,6 +86,7 @@ class PIAG(Solver):
         max_delay=None,
         by_shards=False,
         most_workers=None,
+        visits=None,
     ):
         self.problem, self.step_size, self.inline = problem, step_size, inline
         if problem.shards is not None:
@@ -96,7 +99,7 @@ class PIAG(Solver):
         self.n_blocks = n_shards = len(self._shards)
         self.most_workers, movable = most_workers, most_workers is not None
         self.n_workers = n_workers if inline or movable else min(n_workers, n_shards)
-        self._placement = Placement(homes % self.n_workers, movable)
+        self._placement = Placement(homes % self.n_workers, movable, visits)
         # Looks are made from the coefficients alone.
         self._by_shards = self.certifies_afresh = by_shards
         self._round = None
@@ -143,11 +146,11 @@ class PIAG(Solver):
         if worker >= self.n_workers and self.most_workers is None:
             return None
         now = self._tracker.stamp()
-        if not self.inline and self._due and not self._certifying:
+        if self._by_shards:
+            self._begin_round()
+        elif not self.inline and self._due and not self._certifying:
             self._certifying = True
-            if not self._by_shards:
-                return self._task("certificate", worker, -1, now, (self.w, self.b))
-            self._round = Round(self.w, self.b, now, {})
+            return self._task("certificate", worker, -1, now, (self.w, self.b))
         shard = self._placement.take(worker, self._useful(worker))
         if shard is None:
             return None
@@ -156,6 +159,11 @@ class PIAG(Solver):
             payload = self._payload(shard, looking.w, looking.b)
             return self._task(self.kinds[1], worker, shard, looking.stamp, payload)
         return self._task(self.kinds[0], worker, shard, now, self._payload(shard, self.w, self.b))
+
+    def _begin_round(self):
+        """Fix the point of a certificate where one is due."""
+        if self._due and not self._certifying and not self.inline:
+            self._certifying, self._round = True, Round(self.w, self.b, self._tracker.stamp(), {})
 
     def _useful(self, worker):
         """Which shards are worth a visit of the worker."""
@@ -203,6 +211,9 @@ class PIAG(Solver):
             events += self._take(task, result)
         if self._fresh and not self._waiting:
             events += self._move()
+        # Not by the next ask, which may lead to no task, so that no replay knows of it.
+        if self._by_shards:
+            self._begin_round()
         return events
 
     def _take(self, task, result):

@@ -109,6 +109,7 @@ class Shards(Family):
         settings = self._settings(options, plan)
         if plan.most_workers is not None:
             settings |= {"by_shards": divisible(problem), "most_workers": plan.most_workers}
+            settings["visits"] = plan.visits
             if options.n_blocks == "auto":
                 settings["n_blocks"] = SHARDS_PER_WORKER * plan.n_workers
         scalar, wide = options.metric == "lipschitz" or isinstance(policy, NaiveStep), is_wide(problem)

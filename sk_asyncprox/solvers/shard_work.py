@@ -33,14 +33,16 @@ TRIAL = 3
 
 
 class Placement:
-    """Shards in turn, by home; they may move where they are ``movable``."""
+    """Shards in turn, by home; they may move where they are ``movable``, or go along the ``visits`` that every
+    worker has made in a run that is replayed."""
 
-    def __init__(self, homes, movable=False):
+    def __init__(self, homes, movable=False, visits=None):
         self.homes, self._movable, n = homes.copy(), movable, len(homes)
         self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1.0)
         self._clock, self._flights, self._times = 0, {}, {}
         self._last, self._told, self._stale = {}, {}, set()
         self._most = 1.0
+        self._visits = {worker: deque(shards) for worker, shards in (visits or {}).items()}
 
     @property
     def is_busy(self):
@@ -56,6 +58,8 @@ class Placement:
         """Shard that the worker serves next, or None. Until every shard has been seen, none is visited
         twice; after that, only those that are ``useful``."""
         self._clock += 1
+        if self._visits.get(worker):
+            return self._hand_out(worker, self._visits[worker].popleft())
         complete = self._seen.all()
         wanted = np.ones_like(self._seen) & useful if complete else ~self._seen
         idle = wanted.copy()
@@ -66,9 +70,11 @@ class Placement:
             shard = self._keep(worker, own)
         if shard is None and self._movable and complete:
             return self._trial(worker, idle)
-        if shard is not None:
-            self.homes[shard] = worker
-            self._asked[shard] = self._flights[worker, shard] = self._last[worker] = self._clock
+        return None if shard is None else self._hand_out(worker, shard)
+
+    def _hand_out(self, worker, shard):
+        self.homes[shard] = worker
+        self._asked[shard] = self._flights[worker, shard] = self._last[worker] = self._clock
         return shard
 
     def _next(self, shards):
