@@ -35,7 +35,7 @@ from sk_asyncprox.solvers import RoundsBCD, gram_steps
 from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.gram_steps import GramMatrix, GramRule
 from sk_asyncprox.solvers.rounds import SPOILT
-from sk_asyncprox.solvers.rounds_work import gram
+from sk_asyncprox.solvers.rounds_work import WORK, gram
 from sk_asyncprox.step_sizes import ExactStep
 
 
@@ -193,7 +193,8 @@ def test_data_that_were_read_are_not_read_again_to_look_at_the_zero_model(kind, 
         if n_threads:
             problem.prepare(n_threads)
         solver = RoundsBCD(problem, ExactStep(), goal=1e-6)
-        assert solver.ask(0).kind == ("settled" if n_threads else "seen")
+        after = "bound" if loss.quadratic else "settled"
+        assert solver.ask(0).kind == (after if n_threads else "seen")
         _, certificates = drive(RoundsBCD(problem, ExactStep(), goal=1e-6), Threads(), 1)
         first.append(certificates[0].certificate)
         # With another target, or from elsewhere, all is as if they had not been read.
@@ -204,6 +205,25 @@ def test_data_that_were_read_are_not_read_again_to_look_at_the_zero_model(kind, 
     for found in first[1:]:
         assert_allclose(found.correlations, first[0].correlations, rtol=1e-10, atol=1e-12)
         assert_allclose([found.objective, found.dual], [first[0].objective, first[0].dual], rtol=1e-10)
+
+
+def test_a_squared_loss_is_seen_at_the_best_intercept(as_given):
+    X, y = data("dense")
+    problem = Problem(X, y, SquaredLoss(), ElasticNetPenalty(0.01))
+    w, best = np.full(X.shape[1], 0.1), problem.start()[1]
+    solver = RoundsBCD(problem, ExactStep(), goal=1e-6)
+    for b in (best, best - 2.5):
+        steps = solver.looks.see(solver, w, b)
+        phase = next(steps)
+        with pytest.raises(StopIteration) as end:
+            steps.send([WORK["seen"](solver.columns, phase.payload(i)) for i in phase.todo])
+        sight, known = end.value.value, problem.certify(w, best)
+        assert_allclose(sight.b, best, rtol=1e-12)
+        assert_allclose(sight.z, problem.design.mul(w) + best, rtol=1e-10, atol=1e-12)
+        assert_allclose(sight.gradient, sight.z - y, rtol=1e-10, atol=1e-12)
+        assert_allclose(sight.correlations, known.correlations, rtol=1e-10, atol=1e-12)
+        loss = known.objective - problem.penalty.value(w)
+        assert_allclose(sight.facts[2:], [2.0 * loss, sight.gradient @ y / len(y)], rtol=1e-10)
 
 
 def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_given, monkeypatch):

@@ -355,6 +355,21 @@ def test_a_small_coefficient_that_counts_is_kept():
     assert certificate.correlations[1] < 0.1
     assert tidy(problem, certificate, 1e-6) is certificate
     assert_array_equal(tidy(problem, certificate, 1e3).w, [999.9, 0.0])
+    # Where it belongs, but for rounding, nothing is tried, however much is allowed.
+    at_rest = problem.certify(np.array([999.9, 0.4 + 1e-9]), 0.0)
+    assert at_rest.correlations[1] < 0.1
+    assert tidy(problem, at_rest, 1e3) is at_rest
+
+
+def test_a_model_is_tidied_without_a_product_of_the_transpose(monkeypatch):
+    X = np.linalg.qr(np.random.default_rng(0).standard_normal((50, 2)))[0] * np.sqrt(50)
+    problem = Problem(X, 10.0 * X[:, 0], SquaredLoss(), ElasticNetPenalty(0.1), fit_intercept=False)
+    certificate = problem.certify(np.array([9.9, 1e-4]), 0.0)
+    monkeypatch.setattr(problem.design, "tmul", None)
+    tidied = tidy(problem, certificate, 0.0)
+    assert_array_equal(tidied.w, [9.9, 0.0])
+    assert tidied.objective == problem.objective(tidied.w, 0.0) < certificate.objective
+    assert tidied.dual == certificate.dual
 
 
 def test_blocks_of_a_new_working_set_wait_for_those_of_the_old_one(monkeypatch):

@@ -117,7 +117,7 @@ def _read(design, weights, centred, vectors):
     design.is_finite = bool(np.isfinite(means).all())
     if centred:
         design.centre, design.balance = means, weights
-    if vectors:
+    if len(vectors):
         design.products = [row - u.sum() * design.centre for row, u in zip(products, vectors, strict=True)]
 
 
@@ -170,7 +170,7 @@ def design_of(
     if as_given:
         design = Design(X, np.zeros(X.shape[1]))
         design.n_threads = n_threads
-        if centred or vectors:
+        if centred or len(vectors):
             _read(design, weights, centred, vectors)
         return design, design.centre
     fits = X.flags.c_contiguous if rows else X.flags.f_contiguous

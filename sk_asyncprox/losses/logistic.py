@@ -42,8 +42,7 @@ class LogisticLoss(Loss):
         # In place: pages for arrays of this size cost more than the arithmetic.
         out = y * z
         np.exp(np.minimum(out, LARGEST, out=out), out=out)
-        out += 1.0
-        return np.negative(np.divide(y, out, out=out), out=out)
+        return np.divide(y, np.subtract(-1.0, out, out=out), out=out)
 
     def second_derivative(self, y, gradient):
         """Second derivative ``u (1 - u)`` at the point whose first derivative is ``-y u``."""

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-CRUMB = 1e-3
-"""Size, relative to the largest coefficient, below which one may be what a shortened step has left."""
+CRUMB, AT_REST = 1e-3, 1.0 - 1e-6
+"""Size, relative to the largest coefficient, below which one may be what a shortened step has left; and
+correlation, relative to the l1 part, from which on it is where it belongs, but for rounding."""
 
 
 class Penalty:
@@ -62,4 +63,5 @@ class Penalty:
     def crumbs(self, w, c):
         """Mask of small coefficients that the correlations ``c`` hold back: a step on their way to zero was
         too short."""
-        return (w != 0.0) & (np.abs(w) <= CRUMB * np.abs(w).max(initial=0.0)) & (self.pull(c) < self.l1)
+        small = (w != 0.0) & (np.abs(w) <= CRUMB * np.abs(w).max(initial=0.0))
+        return small & (self.pull(c) < AT_REST * self.l1)

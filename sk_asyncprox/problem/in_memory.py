@@ -138,12 +138,13 @@ class Problem(Centred, Folds):
         return self.features.products if y is self.y and known == b else ()
 
     def pulls(self, rows, gradient):
-        """What a look multiplies some rows with, one vector each: the loss gradient there, weighted, and its
+        """What a look multiplies some rows with, one row each: the loss gradient there, weighted, and its
         derivative where the intercept is to move."""
-        weights = self.weights[rows]
-        if not self.free_intercept:
-            return [weights * gradient]
-        return [weights * gradient, weights * self.loss.second_derivative(self.y[rows], gradient)]
+        weights, pulls = self.weights[rows], np.empty((1 + self.free_intercept, len(gradient)))
+        np.multiply(weights, gradient, out=pulls[0])
+        if self.free_intercept:
+            np.multiply(weights, self.loss.second_derivative(self.y[rows], gradient), out=pulls[1])
+        return pulls
 
     @property
     def features(self):

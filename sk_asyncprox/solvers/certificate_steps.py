@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.design import COPY_COST
-from ..problem.certificate import Certificate, factors, lower_bound, quadratic_bound
+from ..problem.certificate import Certificate, factors, lower_bound
 from .newton_steps import EVERYTHING
 from .task_queue import Phase
 
@@ -15,7 +15,8 @@ SMALL_MOVE = 0.5
 TINY = 50_000
 """Stored entries up to which a product costs no more than a call."""
 
-LEAST = np.finfo(float).tiny
+LEAST, ROUNDING = np.finfo(float).tiny, np.finfo(float).eps ** 2
+"""Least curvature; and square of a move of the intercept, relative to that of the residuals, that is none."""
 
 
 class Sight(NamedTuple):
@@ -35,8 +36,9 @@ class Sight(NamedTuple):
     correlations: np.ndarray
     """Those of the dual point, which follows the move to first order."""
 
-    slopes: np.ndarray
-    """Slopes of the loss at both ends of the way from the iterate before."""
+    facts: np.ndarray
+    """Slopes of the loss at both ends of the way from the iterate before, and of a squared loss the products
+    of its weighted gradient with itself and with the targets."""
 
     def is_of(self, w, b):
         """Whether it is that of an iterate, before or after the move."""
@@ -77,7 +79,7 @@ class Looks:
     def see(self, run, w, b):
         """The sight at a point; at a better intercept where the move to it is long."""
         problem = run.problem
-        z, gradient, pulls, sums, slopes = self._seen_at_zero(run, w, b) or (yield from self._seen(run, w, b))
+        z, gradient, pulls, sums, facts = self._seen_at_zero(run, w, b) or (yield from self._seen(run, w, b))
         # The squared loss has the second derivative one, and centred columns no product with that.
         curved = problem.free_intercept
         move = -sums[0] / max(sums[1] if curved else 1.0, LEAST) if problem.fit_intercept else 0.0
@@ -86,26 +88,38 @@ class Looks:
             if best != b:
                 return (yield from self.see(run, w, best))
             move = 0.0  # the slope is rounding
+        if problem.loss.quadratic:
+            if move * move > ROUNDING * facts[2]:
+                z, gradient, b = z + move, gradient + move, b + move
+                facts = np.append(facts[:2], self._products(problem, gradient))
+            move = 0.0
         correlations = -pulls[0] - move * pulls[1] if curved else -pulls[0]
-        self._sight = Sight(w, b, z, gradient, move, correlations, slopes)
+        self._sight = Sight(w, b, z, gradient, move, correlations, facts)
         return self._sight
+
+    @staticmethod
+    def _products(problem, gradient):
+        """Products of a squared loss's weighted gradient with itself and with the targets."""
+        shares = problem.weights * gradient
+        return shares @ gradient, shares @ problem.y
 
     def _seen(self, run, w, b):
         """What the runs of rows tell of a point."""
         answers = yield self._by_runs(run, "seen", run.at.z, run.at.gradient, w, b)
-        z, gradient, pulls, sums, slopes, touched = zip(*answers, strict=True)
+        z, gradient, pulls, sums, facts, touched = zip(*answers, strict=True)
         run.touched += sum(touched)
-        return np.concatenate(z), np.concatenate(gradient), sum(pulls), sum(sums), sum(slopes)
+        return np.concatenate(z), np.concatenate(gradient), sum(pulls), sum(sums), sum(facts)
 
     def _seen_at_zero(self, run, w, b):
         """The same of the zero model, if it is the iterate and this was made as the data were first read."""
         problem, at = run.problem, run.at
         pulls = problem.zero_products(b) if b == at.b and not (w.any() or at.w.any()) else ()
-        if not pulls:
+        if not len(pulls):
             return None
         run.touched += problem.pass_size
-        sums = [vector.sum() for vector in problem.pulls(EVERYTHING, at.gradient)]
-        return at.z, at.gradient, pulls, sums, np.zeros(2)
+        sums = problem.pulls(EVERYTHING, at.gradient).sum(axis=1)
+        facts = self._products(problem, at.gradient) if problem.loss.quadratic else ()
+        return at.z, at.gradient, pulls, sums, np.array([0.0, 0.0, *facts])
 
     def _by_runs(self, run, kind, z, gradient, *common):
         """Phase of such tasks for all runs of rows, each with its part of margins and gradient."""
@@ -122,18 +136,19 @@ class Looks:
         if sight is None or not sight.is_of(at.w, at.b):
             sight = yield from self.see(run, at.w.copy(), at.b)
         c, penalty = sight.correlations, problem.penalty
-        # Two values tell the parabola of the squared loss.
-        tried = (0.5, 1.0) if problem.loss.quadratic else factors(penalty, min(1.0, penalty.dual_limit(c)))
-        answers = yield self._by_runs(run, "settled", sight.z, sight.gradient, sight.move, tried)
-        z, gradient, values = zip(*answers, strict=True)
-        at.z, at.gradient, at.b = np.concatenate(z), np.concatenate(gradient), sight.b + sight.move
-        if problem.penalty.free is None:
+        if problem.loss.quadratic:
+            square, product = sight.facts[2:]
+            at.z, at.gradient, at.b, loss = sight.z, sight.gradient, sight.b, 0.5 * square
+            if penalty.free is None:
+                [bound] = yield Phase("bound", 1, lambda _: (c, -product, square))
+        else:
+            tried = factors(penalty, min(1.0, penalty.dual_limit(c)))
+            answers = yield self._by_runs(run, "settled", sight.z, sight.gradient, sight.move, tried)
+            z, gradient, values = zip(*answers, strict=True)
+            at.z, at.gradient, at.b = np.concatenate(z), np.concatenate(gradient), sight.b + sight.move
             loss, *duals = sum(values)
-            if problem.loss.quadratic:
-                cross = 4.0 * duals[0] - duals[1]
-                bound = quadratic_bound(penalty, c, cross, 2.0 * (cross - duals[1]))
-            else:
-                bound = lower_bound(penalty, c, tried, duals)
+            bound = lower_bound(penalty, c, tried, duals)
+        if penalty.free is None:
             return Certificate(sight.w, at.b, float(loss + penalty.value(sight.w)), bound, c)
         # The dual point is another, which is orthogonal to what is free.
         payload = sight.w, at.b, at.z, None, c

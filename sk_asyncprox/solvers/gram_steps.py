@@ -238,7 +238,7 @@ class GramSteps:
         w[read.index] = new
         sight = yield from run.looks.see(run, w, run.at.b + shift)
         change, ridge = read.penalty.difference(read.w, new)
-        slope, rise = -sight.slopes[0] - change, sight.slopes[1] + change + ridge
+        slope, rise = -sight.facts[0] - change, sight.facts[1] + change + ridge
         good = rise <= (RISE_OF_NEWTON * slope if run.problem.loss.quadratic else 0.0)
         if good and slope > 0.0 and run.at.least is None:
             run.go_to(stamp, w.copy(), sight.b, sight.z, sight.gradient, calls * Q.size)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._compat import columns_cd
+from ..data.design import ROWS_OF_PRODUCT
 from ..kernels.banded_gram import banded
 from ..kernels.blocks import describe, direction
 from ..kernels.gram_rows import add_runs, add_sparse
@@ -11,6 +12,7 @@ from ..kernels.newton import COST, in_place
 from ..kernels.newton import product as multiplied
 from ..kernels.smooth_descent import arrived, descend
 from ..kernels.subspace import described, join, joint_step, lands
+from ..problem.certificate import quadratic_bound
 
 SWEEPS, SLOWING = (8, 4, 8, 20, 32, 64), 1.5
 """Sweeps over the columns after which the gap is looked at: where it falls too slowly for those that are
@@ -52,31 +54,43 @@ def conclude(part, payload):
 def seen(part, payload):
     """Work of the kind ``"seen"``: of a run of rows, margins at a point and the loss gradient; products of
     all columns with that, weighted, and with its derivative where the intercept is to move; the sums of both;
-    the slopes at the ends of the way from the margins before; and the entries touched."""
+    the slopes at the ends of the way from the margins before, and of a squared loss the products of its
+    weighted gradient with itself and with the targets; and the entries touched."""
     (begin, end), before, gradient_before, w, b = payload
     problem, gradient = part.problem, np.empty(end - begin)
+    y, weights = problem.y[begin:end], problem.weights[begin:end]
 
     def pulls_of(rows, z):
-        own = slice(begin + rows.start, begin + rows.stop)
-        gradient[rows] = u = problem.loss.gradient(problem.y[own], z)
-        return np.stack(problem.pulls(own, u))
+        gradient[rows] = u = problem.loss.gradient(y[rows], z)
+        return problem.pulls(slice(begin + rows.start, begin + rows.stop), u)
 
     z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, b, pulls_of)
-    way = problem.weights[begin:end] * (z - before)
-    slopes = np.array([gradient_before @ way, gradient @ way])
-    return z, gradient, pulls, sums, slopes, 2 * (end - begin) * len(w)
+    way, facts = weights * (z - before), []
+    if problem.loss.quadratic:
+        shares = weights * gradient
+        facts = shares @ gradient, shares @ y
+    facts = np.array([gradient_before @ way, gradient @ way, *facts])
+    return z, gradient, pulls, sums, facts, 2 * (end - begin) * len(w)
 
 
 def settled(part, payload):
     """Work of the kind ``"settled"``: of a run of rows, margins and loss gradient after the intercept's move,
     the loss there, and the dual objective at factors of the dual point. That follows the move to first order,
     and stays feasible: ``u`` and ``1 - u`` do not change their signs."""
-    (begin, end), z, gradient, move, factors = payload
-    loss, y, weights = part.problem.loss, part.problem.y[begin:end], part.problem.weights[begin:end]
-    theta = -(gradient + move * loss.second_derivative(y, gradient))
-    z = z + move
-    values = [loss.value(y, z), *(loss.dual_value(y, factor * theta) for factor in factors)]
-    return z, loss.gradient(y, z), np.array([weights @ value for value in values])
+    (begin, end), before, gradient_before, move, factors = payload
+    loss, z, gradient, values = part.problem.loss, before + move, np.empty(end - begin), 0.0
+    for rows in (slice(a, a + ROWS_OF_PRODUCT) for a in range(0, end - begin, ROWS_OF_PRODUCT)):
+        y, weights = part.problem.y[begin:end][rows], part.problem.weights[begin:end][rows]
+        theta = -(gradient_before[rows] + move * loss.second_derivative(y, gradient_before[rows]))
+        gradient[rows] = loss.gradient(y, z[rows])
+        losses = loss.value(y, z[rows]), *(loss.dual_value(y, factor * theta) for factor in factors)
+        values = values + np.array([weights @ each for each in losses])
+    return z, gradient, values
+
+
+def bound(part, payload):
+    """Work of the kind ``"bound"``: the lower bound of a squared loss by a dual point that is known."""
+    return quadratic_bound(part.problem.penalty, *payload)
 
 
 def newton(part, read):
@@ -237,6 +251,7 @@ WORK = {
     "look": look,
     "dual_point": dual_point,
     "settled": settled,
+    "bound": bound,
     "conclude": conclude,
     "direction": direction,
     "newton": newton,
