@@ -191,8 +191,7 @@ def tidy(problem, certificate, limit):
     crumbs = problem.penalty.crumbs(w, certificate.correlations)
     if not crumbs.any():
         return certificate
-    # The bound stays, so that nothing is multiplied with the transpose.
-    tidied = problem.recertify(certificate._replace(w=np.where(crumbs, 0.0, w)))
+    tidied = problem.certify(np.where(crumbs, 0.0, w), certificate.b)
     return certificate if tidied.gap > max(certificate.gap, limit) else tidied
 
 
