@@ -65,7 +65,7 @@ class Loss:
     def model(self, y, z, gradient, weights, least):
         """Second-order model of the weighted loss, where no sample has less curvature than ``least``."""
         floor, curvature = FLOOR if least is None else FLOOR + least, self.second_derivative(y, gradient)
-        omega = np.maximum(curvature, floor)
+        omega = np.maximum(curvature, floor, out=curvature)
         omega *= weights
         return DiagonalCurvature(omega)
 

@@ -28,8 +28,9 @@ from .rounds_work import work
 from .shared_products import Products
 from .task_queue import Phase, TaskQueue
 
-LOWERED = 0.3
-"""Factor of the l1 part from round to round."""
+LOWERED, LOWERED_IN_READS = 0.3, 0.1
+"""Factor of the l1 part from round to round, and where each of them reads data of many more rows than columns
+twice: these bear longer steps."""
 
 CHEAP_GRAM = 5_000_000
 """Products of a Gram matrix so cheap that all columns are taken at once, without working sets; so they are
@@ -266,7 +267,8 @@ class RoundsBCD(Solver):
             active = active if self.generation else np.arange(p)
         else:
             l1 = min(before, float(wanted.pull(c).max(initial=0.0)))
-            self.penalty = wanted.with_l1(max(wanted.l1, LOWERED * l1))
+            lowered = l1 * (LOWERED_IN_READS if self.looks.streamed else LOWERED)
+            self.penalty = wanted.with_l1(max(wanted.l1, lowered))
             near = wanted.with_l1(NEAR * wanted.l1) if self.is_near() else self.penalty
             active = wanted_columns(near, self.at.w, c, active, first_columns(len(self.at.z), p, full))
         late, same = self.gap < LATE, active is self.active or np.array_equal(active, self.active)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from .._compat import columns_cd
-from ..data.design import ROWS_OF_PRODUCT
 from ..kernels.banded_gram import banded
 from ..kernels.blocks import describe, direction
 from ..kernels.gram_rows import add_runs, add_sparse
@@ -21,6 +20,10 @@ left, working sets and Newton steps are quicker. It will take so many times more
 NEARLY = 50.0
 """Gap, relative to the one wanted, up to which these go on from where the sweeps have ended, in data of more
 columns than rows. Before that the support is too large: the penalty is lowered slowly, from the start."""
+
+ROWS_AT_ONCE = 50_000
+"""Samples whose losses are evaluated at a time, in memory that is written again; in fewer calls, as threads
+wait for one another in each."""
 
 
 def split_rows(operation, vectors, run, model, n_outputs):
@@ -79,7 +82,7 @@ def settled(part, payload):
     and stays feasible: ``u`` and ``1 - u`` do not change their signs."""
     (begin, end), before, gradient_before, move, factors = payload
     loss, z, gradient, values = part.problem.loss, before + move, np.empty(end - begin), 0.0
-    for rows in (slice(a, a + ROWS_OF_PRODUCT) for a in range(0, end - begin, ROWS_OF_PRODUCT)):
+    for rows in (slice(a, a + ROWS_AT_ONCE) for a in range(0, end - begin, ROWS_AT_ONCE)):
         y, weights = part.problem.y[begin:end][rows], part.problem.weights[begin:end][rows]
         theta = -(gradient_before[rows] + move * loss.second_derivative(y, gradient_before[rows]))
         gradient[rows] = loss.gradient(y, z[rows])
