@@ -29,8 +29,7 @@ from .shared_products import Products
 from .task_queue import Phase, TaskQueue
 
 LOWERED, LOWERED_IN_READS = 0.3, 0.1
-"""Factor of the l1 part from round to round, and where each of them reads data of many more rows than columns
-twice: these bear longer steps."""
+"""Factor of the l1 part from round to round; and where each reads data of many more rows than columns."""
 
 CHEAP_GRAM = 5_000_000
 """Products of a Gram matrix so cheap that all columns are taken at once, without working sets; so they are
