@@ -13,6 +13,9 @@ from .base import Executor, Plan
 HEED_EVERY = 0.02
 """Seconds between two looks of the calling thread at what the workers have reported."""
 
+RETURNED = 5e-4
+"""Seconds after which joblib knows that a loop has returned: it would look again ten milliseconds later."""
+
 PATIENCE = 2.0
 """Seconds after a first signal from which on another one is raised at once."""
 
@@ -162,7 +165,8 @@ class _Crew(Stop):
         super().__init__()
         self.solver, self.on_events, self._begin = solver, on_events, begin
         self._turns, self.held, self._gates = _Turns(), {}, {}
-        self._count, self._inside, self._left = threading.Lock(), 0, threading.Event()
+        self._count, self._inside = threading.Lock(), 0
+        self._entered, self._left = threading.Event(), threading.Event()
 
     def loop(self, worker):
         """Work until the stop. Tell and the next ask are one critical section: a worker that is
@@ -170,6 +174,7 @@ class _Crew(Stop):
         with self._count:
             self._left.clear()
             self._inside += 1
+        self._entered.set()
         try:
             self.run(self._work, worker)
             self._wake_all()
@@ -239,7 +244,7 @@ class _Crew(Stop):
     def attend(self, running, watched):
         """Wait for the loops, in the calling thread, which meanwhile sees to what they have reported. Joblib
         would look after them every ten milliseconds."""
-        waits = watched or self._inside > 0
+        waits = self._entered.wait(HEED_EVERY) or watched
         try:
             while waits and not self._left.wait(HEED_EVERY):
                 if watched:
@@ -247,6 +252,7 @@ class _Crew(Stop):
         finally:
             if waits:
                 self.ask()
+                time.sleep(RETURNED)
             for _ in running:
                 pass
 
