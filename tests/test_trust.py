@@ -361,17 +361,6 @@ def test_a_small_coefficient_that_counts_is_kept():
     assert tidy(problem, at_rest, 1e3) is at_rest
 
 
-def test_a_model_is_tidied_without_a_product_of_the_transpose(monkeypatch):
-    X = np.linalg.qr(np.random.default_rng(0).standard_normal((50, 2)))[0] * np.sqrt(50)
-    problem = Problem(X, 10.0 * X[:, 0], SquaredLoss(), ElasticNetPenalty(0.1), fit_intercept=False)
-    certificate = problem.certify(np.array([9.9, 1e-4]), 0.0)
-    monkeypatch.setattr(problem.design, "tmul", None)
-    tidied = tidy(problem, certificate, 0.0)
-    assert_array_equal(tidied.w, [9.9, 0.0])
-    assert tidied.objective == problem.objective(tidied.w, 0.0) < certificate.objective
-    assert tidied.dual == certificate.dual
-
-
 def test_blocks_of_a_new_working_set_wait_for_those_of_the_old_one(monkeypatch):
     monkeypatch.setattr("sk_asyncprox.solvers.block_layout.FIRST_COLUMNS", 1)
     solver = AsyncBCD(make_problem(), ExactStep(), n_workers=3, n_blocks=3, working_set=True)

@@ -33,8 +33,8 @@ TRIAL = 3
 
 
 class Placement:
-    """Shards in turn, by home; they may move where they are ``movable``, or go along the ``visits`` that every
-    worker has made in a run that is replayed."""
+    """Shards in turn, by home; they may move where they are ``movable``, or go along the ``visits`` that
+    every worker has made in a run that is replayed."""
 
     def __init__(self, homes, movable=False, visits=None):
         self.homes, self._movable, n = homes.copy(), movable, len(homes)
