@@ -50,7 +50,7 @@ def asynchronous(client, X, y, args, shards_per_worker, pinned=False):
     before, start = piag.PIAG.work, piag.Placement
     piag.PIAG.work = staticmethod(functools.partial(paced, before, pace, args.slow))
     if pinned:
-        piag.Placement = lambda homes, movable: start(homes, False)
+        piag.Placement = lambda homes, movable, visits: start(homes, False, visits)
     try:
         model = Lasso(
             ALPHA, solver="piag", step_size="adaptive1", metric="lipschitz", tol=TOL,

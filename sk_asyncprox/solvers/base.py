@@ -178,8 +178,3 @@ class Solver:
 
     def rest(self):
         """At the end of a run: let go what would keep the data alive."""
-
-
-def certify(part, task):
-    """Work of the kind ``"certificate"``: the same for every solver."""
-    return part.problem.certify(*task.payload)

@@ -15,15 +15,19 @@ from ..delays import DelayTracker
 from ..kernels.block_iterate import Iterate, Read
 from ..kernels.blocks import ColumnPart, correlations, direction
 from ..step_sizes import Setting
-from .base import Arrival, Certified, Snapshot, Solver, Task, Update, certify
+from .base import Arrival, Certified, Snapshot, Solver, Task, Update
 from .block_layout import Gate, Layout
+
+WORK = {
+    "certificate": lambda part, payload: part.problem.certify(*payload),
+    "gradient": correlations,
+    "direction": direction,
+}
 
 
 def work(part, task):
     """Do the task with what the part holds."""
-    if task.kind == "certificate":
-        return certify(part, task)
-    return {"gradient": correlations, "direction": direction}[task.kind](part, task.payload)
+    return WORK[task.kind](part, task.payload)
 
 
 class AsyncBCD(Solver):
@@ -145,19 +149,18 @@ class AsyncBCD(Solver):
         """Hand out a certificate when one is due, else a block."""
         if not self.inline and not self._certifying and self._gate.due:
             self._certifying, self._complete = True, self._gate.complete
-            return self._task("certificate", worker, -1, (self.at.w.copy(), self.at.b, self.at.z))
-        number = self._layout.take(worker)
-        if number is None:
-            return None
-        index = self._layout.blocks[number]
-        alone = len(self._layout.blocks) == 1
-        key = "blocks", self._layout.generation, number
-        payload = Read(key, index, self.at.w[index], self.at.point(), self.problem.penalty.on(index), alone)
-        return self._task("gradient" if self._prox_form else "direction", worker, number, payload)
-
-    def _task(self, kind, worker, block, payload):
+            kind, number, payload = "certificate", -1, (self.at.w.copy(), self.at.b, self.at.z)
+        else:
+            layout, penalty = self._layout, self.problem.penalty
+            number = layout.take(worker)
+            if number is None:
+                return None
+            index, key = layout.blocks[number], ("blocks", layout.generation, number)
+            alone = len(layout.blocks) == 1
+            payload = Read(key, index, self.at.w[index], self.at.point(), penalty.on(index), alone)
+            kind = "gradient" if self._prox_form else "direction"
         self._clock += 1
-        return Task(kind, worker, self._tracker.stamp(), self._clock, block, payload)
+        return Task(kind, worker, self._tracker.stamp(), self._clock, number, payload)
 
     def drop(self, task):
         """Forget a task that will never be told."""
@@ -178,8 +181,9 @@ class AsyncBCD(Solver):
                 self._certifying = False
                 events.append(self._digest(result, task))
                 continue
+            delay, window = self._tracker.measure(task.stamp)
             write = self._write_prox if self._prox_form else self._write_theta
-            events.append(self._count(task, *write(task, result)))
+            events.append(self._count(task, delay, *write(task, result, self._rule(delay, window))))
             if self.inline and self._gate.due:
                 events.append(self._certify())
         return events
@@ -196,24 +200,20 @@ class AsyncBCD(Solver):
         self._tracker.advance(step)
         return Update(index, delay, step * self.step_unit, "descent", (arrival,))
 
-    def _write_theta(self, task, direction):
+    def _write_theta(self, task, direction, step):
         self._layout.release(task.block)
-        delay, window = self._tracker.measure(task.stamp)
         index = task.payload.index
         if self.step_size.exact:
             step, slope = self.at.write(index, direction)
         else:
-            step = self._rule(delay, window)
             _, slope = self.at.write(index, direction, share=min(1.0, step) * direction.damping)
         if self.at.settles:
             self.at.settle(1e-2 * step * slope if self.step_size.exact else 0.0)
-        return delay, step, slope, direction.touched
+        return step, slope, direction.touched
 
-    def _write_prox(self, task, result):
+    def _write_prox(self, task, result, step):
         correlations, touched = result
-        delay, window = self._tracker.measure(task.stamp)
         problem, key, index = self.problem, task.payload.key, task.payload.index
-        step = self._rule(delay, window)
         length = step * self.step_unit
         old = self.at.w[index]
         new = task.payload.penalty.prox(old + length * correlations, length)
@@ -228,7 +228,7 @@ class AsyncBCD(Solver):
                 self.at.settle()
         if length > 0.0:
             slope = float(move @ move) / length
-        return delay, step, slope, touched
+        return step, slope, touched
 
     # -- certificates ------------------------------------------------------------------------------
 

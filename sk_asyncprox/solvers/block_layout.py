@@ -33,11 +33,14 @@ class Layout:
         columns = np.arange(problem.design.shape[1])
         self._wanted = n_blocks
         self.everything = self._partition(columns)
-        self._numbers = self._numbered(columns) if fixed_cuts else None
+        self._fixed_cuts = fixed_cuts
         self.blocks = [] if working_set else self.everything
         self._active = columns[:0] if working_set else columns
         self.generation, self._turn, self._held = 0, 0, {}
         self._random_state, self._streams = random_state, {}
+
+    def _partition(self, columns):
+        return self._problem.penalty.cut(columns, self._sizes, self._count(columns))
 
     def _count(self, columns):
         if self._wanted != "auto":
@@ -48,29 +51,17 @@ class Layout:
         wanted = max(2 * self._n_workers if self._n_workers > 1 else 1, int(np.ceil(needed)))
         return min(wanted, max(1, len(columns)))
 
-    def _partition(self, columns):
-        return self._problem.penalty.cut(columns, self._sizes, self._count(columns))
-
-    def _numbered(self, columns):
-        """Number of the block of every column."""
-        numbers = np.empty_like(columns)
-        for number, block in enumerate(self.everything):
-            numbers[block] = number
-        return numbers
-
     def take(self, worker):
         """Number of a block for the worker, or None when no block is free."""
         n = len(self.blocks)
         if any(generation != self.generation for generation in self._held.values()):
             # Blocks of the last layout may share columns with the present ones.
             return None
-        free = [j for j in range(n) if j not in self._held]
+        free = [j for j in (*range(self._turn, n), *range(self._turn)) if j not in self._held]
         if not free:
             return None
-        if self._random:
-            number = free[self._stream(worker).integers(len(free))]
-        else:
-            number = min(free, key=lambda j: (j - self._turn) % n)
+        number = free[self._stream(worker).integers(len(free)) if self._random else 0]
+        if not self._random:
             self._turn = (number + 1) % n
         if self._exclusive:
             self._held[number] = self.generation
@@ -94,11 +85,11 @@ class Layout:
             return False
         self._active, self._turn = active, 0
         self.generation += 1
-        if self._numbers is None:
-            self.blocks = self._partition(active)
+        if self._fixed_cuts:
+            parts = [block[among(block, active)[0]] for block in self.everything]
+            self.blocks = [part for part in parts if len(part)]
         else:
-            numbers = self._numbers[active]
-            self.blocks = [active[numbers == number] for number in np.unique(numbers)]
+            self.blocks = self._partition(active)
         return True
 
 
