@@ -110,22 +110,18 @@ class History:
     # -- recording (called under the executor's exclusion; must be cheap) -----------------------------
 
     def add_update(self, update, now):
-        """Record a write."""
         if self.record is None:
             return
         row = (update.index, now, update.delay, update.step, update.phase, update.error)
         self._rows["updates"].append(row)
-        for a in update.arrivals:
-            self._rows["arrivals"].append((update.index, a.worker, a.block, a.stamp, a.asked, a.told))
+        self._rows["arrivals"] += [(update.index, *arrival) for arrival in update.arrivals]
 
     def add_certificate(self, certified, now, passes):
-        """Record a certificate."""
         c = certified
         row = (c.update, now, passes, c.certificate.objective, c.gap, c.worker, c.asked, c.told)
         self._rows["certificates"].append(row)
 
     def line(self, certified, now, passes):
-        """A line about a certificate."""
         c = certified.certificate
         return (
             f"passes {passes:8.1f}  time {now:8.3f}  objective {c.objective:.8e}  gap {certified.gap:.2e}  "
@@ -133,7 +129,6 @@ class History:
         )
 
     def add_share(self, shared, now):
-        """Record a share of work."""
         if self.record is not None:
             a = shared.arrival
             self._rows["shares"].append((shared.kind, now, a.worker, a.block, a.asked, a.told))
@@ -220,7 +215,6 @@ class History:
         return {worker: some["block"][some["worker"] == worker].tolist() for worker in set(some["worker"])}
 
     def who(self):
-        """Who has worked, in words."""
         if self.n_workers < self.n_granted:
             few = f"{self.n_workers} of {self.n_granted} workers"
             return f"{few} (the problem or n_blocks is too small for more)"

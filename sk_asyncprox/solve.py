@@ -20,7 +20,8 @@ from .stopping import StopRule, advice, held, returned, tidy, warn_of_steps
 
 
 class Options(NamedTuple):
-    """How a problem is to be solved; the estimators' parameters of the same names."""
+    """How a problem is to be solved; the estimators' parameters of the same names, and what ends several runs
+    together, a :class:`~sk_asyncprox.executors.threads.Stop`."""
 
     solver: str = "bcd"
     step_size: object = "auto"
@@ -37,7 +38,6 @@ class Options(NamedTuple):
     record: str | None = "updates"
     verbose: int = 0
     stop: object = None
-    """:class:`~sk_asyncprox.executors.threads.Stop` of several runs that end together."""
 
 
 class Solution(NamedTuple):
@@ -70,7 +70,6 @@ class Solution(NamedTuple):
 
 
 def resolve_executor(executor):
-    """Executor object for the parameter ``executor``."""
     if executor == "auto":
         client = joblib_dask_client()
         return Threads() if client is None else Dask(client)
@@ -157,45 +156,35 @@ def _build(problem, options, plan, start, before):
             f"The trace is a schedule for solver {plan.solver!r} and does not fit solver {options.solver!r}."
         )
     form, settings = family.serve(problem, policy, options, plan)
-    if not isinstance(problem.penalty, ElasticNetPenalty):
-        _check_penalty(problem.penalty, policy, form, options)
-    if problem.loss.curvature == np.inf:
-        _check_loss(problem.loss, policy, form, options)
+    _check_fit(problem, policy, form, options)
     if before is not None and form.resumes and type(before.solver) is form:
         before.solver.resume(problem)
         return before.solver
     return form(problem, policy, n_workers=plan.n_workers, start=start, **settings)
 
 
-def _check_penalty(penalty, policy, form, options):
-    """Refuse a penalty of another kind where the steps are made for the elastic net."""
-    if policy.exact or options.metric not in form.plain:
+def _check_fit(problem, policy, form, options):
+    steps = f"solver {options.solver!r} with metric={options.metric!r} and step_size {policy!r}"
+    exact, penalty, loss = policy.exact, problem.penalty, problem.loss
+    if not isinstance(penalty, ElasticNetPenalty) and (exact or options.metric not in form.plain):
         raise ValueError(
-            f"The penalty {type(penalty).__name__} cannot be served by solver {options.solver!r} with "
-            f"metric={options.metric!r} and step_size {policy!r}, which are made for the elastic net: use "
-            "metric='lipschitz' and a policy of delays, as Adaptive1."
+            f"The penalty {type(penalty).__name__} cannot be served by {steps}, which are made for the "
+            "elastic net: use metric='lipschitz' and a policy of delays, as Adaptive1."
         )
-
-
-def _check_loss(loss, policy, form, options):
-    """Refuse a loss whose curvature has no bound where steps are made of one."""
-    if form.needs_bound or not policy.exact or options.metric != "gram":
+    if loss.curvature == np.inf and (form.needs_bound or not exact or options.metric != "gram"):
         raise ValueError(
-            f"The curvature of {type(loss).__name__} has no bound, of which the steps of solver "
-            f"{options.solver!r} with metric={options.metric!r} and step_size {policy!r} are made: use "
-            "solver='bcd', metric='gram' and step_size='exact'."
+            f"The curvature of {type(loss).__name__} has no bound, of which the steps of {steps} are made: "
+            "use solver='bcd', metric='gram' and step_size='exact'."
         )
 
 
 def _describe(options, executor, plan, solver):
     history = History(options.record)
-    history.solver, history.step_size = options.solver, repr(solver.step_size)
-    history.executor = type(executor).__name__
-    history.n_workers, history.n_blocks = solver.n_workers, solver.n_blocks
-    history.n_granted = plan.n_workers
-    history.largest_step = solver.step_unit
-    history.working_set = solver.working_set
-    history.inline, history.most_workers = plan.inline, solver.most_workers
+    history.solver, history.executor = options.solver, type(executor).__name__
+    history.step_size, history.largest_step = repr(solver.step_size), solver.step_unit
+    history.inline, history.n_granted = plan.inline, plan.n_workers
+    for fact in ("n_workers", "n_blocks", "working_set", "most_workers"):
+        setattr(history, fact, getattr(solver, fact))
     return history
 
 

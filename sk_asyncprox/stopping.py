@@ -51,7 +51,6 @@ class StopRule:
         return float(np.abs(problem.certify(*problem.start()).correlations).max(initial=0.0))
 
     def gap(self, certificate):
-        """Gap of a certificate against the best bound of the run."""
         bound = -np.inf if self.last is None else self.last.dual
         return duality_gap(certificate.objective, max(bound, certificate.dual))
 
@@ -88,7 +87,6 @@ class StopRule:
         return self.measure(certificate, gap) <= min(self.limit(certificate), LARGEST)
 
     def certified(self, event):
-        """Take a certificate into account."""
         self.last, certificate = event, event.certificate
         if self._first is None:
             self._first = certificate._replace(correlations=None)
@@ -141,7 +139,6 @@ class StopRule:
         self._walked += share
 
     def spent(self, passes, seconds):
-        """Take the work and the time spent into account."""
         if self.status is not None:
             return
         if passes >= self.options.max_iter:

@@ -15,9 +15,9 @@ from sk_asyncprox.executors import Simulated, Threads, Trace
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards.column_statistics import SURELY, count, facts_of, without_idle
 from sk_asyncprox.shards.shard import RowShard
 from sk_asyncprox.shards.sharded_certificate import add_up, thin
+from sk_asyncprox.shards.sharded_problem import SURELY, count, facts_of, without_idle
 from sk_asyncprox.solvers import WidePIAG, registry, wide_piag
 from sk_asyncprox.step_sizes import ExactStep
 

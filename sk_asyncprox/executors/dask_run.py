@@ -28,11 +28,10 @@ GONE = ("cancelled", "lost")
 
 
 class Lying(NamedTuple):
-    """A part that lies on the cluster already."""
+    """A part that lies on the cluster already, and the worker that holds it."""
 
     future: object
     address: str | None
-    """Worker that holds it."""
 
 
 def raise_if_lost(client, error):
@@ -110,13 +109,12 @@ def place(client, data, address):
 
 
 class Held(NamedTuple):
-    """A task in flight."""
+    """A task in flight, and whether its worker had nothing else to do when it was submitted."""
 
     task: object
     part: object
     begin: float
     alone: bool
-    """Whether its worker had nothing else to do when it was submitted."""
 
 
 class Pace:
@@ -125,7 +123,7 @@ class Pace:
     waits, work = (), np.inf
 
     def took(self, turn, work, alone):
-        """Take a task into account: the time from submission to arrival, and that of its work."""
+        """Take the time of a task from submission to arrival into account, and that of its work."""
         self.work = work
         if alone:
             # The first task of a worker also loads what it needs; so the least of two counts at first.
@@ -293,7 +291,6 @@ def tell_released(client):
 
 
 def _size(payload):
-    """Bytes of a payload's arrays."""
     if isinstance(payload, tuple):
         return sum(map(_size, payload))
     return getattr(payload, "nbytes", 0)

@@ -147,7 +147,6 @@ def _begin():
 
 
 def _do(work, key, part, task):
-    """The work of one task."""
     part = _PARTS.setdefault(key, part)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         return work(part, task)

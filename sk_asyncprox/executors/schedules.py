@@ -37,17 +37,13 @@ class Delays:
         self.n_workers = 1 + max(max(asks, default=0) for _, asks, _ in known)
 
     def _keep(self, ages, arrived):
-        self._ages, self._arrived = ages, arrived
-        self.n_rows, self._largest = len(ages), int(ages.max())
-
-    def _rows(self):
-        for ages, arrived in zip(self._ages, self._arrived, strict=True):
-            columns = np.flatnonzero(arrived)
-            yield list(zip(columns.tolist(), ages[columns].tolist(), strict=True))
+        self.n_rows, self._largest, self._rows = len(ages), int(ages.max()), [[] for _ in ages]
+        for k, column in np.argwhere(arrived).tolist():
+            self._rows[k].append((column, int(ages[k, column])))
 
     def __iter__(self):
         reads, holders, free = defaultdict(list), defaultdict(list), []
-        ahead, hired = enumerate(cycle(self._rows())), count()
+        ahead, hired = enumerate(cycle(self._rows)), count()
         for k in count():
             for arrival, row in islice(ahead, 1 if k else self._largest + 1):
                 for column, age in row:
@@ -164,7 +160,6 @@ def together(events):
 
 
 def means_of(mean, n_workers):
-    """Mean service time of every worker."""
     if np.ndim(mean) == 0:
         if n_workers is None:
             raise ValueError("from_service_times needs n_workers when mean is a single number.")
@@ -178,7 +173,6 @@ def means_of(mean, n_workers):
 
 
 def positive_count(n_workers):
-    """The number of workers, checked."""
     if int(n_workers) != n_workers or n_workers < 1:
         raise ValueError(f"n_workers must be a positive integer, not {n_workers!r}.")
     return int(n_workers)
@@ -216,7 +210,6 @@ def _value(cell):
 
 
 def integer_delays(delays):
-    """Delays as a table of whole numbers, checked."""
     try:
         raw = np.asarray(delays, dtype=float)
     except (TypeError, ValueError):

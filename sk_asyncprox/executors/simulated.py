@@ -51,16 +51,13 @@ class Simulated(Executor):
         trace = self.trace
         if not isinstance(trace, Trace):
             raise TypeError(f"Simulated needs a Trace, made by one of its class methods, not {trace!r}.")
-        past = trace.recorded
-        return Plan(
-            n_workers=trace.n_workers,
-            solver=trace.solver,
-            inline=past is None or past.inline,
-            working_set=False if past is None else past.working_set,
-            largest_delay=trace.largest_delay,
-            most_workers=None if past is None else past.most_workers,
-            visits=None if past is None or past.most_workers is None else past.visits(),
-        )
+        plan, past = Plan(trace.n_workers, trace.solver, True, False, trace.largest_delay), trace.recorded
+        if past is None:
+            return plan
+        plan = plan._replace(inline=past.inline, working_set=past.working_set)
+        if past.most_workers is None:
+            return plan
+        return plan._replace(most_workers=past.most_workers, visits=past.visits())
 
     def run(self, solver, on_events):
         # A worker of a cluster may have had two tasks, the second one queued behind the first.
@@ -223,14 +220,12 @@ class _Run:
         self.lock_free += self.locked if self.machine.lock is None else self.machine.lock
         self.locked = 0.0
         for worker, task in given:
-            self.held[worker], seconds = self._do(worker, task)
+            self.held[worker], seconds = self._do(task)
             wake = 0.0 if worker == awake else self.machine.wake
             heappush(self.soon, (self.lock_free + wake, worker, seconds))
 
-    def _do(self, worker, task):
+    def _do(self, task):
         begin = time.thread_time()
         result = self.solver.work(self.solver.part(task), task)
         seconds = time.thread_time() - begin
-        if self.machine.cost is not None:
-            seconds = self.machine.cost(task, result)
-        return (task, result), seconds
+        return (task, result), seconds if self.machine.cost is None else self.machine.cost(task, result)

@@ -35,7 +35,6 @@ class Stop:
         self.asked = True
 
     def check(self):
-        """Raise where the stop has been asked for."""
         if self.asked:
             raise Stopped
 

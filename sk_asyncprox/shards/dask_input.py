@@ -10,24 +10,19 @@ DTYPES = [np.float64, np.float32]
 
 
 class Survey(NamedTuple):
-    """What is asked of the rows of a chunk at first."""
+    """What is asked of the rows of a chunk at first: how many there are, and how many are ``used``, as their
+    weights are not zero; their ``size`` in bytes, the ``largest`` weight; labels, sorted, and the sum of the
+    weights of each, None where they are numbers."""
 
     rows: int
     used: int
-    """Rows whose weight is not zero."""
-
     n_features: int
     dtype: np.dtype
     is_sparse: bool
     size: int
-    """Bytes."""
-
     largest: float
-    """Weight."""
-
     labels: np.ndarray | None
     mass: np.ndarray | None
-    """Labels, sorted, and the sum of the sample weights of each; None where they are numbers."""
 
 
 def is_collection(X):
@@ -91,13 +86,12 @@ def rows_of(X, columns, measure):
         elif values is not None:
             if lengths is None:
                 known = not is_frame(X) and not np.isnan(X.chunks[0]).any()
-                lengths = X.chunks[0] if known else measure([delayed(_length)(block) for block in blocks])
+                lengths = X.chunks[0] if known else measure([delayed(np.shape)(block)[0] for block in blocks])
             found.append(_cut(name, values, lengths))
     return list(zip(*found, strict=True))
 
 
 def _aligned(name, column, X, n_blocks):
-    """Blocks of a collection that goes with ``X``."""
     if not is_frame(column):
         if not is_frame(X):
             ours, theirs = X.chunks[0], column.chunks[0]
@@ -117,7 +111,6 @@ def _aligned(name, column, X, n_blocks):
 
 
 def _cut(name, values, lengths):
-    """Pieces of an array in memory."""
     values = np.full(sum(lengths), values) if np.ndim(values) == 0 else column(values, name)
     if len(values) != sum(lengths):
         raise ValueError(f"X has {sum(lengths)} rows, and {name} has {len(values)}.")
@@ -125,10 +118,6 @@ def _cut(name, values, lengths):
 
 
 # -- where the blocks lie --------------------------------------------------------------------------
-
-
-def _length(block):
-    return block.shape[0]
 
 
 def matrix(block):

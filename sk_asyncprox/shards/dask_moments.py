@@ -73,7 +73,6 @@ def _by_part(chunks, exponent, wanted=None):
 
 
 def _moments(chunks, exponent, centred):
-    """Moments of some chunks, part by part."""
     sums = {}
     with one_blas_thread():
         for part, *rows in _by_part(chunks, exponent):
@@ -82,7 +81,6 @@ def _moments(chunks, exponent, centred):
 
 
 def _squares(chunks, exponent, wanted, W, means, mean_y):
-    """Sums of squared residuals of some chunks, part by part."""
     sums = {}
     with one_blas_thread():
         for part, X, y, weights in _by_part(chunks, exponent, wanted):
@@ -101,7 +99,6 @@ def _added(several):
 
 
 def _moments_of(X, y, weights, centred):
-    """Moments of rows of positive weight."""
     y, total = np.asarray(y, dtype=np.float64), float(weights.sum())
     shares = weights / total
     design, means = design_of(X, shares, rows=True, centred=centred)

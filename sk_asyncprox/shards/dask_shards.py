@@ -20,10 +20,9 @@ from ..executors.dask_run import (
     tell_released,
 )
 from ..solvers.registry import WIDEST
-from .column_statistics import centre, check_targets, count, without_idle
 from .dask_input import join, piece, rows_of, survey
 from .shard import RowShard
-from .sharded_problem import ShardedProblem
+from .sharded_problem import ShardedProblem, centre, check_targets, count, without_idle
 
 SMALL = 32_000_000
 """Bytes of a shard of wide data below which the cost of its tasks outweighs their work."""
@@ -129,7 +128,6 @@ class Rows:
             raise
 
     def release(self):
-        """Let everything go, also where a failed task's error holds the frames that hold the futures."""
         release(future for future in (ref() for ref in self._made) if future is not None)
         tell_released(self.client)
 
@@ -193,7 +191,6 @@ class FoldedRows(Rows):
     _fold = None
 
     def codes(self, classes):
-        """Every row's class, by its number."""
         return np.concatenate(self.each(_codes, np.arange(self.n_rows), classes))
 
     def each(self, function, index, *args):
@@ -213,7 +210,6 @@ class FoldedRows(Rows):
         return fold.problem(loss, None, fit_intercept), total
 
     def release(self):
-        """Let everything go."""
         self._let_go()
         super().release()
 

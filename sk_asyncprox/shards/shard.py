@@ -21,13 +21,11 @@ that Dask's workers, which return all that they can, keep."""
 
 
 class Constants(NamedTuple):
-    """What first-order steps need to know of a shard."""
+    """What first-order steps need to know of a shard: the largest eigenvalue of ``X' diag(weights) X``, and
+    the norm of its column means, those of all rows taken out."""
 
     smoothness: float
-    """Largest eigenvalue of ``X' diag(weights) X``, weights summing to one within the shard."""
-
     drift: float
-    """Norm of its column means, those of all rows taken out."""
 
 
 def joint_smoothness(known, facts, free):
@@ -106,7 +104,6 @@ class RowShard:
         return found
 
     def _own(self, w):
-        """Coefficients of the design's columns."""
         if not isinstance(w, Thin):
             return w
         own = np.zeros((self.loss.n_outputs, self.features.shape[1] + 1))
@@ -124,7 +121,6 @@ class RowShard:
         return u.reshape(self.loss.n_outputs, -1)
 
     def margins(self, w, b):
-        """Margins at ``(w, b)``."""
         z = (self._by_output(self.design.mul(self._own(w))) + np.reshape(b, (-1, 1))).ravel()
         return z if self._beside is None else z + self._beside
 

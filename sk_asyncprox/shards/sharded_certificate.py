@@ -26,24 +26,19 @@ TINY = 1e-290
 
 
 class Facts(NamedTuple):
-    """What the master knows of a shard."""
+    """What the master knows of a shard: its ``share`` of the sample weights, its part of the rows, and the
+    coefficients that its answers are about, all or those of columns with entries."""
 
     share: float
-    """Its part of the sample weights."""
-
     effort: float
-    """Its part of the rows."""
-
     columns: slice | np.ndarray = slice(None)
-    """Coefficients that its answers are about: all, or those of columns with entries."""
 
 
 class ShardGradient(NamedTuple):
-    """Gradient of one shard's mean loss in the coefficients and the intercept."""
+    """Gradient of one shard's mean loss in the coefficients, and in the intercept of every output."""
 
     w: np.ndarray
     b: float
-    """One per output where there are several."""
 
     reads, work = 2, 1.0
     """How often the entries were read; time of the visit, as the unit of others'."""
@@ -57,7 +52,6 @@ class Thin(NamedTuple):
 
 
 def thin(w):
-    """The coefficients that are not zero."""
     index = np.flatnonzero(w)
     return Thin(index.astype(np.int32), w[index])
 

@@ -153,8 +153,8 @@ class Solver:
         raise NotImplementedError
 
     def part(self, task):
-        """All of the data that the task needs. Tasks that need the same data get the same object, so that it
-        is shipped to a worker once."""
+        """All of the data that the task needs; the same object for the same data, so that it is shipped to a
+        worker once."""
         raise NotImplementedError
 
     @staticmethod

@@ -26,7 +26,6 @@ WORK = {
 
 
 def work(part, task):
-    """Do the task with what the part holds."""
     return WORK[task.kind](part, task.payload)
 
 
@@ -138,11 +137,9 @@ class AsyncBCD(Solver):
     # -- ask ---------------------------------------------------------------------------------------
 
     def part(self, task):
-        """What every task needs: the columns."""
         return self._part
 
     def snapshot(self):
-        """The iterate now."""
         return Snapshot(self.at.w.copy(), self.at.b)
 
     def ask(self, worker):
@@ -163,7 +160,6 @@ class AsyncBCD(Solver):
         return Task(kind, worker, self._tracker.stamp(), self._clock, number, payload)
 
     def drop(self, task):
-        """Forget a task that will never be told."""
         if task.kind == "certificate":
             self._certifying = False
         else:
@@ -172,7 +168,6 @@ class AsyncBCD(Solver):
     # -- tell --------------------------------------------------------------------------------------
 
     def tell(self, arrivals):
-        """Write every arrival in turn."""
         self._clock += 1
         events, self._pending = self._pending, []
         for task, result in arrivals:

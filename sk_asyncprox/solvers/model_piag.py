@@ -37,9 +37,6 @@ ROUNDING = 4 * np.finfo(float).eps
 RISE = 1e-9
 """Relative rise of the objective that is no rounding."""
 
-DOUBTFUL = 1.2
-"""Factor above its least by which the shards' mean objective may rise before a certificate has to say."""
-
 FIRST_SHARE, MORE, LESS = 1e-3, 10.0, 0.1
 """Share of the majorant after a rise, beside the secants; its growth after another, and its fall after a
 certificate without one, down to nothing below the first."""
@@ -78,7 +75,6 @@ class ModelPIAG(PIAG):
 
     def _lay_table(self):
         m = self.n_blocks
-        self._free = self.problem.free_intercept
         self._penalty = self._own_penalty = self.problem.penalty
         self._shares = np.array([fact.share for fact in self._facts])
         self._sum = self._empty_sum()
@@ -86,7 +82,6 @@ class ModelPIAG(PIAG):
         self._promised = np.full(m, np.inf)
         self._moved = np.full(m, np.inf)
         self._care, self._best = Care(1.0) if self.problem.loss.jumps else None, None
-        self._ceiling, self._least = np.inf, np.inf
         self._certified_at, self._due_after = 0, False
         self._ready, self._solving = False, None
 
@@ -105,7 +100,6 @@ class ModelPIAG(PIAG):
         return None if task.kind == "solve" else super().part(task)
 
     def drop(self, task):
-        """Forget a task that will never be told."""
         if task.kind == "solve":
             self._give_back()
             self._ready = task.asked > self._barrier
@@ -119,7 +113,6 @@ class ModelPIAG(PIAG):
 
     @property
     def pending(self):
-        """Arrivals that are in no update yet."""
         return (*(self._solving.arrivals if self._solving else ()), *self._fresh)
 
     def _useful(self, worker):
@@ -181,7 +174,6 @@ class ModelPIAG(PIAG):
         return float(-np.expm1(-self._changes[oldest.block]))
 
     def _minimisation(self, length):
-        """What a step of that length needs to know."""
         exact, penalty = self.step_size.exact, self._own_penalty
         model = self._sum.quadratic() if exact else self._sum.proximal(self._joint(self.w, self.b), length)
         return model, self.w, penalty, ENOUGH * self._wanted
@@ -190,10 +182,10 @@ class ModelPIAG(PIAG):
         """Go to the minimiser of the models' sum, or of what a step of that length minimises."""
         if self._best is None:
             # Every shard has been read at the start; what is held is penalised as well.
-            self._ceiling, start = self._mixture(), self._whole(self.w)
+            objective, start = float(self._shares @ self._values), self._whole(self.w)
             held = self._penalty.value(start) - self._own_penalty.value(self.w)
-            self._best = Point(start, self.b, self._ceiling + held)
-            self._wanted = max(self._wanted, ROUNDING * abs(self._ceiling))
+            self._best = Point(start, self.b, objective + held)
+            self._wanted = max(self._wanted, ROUNDING * abs(objective))
         if step == 0.0:
             return
         gap, self.w, b = batch.found or minimised(*self._minimisation(length))
@@ -209,18 +201,11 @@ class ModelPIAG(PIAG):
 
     def _heed_promise(self):
         """Ask for a certificate where the models promise that it is good enough, and every shard was read
-        since the last one that they promised too much for; or where the objective may have risen."""
+        since the last one that they promised too much for."""
         renewed = min(self._stamps).update >= self._certified_at
         promised = renewed and self._promised.sum() <= PROMISED * self._wanted
-        mixture = self._mixture()
-        self._least = min(self._least, mixture)
-        rising = self._since >= 1.0 and mixture > min(self._ceiling, DOUBTFUL * self._least)
-        self._due = self._due or self._is_exact or promised or rising or self._due_after
+        self._due = self._due or self._is_exact or promised or self._due_after
         self._due_after = False
-
-    def _mixture(self):
-        """Mean of the objectives of the shards, each where it was read."""
-        return float(self._shares @ self._values)
 
     def _digest(self, certificate, update, worker=-1, asked=-1):
         event = super()._digest(certificate, update, worker, asked)
@@ -229,7 +214,6 @@ class ModelPIAG(PIAG):
         if self.problem.loss.jumps and event.gap > self._wanted:
             self._moved[:] = np.inf  # Majorants lead there by moves too short to count, but not for bounds.
         self._wait, self._certified_at = WAIT, update
-        self._ceiling = self._least = self._mixture()
         return event
 
     def _guard(self, certificate):

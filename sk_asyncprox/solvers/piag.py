@@ -105,6 +105,7 @@ class PIAG(Solver):
         self._round = None
         setting = Setting("piag", 1.0, n_shards, max_delay)
         self._rule, self._delay_bound = step_size.start(setting), step_size.delay_bound(setting)
+        self._free = problem.free_intercept
         self.step_unit, self._tracker = self._unit(), DelayTracker()
         self.w, self.b = problem.start()
         if start is not None:
@@ -121,7 +122,7 @@ class PIAG(Solver):
 
     def _unit(self):
         """Largest safe step, ``gamma' = h / L``."""
-        problem, self._free = self.problem, self.problem.free_intercept
+        problem = self.problem
         known = problem.constants() if problem.shards is not None else [s.constants() for s in self._shards]
         constant, self._intercept_scale = joint_smoothness(known, self._facts, self._free)
         return self.step_size.h / (problem.loss.curvature * constant or 1.0)
@@ -134,7 +135,6 @@ class PIAG(Solver):
             self.w, self.b = w.copy(), b
 
     def snapshot(self):
-        """The iterate now."""
         return Snapshot(self._whole(self.w).copy(), self.b)
 
     def _whole(self, w):
@@ -166,11 +166,9 @@ class PIAG(Solver):
             self._certifying, self._round = True, Round(self.w, self.b, self._tracker.stamp(), {})
 
     def _useful(self, worker):
-        """Which shards are worth a visit of the worker."""
         return True
 
     def _payload(self, shard, w, b):
-        """What a visit of the shard needs to know."""
         return thin(w) if self.problem.as_it_lies else w, b
 
     def _task(self, kind, worker, block, stamp, payload):
@@ -182,7 +180,6 @@ class PIAG(Solver):
         return self.problem if task.kind == "certificate" else self._shards[task.block]
 
     def drop(self, task):
-        """Forget a task that will never be told."""
         if task.kind == "certificate":
             self._certifying = False
         else:
@@ -190,11 +187,9 @@ class PIAG(Solver):
 
     @property
     def pending(self):
-        """Arrivals that are in no update yet."""
         return tuple(self._fresh)
 
     def _batch(self):
-        """What the next write is made of."""
         batch, self._fresh = Batch(tuple(self._fresh), tuple(self._stamps), self._error()), []
         return batch
 
@@ -217,7 +212,6 @@ class PIAG(Solver):
         return events
 
     def _take(self, task, result):
-        """Take one result."""
         if task.kind == "certificate":
             self.touched += self.problem.pass_size
             return [self._digest(result, task.stamp.update, task.worker, task.asked)]
@@ -227,7 +221,6 @@ class PIAG(Solver):
         return events + self._renew(task, result)
 
     def _move(self):
-        """What the arrivals lead to."""
         events = [self._step(self._batch())]
         if self.inline and self._due:
             self.touched += self.problem.pass_size
@@ -264,7 +257,6 @@ class PIAG(Solver):
         return []
 
     def _enter(self, task, gradient):
-        """Put a result into the table."""
         old, fact = self._gradients[task.block], self._facts[task.block]
         self._aggregate[fact.columns] += fact.share * (gradient.w if old is None else gradient.w - old.w)
         change = gradient.b if old is None else gradient.b - old.b
@@ -272,7 +264,6 @@ class PIAG(Solver):
         self._gradients[task.block] = gradient
 
     def _step(self, batch):
-        """One write."""
         delay, window = self._tracker.measure(*batch.stamps)
         if self._delay_bound is not None and delay > self._delay_bound:
             self.over_bound += 1
@@ -284,7 +275,6 @@ class PIAG(Solver):
         return update
 
     def _go(self, step, length, batch):
-        """Go on, as far as the policy says."""
         if self._tracker.update % REFRESH_EVERY == REFRESH_EVERY - 1:
             table = list(zip(self._facts, self._gradients, strict=True))
             self._aggregate = add_up(len(self.w), self._facts, [entry.w for entry in self._gradients])

@@ -23,8 +23,7 @@ def resolve_step_size(step_size, problem=None):
 
 
 class Family:
-    """An algorithm that has one form, a :class:`~sk_asyncprox.solvers.base.Solver`, or the base of those that
-    have several."""
+    """An algorithm of one form, a :class:`~sk_asyncprox.solvers.base.Solver`; the base of others."""
 
     rows = False
     """Whether the data are cut by rows instead of by columns."""
@@ -40,15 +39,11 @@ class Family:
         return self._form, self._settings(options, plan)
 
     def in_rounds(self, penalty, options, plan, policy):
-        """Whether the run goes in rounds with Newton steps."""
         return False
 
     def _settings(self, options, plan):
-        return {
-            "n_blocks": options.n_blocks,
-            "inline": plan.inline,
-            "max_delay": _largest_delay(options, plan),
-        }
+        delay = _largest_delay(options, plan)
+        return {"n_blocks": options.n_blocks, "inline": plan.inline, "max_delay": delay}
 
 
 class Blocks(Family):
@@ -74,7 +69,6 @@ class Blocks(Family):
         }
 
     def in_rounds(self, penalty, options, plan, policy):
-        """Whether nothing asks for plain block steps."""
         free = policy.exact and options.metric == "gram"
         free &= options.n_blocks == "auto" and not plan.inline and not penalty.is_zero
         if options.working_set == "auto":
@@ -94,7 +88,7 @@ class Shards(Family):
     def policy(step_size, problem):
         """The run's policy; what cannot be served is refused, unless nobody has asked for it."""
         policy = resolve_step_size(step_size)
-        if not (policy.exact and is_wide(problem)) or has_working_set(problem):
+        if not (policy.exact and problem.design.shape[1] > WIDEST) or has_working_set(problem):
             return policy
         if step_size == "auto":
             return Adaptive1()
@@ -112,7 +106,8 @@ class Shards(Family):
             settings["visits"] = plan.visits
             if options.n_blocks == "auto":
                 settings["n_blocks"] = SHARDS_PER_WORKER * plan.n_workers
-        scalar, wide = options.metric == "lipschitz" or isinstance(policy, NaiveStep), is_wide(problem)
+        scalar = options.metric == "lipschitz" or isinstance(policy, NaiveStep)
+        wide = problem.design.shape[1] > WIDEST
         if not policy.exact and (scalar or wide):
             return self._form, settings
         form = WidePIAG if policy.exact and wide else ModelPIAG
@@ -120,11 +115,6 @@ class Shards(Family):
 
 
 SOLVERS = {"bcd": Blocks(), "piag": Shards()}
-
-
-def is_wide(problem):
-    """Whether there are too many coefficients for matrices of all."""
-    return problem.design.shape[1] > WIDEST
 
 
 def has_working_set(problem):

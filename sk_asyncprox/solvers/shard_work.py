@@ -46,7 +46,6 @@ class Placement:
 
     @property
     def is_busy(self):
-        """Whether anything is in flight."""
         return bool(self._flights)
 
     def afresh(self):
@@ -108,8 +107,11 @@ class Placement:
 
     def _age(self, home, more, usual=np.inf, summary=np.median):
         """Largest age of a gradient at that home if it had so many shards more. A home that is to lose one to
-        another is judged by the least of its times: noise is not worth that a shard is brought elsewhere."""
-        return (1 + more + np.count_nonzero(self.homes == home)) * self._slowness(home, usual, summary)
+        another is judged by the least of its times: noise is not worth that a shard is brought elsewhere. One
+        that has long been quiet is taken to be as slow as that."""
+        quiet = self._clock - self._last.get(home, 0)
+        time = quiet if quiet > QUIET * self._time(home, usual) else self._time(home, usual, summary)
+        return (1 + more + np.count_nonzero(self.homes == home)) * time
 
     def _late(self, worker, idle, wanted):
         """A shard that the worker had better take over, if any."""
@@ -140,11 +142,6 @@ class Placement:
         times = self._times.get(worker, ())
         return self._most * float(summary(times)) if len(times) == KNOWN else usual
 
-    def _slowness(self, worker, usual, summary):
-        """The same, or the time since its last sign when that is much longer."""
-        quiet = self._clock - self._last.get(worker, 0)
-        return quiet if quiet > QUIET * self._time(worker, usual) else self._time(worker, usual, summary)
-
     def told(self, worker, shard, work=1.0):
         """A result has come, of so much work."""
         self._clock += work
@@ -157,7 +154,6 @@ class Placement:
         self._last[worker], self._most = self._clock, max(self._most, work)
 
     def dropped(self, worker, shard):
-        """A result will never come."""
         self._flights.pop((worker, shard), None)
         self._stale.discard((worker, shard))
 
@@ -172,25 +168,13 @@ class Round(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What has arrived since the last write."""
+    """What has arrived since the last write, the stamps of the table, and where the step leads if a task has
+    told it."""
 
     arrivals: tuple
     stamps: tuple
-    """Of the whole table."""
-
     error: float
     found: tuple | None = None
-    """Where the step leads, if a task has told it."""
-
-
-def certify(problem, payload):
-    """Work of the kind ``"certificate"``: of all the data, by one worker."""
-    return problem.certify(*payload)
-
-
-def gradient(shard, payload):
-    """Work of the kind ``"shard"``."""
-    return shard.gradient(*payload)
 
 
 def look(shard, payload):
@@ -236,8 +220,8 @@ def _of_shard(shard, part, model, more):
 
 
 WORK = {
-    "certificate": certify,
-    "shard": gradient,
+    "certificate": lambda problem, payload: problem.certify(*payload),
+    "shard": lambda shard, payload: shard.gradient(*payload),
     "look": look,
     "model": model,
     "model look": model_look,
@@ -246,5 +230,4 @@ WORK = {
 
 
 def work(part, task):
-    """Do the task with the part it needs."""
     return WORK[task.kind](part, task.payload)

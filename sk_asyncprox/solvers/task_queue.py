@@ -34,7 +34,6 @@ class Phase:
         return self.todo.pop(0)
 
     def again(self, number):
-        """Hand out a share once more."""
         self.todo.append(number)
         self.missing += 1
 
@@ -60,7 +59,6 @@ class TaskQueue:
         return Task(phase.kind, worker, self._tracker.stamp(), self._clock, number, phase.payload(number))
 
     def _go_on(self, now, results=None):
-        """To the next phase of the script."""
         self.phase = self._script.send(results)
         if self.phase is not None:
             self.phase.begun = now

@@ -99,9 +99,7 @@ class WidePIAG(ModelPIAG):
         self._due = self._due or (renewed and (lowering or near))
 
     def _aim(self, looking, event):
-        """Lower the l1 part, and choose the working set."""
-        certificate, wanted = event.certificate, self.problem.penalty
-        w, c = certificate.w, certificate.correlations
+        wanted, w, c = self.problem.penalty, event.certificate.w, event.certificate.correlations
         self._lowest = min(self._lowest, float(wanted.pull(c).max(initial=0.0)))
         before, self._penalty = self._penalty, wanted.with_l1(max(wanted.l1, LOWERED * self._lowest))
         self._lowest, self._gap = self._penalty.l1, event.gap
@@ -124,11 +122,9 @@ class WidePIAG(ModelPIAG):
         return chosen
 
     def _turn_to(self, index, certified):
-        """Go on with another working set."""
         w, left = self._whole(self.w), np.setdiff1d(certified.nonzero()[0], index)
         self._care, self._index, self._held = None, index, Thin(left, certified[left])
         self._own_penalty = self._penalty.on(index)
         # Beside coefficients that are held where they were certified, the others begin there, too.
         self._wait_for_all((certified if len(left) else w)[index], self.b)
         self._sum, self._known = self._empty_sum(), [None] * self.n_blocks
-        self._ceiling = self._least = np.inf
