@@ -28,8 +28,8 @@ class Plan(NamedTuple):
     """``(n_updates, solver, n_blocks)`` to the largest delay, where the schedule is known in advance."""
 
     most_workers: float | None = None
-    """Where the workers share no memory and may come, go and be slow: how many there may be at a time. Then
-    no worker is given all of the data where shards will do."""
+    """How many workers there may be at a time, where they share no memory and may come, go and be slow: none
+    of them is given all of the data where shards will do."""
 
     visits: dict | None = None
     """Shards that every worker is to take, in turn, where shards have moved in a recorded run."""

@@ -168,8 +168,8 @@ class _Crew(Stop):
         self._entered, self._left = threading.Event(), threading.Event()
 
     def loop(self, worker):
-        """Work until the stop. Tell and the next ask are one critical section: a worker that is
-        descheduled between them would hold no task, and the delays would be wrong."""
+        """Work until the stop. Tell and the next ask are one critical section: a worker between them would
+        hold no task, and the delays would be wrong."""
         with self._count:
             self._left.clear()
             self._inside += 1
@@ -265,12 +265,9 @@ class _Crew(Stop):
 
 
 class _Turns:
-    """A lock granted in the order of arrival.
-
-    Under Python's own lock the thread that has just released it, and still holds the interpreter, takes it
-    again and again; short tasks then leave the other workers with delays in the hundreds. A turn is a gate
-    that the next one waits for; its ``release`` is no code in Python, which might fail and have them wait.
-    """
+    """A lock granted in the order of arrival: under Python's own, short tasks leave the other workers with
+    delays in the hundreds. A turn is a gate that the next one waits for; its ``release`` is no code in
+    Python, which might fail and have them wait."""
 
     def __init__(self):
         self._mutex, self._last = threading.Lock(), threading.Lock()

@@ -87,8 +87,7 @@ class Solver:
     """A plain state machine, and all that executors and ``solve`` may ask of it.
 
     It holds no lock, thread, clock or client. ``ask``, ``tell`` and ``drop`` are exclusive: an executor never
-    runs two of them at once. Tasks come in kinds, and only the solver knows them; so phases of an algorithm
-    (block steps, certificates) live in one run of one executor.
+    runs two of them at once. Tasks come in kinds, and only the solver knows them.
 
     A subclass takes ``(problem, step_size, *, n_workers, start)`` and what its :class:`Family` hands it.
     """
@@ -97,15 +96,13 @@ class Solver:
     """Whether ``resume`` goes on with another penalty of the same data."""
 
     head_start = 0.0
-    """Seconds for which the first worker may work alone: starting threads costs tens of milliseconds, which a
-    short run never gains back."""
+    """Seconds for which the first worker may work alone: a short run never gains back what threads cost."""
 
     most_workers = None
     """How many workers there may be at a time, where they may come and go; else None."""
 
     certifies_afresh = False
-    """Whether the last certificate was computed from the coefficients alone, and so is as good as one made
-    after the run."""
+    """Whether the last certificate was computed from the coefficients alone, as one made after the run is."""
 
     working_set = False
     """Whether only the columns that certificates call for are visited."""
@@ -114,8 +111,7 @@ class Solver:
     """Arrivals that are in no update yet."""
 
     now = 0.0
-    """The clock's seconds, which the executor says before each tell: a solver that measures how long its
-    tasks take reads them here, so that a replay measures the same."""
+    """The clock's seconds, which the executor says before each tell, so that a replay measures the same."""
 
     problem: Any
     step_size: Any

@@ -143,7 +143,6 @@ class ModelPIAG(PIAG):
         self._values[shard] = model.value + self._own_penalty.value(w)
 
     def _joint(self, w, b):
-        """Coefficients, and the intercepts where they are free."""
         return np.append(w, b) if self._free else w
 
     def _some(self, w):

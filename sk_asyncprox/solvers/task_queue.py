@@ -12,9 +12,9 @@ class Phase:
     """Tasks of one kind that belong together: ``shares`` is their number, or their numbers.
 
     ``payload`` makes that of a share's task when it is asked for. ``write`` takes ``(task, result)`` when
-    results are written as they come; else they are only collected. Of ``timed`` ones, products with the
-    number of entries that they have touched, workers' speeds are learnt: their cost per entry is the same.
-    ``dynamic`` shares are there for whoever is free. ``seconds`` is what a phase that has ended has taken.
+    results are written as they come; else they are only collected. ``timed`` ones tell the workers' speeds:
+    their cost per entry is the same. ``dynamic`` shares are there for whoever is free. ``seconds`` is what a
+    phase that has ended has taken.
     """
 
     begun = seconds = 0.0
