@@ -68,10 +68,8 @@ class ElasticNetPenalty(Penalty):
 
     def difference(self, w, new):
         """Change from ``w`` to ``new``: the part linear in the length of the step, and ``l2 |new - w|^2``;
-        of several ``new``, one a row, both are arrays.
-
-        Entry by entry: the difference of the two norms would lose small steps to rounding.
-        """
+        of several ``new``, one a row, both are arrays."""
+        # Entry by entry: the difference of the two norms would lose small steps to rounding.
         move = new - w
         linear = (self.l2s * move) @ w
         if self.l1:
@@ -92,11 +90,8 @@ class ElasticNetPenalty(Penalty):
         return np.maximum(c, 0.0) if self.positive else np.abs(c)
 
     def dual_limit(self, c):
-        """Largest factor by which a dual point with correlations ``c`` may be scaled.
-
-        Beyond it the conjugate is infinite (``l2 = 0``); with ``l2 > 0`` it is finite everywhere
-        and this factor is only a good choice.
-        """
+        """Largest factor by which a dual point with correlations ``c`` may be scaled: beyond it the conjugate
+        is infinite or, with ``l2 > 0``, what is a good choice."""
         largest = float(self.pull(c).max(initial=0.0))
         return self.l1 / largest if largest > 0 else np.inf
 
