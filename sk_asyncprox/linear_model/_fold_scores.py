@@ -76,7 +76,7 @@ def scored_paths(whole, scores, Cs, l1_ratios, weights, train, test, options):
     order = np.argsort(Cs, kind="stable")
     for ratio in l1_ratios:
         strengths = [strength_of(C, *total) for C in Cs[order]]
-        penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s).weighted(weights) for s in strengths]
+        penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s, weights=weights) for s in strengths]
         path = [None] * len(Cs)
         solutions = solutions_along(problem, penalties, options)
         for i, penalty, solution in zip(order, penalties, solutions, strict=True):

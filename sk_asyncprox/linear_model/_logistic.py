@@ -98,8 +98,8 @@ class LogisticRegression(
     def _penalty(self, total, n_outputs, exponent=0):
         """Penalty for sample weights whose sum is ``total 2^exponent``."""
         strength = strength_of(self.C, total, exponent)
-        penalty = ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength)
-        return penalty.weighted(checked_penalty_weights(self.penalty_weights, self.n_features_in_, n_outputs))
+        weights = checked_penalty_weights(self.penalty_weights, self.n_features_in_, n_outputs)
+        return ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength, weights=weights)
 
     def _fitted(self, dtype, classes, w, intercept, n_iter):
         """Attributes of the fitted estimator."""

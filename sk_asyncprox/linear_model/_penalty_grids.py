@@ -16,7 +16,7 @@ def penalties_of(model, ratios, grids, n_features):
     """Penalties of every share of the l1 part, one for each of its alphas."""
     weights = checked_penalty_weights(model.penalty_weights, n_features)
     return [
-        [ElasticNetPenalty(a * ratio, a * (1.0 - ratio), model.positive).weighted(weights) for a in alphas]
+        [ElasticNetPenalty(a * ratio, a * (1.0 - ratio), model.positive, weights) for a in alphas]
         for ratio, alphas in zip(ratios, grids, strict=True)
     ]
 
@@ -34,8 +34,8 @@ def alphas_of(model, X, y, sample_weight, ratios, fit_intercept, Xy=None):
             "providing your estimator with the appropriate `alphas=` argument."
         )
     weights = np.ones(len(y)) if sample_weight is None else sample_weight
-    penalty = ElasticNetPenalty(positive=model.positive)
-    penalty = penalty.weighted(checked_penalty_weights(model.penalty_weights, X.shape[1]))
+    own = checked_penalty_weights(model.penalty_weights, X.shape[1])
+    penalty = ElasticNetPenalty(positive=model.positive, weights=own)
     if penalty.free is not None:
         y, Xy = _left_by(X[:, penalty.free], y, weights, fit_intercept, model.positive), None
     total = weights.sum()

@@ -40,11 +40,11 @@ class GroupPenalty(ElasticNetPenalty):
     """``l1 sum_g weight_g |w_g|_2``, which makes the coefficients of whole groups zero. ``labels`` are the
     groups of the coefficients, from 0 on, no number left out; their weights are positive."""
 
-    alike, widest = False, 6000
+    widest = 6000
 
     def __init__(self, l1, labels, group_weights):
         super().__init__(l1)
-        self.labels, self.group_weights = labels, group_weights
+        self.labels, self.group_weights, self.alike = labels, group_weights, False
         together = bool(np.all(labels[1:] >= labels[:-1]))
         self.order = slice(None) if together else np.argsort(labels, kind="stable")
         """Coefficients in the order of their groups."""
