@@ -40,7 +40,11 @@ class CrossValidated:
         """
         split = MethodMapping().add(caller="fit", callee="split")
         router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(splitter=self.cv, method_mapping=split)
+        router.add(splitter=self.cv, method_mapping=split)
+        if hasattr(self, "scoring"):
+            score = MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score")
+            router.add(scorer=self._scorer(), method_mapping=score)
+        return router
 
     def _routed(self, sample_weight, params):
         """Parameters of the splitter's ``split``, and of the scorer."""

@@ -46,12 +46,7 @@ class LogisticRegression(
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Class labels.
-    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Coefficients, in the dtype of `X` (float32 or float64): one row for two classes, else one per class.
-    intercept_ : ndarray of shape (1,) or (n_classes,)
-        Intercept; those of three and more classes have mean zero.
+    {classifier}
     n_iter_ : ndarray of shape (1,)
         Passes over the data, rounded up.
     {fitted}
