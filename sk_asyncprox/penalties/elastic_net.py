@@ -42,7 +42,7 @@ class ElasticNetPenalty(Penalty):
     [3.  2.5 2. ]
     """
 
-    weights, alike = 1.0, True
+    weights, alike = np.float64(1.0), True
 
     def __init__(self, l1=0.0, l2=0.0, positive=False, weights=None):
         self.l1, self.l2, self.positive = float(l1), float(l2), bool(positive)
@@ -80,7 +80,7 @@ class ElasticNetPenalty(Penalty):
     @property
     def has_zeros(self):
         """Whether minimisers tend to have coefficients that are exactly zero."""
-        return self.positive or (self.l1 > 0.0 and (self.alike or bool(np.any(self.weights))))
+        return self.positive or (self.l1 > 0.0 and (self.alike or bool(self.weights.any())))
 
     def difference(self, w, new):
         """Change from ``w`` to ``new``: the part linear in the length of the step, and ``l2 |new - w|^2``;

@@ -31,6 +31,9 @@ ORTHOGONAL = 1e-12
 """Product with a column of ``Z`` of length one that may be rounding, relative to the length of the dual point
 or, before a last step, of the gradient."""
 
+EXACT = 1e-15
+"""The same where no last step is taken: times the way that coefficients have to go, bounds err by it."""
+
 ROUNDING = 1e-14
 """Change of a sample's dual variable that is rounding, however far its margin moves."""
 
@@ -65,7 +68,7 @@ def _orthogonal(problem, chosen, z):
     for _ in range(STEPS):
         gradient = loss.gradient(y, z)
         slope, size = pulls(weights * gradient), np.sqrt(weights @ gradient**2)
-        if not slope.any():
+        if np.abs(slope).max(initial=0.0) <= EXACT * size:
             return -gradient
         model = loss.model(y, z, gradient, weights, least)
         units = (np.outer(unit, column).ravel() for unit in np.eye(outputs) for column in Z.T)
