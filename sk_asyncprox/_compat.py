@@ -21,11 +21,10 @@ from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled  
 from sklearn.utils.validation import _check_method_params, _check_sample_weight  # noqa: F401
 from threadpoolctl import ThreadpoolController
 
-_VERSION = parse_version(sklearn.__version__)
-
 # Screening inside the kernel trusts the dual gap, which a dummy y makes meaningless: it is switched off
 # there, in the versions that have it.
-_SCREENING, _UNSCREENED = ((True,), (False,)) if parse_version("1.8") <= _VERSION else ((), ())
+_SCREENS = parse_version("1.8") <= parse_version(sklearn.__version__)
+_SCREENING, _UNSCREENED = ((True,), (False,)) if _SCREENS else ((), ())
 
 _ANY_TARGET = np.ones(1)
 
@@ -85,11 +84,6 @@ def columns_cd(w, penalty, sweeps, X, target, goal):
     return new, gap / n, n_sweeps
 
 
-def routing_owner(estimator):
-    """What a metadata router calls its owner: the estimator, before scikit-learn 1.7 its name."""
-    return estimator if parse_version("1.7") <= _VERSION else type(estimator).__name__
-
-
 def with_labels(scorer, classes):
     """The same scorer, told all the classes where it asks for them and has not been told: a fold may lack
     some."""
@@ -117,11 +111,8 @@ except ImportError:  # before scikit-learn 1.9
 
 
 class _KernelWarnings(threading.local):
-    """The kernel module's ``warnings``, silent in the threads that have said so.
-
-    A few sweeps never "converge", so the kernel warns at each call. ``warnings.filters`` belongs to the
-    process: a change is seen by other threads, undone by theirs, and shipped to scikit-learn's workers.
-    """
+    """The kernel module's ``warnings``, silent in the threads that have said so: filters belong to the
+    process, and a few sweeps never "converge"."""
 
     quiet = False
 
@@ -182,10 +173,8 @@ def surely(step):
 
 
 def leaves_settings(function):
-    """Function that raises with this thread's settings of scikit-learn and NumPy as they were (decorator).
-
-    Both change them for a while in contexts whose exits a signal can cut in two.
-    """
+    """Function that raises with this thread's settings of scikit-learn and NumPy as they were (decorator): a
+    signal can cut the exits of their contexts in two."""
 
     @functools.wraps(function)
     def call(*args, **kwargs):
@@ -217,11 +206,9 @@ class cached_property:
 
 
 class _BlasLimit:
-    """Limits BLAS to one thread while any fit is running; the last one out restores it.
-
-    The limit belongs to the process, so nested and concurrent fits share one instance. Signals may raise
-    between any two steps: each can be taken again, and what was there before is forgotten last of all.
-    """
+    """Limits BLAS, for the whole process, to one thread while any fit is running; the last one out restores
+    it. Signals may raise between any two steps: each can be taken again, and what was is forgotten last of
+    all."""
 
     def __init__(self):
         # A signal's handler may fit in the thread that holds the lock.

@@ -79,11 +79,8 @@ class PolicyComparison:
 
 
 def _words(row):
-    above = "-" if np.isnan(row["above_ceiling"]) else f"{row['above_ceiling']:.0%}"
-    return [
-        row["policy"], row["trace"], row["stopped"], f"{row['updates']}", f"{row['passes']:.1f}",
-        f"{row['time']:.4g}", f"{row['gap']:.1e}", f"{row['zero_steps']:.0%}", above,
-    ]  # fmt: skip
+    formats = "", "", "", "", ".1f", ".4g", ".1e", ".0%", ".0%"
+    return [format(x, form).replace("nan%", "-") for x, form in zip(row.tolist(), formats, strict=True)]
 
 
 def compare_policies(
@@ -149,7 +146,10 @@ def compare_policies(
             histories[name, trace] = model.history_
             rows.append(_row(name, trace, model))
     table = np.array(rows, dtype=ROW)
-    _warn_of(table[table["stopped"] != "converged"])
+    missed = table[table["stopped"] != "converged"]
+    if len(missed):
+        named = ", ".join(f"{row['policy']} on {row['trace']}".removesuffix(" on ") for row in missed)
+        warnings.warn(f"Not converged, so that their costs say nothing: {named}.", stacklevel=2)
     return PolicyComparison(table, histories)
 
 
@@ -163,9 +163,3 @@ def _row(name, trace, model):
     zero = float(np.mean(steps == 0.0)) if len(steps) else 0.0
     passes = history.certificates["passes"][-1]
     return name, trace, history.stopped, model.n_updates_, passes, virtual_time(model), gap, zero, above
-
-
-def _warn_of(rows):
-    if len(rows):
-        named = ", ".join(f"{row['policy']} on {row['trace']}".removesuffix(" on ") for row in rows)
-        warnings.warn(f"Not converged, so that their costs say nothing: {named}.", stacklevel=3)

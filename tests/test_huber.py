@@ -200,7 +200,7 @@ def test_thresholds_that_are_none_are_refused(epsilon):
 @pytest.mark.parametrize("threshold", [0.1, 1.35, 20.0])
 def test_bounds_hold_where_features_are_unpenalised(threshold):
     weights = np.where(np.arange(P) % 7, 1.0, 0.0)
-    penalty = ElasticNetPenalty(0.02, 0.01).weighted(weights)
+    penalty = ElasticNetPenalty(0.02, 0.01, weights=weights)
     problem = Problem(X, Y, HuberLoss(threshold), penalty, WEIGHTS, True)
     best = solve(problem, Options(tol=1e-10))
     assert best.status == "converged"

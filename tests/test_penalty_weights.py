@@ -308,7 +308,7 @@ def test_a_common_weight_is_a_factor_of_the_penalty():
 def test_a_weighted_penalty_is_a_plain_one_in_every_coordinate():
     rng, weights = np.random.default_rng(0), np.array([0.0, 0.5, 2.0, 1.0])
     for l1, l2, positive in ((0.7, 0.0, False), (0.4, 1.3, False), (0.4, 1.3, True), (0.0, 1.3, False)):
-        penalty = ElasticNetPenalty(l1, l2, positive).weighted(weights)
+        penalty = ElasticNetPenalty(l1, l2, positive, weights=weights)
         each = [ElasticNetPenalty(l1 * r, l2 * r, positive) for r in weights]
         for _ in range(20):
             x, new, c = rng.normal(size=(3, 4)) * rng.integers(0, 2, (3, 4))
@@ -338,7 +338,7 @@ def test_models_on_gram_matrices(weights, positive):
     rng = np.random.default_rng(3)
     A, t = rng.normal(size=(20, P)), rng.normal(size=20) * 3.0
     Q, q, square = A.T @ A, A.T @ t, t @ t
-    penalty = ElasticNetPenalty(2.0, 0.5, positive).weighted(WEIGHTS[weights])
+    penalty = ElasticNetPenalty(2.0, 0.5, positive, weights=WEIGHTS[weights])
 
     def value(w):
         return 0.5 * w @ Q @ w - q @ w + penalty.value(w)
@@ -368,7 +368,7 @@ def test_bounds_hold_everywhere_and_meet_the_optimum(kind, l2):
     X[:, 3], X[:, 4] = X[:, 0], 1e6 * X[:, 4]
     weights = np.array([0.0, 1.0, 2.5, 0.0, 0.0, 0.6, 3.0, 1.2])
     loss = LOSSES[kind]
-    penalty = ElasticNetPenalty(0.05, l2).weighted(np.tile(weights, loss.n_outputs))
+    penalty = ElasticNetPenalty(0.05, l2, weights=np.tile(weights, loss.n_outputs))
     problem = Problem(X, y, loss, penalty)
     _, value = optimum(kind, X / [1, 1, 1, 1, 1e6, 1, 1, 1], y, 0.05, l2, weights)
     rng, w, b = np.random.default_rng(0), *problem.start()
@@ -420,7 +420,7 @@ def test_a_penalty_beyond_the_largest_number_is_that_one():
     model = Lasso(alpha=1e300, penalty_weights=weights).fit(X, y[:, 0])
     assert not model.coef_.any()
     assert model.dual_gap_ >= 0.0
-    penalty = ElasticNetPenalty(1e300, 1e300).weighted(weights)
+    penalty = ElasticNetPenalty(1e300, 1e300, weights=weights)
     assert penalty.value(np.zeros(4)) == 0.0
     assert np.isinf(penalty.with_l1(np.inf).l1s).all()
 

@@ -154,7 +154,7 @@ PENALTIES = {
     "l1": ElasticNetPenalty(0.02),
     "l1 and l2": ElasticNetPenalty(0.01, 0.02),
     "positive": ElasticNetPenalty(0.02, 0.01, positive=True),
-    "weights": ElasticNetPenalty(0.02, 0.01).weighted(np.arange(24.0) / 12.0),
+    "weights": ElasticNetPenalty(0.02, 0.01, weights=np.arange(24.0) / 12.0),
 }
 
 

@@ -102,7 +102,9 @@ class DelayDisplay(runs.Display):
         return what if list(self.delays) == [runs.ONLY] else f"{label}: {what}"
 
     def _histogram(self, ax, **kwargs):
-        edges = _edges(max(int(delays.max()) for delays in self.delays.values()))
+        largest = max(int(delays.max()) for delays in self.delays.values())
+        width = -(-(largest + 1) // MOST_BARS)
+        edges = np.arange(0, largest + width + 1, width) - 0.5
         alone = len(self.delays) == 1
         for label, style in runs.styles(self.delays).items():
             counts = np.histogram(self.delays[label], edges)[0]
@@ -150,12 +152,6 @@ def _of_workers(history):
     arrivals = history.arrivals
     ages = arrivals["update"] - arrivals["stamp"]
     return [ages[arrivals["worker"] == worker] for worker in range(history.n_workers)]
-
-
-def _edges(largest):
-    """Bins of whole delays, not too many."""
-    width = -(-(largest + 1) // MOST_BARS)
-    return np.arange(0, largest + width + 1, width) - 0.5
 
 
 def _box(ax, row, delays, look):

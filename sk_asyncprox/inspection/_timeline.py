@@ -216,11 +216,8 @@ class TimelineDisplay(runs.Display):
 
 
 def tasks_of(history, first_row):
-    """Tasks that were told, with the times of their read and write.
-
-    A worker reads just after the last tell before its ask. Results that PIAG holds back until its table
-    is full have the time of the first update; what was told later bounds it from above.
-    """
+    """Tasks that were told, with the times of their read and write: a worker reads just after the last tell
+    before its ask; results that PIAG holds back until its table is full have the time of the first update."""
     updates, arrivals, certificates = history.updates, history.arrivals, history.certificates
     certificates = certificates[certificates["worker"] >= 0]
     row_of = np.searchsorted(updates["update"], arrivals["update"])

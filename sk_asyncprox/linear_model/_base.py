@@ -112,12 +112,9 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
     _doc_link_template = DOCUMENTATION + "/generated/sk_asyncprox.{estimator_name}.html"
 
     def _solve(self, X, y, loss, penalty, weights, begin, fitted, given):
-        """Solve on validated data and set what is found.
-
-        The columns of a matrix ``y`` are targets of their own, on one design. ``fitted`` makes attributes of
-        coefficients, intercept and passes, and ``given`` is what callbacks are told: data, targets and sample
-        weights.
-        """
+        """Solve on validated data, for every column of ``y``, and set what is found: ``fitted`` makes
+        attributes of coefficients, intercept and passes; ``given`` are what callbacks are told, ``X, y,
+        sample_weight``."""
         self._check_n_jobs()
         rows, overwrite = SOLVERS[self.solver].rows, not getattr(self, "copy_X", True)
         watcher = Watcher(self, *given, fitted=fitted)
@@ -177,12 +174,10 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         """Options of the run."""
         known = {name: getattr(self, name) for name in Options._fields if hasattr(self, name)}
         cyclic = getattr(self, "selection", "cyclic") == "cyclic"
-        return Options(**known | {"cyclic": cyclic, "random_state": self._seed()})
-
-    def _seed(self):
-        if self.random_state is None or isinstance(self.random_state, Integral):
-            return int(self.random_state or 0)
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        seed = self.random_state or 0
+        if not isinstance(seed, Integral):
+            seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
+        return Options(**known | {"cyclic": cyclic, "random_state": int(seed)})
 
     def _start(self, problem, target, n_targets):
         coef = getattr(self, "coef_", None) if self.warm_start else None

@@ -6,13 +6,9 @@ import numpy as np
 
 
 class Watcher:
-    """The callbacks' context of one fit, if any is set.
-
-    The root task is the fit. Its subtasks are the certificates, looks at all of the data, each with a
-    consistent iterate, of which ``fitted`` makes the attributes of a fitted estimator; or, of a
-    cross-validated fit, the folds that have ended, and the last fit, which hands its callbacks on: none of
-    these ends it, as the choice needs all folds.
-    """
+    """The callbacks' context of one fit, if any is set. Its subtasks are the certificates, of whose iterates
+    ``fitted`` makes the attributes of an estimator; or, of a cross-validated fit, the folds that have ended,
+    and the last fit, which hands its callbacks on: none of these ends it, as the choice needs all folds."""
 
     def __init__(self, estimator, X, y, sample_weight, n_tasks=None, fitted=None):
         self.is_watched = bool(getattr(estimator, "_skl_callbacks", None))
@@ -30,13 +26,9 @@ class Watcher:
 
     def certificate(self, problem, complete, certified, passes):
         """Tell of a certificate; return whether a callback wants the fit to end. ``complete`` adds the other
-        targets to coefficients, intercept and passes of one.
-
-        One whose gap is a tenth of the last one shown has a progress bar of its own (it says it may have
-        subtasks, which is what makes scikit-learn's ``ProgressBar`` show a task), unless the fit is itself a
-        task of another estimator.
-        """
+        targets to coefficients, intercept and passes of one."""
         c, gap = certified.certificate, certified.gap
+        # A task that may have subtasks has a progress bar of its own.
         shown = self._context.parent is None and gap <= 0.1 * self._shown
         if shown:
             self._shown = gap

@@ -26,6 +26,14 @@ n_iter_ : int or list of int
     Passes over the data, rounded up; one number per target.
 {fitted}
 """,
+    "classifier": """
+classes_ : ndarray of shape (n_classes,)
+    Class labels.
+coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+    Coefficients, in the dtype of `X` (float32 or float64): one row for two classes, else one per class.
+intercept_ : ndarray of shape (1,) or (n_classes,)
+    Intercept; those of three and more classes have mean zero.
+""",
     "last": """
 coef_ : ndarray of shape (n_features,)
     Coefficients of the last fit, in the dtype of `X` (float32 or float64).

@@ -9,7 +9,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
-from .._compat import _raise_for_params, _routing_enabled, one_blas_thread, routing_owner, runs_threads
+from .._compat import _raise_for_params, _routing_enabled, one_blas_thread, runs_threads
 from ..executors import Threads
 from ..executors.threads import Deferred, Stop
 from ..shards.dask_input import is_collection
@@ -39,8 +39,12 @@ class CrossValidated:
         MetadataRouter
         """
         split = MethodMapping().add(caller="fit", callee="split")
-        router = MetadataRouter(owner=routing_owner(self)).add_self_request(self)
-        return router.add(splitter=self.cv, method_mapping=split)
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router.add(splitter=self.cv, method_mapping=split)
+        if hasattr(self, "scoring"):
+            score = MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score")
+            router.add(scorer=self._scorer(), method_mapping=score)
+        return router
 
     def _routed(self, sample_weight, params):
         """Parameters of the splitter's ``split``, and of the scorer."""
@@ -56,12 +60,8 @@ class CrossValidated:
         return [tuple(rows[index] for index in fold) for fold in cv.split(X, y, **routed)]
 
     def _run_folds(self, job, folds, watcher):
-        """Results of ``job(train=, test=, options=)`` for every fold.
-
-        As many folds run at once as there are workers, each on one of them, so that folds times workers
-        is never more than ``n_jobs`` grants. Executors that have workers of their own serve one fold
-        after the other.
-        """
+        """Results of ``job(train=, test=, options=)`` for every fold, as many at once as there are workers,
+        each on one of them; executors that have workers of their own serve one fold after the other."""
         threads = isinstance(self.executor, str | Threads)
         parallel = Parallel(
             n_jobs=self.n_jobs if threads else 1,
@@ -120,6 +120,5 @@ class CrossValidated:
 
 def limited(job, **fold):
     """Do a fold's job with one BLAS thread: its rounding is to be the same alone and beside others."""
-    limit = one_blas_thread()
-    with limit, limit:
+    with (limit := one_blas_thread()), limit:
         return job(**fold)

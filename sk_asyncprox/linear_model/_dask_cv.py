@@ -1,8 +1,7 @@
 """Cross-validation of dask collections, and rows that stand for one along a path.
 
-A squared loss knows of its data only sums over the rows. So the rows are divided into parts that all folds
-put to the same use, and what is summed in a part serves every fold and every penalty: the data are read once.
-Folds of classifiers are solved on shards of their rows, one after the other.
+A squared loss knows of its data only sums over the rows: those of parts that all folds put to the same use
+serve every fold and every penalty. Folds of classifiers are solved on shards of their rows, one by one.
 """
 
 import math
@@ -95,7 +94,8 @@ def shared(folds, n, most):
     of each row, and for every fold how often it uses those of each part, in its training and in its test."""
     parts, uses = np.zeros(n, dtype=np.uint8), []
     for train, test in folds:
-        use = [_counts(index, n) for index in (train, test)]
+        counts = (np.bincount(index, minlength=n) for index in (train, test))
+        use = [each.astype(np.min_scalar_type(each.max())) for each in counts]
         divided, counts = _divided(parts, use)
         if uses and counts.shape[1] > most:
             yield parts, uses
@@ -105,12 +105,6 @@ def shared(folds, n, most):
         uses = [each[:, old] for each in uses] + [counts[1:]]
     if uses:
         yield parts, uses
-
-
-def _counts(index, n):
-    """How often each of ``n`` rows is there."""
-    counts = np.bincount(index, minlength=n)
-    return counts.astype(np.min_scalar_type(counts.max()))
 
 
 def _divided(parts, use):
@@ -214,10 +208,8 @@ def _scores(rows, classes, together, weighted, coefs, intercepts):
 
 
 def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios):
-    """Paths and scores of all the folds of a dask collection, the classes, and the dtype of the coefficients.
-
-    ``split`` and ``params`` are those of the splitter and of the scorer.
-    """
+    """Paths and scores of all the folds of a dask collection, the classes, and the dtype of the coefficients;
+    ``split`` and ``params`` are those of the splitter and of the scorer."""
     together = isinstance(model.scoring, str | None) and model.scoring in TOGETHER
     if not together or set(params) - {"sample_weight"}:
         raise ValueError(

@@ -69,16 +69,14 @@ def models(problem, penalties, options):
 
 
 def scored_paths(whole, scores, Cs, l1_ratios, weights, train, test, options):
-    """Paths of a fold's training rows: coefficients of shape (n_l1_ratios, n_cs, n_classes or 1, n_dof), the
-    intercept last, scores on its test rows and passes, both of shape (n_l1_ratios, n_cs), and messages.
-
-    ``whole`` is the problem of all rows, and ``weights`` are penalty weights of the coefficients.
-    """
+    """Coefficients along the paths of a fold's training rows, of shape (n_l1_ratios, n_cs, n_classes or 1,
+    n_dof), the intercept last, scores on its test rows, passes, and messages; ``weights`` are of
+    penalties."""
     problem, total, found = whole.fold(train), scores.total(train), []
     order = np.argsort(Cs, kind="stable")
     for ratio in l1_ratios:
         strengths = [strength_of(C, *total) for C in Cs[order]]
-        penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s).weighted(weights) for s in strengths]
+        penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s, weights=weights) for s in strengths]
         path = [None] * len(Cs)
         solutions = solutions_along(problem, penalties, options)
         for i, penalty, solution in zip(order, penalties, solutions, strict=True):
@@ -131,9 +129,8 @@ TOGETHER = {"neg_log_loss": log_likelihoods, "accuracy": accuracies, None: accur
 
 
 class Scores:
-    """Scores of logistic models on rows of the data: ``params`` are those of the scorer, for all rows,
-    ``codes`` the numbers of the labels in ``classes``, and ``weights`` those of the fits, over a power of two
-    with that ``exponent``."""
+    """Scores of logistic models on rows of the data; ``params`` are those of the scorer, ``weights`` those of
+    the fits, over a power of two with that ``exponent``."""
 
     def __init__(self, scoring, params, classes, X, labels, codes, weights, exponent):
         self._X, self._labels, self._codes = X, labels, codes

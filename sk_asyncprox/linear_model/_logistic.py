@@ -46,12 +46,7 @@ class LogisticRegression(
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Class labels.
-    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Coefficients, in the dtype of `X` (float32 or float64): one row for two classes, else one per class.
-    intercept_ : ndarray of shape (1,) or (n_classes,)
-        Intercept; those of three and more classes have mean zero.
+    {classifier}
     n_iter_ : ndarray of shape (1,)
         Passes over the data, rounded up.
     {fitted}
@@ -98,8 +93,8 @@ class LogisticRegression(
     def _penalty(self, total, n_outputs, exponent=0):
         """Penalty for sample weights whose sum is ``total 2^exponent``."""
         strength = strength_of(self.C, total, exponent)
-        penalty = ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength)
-        return penalty.weighted(checked_penalty_weights(self.penalty_weights, self.n_features_in_, n_outputs))
+        weights = checked_penalty_weights(self.penalty_weights, self.n_features_in_, n_outputs)
+        return ElasticNetPenalty(self.l1_ratio * strength, (1 - self.l1_ratio) * strength, weights=weights)
 
     def _fitted(self, dtype, classes, w, intercept, n_iter):
         """Attributes of the fitted estimator."""

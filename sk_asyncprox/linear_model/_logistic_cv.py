@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from sklearn.metrics import get_scorer
-from sklearn.utils.metadata_routing import UNUSED, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import UNUSED, process_routing
 
 from .._compat import _raise_for_params, _routing_enabled
 from .._docstrings import filled
@@ -38,12 +38,7 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Class labels.
-    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Coefficients, in the dtype of `X` (float32 or float64).
-    intercept_ : ndarray of shape (1,) or (n_classes,)
-        Intercept.
+    {classifier}
     Cs_ : ndarray of shape (n_cs,)
         The inverses of the penalty's weight.
     l1_ratios_ : ndarray of shape (n_l1_ratios,)
@@ -177,7 +172,3 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
 
     def _scorer(self):
         return get_scorer(self.scoring or "accuracy")
-
-    def get_metadata_routing(self):
-        scorer = MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score")
-        return super().get_metadata_routing().add(scorer=self._scorer(), method_mapping=scorer)

@@ -47,7 +47,7 @@ class OfAll:
     warm_start : bool
         Whether the next fit begins at the present coefficients.
     random_state : int, RandomState instance or None
-        Seed of the choice of blocks; None stands for 0.
+        Seed of the choice of blocks, not of folds; None stands for 0.
     solver : {"bcd", "piag"}
         Async-BCD (block-coordinate descent on shared margins) or PIAG (proximal incremental aggregated
         gradient, the parameter server).
@@ -57,7 +57,8 @@ class OfAll:
         (``step_size__alpha``).
     n_jobs : int or None
         Workers, in joblib's meaning. One worker is deterministic. Where nothing else is asked for, a small
-        problem is given one, and threads start only when a fit lasts: ``history_`` says who has worked.
+        problem is given one, and threads start only when a fit lasts: ``history_`` says who has worked. Folds
+        of a cross-validation run beside one another, each on one worker; the last fit is given all.
     executor : {"auto", "threads", "processes", "dask"} or executor object
         Where the workers run: ``Threads()``, ``Processes()``, ``Dask(client)``, or ``Simulated(trace)`` for a
         schedule replayed in virtual time. "auto" is Dask for dask collections and in joblib's dask context,
@@ -203,11 +204,6 @@ class OfFolds(OfAll):
 
     cv : int, cross-validation generator or iterable
         Folds: their number (5 when None), or what yields them as ``(train, test)`` indices.
-    n_jobs : int or None
-        Workers, in joblib's meaning. Folds run beside one another, each on one worker, which is
-        deterministic; the last fit, on all of the data, is given all of them.
-    random_state : int, RandomState instance or None
-        Seed of the choice of blocks; None stands for 0. The folds do not depend on it.
     verbose : int
         1 lets joblib report on the folds, 2 prints one line per certificate as well.
     """

@@ -16,18 +16,15 @@ def penalties_of(model, ratios, grids, n_features):
     """Penalties of every share of the l1 part, one for each of its alphas."""
     weights = checked_penalty_weights(model.penalty_weights, n_features)
     return [
-        [ElasticNetPenalty(a * ratio, a * (1.0 - ratio), model.positive).weighted(weights) for a in alphas]
+        [ElasticNetPenalty(a * ratio, a * (1.0 - ratio), model.positive, weights) for a in alphas]
         for ratio, alphas in zip(ratios, grids, strict=True)
     ]
 
 
 def alphas_of(model, X, y, sample_weight, ratios, fit_intercept, Xy=None):
     """Alphas for every share of the l1 part, decreasing, one row each: those given, or scikit-learn's grid,
-    from the smallest with a zero model down to ``eps`` times that. Unpenalised features are in that model, at
-    their best.
-
-    ``Xy`` is ``X'y`` of the data as they are to be used, when it is known; ``fit_intercept`` says whether
-    they are centred first.
+    from the smallest with a zero model (but for unpenalised features) down to ``eps`` times that; ``Xy`` is
+    ``X'y``, when it is known.
     """
     if not isinstance(model.alphas, Integral):
         return np.tile(np.sort(check_numbers(model.alphas, "alphas"))[::-1], (len(ratios), 1))
@@ -37,8 +34,8 @@ def alphas_of(model, X, y, sample_weight, ratios, fit_intercept, Xy=None):
             "providing your estimator with the appropriate `alphas=` argument."
         )
     weights = np.ones(len(y)) if sample_weight is None else sample_weight
-    penalty = ElasticNetPenalty(positive=model.positive)
-    penalty = penalty.weighted(checked_penalty_weights(model.penalty_weights, X.shape[1]))
+    own = checked_penalty_weights(model.penalty_weights, X.shape[1])
+    penalty = ElasticNetPenalty(positive=model.positive, weights=own)
     if penalty.free is not None:
         y, Xy = _left_by(X[:, penalty.free], y, weights, fit_intercept, model.positive), None
     total = weights.sum()
@@ -48,8 +45,8 @@ def alphas_of(model, X, y, sample_weight, ratios, fit_intercept, Xy=None):
         if fit_intercept:
             Xy = Xy - (X.T @ weights) * (residual.sum() / total)
     largest = float(penalty.pull(np.ravel(Xy)).max(initial=0.0))
-    most = [max(largest / (total * ratio), RESOLUTION) for ratio in ratios]
-    least = [alpha * (model.eps if alpha > RESOLUTION else 1.0) for alpha in most]
+    most = np.maximum(largest / (total * np.asarray(ratios)), RESOLUTION)
+    least = most * np.where(most > RESOLUTION, model.eps, 1.0)
     return np.geomspace(most, least, num=model.alphas, axis=-1)
 
 

@@ -92,9 +92,11 @@ class ElasticNet(
 
     def _penalty(self, *_):
         """Penalty, which does not depend on the weights of the samples."""
-        l1 = self.alpha * self.l1_ratio
-        penalty = ElasticNetPenalty(l1, self.alpha - l1, self.positive)
-        return penalty.weighted(checked_penalty_weights(self.penalty_weights, self.n_features_in_))
+        l1, weights = (
+            self.alpha * self.l1_ratio,
+            checked_penalty_weights(self.penalty_weights, self.n_features_in_),
+        )
+        return ElasticNetPenalty(l1, self.alpha - l1, self.positive, weights)
 
     def _fitted(self, dtype, in_row, w, intercept, n_iter):
         """Attributes of the fitted estimator; ``in_row``: whether there is an array of intercepts."""
@@ -171,8 +173,7 @@ class GroupLasso(OfGroupLasso, Lasso):
         sizes = np.bincount(labels)
         weights = checked_group_weights(self.group_weights, sizes)
         if self.alpha == 0.0 or len(sizes) == n_features:
-            lasso = ElasticNetPenalty(self.alpha)
-            return lasso if np.all(weights == 1.0) else lasso.weighted(weights[labels])
+            return ElasticNetPenalty(self.alpha, weights=None if np.all(weights == 1.0) else weights[labels])
         return GroupPenalty(self.alpha, labels, weights)
 
 

@@ -2,7 +2,7 @@
 and the dual quantities of a certificate."""
 
 from .base import Penalty
-from .elastic_net import ElasticNetPenalty, WeightedPenalty
+from .elastic_net import ElasticNetPenalty
 from .groups import GroupPenalty
 
-__all__ = ["ElasticNetPenalty", "GroupPenalty", "Penalty", "WeightedPenalty"]
+__all__ = ["ElasticNetPenalty", "GroupPenalty", "Penalty"]

@@ -1,4 +1,4 @@
-"""The penalties of elastic nets."""
+"""The penalty of elastic nets, with weights of the coefficients or without."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from .base import Penalty
 
 
 class ElasticNetPenalty(Penalty):
-    """``l1 |w|_1 + (l2/2) |w|_2^2``, optionally with ``w >= 0``.
+    """``sum_j weights_j (l1 |w_j| + (l2/2) w_j^2)``, optionally with ``w >= 0``.
 
     ``l2=0`` is the lasso's penalty, ``l1=0`` ridge's.
 
@@ -17,12 +17,13 @@ class ElasticNetPenalty(Penalty):
         Weights of the two terms, non-negative.
     positive : bool
         Whether the coefficients are constrained to be non-negative.
+    weights : ndarray of shape (p,) or None
+        Non-negative; coefficients of weight 0 are free. None stands for ones.
 
     Attributes
     ----------
-    weights, l1s, l2s : float or ndarray of shape (p,)
-        What multiplies the penalty of every coefficient, and the weights of its two terms; one number where
-        they are all alike.
+    l1s, l2s : float or ndarray of shape (p,)
+        Weights of the two terms of every coefficient; one number where they are all alike.
 
     See Also
     --------
@@ -36,13 +37,32 @@ class ElasticNetPenalty(Penalty):
     >>> w = np.array([3.0, -0.5])
     >>> print(penalty.value(w), penalty.prox(w, step=0.5) + 0.0)
     12.75 [1.25 0.  ]
+    >>> penalty = ElasticNetPenalty(l1=1.0, weights=np.array([0.0, 1.0, 2.0]))
+    >>> print(penalty.prox(np.array([3.0, 3.0, 3.0]), step=0.5))
+    [3.  2.5 2. ]
     """
 
-    alike, weights = True, 1.0
+    weights, alike = np.float64(1.0), True
 
-    def __init__(self, l1=0.0, l2=0.0, positive=False):
+    def __init__(self, l1=0.0, l2=0.0, positive=False, weights=None):
         self.l1, self.l2, self.positive = float(l1), float(l2), bool(positive)
         self.l1s, self.l2s = self.l1, self.l2
+        if weights is not None:
+            self.weights, self.alike, self.widest_run, free = weights, False, 128, weights == 0.0
+            self.l1s, self.l2s = self._each(self.l1), self._each(self.l2)
+            self.free = np.flatnonzero(free) if free.any() else None
+
+    def _each(self, part):
+        # An l1 part that lets nothing out of zero is infinite, and free is free of it.
+        with np.errstate(over="ignore"):
+            parts = np.multiply(part, self.weights, where=self.weights > 0.0, out=0.0 * self.weights)
+        return parts if np.isinf(part) else np.minimum(parts, np.finfo(float).max)
+
+    def _of(self, l1, l2, weights):
+        return type(self)(l1, l2, self.positive, None if self.alike else weights)
+
+    def on(self, index):
+        return self if self.alike else self._of(self.l1, self.l2, self.weights[index])
 
     @property
     def is_zero(self):
@@ -55,23 +75,17 @@ class ElasticNetPenalty(Penalty):
 
     def with_l1(self, l1, l2=None):
         """The same penalty with another weight of its l1 term, or of both."""
-        return type(self)(l1, self.l2 if l2 is None else l2, self.positive)
-
-    def weighted(self, weights):
-        """The same penalty with weights of the coefficients; None for none."""
-        return self if weights is None else WeightedPenalty(self.l1, self.l2, self.positive, weights)
+        return self._of(l1, self.l2 if l2 is None else l2, self.weights)
 
     @property
     def has_zeros(self):
         """Whether minimisers tend to have coefficients that are exactly zero."""
-        return self.l1 > 0.0 or self.positive
+        return self.positive or (self.l1 > 0.0 and (self.alike or bool(self.weights.any())))
 
     def difference(self, w, new):
         """Change from ``w`` to ``new``: the part linear in the length of the step, and ``l2 |new - w|^2``;
-        of several ``new``, one a row, both are arrays.
-
-        Entry by entry: the difference of the two norms would lose small steps to rounding.
-        """
+        of several ``new``, one a row, both are arrays."""
+        # Entry by entry: the difference of the two norms would lose small steps to rounding.
         move = new - w
         linear = (self.l2s * move) @ w
         if self.l1:
@@ -89,14 +103,21 @@ class ElasticNetPenalty(Penalty):
     def pull(self, c):
         """Size of the correlations ``c`` against the penalty, ``|c|`` or ``max(c, 0)``: the l1 part up to
         which they let their coefficients out of zero."""
-        return np.maximum(c, 0.0) if self.positive else np.abs(c)
+        size = np.maximum(c, 0.0) if self.positive else np.abs(c)
+        if self.alike:
+            return size
+        return np.divide(size, self.weights, where=self.weights > 0.0, out=0.0 * c)
+
+    def support(self, w):
+        """Mask of the coefficients that no working set may lack: the free ones are among them."""
+        return (w != 0.0) | (self.weights == 0.0)
+
+    def crumbs(self, w, c):
+        return super().crumbs(w, c) & (self.weights > 0.0)
 
     def dual_limit(self, c):
-        """Largest factor by which a dual point with correlations ``c`` may be scaled.
-
-        Beyond it the conjugate is infinite (``l2 = 0``); with ``l2 > 0`` it is finite everywhere
-        and this factor is only a good choice.
-        """
+        """Largest factor by which a dual point with correlations ``c`` may be scaled: beyond it the conjugate
+        is infinite or, with ``l2 > 0``, what is a good choice."""
         largest = float(self.pull(c).max(initial=0.0))
         return self.l1 / largest if largest > 0 else np.inf
 
@@ -116,8 +137,30 @@ class ElasticNetPenalty(Penalty):
 
     def plain(self, Q, q, w, square=0.0):
         """The model ``w'Qw/2 - q'w + penalty(w)`` as one whose coefficients are penalised alike: its ``(Q, q,
-        w, penalty, square)``, and what makes coefficients of this one of its."""
-        return (Q, q, w, self, square), lambda w: w
+        w, penalty, square)``, and what makes coefficients of this one of its. The l2 part belongs to its
+        matrix, in ``u_j = weights_j w_j`` the l1 part is ``l1 |u|_1``, and free coefficients are put in at
+        their best, which leaves what is orthogonal to their columns."""
+        if isinstance(self.weights, float) or not self.has_zeros:
+            return (Q, q, w, self, square), lambda w: w
+        Q = Q + np.diag(self.l2s)
+        if self.positive and self.free is not None:
+            # They may not be negative, so their best is not known; but then |w_j| = w_j, and no part is left.
+            return ElasticNetPenalty(positive=True).plain(Q, q - self.l1s, w, square)
+        free, kept = np.flatnonzero(self.weights == 0.0), np.flatnonzero(self.weights)
+        scale, across = self.weights[kept], Q[kept[:, None], free]
+        best = gram.solution(Q[free[:, None], free], np.column_stack([across.T, q[free]]))
+        slopes, constants = best[:, :-1], best[:, -1]
+        reduced = (Q[kept[:, None], kept] - across @ slopes) / np.outer(scale, scale)
+        target = (q[kept] - across @ constants) / scale
+
+        def restored(u):
+            new = np.empty_like(w)
+            new[kept] = u / scale
+            new[free] = constants - slopes @ new[kept]
+            return new
+
+        penalty = ElasticNetPenalty(self.l1, positive=self.positive)
+        return (reduced, target, scale * w[kept], penalty, square - q[free] @ constants), restored
 
     def solve_on_gram(self, Q, q, w, square, **limits):
         """Lower the model's gap to a share of what it is at ``w``: new coefficients, and how often the matrix
@@ -142,88 +185,3 @@ class ElasticNetPenalty(Penalty):
         """Duality gap of the model."""
         (Q, q, w, penalty, square), _ = self.plain(Q, q, w, square)
         return gram.gap_on_gram(q, w, Q @ w, penalty, square)
-
-
-class WeightedPenalty(ElasticNetPenalty):
-    """``sum_j weights_j (l1 |w_j| + (l2/2) w_j^2)``, optionally with ``w >= 0``.
-
-    Parameters
-    ----------
-    l1, l2 : float
-        Weights of the two terms, non-negative.
-    positive : bool
-        Whether the coefficients are constrained to be non-negative.
-    weights : ndarray of shape (p,)
-        Non-negative; coefficients of weight 0 are free.
-
-    See Also
-    --------
-    ElasticNetPenalty : The same with one weight for all.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sk_asyncprox.penalties import ElasticNetPenalty
-    >>> penalty = ElasticNetPenalty(l1=1.0).weighted(np.array([0.0, 1.0, 2.0]))
-    >>> print(penalty.prox(np.array([3.0, 3.0, 3.0]), step=0.5))
-    [3.  2.5 2. ]
-    """
-
-    alike, widest_run = False, 128
-
-    def __init__(self, l1, l2, positive, weights):
-        super().__init__(l1, l2, positive)
-        self.weights, free = weights, weights == 0.0
-        self.l1s, self.l2s = self._each(l1), self._each(l2)
-        self.free = np.flatnonzero(free) if free.any() else None
-
-    def _each(self, part):
-        # An l1 part that lets nothing out of zero is infinite, and free is free of it.
-        with np.errstate(over="ignore"):
-            parts = np.multiply(part, self.weights, where=self.weights > 0.0, out=0.0 * self.weights)
-        return parts if np.isinf(part) else np.minimum(parts, np.finfo(float).max)
-
-    @property
-    def has_zeros(self):
-        return super().has_zeros and (self.positive or bool(self.weights.any()))
-
-    def with_l1(self, l1, l2=None):
-        return type(self)(l1, self.l2 if l2 is None else l2, self.positive, self.weights)
-
-    def on(self, index):
-        return type(self)(self.l1, self.l2, self.positive, self.weights[index])
-
-    def pull(self, c):
-        return np.divide(super().pull(c), self.weights, where=self.weights > 0.0, out=0.0 * c)
-
-    def support(self, w):
-        """Mask of the coefficients that no working set may lack: the free ones are among them."""
-        return (w != 0.0) | (self.weights == 0.0)
-
-    def crumbs(self, w, c):
-        return super().crumbs(w, c) & (self.weights > 0.0)
-
-    def plain(self, Q, q, w, square=0.0):
-        """The l2 part belongs to the matrix, in ``u_j = weights_j w_j`` the l1 part is ``l1 |u|_1``, and free
-        coefficients are put in at their best, which leaves what is orthogonal to their columns."""
-        if not self.has_zeros:
-            return super().plain(Q, q, w, square)
-        Q = Q + np.diag(self.l2s)
-        if self.positive and self.free is not None:
-            # They may not be negative, so their best is not known; but then |w_j| = w_j, and no part is left.
-            return ElasticNetPenalty(positive=True).plain(Q, q - self.l1s, w, square)
-        free, kept = np.flatnonzero(self.weights == 0.0), np.flatnonzero(self.weights)
-        scale, across = self.weights[kept], Q[kept[:, None], free]
-        best = gram.solution(Q[free[:, None], free], np.column_stack([across.T, q[free]]))
-        slopes, constants = best[:, :-1], best[:, -1]
-        reduced = (Q[kept[:, None], kept] - across @ slopes) / np.outer(scale, scale)
-        target = (q[kept] - across @ constants) / scale
-
-        def restored(u):
-            new = np.empty_like(w)
-            new[kept] = u / scale
-            new[free] = constants - slopes @ new[kept]
-            return new
-
-        penalty = ElasticNetPenalty(self.l1, positive=self.positive)
-        return (reduced, target, scale * w[kept], penalty, square - q[free] @ constants), restored

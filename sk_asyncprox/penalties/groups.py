@@ -22,9 +22,8 @@ MOST_NEWTON, SETTLED, MOST_ENDS = 4, 1e-2, 6
 """Newton steps between two sweeps; the fall of one, relative to that of the first, that is the last; and
 groups at whose zeros a step may end."""
 
-FAST, PATIENCE, MOST_CALLS = 0.5, 5, 100
-"""Fall of the gap that is quick, and calls in a row without, after which the next model may do better; and
-calls, at most."""
+MOST_CALLS = 30
+"""Calls, at most: what is left is left to the next model."""
 
 PER_SWEEP = 500
 """Coefficients for every sweep more before a Newton step: the more there are, the more a step costs."""
@@ -40,11 +39,11 @@ class GroupPenalty(ElasticNetPenalty):
     """``l1 sum_g weight_g |w_g|_2``, which makes the coefficients of whole groups zero. ``labels`` are the
     groups of the coefficients, from 0 on, no number left out; their weights are positive."""
 
-    alike, widest = False, 6000
+    widest = 6000
 
     def __init__(self, l1, labels, group_weights):
         super().__init__(l1)
-        self.labels, self.group_weights = labels, group_weights
+        self.labels, self.group_weights, self.alike = labels, group_weights, False
         together = bool(np.all(labels[1:] >= labels[:-1]))
         self.order = slice(None) if together else np.argsort(labels, kind="stable")
         """Coefficients in the order of their groups."""
@@ -115,15 +114,14 @@ class GroupPenalty(ElasticNetPenalty):
         """Lower the model's gap to a ``share`` of what it is at ``w``, or to ``enough``."""
         w, spectra = w.copy(), {}
         members = np.split(np.arange(len(w))[self.order], self.starts[1:])
-        goal, lowest, slow, calls = 0.0, np.inf, 0, 0
-        while slow < PATIENCE and calls < most_calls:
+        goal, calls = 0.0, 0
+        while calls < most_calls:
             image = Q @ w
             gap, pull = gap_on_gram(q, w, image, self, square), q - image
             # A gap that rounding hides may still be one of all the groups' that this matrix is of a part of.
             if calls and gap <= goal:
                 break
             goal = goal or max(ROUNDING * square, share * gap, enough)
-            lowest, slow = (gap, 0) if gap <= FAST * lowest else (lowest, slow + 1)
             for _ in range(1 + len(w) // PER_SWEEP):
                 sweep(Q, w, pull, self, members, spectra)
             newton(Q, q, w, self)

@@ -9,11 +9,9 @@ from .rescaling import LEAST, MOST, OWN
 
 
 class Centred:
-    """What problems have in common wherever their rows lie: ways between the data and the centred design.
-
-    Subclasses have the attributes ``loss``, ``penalty``, ``fit_intercept``, ``design`` and ``offset``, and
-    ``y``, ``weights`` and ``sample_weights``: targets for the loss of constant models.
-    """
+    """Ways between the data and the centred design. Subclasses have ``loss``, ``penalty``, ``fit_intercept``,
+    ``design`` and ``offset``; and ``y``, ``weights`` and ``sample_weights`` for the loss of constant
+    models."""
 
     units = OWN
     """Units that all its numbers are in."""

@@ -204,11 +204,11 @@ class Problem(Centred, Folds):
         z = self.shifted(self.design.mul(w), b) if z is None else z
         return float(self.weights @ self.loss.value(self.y, z)) + float(self.penalty.value(w))
 
-    def settle(self, z, b, gradient=None, max_steps=20):
+    def settle(self, z, b, gradient=None):
         """Best intercept for the margins ``z``, with the loss gradient there if it is known, by Newton's
         method; the margins it gives and the loss gradient there."""
         gradient = self.loss.gradient(self.y, z) if gradient is None else gradient
-        for _ in range(max_steps if self.fit_intercept else 0):
+        for _ in range(20 if self.fit_intercept else 0):
             slope = self.intercept_slope(gradient)
             if not self.loss.quadratic and (abs(slope) if np.ndim(slope) == 0 else abs(slope).max()) <= LEVEL:
                 break

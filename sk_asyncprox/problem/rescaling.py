@@ -1,9 +1,5 @@
-"""Units in which a problem is solved, where squares of its numbers would overflow or vanish.
-
-The features are divided by ``2^x``; targets that are numbers, less ``shift``, by ``2^y``. Powers of
-two round nothing, so what is found is exactly what the problem as it was given has. Nearly all problems are
-solved in their own units, which cost nothing.
-"""
+"""Units in which a problem is solved, where squares of its numbers would overflow or vanish: features are
+divided by ``2^x``, targets that are numbers, less ``shift``, by ``2^y``, which rounds nothing."""
 
 from typing import NamedTuple
 

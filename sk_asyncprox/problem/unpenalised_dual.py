@@ -34,9 +34,6 @@ or, before a last step, of the gradient."""
 EXACT = 1e-15
 """The same where no last step is taken: times the way that coefficients have to go, bounds err by it."""
 
-LEAST = 1e-16
-"""Curvature of a sample, at least. Free coefficients may have to go far, where few samples have a slope."""
-
 ROUNDING = 1e-14
 """Change of a sample's dual variable that is rounding, however far its margin moves."""
 
@@ -62,7 +59,8 @@ def _orthogonal(problem, chosen, z):
     """Dual point near ``-loss'(z)`` without correlation with columns; zero where none is found."""
     loss, y, weights = problem.loss, problem.y, problem.weights
     Z, outputs = _basis(problem, chosen), loss.n_outputs
-    least = np.full(len(y), LEAST - FLOOR)
+    # No least curvature: free coefficients may have to go far, where few samples have a slope.
+    least = np.full(len(y), -FLOOR)
 
     def pulls(u):
         return (u.reshape(outputs, -1) @ Z).ravel()
@@ -82,9 +80,6 @@ def _orthogonal(problem, chosen, z):
         rounding = np.abs(slope).max() <= ORTHOGONAL * size
         if loss.quadratic or (close and (rounding or not loss.jumps)):
             theta = -(gradient + change)
-            if not loss.labelled:
-                # What is left where Z spans most of a gradient is rounding, and a scale makes more of it.
-                theta = theta - Z @ pulls(weights * theta)
             left = np.abs(pulls(weights * theta)).max(initial=0.0)
             return theta if left <= ORTHOGONAL * np.sqrt(weights @ theta**2) else 0.0 * z
         z = _lower(loss, y, weights, z, v)

@@ -142,16 +142,13 @@ class FixedStep(StepSize):
             )
         if not isinstance(bound, Integral) or bound < 0:
             raise ValueError(f"FixedStep(max_delay={bound!r}): max_delay must be an integer >= 0.")
-        if self.rule == "sun":
-            step = 1.0 / (bound + 0.5)
-        elif self.rule == "principle":
-            step = 1.0 / (bound + 1.0)
-        elif self.rule == "davis" and setting.solver == "bcd":
-            step = 1.0 / (1.0 + 2.0 * setting.ratio() * bound / np.sqrt(setting.n_blocks))
-        elif self.rule == "davis":
-            raise ValueError("FixedStep(rule='davis') is a rule for solver 'bcd', not for 'piag'.")
-        else:
+        if self.rule not in ("sun", "davis", "principle"):
             raise ValueError(f"FixedStep(rule={self.rule!r}): rule must be 'sun', 'davis' or 'principle'.")
+        step = 1.0 / (bound + (0.5 if self.rule == "sun" else 1.0))
+        if self.rule == "davis":
+            if setting.solver != "bcd":
+                raise ValueError("FixedStep(rule='davis') is a rule for solver 'bcd', not for 'piag'.")
+            step = 1.0 / (1.0 + 2.0 * setting.ratio() * bound / np.sqrt(setting.n_blocks))
         return lambda delay, window: step
 
     def delay_bound(self, setting: Setting) -> int | None:
