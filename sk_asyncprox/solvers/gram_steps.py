@@ -6,7 +6,7 @@ from ..data.dataset import CHEAP_SOLUTION
 from ..kernels.block_iterate import Read
 from ..kernels.blocks import describe
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
-from ..kernels.gram_rows import LARGE, LEAST, RIDGE, count_heavy
+from ..kernels.gram_rows import LARGE, LEAST, RIDGE
 from ..kernels.logistic_path import Seen
 from ..kernels.working_set import among
 from .newton_steps import RISE_OF_NEWTON
@@ -93,10 +93,8 @@ class GramMatrix:
 
     def _rows(self, key, index, fresh, model):
         n, at = model.n_samples, np.arange(len(index)) if fresh is None else fresh
-        design = self._part.problem.design
-        full = design.is_full(index)
-        filled = len(index) if full else count_heavy(design.column_sizes()[index], n)
-        dtype = self._dtype if n * filled * len(at) >= LARGE else "float64"
+        full = self._part.problem.design.is_full(index)
+        dtype = self._dtype if full and n * len(index) * len(at) >= LARGE else "float64"
         many = PIECES if self._n_shares > 1 and len(at) <= NARROW else 1
         shares = many * self._n_shares if full else 1
         cuts = [n * i // shares for i in range(shares + 1)]

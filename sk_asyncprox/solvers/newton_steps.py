@@ -19,10 +19,8 @@ LAST, TENTH, HALF = 10, 0.1, 0.5
 RISE_OF_NEWTON = 0.9
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
 
-FEWEST_PRODUCTS, MOST_PRODUCTS = 40, 1000
-SETTLED = 1e-3
-"""Products of a Newton step: at most the first number, and twice as many after every round that has not
-halved a relative gap below SETTLED: the support is found, and the system too ill-conditioned."""
+PRODUCTS = 40
+"""Products of a Newton step, at most."""
 
 NEARLY_ALL = 0.9
 """Share of the active columns' entries from which on a Newton step on the support uses all of them: products
@@ -55,16 +53,10 @@ few directions, take less than half as many."""
 
 
 class NewtonSteps:
-    """Newton steps on the support: which it was the last time, how often it has been another, and how many
-    products a step may take."""
+    """Newton steps on the support: which it was the last time, and how often it has been another."""
 
     def __init__(self):
-        self._support, self._version, self.effort = np.empty(0, int), 0, FEWEST_PRODUCTS
-
-    def heed(self, gap, slow):
-        """Take a relative gap into account, and whether it has been halved or was ``slow``."""
-        more = slow and gap < SETTLED
-        self.effort = min(MOST_PRODUCTS, 2 * self.effort) if more else FEWEST_PRODUCTS
+        self._support, self._version = np.empty(0, int), 0
 
     def step(self, run):
         """A Newton step, which ends the run where a solution is near."""
@@ -75,7 +67,7 @@ class NewtonSteps:
             share = LANDED if run.gap * run.problem.scale > CLOSE * run.goal else RIGHT
             enough = share * run.goal / max(np.abs(at.w).sum(), TINY)
         penalty = run.penalty.on(support)
-        read = Read(key, support, at.w[support], at.point(), penalty, True, self.effort, enough=enough)
+        read = Read(key, support, at.w[support], at.point(), penalty, True, PRODUCTS, enough=enough)
         if run.products.pay(support):
             direction = yield from run.products.newton(read)
         else:
@@ -182,7 +174,7 @@ class RidgeSteps:
         """A step of all coefficients, joined with those before it."""
         stamp = run.stamp()
         self._pace.add(run.gap)
-        products = 0 if self._pace.is_quick and joining_pays(run.problem) else run.newton.effort
+        products = 0 if self._pace.is_quick and joining_pays(run.problem) else PRODUCTS
         read = Read(
             ("support", -1, 0), run.active, certificate.w, run.at.point(), run.penalty,
             True, products, certificate.correlations, self.beside(run, certificate.w),

@@ -5,7 +5,7 @@ import numpy as np
 from .._compat import columns_cd
 from ..kernels.banded_gram import banded
 from ..kernels.blocks import describe, direction
-from ..kernels.gram_rows import add_runs, add_sparse
+from ..kernels.gram_rows import add_rows
 from ..kernels.logistic_path import steps
 from ..kernels.newton import COST, in_place
 from ..kernels.newton import product as multiplied
@@ -199,8 +199,8 @@ def _is_slow(fall, sweeps, wanted, left):
 def bands(part, payload):
     """Work of the kind ``"bands"``: the Gram matrix of sparse columns, if it is banded."""
     key, index, model = payload
-    [columns] = part.sparse(key, index)
-    return banded(columns, model, part.problem.fit_intercept), columns.nnz
+    [(design, _)] = part.columns(key, index)
+    return banded(design.X.T, model, part.problem.fit_intercept), design.size
 
 
 def _mul(part, read, move):
@@ -222,13 +222,11 @@ def gram(part, payload):
     key, index, fresh, model, dtype, a, b = payload
     k, wanted = len(index), np.arange(len(index)) if fresh is None else fresh
     Q, sums = np.zeros((len(wanted), k)), np.zeros((k, part.problem.loss.n_outputs))
-    sparse = part.sparse(key, index)
-    if sparse is not None:
-        part.let_go("support")
-        add_sparse(sparse, model, dtype, wanted, Q, sums)
-        return Q, sums, sum(columns.nnz for columns in sparse)
-    add_runs(part.dense(key, index), model, a, b, dtype, wanted, Q, sums if part.follows else None)
-    return Q, sums, (b - a) * k
+    columns = part.columns(key, index)
+    part.let_go("support")
+    add_rows(columns, model, a, b, dtype, wanted, Q, sums)
+    sizes = (design.size if design.is_sparse else (b - a) * len(at) for design, at in columns)
+    return Q, sums, sum(sizes)
 
 
 def product(part, payload):
