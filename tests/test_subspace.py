@@ -26,7 +26,7 @@ from sk_asyncprox.solvers import (
     rounds,
     shared_products,
 )
-from sk_asyncprox.solvers.newton_steps import LAST, Pace, joining_pays
+from sk_asyncprox.solvers.newton_steps import joining_pays
 
 
 @pytest.fixture
@@ -158,13 +158,3 @@ def test_joining_pays_where_products_are_dear():
     X = sp.random(2000, 2000, 0.2, format="csc", random_state=0)
     y = np.where(np.arange(2000) % 2, 1.0, -1.0)
     assert joining_pays(Problem(X, y, LogisticLoss(), ElasticNetPenalty(0.0, 1.0)))
-
-
-def test_a_slow_pace_ends_joined_gradients():
-    pace = Pace()
-    for gap in 0.7 ** np.arange(LAST + 1):
-        pace.add(gap)
-    assert pace.is_quick
-    for gap in 1e-2 * 0.9 ** np.arange(LAST + 1):
-        pace.add(gap)
-    assert not pace.is_quick

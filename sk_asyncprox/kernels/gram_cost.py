@@ -25,6 +25,7 @@ fits are short in any case, and what it may cost there: it makes them so."""
 WIDEST_GRAM = 2500
 """Columns of a filled Gram matrix, at most."""
 
+
 class GramRule:
     """When a Gram matrix of data with so many stored entries pays: what it costs, against what rounds without
     it have cost. ``bands`` says whether the columns may have a banded matrix: none was found that was not."""

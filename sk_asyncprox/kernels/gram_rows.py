@@ -88,8 +88,8 @@ def full_rows(design, model, n_outputs):
 
 
 def add_rows(columns, model, begin, end, dtype, wanted, Q, sums):
-    """The same of the samples ``begin:end``, of sparse columns all; ``columns`` are, for every output, a design
-    and the numbers of its columns, all of a sparse one that is not to be filled."""
+    """The same of the samples ``begin:end``, of sparse columns all; ``columns`` are, for every output, a
+    design and the numbers of its columns, all of a sparse one that is not to be filled."""
     designs = [design for design, _ in columns]
     if not all(design.is_full() for design in designs):
         made = {id(design.X): design.X.T.tocsr() for design in designs}

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import block_diag
 
+from ..losses.curvature import secants
 from ..shards.sharded_certificate import ShardGradient
 from .gram_rows import BLAS, LARGE, LEAST, RIDGE, add_rows
-from .secant_curvature import secants
 
 NEAR = 0.2
 """Change of a margin up to which a curvature is kept."""

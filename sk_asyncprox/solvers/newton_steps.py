@@ -13,8 +13,8 @@ CALLS, PER_SAMPLE, PER_COEFFICIENT, DENSE = 200_000, 60, 5, 0.3
 """What joining costs, in stored entries of a sparse matrix that a product reads meanwhile; and how many of
 these a dense one's are worth."""
 
-LAST, TENTH, HALF = 10, 0.1, 0.5
-"""Steps over which the gap has to fall to a tenth; at least to a half, where there is but one way more."""
+TENTH, HALF = 0.1, 0.5
+"""What the gap has to fall to in a descent; and where there is but one way more."""
 
 RISE_OF_NEWTON = 0.9
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
@@ -93,27 +93,13 @@ def joining_pays(problem):
     return problem.loss.n_outputs == 1 and entries >= CALLS + PER_SAMPLE * n + PER_COEFFICIENT * p
 
 
-class Pace:
-    """Whether joined gradients are quick: where a system is ill-conditioned, they forget too soon what
-    conjugate gradients on one model would know."""
-
-    def __init__(self):
-        self._gaps, self.is_quick = [], True
-
-    def add(self, gap):
-        """Take the gap before a step into account."""
-        self._gaps.append(gap)
-        slow = len(self._gaps) > LAST and gap > TENTH * self._gaps[-1 - LAST]
-        self.is_quick = self.is_quick and not slow
-
-
 class RidgeSteps:
-    """Steps of all coefficients at once, for a penalty that makes no zeros: whether these are quick, and the
-    last ``moves``, which others are joined with."""
+    """Steps of all coefficients at once, for a penalty that makes no zeros, and the last ``moves``, which
+    others are joined with."""
 
     def __init__(self, problem, moves):
         design, loss = problem.design, problem.loss
-        self.moves, self._pace = moves, Pace()
+        self.moves = moves
         p = design.shape[1]
         few = p > FEW_SAMPLES * design.shape[0]
         self._descends = not (few or design.is_sparse or loss.quadratic or problem.penalty.has_zeros)
@@ -161,8 +147,6 @@ class RidgeSteps:
         if self._descends and run.gap > (TENTH if self._narrow else HALF) * self._before:
             self._descends = self._narrow and self._every != 1
             self._every = 1 if self._every else STEPS
-            # What is too hard for remembered steps is so for joined ones.
-            self._pace.is_quick = self._descends
             if not self._narrow and len(run.at.w) <= WIDEST:
                 self._turn = run.touched + MATRIX * len(run.at.w) * run.problem.design.size
         elif not self._descends and run.touched >= self._turn:
@@ -173,27 +157,19 @@ class RidgeSteps:
     def join(self, run, certificate):
         """A step of all coefficients, joined with those before it."""
         stamp = run.stamp()
-        self._pace.add(run.gap)
-        products = 0 if self._pace.is_quick and joining_pays(run.problem) else PRODUCTS
+        products = 0 if joining_pays(run.problem) else PRODUCTS
+        beside = None
+        if run.problem.loss.n_outputs == 1:  # of several, moves are large to keep and help little
+            beside = self.moves.led_by(certificate.w, run.problem.shifted(run.at.z, -run.at.b))
         read = Read(
             ("support", -1, 0), run.active, certificate.w, run.at.point(), run.penalty,
-            True, products, certificate.correlations, self.beside(run, certificate.w),
+            True, products, certificate.correlations, beside,
         )  # fmt: skip
         if run.products.pay(EVERYTHING):
             direction = yield from run.products.newton(read)
         else:
             [direction] = yield Phase("newton", 1, lambda _: read)
         run.write(stamp, "newton", EVERYTHING, direction, RISE_OF_NEWTON)
-        if read.beside is not None:
-            self.remember(run, direction)
-
-    def beside(self, run, w):
-        """What a step is joined with: the coefficients themselves, and the last moves. Not so for several
-        outputs, whose moves are large to keep and help little."""
-        if run.problem.loss.n_outputs > 1:
-            return None
-        return self.moves.led_by(w, run.problem.shifted(run.at.z, -run.at.b))
-
-    def remember(self, run, direction):
-        image = run.problem.shifted(direction.v, -direction.shift)
-        self.moves = self.moves.newest(MOVES - 1).led_by(direction.move, image)
+        if beside is not None:
+            image = run.problem.shifted(direction.v, -direction.shift)
+            self.moves = self.moves.newest(MOVES - 1).led_by(direction.move, image)

@@ -16,7 +16,6 @@ from ..delays import DelayTracker
 from ..kernels.block_iterate import Iterate, Read
 from ..kernels.blocks import ColumnPart, describe
 from ..kernels.extrapolation import Trail
-from ..kernels.secant_curvature import Caution
 from ..kernels.subspace import Beside
 from ..kernels.working_set import first_columns, wanted_columns
 from ..step_sizes import Setting
@@ -113,7 +112,7 @@ class RoundsBCD(Solver):
         self.tasks = TaskQueue(self._run(), self._tracker, self.products.speeds)
         self.lower_bound, self.gap, self._slow, self.from_zero = -np.inf, np.inf, False, False
         self.penalty = problem.penalty.with_l1(np.inf)
-        self.at.caution, self.at.least = None if problem.loss.quadratic else Caution(), None
+        self.at.learns, self.at.least = not problem.loss.quadratic, None
         self.ridge = RidgeSteps(problem, moves)
 
     def resume(self, problem):
