@@ -4,6 +4,7 @@ Sparse columns are multiplied as they are, at the cost of the entries that meet,
 time, and multiplied by BLAS.
 """
 
+import operator
 from functools import partial
 from itertools import accumulate
 
@@ -43,15 +44,16 @@ def _costs(entries, k, n, n_wanted):
 def add_filled(columns, model, rows, wanted, Q, sums):
     """Add what the samples ``rows`` make up of rows of a Gram matrix.
 
-    ``columns`` are those of every output, transposed, at these samples, in the precision of the products.
-    ``wanted`` are the rows that are wanted, sorted, and added to are ``Q`` and ``sums``, the products of the
-    columns with those of the intercepts, one column for each output.
+    ``columns`` are those of every output, transposed, at these samples, in the precision of the products;
+    they may be overwritten. ``wanted`` are the rows that are wanted, sorted, and added to are ``Q`` and
+    ``sums``, the products of the columns with those of the intercepts, one column for each output.
     """
 
     def product(block, some):
         return (block if len(some) == len(block) else block[some]) @ block.T
 
-    ways = np.multiply, np.concatenate, product
+    # In place, where every column is used once: fresh pages cost more than the entries.
+    ways = operator.imul if len(columns) == 1 else operator.mul, np.concatenate, product
     _add(columns, model, rows, columns[0].dtype, wanted, Q, sums, *ways)
 
 

@@ -9,9 +9,8 @@ from .task_queue import Phase
 MOVES = 6
 """Last moves that a direction is joined with."""
 
-CALLS, PER_SAMPLE, PER_COEFFICIENT, DENSE = 200_000, 60, 5, 0.3
-"""What joining costs, in stored entries of a sparse matrix that a product reads meanwhile; and how many of
-these a dense one's are worth."""
+LARGE = 1_000_000
+"""Entries of full data from which on the gradient is joined: beyond, products are dearer than joining it."""
 
 TENTH, HALF = 0.1, 0.5
 """What the gap has to fall to in a descent; and where there is but one way more."""
@@ -85,14 +84,6 @@ class NewtonSteps:
         return ("support", self._version, 0), support
 
 
-def joining_pays(problem):
-    """Whether joining the gradient costs less than the products that a Newton step takes more."""
-    design = problem.design
-    n, p = design.shape
-    entries = design.size if design.is_sparse else DENSE * design.size
-    return problem.loss.n_outputs == 1 and entries >= CALLS + PER_SAMPLE * n + PER_COEFFICIENT * p
-
-
 class RidgeSteps:
     """Steps of all coefficients at once, for a penalty that makes no zeros, and the last ``moves``, which
     others are joined with."""
@@ -157,10 +148,11 @@ class RidgeSteps:
     def join(self, run, certificate):
         """A step of all coefficients, joined with those before it."""
         stamp = run.stamp()
-        products = 0 if joining_pays(run.problem) else PRODUCTS
-        beside = None
-        if run.problem.loss.n_outputs == 1:  # of several, moves are large to keep and help little
-            beside = self.moves.led_by(certificate.w, run.problem.shifted(run.at.z, -run.at.b))
+        problem, beside, products = run.problem, None, PRODUCTS
+        if problem.loss.n_outputs == 1:  # of several, moves are large to keep and help little
+            beside = self.moves.led_by(certificate.w, problem.shifted(run.at.z, -run.at.b))
+            if problem.design.is_sparse or problem.design.size >= LARGE:
+                products = 0  # the gradient is joined
         read = Read(
             ("support", -1, 0), run.active, certificate.w, run.at.point(), run.penalty,
             True, products, certificate.correlations, beside,
@@ -171,5 +163,5 @@ class RidgeSteps:
             [direction] = yield Phase("newton", 1, lambda _: read)
         run.write(stamp, "newton", EVERYTHING, direction, RISE_OF_NEWTON)
         if beside is not None:
-            image = run.problem.shifted(direction.v, -direction.shift)
+            image = problem.shifted(direction.v, -direction.shift)
             self.moves = self.moves.newest(MOVES - 1).led_by(direction.move, image)
