@@ -144,7 +144,7 @@ def test_slow_descents_are_helped(monkeypatch, narrow, widest):
     made, make = [], descent.newton_solver
     monkeypatch.setattr(descent, "newton_solver", lambda *args: made.append(1) or make(*args))
     X, y = drawn(200, 12, 2)
-    model = LogisticRegression(C=100.0, tol=1e-8).fit(X * np.logspace(-3, 3, 12), y)
+    model = LogisticRegression(C=100.0, tol=1e-12).fit(X * np.logspace(-3, 3, 12), y)
     peer = PeerLogistic(C=100.0, solver="newton-cholesky", tol=1e-12).fit(X * np.logspace(-3, 3, 12), y)
     assert_allclose(model.decision_function(X), peer.decision_function(X), rtol=1e-3, atol=1e-3)
     assert model.n_iter_[0] < 300

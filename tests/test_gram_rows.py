@@ -14,7 +14,7 @@ from sk_asyncprox._compat import block_cd
 from sk_asyncprox.kernels import banded_gram as bands_module
 from sk_asyncprox.kernels import gram_rows
 from sk_asyncprox.kernels.banded_gram import BandedGram, banded, bands_cost
-from sk_asyncprox.kernels.gram_rows import _filled, add_filled, add_sparse, count_heavy, rows_cost
+from sk_asyncprox.kernels.gram_rows import add_filled, add_sparse, rows_cost
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.solvers import rounds_work
@@ -41,10 +41,10 @@ def test_the_squares_add_up_to_the_curvature(seed, n_outputs):
     assert_allclose(out.ravel(), model.times(v), atol=1e-14)
 
 
-@pytest.mark.parametrize("heavy", [-1.0, 0.1, 1.0])
+@pytest.mark.parametrize("costs", [(0.0, 1.0), (1.0, 0.0)], ids=["sparse", "filled"])
 @given(seed=seeds, n_outputs=st.sampled_from([1, 3]), share=st.sampled_from([0.0, 0.2, 0.6, 1.0]))
 @settings(max_examples=30, deadline=None)
-def test_rows_of_sparse_columns_are_those_of_dense_ones(heavy, seed, n_outputs, share):
+def test_rows_of_sparse_columns_are_those_of_dense_ones(costs, seed, n_outputs, share):
     rng, n = np.random.default_rng(seed), 300
     model = curvature(rng, n_outputs, n)
     blocks = []
@@ -55,9 +55,7 @@ def test_rows_of_sparse_columns_are_those_of_dense_ones(heavy, seed, n_outputs, 
     k = sum(len(block) for block in blocks)
     wanted = np.flatnonzero(rng.random(k) <= share)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gram_rows, "HEAVY", heavy)
-        patch.setattr(gram_rows, "SMALL", 0)
-        patch.setattr(gram_rows, "_beside_cost", lambda *_: np.inf)
+        patch.setattr(gram_rows, "_costs", lambda *_: costs)
         patch.setattr(gram_rows, "AT_ONCE", 500)
         found = np.ones((len(wanted), k)), np.ones((k, n_outputs))
         add_sparse([sp.csr_matrix(block) for block in blocks], model, "float64", wanted, *found)
@@ -72,56 +70,29 @@ def test_rows_of_sparse_columns_are_those_of_dense_ones(heavy, seed, n_outputs, 
 
 def test_the_cost_is_that_of_the_cheaper_way():
     sizes, n = np.array([900, 1000, 10, 20, 30]), 100_000
-    assert count_heavy(sizes, n) == 0
     assert rows_cost(sizes, n, 5) == pytest.approx(8 * 1960 + 10 * 1960**2 / n)
-    sizes[:2] *= 10
-    assert count_heavy(sizes, n) == 2
-    both = 10 * 60**2 / n + 0.4 * 60 * 2 + 0.03 * n * 2 * 2
-    assert rows_cost(sizes, n, 5) == pytest.approx(8 * 19_060 + 2 * n * 2 + both)
-    assert rows_cost(sizes, n, 1) == pytest.approx(2 * n + 0.4 * 19_060)
+    sizes[:2] *= 100
+    assert rows_cost(sizes, n, 5) == pytest.approx(8 * 190_060 + 2 * n * 5 + 0.03 * n * 5 * 5)
+    assert rows_cost(sizes, n, 1) == pytest.approx(8 * 190_060 + 10 * 190_060**2 / n / 5)
 
 
-@pytest.mark.parametrize("n_wanted", [1, 400])
-def test_few_rows_come_from_filled_columns(n_wanted, monkeypatch):
-    filled = []
-    monkeypatch.setattr(gram_rows, "_filled", lambda *args: filled.append(args) or _filled(*args))
-    X = sp.csr_matrix(sp.random_array((400, 1000), density=0.1, format="csr", rng=0))
-    model, wanted = curvature(np.random.default_rng(0), 1, 1000), np.arange(400)[:n_wanted]
-    Q, sums = np.zeros((n_wanted, 400)), np.zeros((400, 1))
-    add_sparse([X], model, "float64", wanted, Q, sums)
-    assert len(filled) == (n_wanted == 400)
-    dense = X.toarray()
-    assert_allclose(Q, (dense[wanted] * model.diagonal) @ dense.T, atol=1e-12)
-
-
-def test_what_rounds_have_gained_decides():
+def test_after_slow_rounds_a_matrix_may_cost_more():
     rule, sizes, n = GramRule(10**7), np.full(1000, 500), 10_000
-    for gap in (np.nan, 1e-1, 1e-2, 1e-3, 1e-5):
-        rule.gained(gap, 1e-6)
-        assert rule.choose(sizes, n, 1000) is None
-    for gap in (0.99e-5, 0.98e-5, 0.97e-5):
-        rule.gained(gap, 1e-6)
+    rule.counted(10, False)
+    assert rule.choose(sizes, n, 1000) is None
+    for _ in range(8):
+        rule.counted(10, True)
     assert rule.choose(sizes, n, 1000) == "filled"
-    rule.gained(0.0, 1e-6)  # What was hard once is hard later on.
+    rule.counted(10, False)  # What was hard once is hard later on.
     assert rule.choose(sizes, n, 1000) == "filled"
     assert rule.choose(np.full(3000, 500), n, 3000) is None
 
 
-def test_gaps_of_other_penalties_are_no_rounds():
-    """Rounds that gain three digits for each of many penalties are not slow, though every one begins high."""
-    rule, sizes, n = GramRule(10**7), np.full(1000, 500), 10_000
-    for _ in range(10):
-        rule.afresh()
-        for gap in (1e-2, 1e-5):
-            rule.gained(gap, 1e-6)
-    assert rule.choose(sizes, n, 1000) is None
-
-
 def test_what_rounds_have_read_decides():
     rule, sizes, n = GramRule(10**7), np.full(1000, 500), 10_000
-    rule.counted(10_000)
+    rule.counted(10_000, False)
     assert rule.choose(sizes, n, 1000) == "filled"
-    rule.counted(10)
+    rule.counted(10, False)
     assert rule.choose(sizes, n, 1000) is None
     assert GramRule(1000).choose(np.full(30, 100), 300, 30) == "filled"
 
@@ -129,8 +100,8 @@ def test_what_rounds_have_read_decides():
 def test_columns_that_seldom_meet_may_be_banded():
     rule, sizes, n = GramRule(10**7), np.full(4000, 5), 10_000
     assert rule.choose(sizes, n, 4000) is None
-    for gap in (1e-2, 0.99e-2, 0.98e-2, 0.97e-2):
-        rule.gained(gap, 1e-6)
+    for _ in range(6):
+        rule.counted(32, True)
     assert rule.choose(sizes, n, 4000) == "banded"
     assert rule.choose(sizes, n, 4000, bands_allowed=False) is None
     rule.bands = False

@@ -23,11 +23,10 @@ from test_solvers import drive, make_problem
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
 from sk_asyncprox.kernels.blocks import ColumnPart
-from sk_asyncprox.kernels.secant_curvature import FIRST, KEPT, Caution
 from sk_asyncprox.kernels.working_set import first_columns, wanted_columns
 from sk_asyncprox.linear_model._path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
-from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
+from sk_asyncprox.losses.curvature import KEPT, DiagonalCurvature, SoftmaxCurvature, learnt
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
@@ -553,38 +552,17 @@ def test_after_a_shortened_step_the_model_agrees_with_the_loss_at_its_ends(loss)
     z, v = 3.0 * rng.standard_normal((2, 7 * K))
     v.reshape(K, 7)[:, 2] = 0.0
     before, after = loss.gradient(problem.y, z), loss.gradient(problem.y, z + v)
-    assert Caution().after(problem, z, before, v, 1.0) == Caution()
-    assert Caution().floor(loss, y, z) is None
-    once = Caution().after(problem, z, before, v, 0.4)
+    assert learnt(None, problem, z, before, v, 1.0) is None
+    least = learnt(None, problem, z, before, v, 0.4)
     met = ((after - before) * v).reshape(K, 7).sum(axis=0)
-    assert_allclose(once.secants * (v * v).reshape(K, 7).sum(axis=0), met, atol=1e-12)
-    assert once.secants[2] == 0.0
-    assert (once.secants >= 0.0).all()
-    assert once.share == FIRST
-    assert_allclose(once.after(problem, z, before, v, 1.0).secants, KEPT * once.secants)
-    assert_allclose(
-        Caution(10.0 * once.secants).after(problem, z, before, v, 0.4).secants, 3.0 * once.secants
-    )
-    least = once.floor(loss, y, z)
-    assert_allclose(least, np.maximum(once.secants, FIRST * loss.majorant(y, z)[:7]))
+    assert_allclose(least * (v * v).reshape(K, 7).sum(axis=0), met, atol=1e-12)
+    assert least[2] == 0.0
+    assert (least >= 0.0).all()
+    assert_allclose(learnt(least, problem, z, before, v, 1.0), KEPT * least)
+    assert_allclose(learnt(10.0 * least, problem, z, before, v, 0.4), 3.0 * least)
     model = loss.model(problem.y, z, before, problem.weights, least)
     own = model.diagonal.reshape(K, 7).max(axis=0) / problem.weights[:7]
     assert (own >= least).all()
-
-
-def test_the_share_of_the_majorant_grows_and_shrinks_until_full_steps_just_pass():
-    problem = Problem(np.eye(3), np.array([1.0, -1.0, 1.0]), LogisticLoss(), ElasticNetPenalty(0.1))
-    z, v = np.zeros(3), np.ones(3)
-    gradient = problem.loss.gradient(problem.y, z)
-    caution = Caution()
-    for share in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1.0):
-        caution = caution.after(problem, z, gradient, v, 0.9)
-        assert caution.share == pytest.approx(share)
-    full_steps = 0
-    while caution.share:
-        caution, full_steps = caution.after(problem, z, gradient, v, 1.0), full_steps + 1
-    assert full_steps == 17
-    assert caution.secants.max() < 1e-8
 
 
 def test_float32_is_in_the_same_class():

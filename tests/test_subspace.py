@@ -26,13 +26,12 @@ from sk_asyncprox.solvers import (
     rounds,
     shared_products,
 )
-from sk_asyncprox.solvers.newton_steps import LAST, Pace, joining_pays
 
 
 @pytest.fixture
 def always(monkeypatch):
     """Small problems are joined as large ones are, and have no Gram matrix."""
-    monkeypatch.setattr(newton_steps, "joining_pays", lambda problem: True)
+    monkeypatch.setattr(newton_steps, "LARGE", 0)
     monkeypatch.setattr(gram_steps, "WIDEST_GRAM_ONCE", 0)
 
 
@@ -151,20 +150,3 @@ def test_a_joined_run_is_replayed_from_its_history():
     again = clone(live).set_params(executor=Simulated(Trace.from_history(live.history_))).fit(X, y)
     assert_array_equal(live.coef_, again.coef_)
     assert_array_equal(live.history_.updates["step"], again.history_.updates["step"])
-
-
-def test_joining_pays_where_products_are_dear():
-    assert not joining_pays(problem_of(LogisticLoss()))
-    X = sp.random(2000, 2000, 0.2, format="csc", random_state=0)
-    y = np.where(np.arange(2000) % 2, 1.0, -1.0)
-    assert joining_pays(Problem(X, y, LogisticLoss(), ElasticNetPenalty(0.0, 1.0)))
-
-
-def test_a_slow_pace_ends_joined_gradients():
-    pace = Pace()
-    for gap in 0.7 ** np.arange(LAST + 1):
-        pace.add(gap)
-    assert pace.is_quick
-    for gap in 1e-2 * 0.9 ** np.arange(LAST + 1):
-        pace.add(gap)
-    assert not pace.is_quick

@@ -199,10 +199,9 @@ def test_the_sums_of_models_are_made_anew():
     for turn in range(RENEWALS):
         renew(turn % 2)
     entries = sums._entries
-    assert_allclose(
-        sums.A, sum(s * e.curvature for s, e in zip(sums.shares, entries, strict=True)), rtol=1e-9
-    )
-    assert_allclose(sums.q, sum(s * e.linear for s, e in zip(sums.shares, entries, strict=True)), rtol=1e-9)
+    for name in ("A", "q"):
+        right = sum(s * getattr(e, name) for s, e in zip(sums.shares, entries, strict=True))
+        assert_allclose(getattr(sums, name), right, rtol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(20))

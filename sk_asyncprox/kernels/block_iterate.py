@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..losses.curvature import learnt
 from ..penalties import ElasticNetPenalty
 from .line_search import exact_step, full_step
 
@@ -55,8 +56,8 @@ class Iterate:
     Writes replace the arrays of margins and gradient, so a read copies nothing.
     """
 
-    caution = least = None
-    """What shortened steps teach, if that is learnt, and the least curvature of samples in models."""
+    learns, least = False, None
+    """Whether shortened steps teach the least curvature of samples in models, and what it is."""
 
     def __init__(self, problem, start=None):
         self.problem, self.settles = problem, problem.fit_intercept and not problem.loss.quadratic
@@ -98,10 +99,9 @@ class Iterate:
         if share > 0.0:
             self.w[index] = direction.new if share == 1.0 else self.w[index] + share * direction.move
             self.b = self.b + share * direction.shift
-        if self.caution is not None:
+        if self.learns:
             v, shortened = (direction.v, share) if direction.instead is None else (direction.instead, 0.0)
-            self.caution = self.caution.after(self.problem, z, gradient, v, shortened)
-            self.least = self.caution.floor(loss, y, self.z)
+            self.least = learnt(self.least, self.problem, z, gradient, v, shortened)
         return share, slope
 
     def settle(self, worth=0.0):

@@ -130,15 +130,8 @@ class ColumnPart:
             self._runs[rows] = self.problem.design.rows(*rows)
         return self._runs[rows]
 
-    def sparse(self, key, index):
-        """For every output those of the columns ``index``, transposed (CSR); None where they are dense."""
-        if not self.problem.design.is_sparse:
-            return None
-        design = self.block(key, index).design
-        return [piece.X.T for piece in getattr(design, "pieces", [design])] if design.is_sparse else None
-
-    def dense(self, key, index):
-        """For every output: a dense design, and the positions in it of those of the columns ``index``."""
+    def columns(self, key, index):
+        """For every output a design, and the numbers in it of its columns among ``index``."""
         problem = self.problem
         if not problem.design.is_sparse:
             several = problem.loss.n_outputs > 1

@@ -6,6 +6,7 @@ with ``A = sum share_i H_i`` and ``q = sum share_i (H_i x_i - g_i)``: two sums, 
 an arrival makes.
 """
 
+import operator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,16 +20,12 @@ REFRESH_EVERY = 100
 """Renewals after which the sums are made anew, against drift."""
 
 
-PARTS = {"A": "curvature", "gradient": "gradient", "q": "linear", "square": "square", "size": "size"}
-"""Sums, and what is summed of the shards' entries; all but the matrix are added to at every renewal."""
-
-
 class Entry(NamedTuple):
-    """A shard's model, as the server keeps it."""
+    """A shard's model, as the server keeps it; or the weighted sum of these."""
 
-    curvature: np.ndarray
+    A: np.ndarray
     gradient: np.ndarray
-    linear: np.ndarray
+    q: np.ndarray
     """``H x - g``."""
 
     square: float
@@ -87,27 +84,22 @@ class ModelSum:
         """Put a shard's model at ``x`` in the place of its last, whose curvature stays where None is given;
         ``size`` is ``g' H^-1 g`` over the margins."""
         old, share = self._entries[shard], self.shares[shard]
-        H = old.curvature if curvature is None else curvature
+        H = old.A if curvature is None else curvature
         image = H @ x
         square = float(x @ image - 2.0 * (x @ gradient) + size)
-        new = Entry(H, gradient, image - gradient, square, size)
-        self._entries[shard] = new
+        new = self._entries[shard] = Entry(H, gradient, image - gradient, square, size)
         self._renewed += 1
         if self._renewed % REFRESH_EVERY == 0 and None not in self._entries:
-            self._refresh()
+            for name, parts in zip(Entry._fields, zip(*self._entries, strict=True), strict=True):
+                setattr(self, name, sum(map(operator.mul, self.shares, parts)))
             return
         if curvature is not None:
             self.A += share * H
             if old is not None:
-                self.A -= share * old.curvature
-        for name in list(PARTS)[1:]:
-            change = getattr(new, PARTS[name]) - (getattr(old, PARTS[name]) if old is not None else 0.0)
+                self.A -= share * old.A
+        for name in Entry._fields[1:]:
+            change = getattr(new, name) - (getattr(old, name) if old is not None else 0.0)
             setattr(self, name, getattr(self, name) + share * change)
-
-    def _refresh(self):
-        table = list(zip(self.shares, self._entries, strict=True))
-        for name, part in PARTS.items():
-            setattr(self, name, sum(share * getattr(entry, part) for share, entry in table))
 
     def quadratic(self):
         """The sum in the coefficients alone; a snapshot."""

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import block_diag
 
+from ..losses.curvature import secants
 from ..shards.sharded_certificate import ShardGradient
-from .gram_rows import BLAS, LARGE, LEAST, RIDGE, add_runs, add_sparse
-from .secant_curvature import secants
+from .gram_rows import BLAS, LARGE, LEAST, RIDGE, add_rows
 
 NEAR = 0.2
 """Change of a margin up to which a curvature is kept."""
@@ -121,14 +121,10 @@ def _sums(shard, model, dtype):
     """Sums over the rows: ``X'MX``, and its products with the intercepts' columns."""
     pieces = getattr(shard.design, "pieces", [shard.design])
     n, k, outputs = len(shard.y), shard.design.shape[1], len(pieces)
-    H, sums, everything = np.zeros((k, k)), np.zeros((k, outputs)), np.arange(k)
-    if shard.design.is_full():
-        columns = [(piece, np.arange(piece.shape[1])) for piece in pieces]
-        add_runs(columns, model, 0, n, dtype, everything, H, sums)
-        return H, sums
-    made = {id(piece.X): piece.X.T.tocsr() for piece in pieces}
-    add_sparse([made[id(piece.X)] for piece in pieces], model, dtype, everything, H, sums)
-    if pieces[0].centre is not None:
+    H, sums = np.zeros((k, k)), np.zeros((k, outputs))
+    columns = [(piece, np.arange(piece.shape[1])) for piece in pieces]
+    add_rows(columns, model, 0, n, dtype, np.arange(k), H, sums)
+    if not shard.design.is_full() and pieces[0].centre is not None:
         # The means are taken out of the columns, X - 1 C' of all outputs.
         C = block_diag(*(piece.centre[:, None] for piece in pieces))
         across = sums @ C.T

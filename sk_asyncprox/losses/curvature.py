@@ -15,6 +15,34 @@ FLOOR_OF_BLOCKS = 0.1
 """Curvature of every output in the metric of block steps, at least: where a class has hardly any
 probability its own curvature is next to nothing, and steps that trust in it are cut to nothing."""
 
+KEPT = 0.3
+"""Share of the secants that is left after a step."""
+
+STILL = 1e-12
+"""Squared change of a sample's margins up to which it says nothing."""
+
+
+def learnt(least, problem, z, gradient, v, step):
+    """Least curvature of every sample after a step along ``v``, the change of the margins by the full one, of
+    which the share ``step`` was written; None where nothing is known.
+
+    Where classes are nearly separable, most curvatures at a point are a thousandth of those that a full step
+    meets, and its model trusts in them: the step is cut to next to nothing. The secant between the two ends
+    of the full step shows what it met; a model with no less curvature would not have gone too far.
+    """
+    kept = None if least is None else KEPT * least
+    if step == 1.0:
+        return kept
+    met = secants(problem.loss, problem.y, z, gradient, v)
+    return met if kept is None else np.maximum(kept, met)
+
+
+def secants(loss, y, z, gradient, v):
+    """``<v, loss'(z + v) - loss'(z)> / |v|^2`` of every sample; `gradient` is that at the margins ``z``."""
+    change = (loss.gradient(y, z + v) - gradient) * v
+    change, size = (a.reshape(loss.n_outputs, -1).sum(axis=0) for a in (change, v * v))
+    return np.where(size > STILL, change / np.maximum(size, STILL), 0.0)
+
 
 class DiagonalCurvature:
     """Model ``M = diag(omega)``, of one output: weights times second derivatives, positive."""

@@ -6,7 +6,7 @@ from ..data.dataset import CHEAP_SOLUTION
 from ..kernels.block_iterate import Read
 from ..kernels.blocks import describe
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
-from ..kernels.gram_rows import LARGE, LEAST, RIDGE, count_heavy
+from ..kernels.gram_rows import LARGE, LEAST, RIDGE
 from ..kernels.logistic_path import Seen
 from ..kernels.working_set import among
 from .newton_steps import RISE_OF_NEWTON
@@ -93,10 +93,8 @@ class GramMatrix:
 
     def _rows(self, key, index, fresh, model):
         n, at = model.n_samples, np.arange(len(index)) if fresh is None else fresh
-        design = self._part.problem.design
-        full = design.is_full(index)
-        filled = len(index) if full else count_heavy(design.column_sizes()[index], n)
-        dtype = self._dtype if n * filled * len(at) >= LARGE else "float64"
+        full = self._part.problem.design.is_full(index)
+        dtype = self._dtype if full and n * len(index) * len(at) >= LARGE else "float64"
         many = PIECES if self._n_shares > 1 and len(at) <= NARROW else 1
         shares = many * self._n_shares if full else 1
         cuts = [n * i // shares for i in range(shares + 1)]
@@ -209,8 +207,7 @@ class GramSteps:
         Q, model = yield from self._matrix_of(run, form, key, index, run.columns.model(point))
         if Q is None:
             return False
-        beside = run.ridge.beside(run, certificate.w) if self._once(run) else None
-        read = Read(key, index, run.at.w[index], point, run.penalty.on(index), True, beside=beside)
+        read = Read(key, index, run.at.w[index], point, run.penalty.on(index), True)
         # Nothing but the next start depends on the solution of a penalty that will be lowered.
         roughly, enough = run.penalty.l1 > run.problem.penalty.l1, 0.0
         if run.problem.loss.quadratic and not roughly:
@@ -219,14 +216,12 @@ class GramSteps:
         last = run.problem.loss.quadratic and run.looks.streamed and not roughly
         ridge = self.matrix.ridge if last else None
         payload = read, Q, model, certificate.correlations[index], roughly, enough, ridge
-        if run.looks.streamed and beside is None:
+        if run.looks.streamed:
             direction = yield from self._ahead_of(run, stamp, payload)
         else:
             [direction] = yield Phase("model", 1, lambda _: payload)
         if direction is not None:
             run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
-        if beside is not None:
-            run.ridge.remember(run, direction)
         return True
 
     def _ahead_of(self, run, stamp, payload):

@@ -9,20 +9,17 @@ from .task_queue import Phase
 MOVES = 6
 """Last moves that a direction is joined with."""
 
-CALLS, PER_SAMPLE, PER_COEFFICIENT, DENSE = 200_000, 60, 5, 0.3
-"""What joining costs, in stored entries of a sparse matrix that a product reads meanwhile; and how many of
-these a dense one's are worth."""
+LARGE = 1_000_000
+"""Entries of full data from which on the gradient is joined: beyond, products are dearer than joining it."""
 
-LAST, TENTH, HALF = 10, 0.1, 0.5
-"""Steps over which the gap has to fall to a tenth; at least to a half, where there is but one way more."""
+TENTH, HALF = 0.1, 0.5
+"""What the gap has to fall to in a descent; and where there is but one way more."""
 
 RISE_OF_NEWTON = 0.9
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
 
-FEWEST_PRODUCTS, MOST_PRODUCTS = 40, 1000
-SETTLED = 1e-3
-"""Products of a Newton step: at most the first number, and twice as many after every round that has not
-halved a relative gap below SETTLED: the support is found, and the system too ill-conditioned."""
+PRODUCTS = 40
+"""Products of a Newton step, at most."""
 
 NEARLY_ALL = 0.9
 """Share of the active columns' entries from which on a Newton step on the support uses all of them: products
@@ -55,16 +52,10 @@ few directions, take less than half as many."""
 
 
 class NewtonSteps:
-    """Newton steps on the support: which it was the last time, how often it has been another, and how many
-    products a step may take."""
+    """Newton steps on the support: which it was the last time, and how often it has been another."""
 
     def __init__(self):
-        self._support, self._version, self.effort = np.empty(0, int), 0, FEWEST_PRODUCTS
-
-    def heed(self, gap, slow):
-        """Take a relative gap into account, and whether it has been halved or was ``slow``."""
-        more = slow and gap < SETTLED
-        self.effort = min(MOST_PRODUCTS, 2 * self.effort) if more else FEWEST_PRODUCTS
+        self._support, self._version = np.empty(0, int), 0
 
     def step(self, run):
         """A Newton step, which ends the run where a solution is near."""
@@ -75,7 +66,7 @@ class NewtonSteps:
             share = LANDED if run.gap * run.problem.scale > CLOSE * run.goal else RIGHT
             enough = share * run.goal / max(np.abs(at.w).sum(), TINY)
         penalty = run.penalty.on(support)
-        read = Read(key, support, at.w[support], at.point(), penalty, True, self.effort, enough=enough)
+        read = Read(key, support, at.w[support], at.point(), penalty, True, PRODUCTS, enough=enough)
         if run.products.pay(support):
             direction = yield from run.products.newton(read)
         else:
@@ -93,35 +84,13 @@ class NewtonSteps:
         return ("support", self._version, 0), support
 
 
-def joining_pays(problem):
-    """Whether joining the gradient costs less than the products that a Newton step takes more."""
-    design = problem.design
-    n, p = design.shape
-    entries = design.size if design.is_sparse else DENSE * design.size
-    return problem.loss.n_outputs == 1 and entries >= CALLS + PER_SAMPLE * n + PER_COEFFICIENT * p
-
-
-class Pace:
-    """Whether joined gradients are quick: where a system is ill-conditioned, they forget too soon what
-    conjugate gradients on one model would know."""
-
-    def __init__(self):
-        self._gaps, self.is_quick = [], True
-
-    def add(self, gap):
-        """Take the gap before a step into account."""
-        self._gaps.append(gap)
-        slow = len(self._gaps) > LAST and gap > TENTH * self._gaps[-1 - LAST]
-        self.is_quick = self.is_quick and not slow
-
-
 class RidgeSteps:
-    """Steps of all coefficients at once, for a penalty that makes no zeros: whether these are quick, and the
-    last ``moves``, which others are joined with."""
+    """Steps of all coefficients at once, for a penalty that makes no zeros, and the last ``moves``, which
+    others are joined with."""
 
     def __init__(self, problem, moves):
         design, loss = problem.design, problem.loss
-        self.moves, self._pace = moves, Pace()
+        self.moves = moves
         p = design.shape[1]
         few = p > FEW_SAMPLES * design.shape[0]
         self._descends = not (few or design.is_sparse or loss.quadratic or problem.penalty.has_zeros)
@@ -169,8 +138,6 @@ class RidgeSteps:
         if self._descends and run.gap > (TENTH if self._narrow else HALF) * self._before:
             self._descends = self._narrow and self._every != 1
             self._every = 1 if self._every else STEPS
-            # What is too hard for remembered steps is so for joined ones.
-            self._pace.is_quick = self._descends
             if not self._narrow and len(run.at.w) <= WIDEST:
                 self._turn = run.touched + MATRIX * len(run.at.w) * run.problem.design.size
         elif not self._descends and run.touched >= self._turn:
@@ -181,27 +148,20 @@ class RidgeSteps:
     def join(self, run, certificate):
         """A step of all coefficients, joined with those before it."""
         stamp = run.stamp()
-        self._pace.add(run.gap)
-        products = 0 if self._pace.is_quick and joining_pays(run.problem) else run.newton.effort
+        problem, beside, products = run.problem, None, PRODUCTS
+        if problem.loss.n_outputs == 1:  # of several, moves are large to keep and help little
+            beside = self.moves.led_by(certificate.w, problem.shifted(run.at.z, -run.at.b))
+            if problem.design.is_sparse or problem.design.size >= LARGE:
+                products = 0  # the gradient is joined
         read = Read(
             ("support", -1, 0), run.active, certificate.w, run.at.point(), run.penalty,
-            True, products, certificate.correlations, self.beside(run, certificate.w),
+            True, products, certificate.correlations, beside,
         )  # fmt: skip
         if run.products.pay(EVERYTHING):
             direction = yield from run.products.newton(read)
         else:
             [direction] = yield Phase("newton", 1, lambda _: read)
         run.write(stamp, "newton", EVERYTHING, direction, RISE_OF_NEWTON)
-        if read.beside is not None:
-            self.remember(run, direction)
-
-    def beside(self, run, w):
-        """What a step is joined with: the coefficients themselves, and the last moves. Not so for several
-        outputs, whose moves are large to keep and help little."""
-        if run.problem.loss.n_outputs > 1:
-            return None
-        return self.moves.led_by(w, run.problem.shifted(run.at.z, -run.at.b))
-
-    def remember(self, run, direction):
-        image = run.problem.shifted(direction.v, -direction.shift)
-        self.moves = self.moves.newest(MOVES - 1).led_by(direction.move, image)
+        if beside is not None:
+            image = problem.shifted(direction.v, -direction.shift)
+            self.moves = self.moves.newest(MOVES - 1).led_by(direction.move, image)

@@ -16,7 +16,6 @@ from ..delays import DelayTracker
 from ..kernels.block_iterate import Iterate, Read
 from ..kernels.blocks import ColumnPart, describe
 from ..kernels.extrapolation import Trail
-from ..kernels.secant_curvature import Caution
 from ..kernels.subspace import Beside
 from ..kernels.working_set import first_columns, wanted_columns
 from ..step_sizes import Setting
@@ -103,7 +102,7 @@ class RoundsBCD(Solver):
         step_size.start(Setting("bcd"))
         self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
         self.active, self.generation, self.blocks = np.empty(0, int), 0, []
-        self._late = self._without_gram = self._resumed = False
+        self._late = self._resumed = False
         self._known, self._trail, self.goal = None, Trail(), goal
         self._begin(Beside())
 
@@ -113,10 +112,8 @@ class RoundsBCD(Solver):
         self.tasks = TaskQueue(self._run(), self._tracker, self.products.speeds)
         self.lower_bound, self.gap, self._slow, self.from_zero = -np.inf, np.inf, False, False
         self.penalty = problem.penalty.with_l1(np.inf)
-        self.newton.heed(np.inf, False)
-        self.at.caution, self.at.least = None if problem.loss.quadratic else Caution(), None
+        self.at.learns, self.at.least = not problem.loss.quadratic, None
         self.ridge = RidgeSteps(problem, moves)
-        self.gram.rule.afresh()
 
     def resume(self, problem):
         """Go on with another penalty of the same data, from where the last run has ended."""
@@ -217,8 +214,7 @@ class RoundsBCD(Solver):
             if ahead or (yield from self.ridge.descend(self, certificate)):
                 continue
             self._aim(certificate)
-            self._without_gram = not (yield from self.gram.solve(self, certificate))
-            if not self._without_gram:
+            if (yield from self.gram.solve(self, certificate)):
                 continue
             touched = self.touched
             if self.penalty.has_zeros:
@@ -231,7 +227,8 @@ class RoundsBCD(Solver):
                 yield from self.ridge.join(self, certificate)
             if self.problem.design.is_sparse:
                 size = max(1, self.products.sizes[self.active].sum())
-                self.gram.rule.counted((self.touched - touched) / size)
+                slow = self._slow and self.penalty.l1 == self.problem.penalty.l1
+                self.gram.rule.counted((self.touched - touched) / size, slow)
 
     def _certify(self):
         if self._known is not None and not self.looks.streamed:
@@ -244,9 +241,6 @@ class RoundsBCD(Solver):
         self.lower_bound = max(self.lower_bound, certificate.dual)
         gap = (certificate.objective - self.lower_bound) / self.problem.scale
         self._slow, self.gap = gap > 0.5 * self.gap, gap
-        if self._without_gram and self.penalty.l1 == self.problem.penalty.l1:
-            self.gram.rule.gained(gap, self.goal / self.problem.scale)
-        self.newton.heed(gap, self._slow)
         self.tasks.certified(certificate, self.lower_bound)
         return certificate
 

@@ -5,12 +5,12 @@ import numpy as np
 from .._compat import columns_cd
 from ..kernels.banded_gram import banded
 from ..kernels.blocks import describe, direction
-from ..kernels.gram_rows import add_runs, add_sparse
+from ..kernels.gram_rows import add_rows
 from ..kernels.logistic_path import steps
 from ..kernels.newton import COST, in_place
 from ..kernels.newton import product as multiplied
 from ..kernels.smooth_descent import arrived, descend
-from ..kernels.subspace import described, join, joint_step, lands
+from ..kernels.subspace import described, joint_step
 from ..problem.certificate import quadratic_bound
 
 SWEEPS, SLOWING = (8, 4, 8, 20, 32, 64), 1.5
@@ -141,15 +141,10 @@ def minimum(part, payload):
 def model(part, payload):
     """Work of the kind ``"model"``: the step there."""
     read, Q, curvature, *_ = payload
-    weights, gradient = part.problem.weights, read.point.gradient
     new, calls = minimum(part, payload)
-    move = new - read.w
-    (v, size), pull = _mul(part, read, move), -weights * gradient
+    v, size = _mul(part, read, new - read.w)
     # On the matrix no data are touched; a call counts as a product of them, at most.
-    touched = size + calls * min(size, Q.size)
-    if read.beside is None or lands(part, read, move, v, pull, curvature):
-        return describe(part, read, new, v, curvature, touched)
-    return described(part, read, join(part, read, move, v, curvature), curvature, touched)
+    return describe(part, read, new, v, curvature, size + calls * min(size, Q.size))
 
 
 def solution(part, payload):
@@ -199,8 +194,8 @@ def _is_slow(fall, sweeps, wanted, left):
 def bands(part, payload):
     """Work of the kind ``"bands"``: the Gram matrix of sparse columns, if it is banded."""
     key, index, model = payload
-    [columns] = part.sparse(key, index)
-    return banded(columns, model, part.problem.fit_intercept), columns.nnz
+    [(design, _)] = part.columns(key, index)
+    return banded(design.X.T, model, part.problem.fit_intercept), design.size
 
 
 def _mul(part, read, move):
@@ -222,13 +217,11 @@ def gram(part, payload):
     key, index, fresh, model, dtype, a, b = payload
     k, wanted = len(index), np.arange(len(index)) if fresh is None else fresh
     Q, sums = np.zeros((len(wanted), k)), np.zeros((k, part.problem.loss.n_outputs))
-    sparse = part.sparse(key, index)
-    if sparse is not None:
-        part.let_go("support")
-        add_sparse(sparse, model, dtype, wanted, Q, sums)
-        return Q, sums, sum(columns.nnz for columns in sparse)
-    add_runs(part.dense(key, index), model, a, b, dtype, wanted, Q, sums if part.follows else None)
-    return Q, sums, (b - a) * k
+    columns = part.columns(key, index)
+    part.let_go("support")
+    add_rows(columns, model, a, b, dtype, wanted, Q, sums)
+    sizes = (design.size if design.is_sparse else (b - a) * len(at) for design, at in columns)
+    return Q, sums, sum(sizes)
 
 
 def product(part, payload):
