@@ -247,8 +247,6 @@ class Problem(Centred, Folds):
         The dual point is ``theta = -loss'(z)``, balanced for the free intercept and scaled into the
         penalty's dual set. With ``l2 > 0`` the unscaled point is feasible too; the better is taken.
         """
-        if z is None and self.is_on_moments and self.penalty.free is None:
-            return self.certify_on_moments(w)
         z, b, _, theta = self.dual_point(w, b, z)
         return self.conclude(w, b, z, theta, self.design.tmul(self.weights * theta))
 
