@@ -11,7 +11,6 @@ from .kernels.extrapolation import strength
 from .kernels.logistic_path import WIDEST, NewtonWalk
 from .kernels.path_columns import Kept, Known
 from .kernels.squared_path import LOOSE, Walk
-from .problem.rescaling import are_in_range
 from .solve import SOLVERS, Solution, resolve_executor, solve
 from .solvers.base import Certified, Snapshot
 from .solvers.registry import resolve_step_size
@@ -166,10 +165,7 @@ def _squares_are_safe(problem, known):
     with np.errstate(over="ignore", invalid="ignore"):
         if problem.in_range() is not problem:
             return False
-        if not known:
-            return problem.in_range(features=True) is problem
-        squares = problem.quadratic.Q.diagonal()
-        return are_in_range(problem.moments.squares) and are_in_range(squares[squares != 0.0])
+        return problem.moments_are_safe if known else problem.in_range(features=True) is problem
 
 
 def walk(problem, penalties, options, start=None):

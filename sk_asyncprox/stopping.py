@@ -188,7 +188,8 @@ def tidy(problem, certificate, limit):
     crumbs = problem.penalty.crumbs(w, certificate.correlations)
     if not crumbs.any():
         return certificate
-    tidied = problem.certify(np.where(crumbs, 0.0, w), certificate.b)
+    w = np.where(crumbs, 0.0, w)
+    tidied = problem.certify_on_moments(w) if problem.is_on_moments else problem.certify(w, certificate.b)
     return certificate if tidied.gap > max(certificate.gap, limit) else tidied
 
 

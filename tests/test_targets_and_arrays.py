@@ -200,7 +200,7 @@ def test_no_copy_of_data_in_the_needed_form(data, params, copies):
         big = sp.random(20_000, 500, 0.1, format=data, random_state=0)
         size = big.data.nbytes + big.indices.nbytes
     else:
-        big = np.array(rng.standard_normal((30_000, 100)), order=data)
+        big = np.array(rng.standard_normal((20_000, 150)), order=data)
         size = big.nbytes
     y = big @ rng.standard_normal(big.shape[1])
     # A penalty that keeps few columns: working sets are copied, and no question here.

@@ -17,8 +17,14 @@ LARGE, NARROW, WIDEST = 10_000_000, 256, 1000
 """Entries of a dense array from which on it need not be copied where it has so few columns; with four times
 as many, and rows that lie together, it may have as many columns as the last."""
 
-CHEAP_SOLUTION = 20_000_000
-"""Products of a Gram matrix of all columns so cheap that a squared loss is solved on it at once."""
+CHEAP_MOMENTS, TALL = 20_000_000, 128
+"""Products of second moments of all columns so cheap that a squared loss is solved on these at once; and
+columns up to which they are so in data that are not large: a copy of the data costs as much."""
+
+
+def moments_are_cheap(n, p):
+    """Whether second moments of all columns cost less than looks at these."""
+    return p <= n and (n * p * p <= CHEAP_MOMENTS or (p <= TALL and n * p <= LARGE))
 
 
 def is_by_rows(X):
@@ -56,6 +62,11 @@ class Data:
         other, (design, means) = copy(self), self.design()
         other._design = design.scaled(exponent), np.ldexp(means, exponent)
         return other
+
+    @property
+    def by_rows(self):
+        """Whether rows are cut out, instead of columns."""
+        return self._how["rows"]
 
     @property
     def is_made(self):

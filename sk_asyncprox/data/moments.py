@@ -46,8 +46,14 @@ class Quadratic(NamedTuple):
 
     def rounding(self, W):
         """Bound on what rounding does to the objective and the gap at the rows of ``W``."""
-        size = np.abs(W) @ np.sqrt(self.Q.diagonal()) + np.sqrt(self.square)
-        return 2.0 * self.error * size**2
+        return 2.0 * self.error * self._size(W) ** 2
+
+    def rounded(self, w):
+        """Bounds on what it does to the correlations at ``w``."""
+        return self.error * self._size(w) * np.sqrt(self.Q.diagonal())
+
+    def _size(self, W):
+        return np.abs(W) @ np.sqrt(self.Q.diagonal()) + np.sqrt(self.square)
 
 
 class Moments(NamedTuple):

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._compat import cached_property
 from ..losses.curvature import learnt
 from ..penalties import ElasticNetPenalty
 from .line_search import exact_step, full_step
@@ -53,7 +54,8 @@ class Read(NamedTuple):
 class Iterate:
     """Coefficients ``w``, intercept ``b``, margins ``z = X w + b`` and the loss gradient at them.
 
-    Writes replace the arrays of margins and gradient, so a read copies nothing.
+    Writes replace the arrays of margins and gradient, so a read copies nothing. Both are made when they are
+    first asked for.
     """
 
     learns, least = False, None
@@ -62,10 +64,22 @@ class Iterate:
     def __init__(self, problem, start=None):
         self.problem, self.settles = problem, problem.fit_intercept and not problem.loss.quadratic
         self.w, self.b = problem.start() if start is None else (start.w.copy(), start.b)
-        self.z = problem.shifted(problem.design.mul(self.w), self.b)
-        self.gradient = problem.loss.gradient(problem.y, self.z)
-        if start is not None:
-            self.retreat()
+
+    @cached_property
+    def z(self):
+        """Margins."""
+        return self.problem.shifted(self.problem.design.mul(self.w), self.b)
+
+    @cached_property
+    def gradient(self):
+        """Loss gradient at the margins."""
+        return self.problem.loss.gradient(self.problem.y, self.z)
+
+    def go_to(self, w, b, **known):
+        """Go to coefficients and an intercept; ``known`` are margins and gradient there, both or none."""
+        for name in ("z", "gradient"):
+            vars(self).pop(name, None)
+        vars(self).update(known, w=w, b=b)
 
     def retreat(self):
         """Go to the zero model where the iterate is not finite, or worse; return whether it was."""

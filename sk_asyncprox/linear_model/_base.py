@@ -181,7 +181,7 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
 
     def _start(self, problem, target, n_targets):
         coef = getattr(self, "coef_", None) if self.warm_start else None
-        if coef is None or np.size(coef) != n_targets * problem.design.shape[1]:
+        if coef is None or np.size(coef) != n_targets * problem.n_coefs:
             return None
         if not (np.isfinite(coef).all() and np.isfinite(self.intercept_).all()):
             return None

@@ -46,7 +46,17 @@ class Centred:
     @property
     def pass_size(self):
         """Stored entries touched in one pass: a product with the data and one with its transpose."""
-        return 2 * max(1, self.design.size)
+        return 2 * max(1, self.size)
+
+    @property
+    def size(self):
+        """Stored entries of the design."""
+        return self.design.size
+
+    @property
+    def n_coefs(self):
+        """Coefficients, of all outputs."""
+        return self.design.shape[1]
 
     @cached_property
     def scale(self):
@@ -70,7 +80,7 @@ class Centred:
         if coef is not None:
             w = self._reached(np.array(coef, dtype=np.float64).ravel())
             return w, intercept + self._offsets(w) if self.fit_intercept else 0.0 * self._offsets(w)
-        w = np.zeros(self.design.shape[1])
+        w = np.zeros(self.n_coefs)
         b = self.loss.best_intercept(self.y, self.weights)
         return w, b if self.fit_intercept else 0.0 * b
 

@@ -5,7 +5,10 @@ from copy import copy
 import numpy as np
 
 from .._compat import cached_property
+from ..data.dataset import moments_are_cheap
 from ..data.moments import joined
+from .certificate import Certificate, quadratic_bound
+from .rescaling import are_in_range
 
 KEPT = 0.25
 """Entries of the second moments of parts of the rows that are kept, relative to those of the data."""
@@ -45,6 +48,34 @@ class Folds:
     def quadratic(self):
         """The squared loss by its second moments."""
         return self.moments.quadratic(self.fit_intercept)
+
+    @property
+    def suits_moments(self):
+        """Whether second moments cost less than looks at the data, and tell all that a solver asks for."""
+        cheap = self.loss.quadratic and self._data.is_dense and moments_are_cheap(*self.shape)
+        return cheap and not self._data.by_rows and self.penalty.free is None
+
+    @property
+    def is_on_moments(self):
+        """Whether second moments are all that was made of the data."""
+        return "quadratic" in vars(self) and not self._data.is_made
+
+    @property
+    def moments_are_safe(self):
+        """Whether no square of the features, in their own units, is far from one."""
+        squares = self.quadratic.Q.diagonal()
+        return are_in_range(self.moments.squares) and are_in_range(squares[squares != 0.0])
+
+    def certify_on_moments(self, w):
+        """As :meth:`Problem.certify`, by second moments, where no coefficients are free: the bound is lower
+        by what these may be rounded by."""
+        known = self.quadratic
+        correlations, pull = known.q - known.Q @ w, known.q @ w
+        square, cross = known.square - pull - correlations @ w, known.square - pull
+        largest = correlations + np.copysign(known.rounded(w), correlations)
+        bound = quadratic_bound(self.penalty, largest, cross, square) - known.rounding(w)
+        objective = 0.5 * square + float(self.penalty.value(w))
+        return Certificate(w, known.mean_y, float(objective), float(bound), correlations)
 
     @cached_property
     def moments(self):

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._compat import cached_property
 from ..data.block_diagonal import Copies
-from ..data.dataset import CHEAP_SOLUTION, Data, is_by_rows, is_wide_in_rows
+from ..data.dataset import Data, is_by_rows, is_wide_in_rows
 from . import unpenalised_dual as unpenalised
 from .base import Centred
 from .certificate import Certificate, factors, lower_bound, quadratic_bound
@@ -100,7 +100,7 @@ class Problem(Centred, Folds):
         self.weights = np.tile(weights, loss.n_outputs) if loss.n_outputs > 1 else weights
         smooth, as_given = not (loss.quadratic or penalty is None or penalty.has_zeros), None
         if loss.quadratic:
-            as_given = CHEAP_SOLUTION
+            as_given = 0
         elif penalty is not None and is_by_rows(X) and (smooth or loss.follows):
             as_given = np.inf if smooth and X.size > SMALL else 0
         as_given = None if rows else as_given
@@ -116,6 +116,14 @@ class Problem(Centred, Folds):
     def is_dense(self):
         """Whether the data are stored dense."""
         return self._data.is_dense
+
+    @property
+    def n_coefs(self):
+        return self.loss.n_outputs * self.shape[1]
+
+    @property
+    def size(self):
+        return self.shape[0] * self.n_coefs if self.is_dense else self.design.size
 
     def prepare(self, n_threads):
         """Make the design, with so many threads; as it is read, what a look at the zero model asks for."""
@@ -152,8 +160,7 @@ class Problem(Centred, Folds):
 
     @property
     def offset(self):
-        known = vars(self).get("quadratic")
-        return known.means if known is not None and not self._data.is_made else self._data.design()[1]
+        return self.quadratic.means if self.is_on_moments else self._data.design()[1]
 
     @cached_property
     def design(self):
@@ -196,7 +203,9 @@ class Problem(Centred, Folds):
 
     def _reached(self, w):
         if not self.penalty.is_zero:
-            w[self.design.empty_columns()] = 0.0  # no step would ever touch them
+            # No step would ever touch them.
+            empty = self.quadratic.Q.diagonal() == 0.0 if self.suits_moments else self.design.empty_columns()
+            w[empty] = 0.0
         return w
 
     def objective(self, w, b, z=None):

@@ -225,7 +225,7 @@ def divisible(problem):
 
 def cut_rows(problem, n_shards):
     """Shards of a problem in memory, which share its entries, and what is known of them."""
-    n = problem.features.shape[0]
+    n = problem.design.shape[0] // problem.loss.n_outputs
     shards, facts = [], []
     for a, b in itertools.pairwise(np.linspace(0, n, n_shards + 1).astype(int)):
         weights = problem.sample_weights[a:b]

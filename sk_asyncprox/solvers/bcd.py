@@ -98,6 +98,8 @@ class AsyncBCD(Solver):
         max_delay=None,
     ):
         self.problem, self.at = problem, Iterate(problem, start)
+        if start is not None:
+            self.at.retreat()
         self.step_size, self.inline = step_size, inline
         self.working_set, self._prox_form = working_set, metric == "lipschitz" and not step_size.exact
         random = not cyclic or (step_size.can_be_zero and n_workers > 1)

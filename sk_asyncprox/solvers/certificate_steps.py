@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._compat import cached_property
 from ..data.design import COPY_COST
 from ..problem.certificate import Certificate, factors, lower_bound
 from .newton_steps import EVERYTHING
@@ -50,8 +51,13 @@ class Looks:
     where the data lie as they were given and are ``streamed``."""
 
     def __init__(self, problem):
-        loss = problem.loss
-        self.streamed, self._sight = problem.features.is_streamed and (loss.quadratic or loss.follows), None
+        self._problem, self._sight = problem, None
+
+    @cached_property
+    def streamed(self):
+        """Whether they are made by runs of rows."""
+        loss = self._problem.loss
+        return (loss.quadratic or loss.follows) and self._problem.features.is_streamed
 
     def look(self, run):
         """Certificate of the iterate, which has the best intercept then."""

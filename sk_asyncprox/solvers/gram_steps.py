@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..data.dataset import CHEAP_SOLUTION
 from ..kernels.block_iterate import Read
 from ..kernels.blocks import describe
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
@@ -122,41 +121,42 @@ class GramSteps:
     that one pays."""
 
     def __init__(self, problem, columns, n_workers):
-        self.matrix, self.rule = GramMatrix(columns, n_workers), GramRule(problem.design.size)
-        n, p = len(problem.y), problem.design.shape[1]
-        curved = not (problem.loss.quadratic or problem.design.is_sparse) and problem.penalty.widest is None
+        self.matrix, self.rule = GramMatrix(columns, n_workers), GramRule(problem.size)
+        n, p = len(problem.y), problem.n_coefs
+        curved = problem.is_dense and not problem.loss.quadratic and problem.penalty.widest is None
         self._few = curved and p <= n and n * p * p <= CHEAP_STEPS
-
-    def at_once(self, run, certificate):
-        """Kind of the task that solves the whole problem at once, where one may."""
-        problem, (n, p) = run.problem, run.problem.design.shape
-        if self.is_cheap(run):
-            return "solution"
-        penalty, swept = problem.penalty, self._may_be_solved(run)
-        swept &= problem.uniform and penalty.alike and n * p <= LARGEST_SWEPT
-        if problem.features.is_as_given or not (swept and penalty.l1 > 0.0 and run.n_workers == 1):
-            return None
-        wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
-        return "columns" if MANY * p < wanted <= (p if p <= n else MOST * p) else None
 
     def _may_be_solved(self, run):
         """Whether the problem is a model itself, of full data, and not to be solved more exactly than one."""
         problem = run.problem
-        full = problem.loss.quadratic and not problem.design.is_sparse
+        full = problem.loss.quadratic and problem.is_dense
         return full and run.goal > FINEST * problem.scale and not run.generation
 
-    def is_cheap(self, run):
-        """Whether it is solved on a Gram matrix of all columns, with no look before."""
-        n, p = run.problem.design.shape
-        return p <= n and n * p * p <= CHEAP_SOLUTION and self._may_be_solved(run)
+    def solve_on_moments(self, run):
+        """Solve the whole problem on second moments, with no look before; its certificate, or None."""
+        if not (self._may_be_solved(run) and run.problem.suits_moments):
+            return None
+        stamp, start = run.stamp(), (run.at.w.copy(), RIGHT * run.goal)
+        [found] = yield Phase("moments", 1, lambda _: start)
+        if found is None:
+            return None
+        certificate, touched = found
+        run.certifies_afresh = True
+        run.go_to(stamp, certificate.w.copy(), certificate.b, touched)
+        return certificate
 
-    def solve_at_once(self, run, kind, correlations):
-        """Solve the whole problem; return whether there was a step."""
-        stamp, index = run.stamp(), np.arange(len(run.at.w))
-        read = Read(None, index, run.at.w.copy(), run.at.point(), run.problem.penalty, True)
-        [direction] = yield Phase(kind, 1, lambda _: (read, correlations, RIGHT * run.goal))
-        if direction is None:
+    def sweep(self, run, certificate):
+        """Solve the whole problem by sweeps over the columns, if these may do; return whether they have."""
+        problem, (n, p), penalty = run.problem, run.problem.shape, run.problem.penalty
+        swept = self._may_be_solved(run) and problem.uniform and penalty.alike and n * p <= LARGEST_SWEPT
+        if problem.features.is_as_given or not (swept and penalty.l1 > 0.0 and run.n_workers == 1):
             return False
+        wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
+        if not MANY * p < wanted <= (p if p <= n else MOST * p):
+            return False
+        stamp, index = run.stamp(), np.arange(p)
+        read = Read(None, index, run.at.w.copy(), run.at.point(), penalty, True)
+        [direction] = yield Phase("columns", 1, lambda _: (read, RIGHT * run.goal))
         run.from_zero = not read.w.any()
         run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         return True
@@ -173,7 +173,7 @@ class GramSteps:
             run.touched += touched
             return False
         w, b = seen.certificate.w.copy(), seen.certificate.b
-        run.go_to(stamp, w, b, seen.z, seen.gradient, touched)
+        run.go_to(stamp, w, b, touched, z=seen.z, gradient=seen.gradient)
         return True
 
     def _form(self, run):
@@ -236,7 +236,7 @@ class GramSteps:
         slope, rise = -sight.facts[0] - change, sight.facts[1] + change + ridge
         good = rise <= (RISE_OF_NEWTON * slope if run.problem.loss.quadratic else 0.0)
         if good and slope > 0.0 and run.at.least is None:
-            run.go_to(stamp, w.copy(), sight.b, sight.z, sight.gradient, calls * Q.size)
+            run.go_to(stamp, w.copy(), sight.b, calls * Q.size, z=sight.z, gradient=sight.gradient)
             return None
         shift = sight.b - run.at.b
         v = sight.z - read.point.z - shift

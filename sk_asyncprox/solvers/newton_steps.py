@@ -89,15 +89,14 @@ class RidgeSteps:
     others are joined with."""
 
     def __init__(self, problem, moves):
-        design, loss = problem.design, problem.loss
+        n, p = len(problem.weights), problem.n_coefs
         self.moves = moves
-        p = design.shape[1]
-        few = p > FEW_SAMPLES * design.shape[0]
-        self._descends = not (few or design.is_sparse or loss.quadratic or problem.penalty.has_zeros)
+        self._descends = problem.is_dense and p <= FEW_SAMPLES * n
+        self._descends = self._descends and not (problem.loss.quadratic or problem.penalty.has_zeros)
         self._narrow, self._turn = p <= NARROW, np.inf
         cheap = len(problem.y) * p**2 <= CHEAP and self._narrow
         self._memory, self._every, self._before = Memory(), 1 if cheap else 0, np.inf
-        self._promised = np.inf if self._descends and design.size >= LEAST_SINGLE else 0.0
+        self._promised = np.inf if self._descends and problem.size >= LEAST_SINGLE else 0.0
 
     def descend(self, run, certificate):
         """Steps of all coefficients on full data; return whether they are quick."""
@@ -129,7 +128,8 @@ class RidgeSteps:
         if problem.fit_intercept:
             shift = shift if problem.loss.n_outputs > 1 else float(shift[0])
         run.from_zero = roughly and not read.w.any()
-        run.go_to(stamp, w, at.b + shift if problem.fit_intercept else at.b, *seen, touched)
+        z, b, gradient = seen[0], at.b + shift if problem.fit_intercept else at.b, seen[1]
+        run.go_to(stamp, w, b, touched, z=z, gradient=gradient)
         return True
 
     def _is_quick(self, run):

@@ -90,14 +90,16 @@ class RoundsBCD(Solver):
     head_start, resumes, needs_bound = 0.1, True, False
 
     def __init__(self, problem, step_size, *, n_workers=1, start=None, goal=0.0):
-        full, size = problem.design.is_full(), problem.design.size
+        full, size = problem.is_dense or problem.design.is_full(), problem.size
         n_workers = n_workers if size >= (SMALL_FULL if full else SMALL) else 1
         self.problem, self.n_workers, self.n_blocks = problem, n_workers, n_workers
         self.touched, self.over_bound = problem.pass_size // 2, 0
         self.at, self.columns = Iterate(problem, start), ColumnPart(problem, 1.0, True, None)
+        if start is not None and not problem.is_on_moments:
+            self.at.retreat()
         self.products, self.looks = Products(self.columns, n_workers), Looks(problem)
         self.gram, self.newton = GramSteps(problem, self.columns, n_workers), NewtonSteps()
-        self.at.settles &= not self.looks.streamed  # else the next look does it
+        self.at.settles = self.at.settles and not self.looks.streamed  # else the next look does it
         self.head_start = 0.0 if full and size > LARGEST_SWEPT else self.head_start
         step_size.start(Setting("bcd"))
         self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
@@ -178,10 +180,10 @@ class RoundsBCD(Solver):
         self.tasks.written(delay, step, phase)
         return step, delay
 
-    def go_to(self, stamp, w, b, z, gradient, touched):
-        """Write coefficients, intercept, and the margins and gradient that they have."""
+    def go_to(self, stamp, w, b, touched, **known):
+        """Write coefficients, intercept, and what is ``known`` of the margins and gradient that they have."""
         delay, _ = self._tracker.measure(stamp)
-        self.at.w, self.at.b, self.at.z, self.at.gradient = w, b, z, gradient
+        self.at.go_to(w, b, **known)
         self.touched += max(1, touched)
         self.tasks.written(delay, 1.0, "newton")
 
@@ -195,20 +197,19 @@ class RoundsBCD(Solver):
     # -- the script --------------------------------------------------------------------------------
 
     def _run(self):
-        fresh = self._known is None
-        if fresh and self.gram.is_cheap(self):
-            fresh = not (yield from self.gram.solve_at_once(self, "solution", None))
-        elif fresh and self.goal > 0.0:
-            yield from self.ridge.descend(self, None)
+        fresh, found = self._known is None, None
+        if fresh and self.goal > 0.0:
+            found = yield from self.gram.solve_on_moments(self)
+            fresh = found is None
+            if fresh:
+                yield from self.ridge.descend(self, None)
         while True:
-            certificate = yield from self._certify()
+            certificate, found = found or (yield from self._certify()), None
+            self._heed(certificate)
             self._known = certificate.correlations
             yield None  # Whether the run goes on is decided before the next ask.
-            self._known = None
-            kind = self.gram.at_once(self, certificate) if fresh else None
-            fresh = False
-            if kind is not None:
-                yield from self.gram.solve_at_once(self, kind, certificate.correlations)
+            self._known, first, fresh = None, fresh, False
+            if first and (yield from self.gram.sweep(self, certificate)):
                 continue
             ahead = yield from self.gram.step_all(self, certificate)
             if ahead or (yield from self.ridge.descend(self, certificate)):
@@ -233,16 +234,16 @@ class RoundsBCD(Solver):
     def _certify(self):
         if self._known is not None and not self.looks.streamed:
             # The last run has ended here: all but the penalty is as it was certified.
-            theta = self.problem.dual_theta(self.at.gradient)
-            known = self.at.w.copy(), self.at.b, self.at.z, theta, self._known
-            [certificate] = yield Phase("conclude", 1, lambda _: known)
-        else:
-            certificate = yield from self.looks.look(self)
+            known = self.at.z, self.problem.dual_theta(self.at.gradient), self._known
+            return (yield Phase("conclude", 1, lambda _: (self.at.w.copy(), self.at.b, *known)))[0]
+        return (yield from self.looks.look(self))
+
+    def _heed(self, certificate):
+        """Take a certificate into account."""
         self.lower_bound = max(self.lower_bound, certificate.dual)
         gap = (certificate.objective - self.lower_bound) / self.problem.scale
         self._slow, self.gap = gap > 0.5 * self.gap, gap
         self.tasks.certified(certificate, self.lower_bound)
-        return certificate
 
     def _aim(self, certificate):
         """Lower the l1 part, and choose the working set and its blocks."""

@@ -147,29 +147,23 @@ def model(part, payload):
     return describe(part, read, new, v, curvature, size + calls * min(size, Q.size))
 
 
-def solution(part, payload):
-    """Work of the kind ``"solution"``: the step of all columns to where a squared loss has the gap wanted.
-    Where there was no look before, None if one tells all: no column is called for, or squares may overflow.
-    """
-    read, correlations, goal = payload
-    design, weights, gradient = part.problem.design, part.problem.weights, read.point.gradient
-    pull, w = -weights * gradient, read.w
-    if correlations is None:
-        correlations = design.tmul(pull)
-        done = read.penalty.dual_limit(correlations) >= 1.0 and not w.any()
-        if done or part.problem.looks_stray(correlations):
-            return None
-    Q = design.gram(weights)
-    q = Q @ w + correlations
-    square = w @ (q + correlations) - pull @ gradient
-    new, _, touched = read.penalty.descend_on_gram(Q, q, w, square, goal)
-    v = design.mul(new - w)
-    return describe(part, read, new, v, part.model(read.point), touched + design.size)
+def moments(part, payload):
+    """Work of the kind ``"moments"``: the certificate by second moments where a squared loss has the gap
+    wanted on these, and the entries touched; None where they do not serve."""
+    problem, (w, goal) = part.problem, payload
+    Q, q, square, *_ = problem.quadratic
+    if not (problem.moments_are_safe and square > 0.0):
+        return None
+    if w.any() and not problem.certify_on_moments(w).objective <= 0.5 * square:
+        w = np.zeros_like(w)
+    w, _, touched = problem.penalty.descend_on_gram(Q, q, w, square, goal)
+    return problem.certify_on_moments(w), touched
 
 
 def columns(part, payload):
-    """Work of the kind ``"columns"``: the same by sweeps over the columns, while few more will do."""
-    read, _, goal = payload
+    """Work of the kind ``"columns"``: the step of all columns to where a squared loss has the gap wanted, by
+    sweeps over these, while few more will do."""
+    read, goal = payload
     problem, w, before, touched = part.problem, read.w, np.inf, 0
     design, target = problem.design, problem.design.mul(read.w) - read.point.gradient
     for number, sweeps in enumerate(SWEEPS):
@@ -256,7 +250,7 @@ WORK = {
     "minimum": minimum,
     "model": model,
     "seen": seen,
-    "solution": solution,
+    "moments": moments,
     "gram": gram,
     "columns": columns,
     "bands": bands,

@@ -44,7 +44,7 @@ class TaskQueue:
 
     def __init__(self, script, tracker, speeds):
         self._script, self._tracker, self._speeds, self._since = script, tracker, speeds, {}
-        self.phase, self._events, self._clock, self._arrival = None, [], 0, None
+        self.phase, self._events, self._clock, self._arrival, self._told = None, [], 0, None, False
 
     def ask(self, worker, now):
         """A share of the phase, as a task."""
@@ -73,6 +73,7 @@ class TaskQueue:
         for task, result in arrivals:
             self._clock += 1
             self._arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
+            self._told = False
             phase = self.phase
             if phase.write is not None:
                 phase.write(task, result)
@@ -83,19 +84,19 @@ class TaskQueue:
             if not phase.missing:
                 phase.seconds = now - phase.begun
                 self._go_on(now, phase.results)
-            if self._arrival is not None:
+            if not self._told:
                 self._events.append(Shared(phase.kind, self._arrival))
         events, self._events = self._events, []
         return events
 
     def written(self, delay, step, phase):
         """What is being told has led to a write."""
-        arrival, self._arrival = self._arrival, None
-        self._events.append(Update(self._tracker.update, delay, step, phase, (arrival,)))
+        self._told = True
+        self._events.append(Update(self._tracker.update, delay, step, phase, (self._arrival,)))
         self._tracker.advance(step)
 
     def certified(self, certificate, bound):
         """What is being told has led to a certificate; ``bound`` is the best one on the optimum."""
-        arrival, self._arrival = self._arrival, None
-        told = arrival.worker, arrival.asked, arrival.told
-        self._events.append(Certified(certificate, bound, self._tracker.update, *told))
+        self._told, at = True, self._arrival
+        event = Certified(certificate, bound, self._tracker.update, at.worker, at.asked, at.told)
+        self._events.append(event)
