@@ -141,6 +141,7 @@ def test_slow_descents_are_helped(monkeypatch, narrow, widest):
     monkeypatch.setattr(newton_steps, "CHEAP", 0)
     monkeypatch.setattr(newton_steps, "NARROW", narrow)
     monkeypatch.setattr(newton_steps, "WIDEST", widest)
+    monkeypatch.setattr(descent, "_gram_pays", lambda *_: False)
     made, make = [], descent.newton_solver
     monkeypatch.setattr(descent, "newton_solver", lambda *args: made.append(1) or make(*args))
     X, y = drawn(200, 12, 2)
@@ -149,6 +150,47 @@ def test_slow_descents_are_helped(monkeypatch, narrow, widest):
     assert_allclose(model.decision_function(X), peer.decision_function(X), rtol=1e-3, atol=1e-3)
     assert model.n_iter_[0] < 300
     assert bool(made) == (widest > 0)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_where_samples_are_alike_the_gram_matrix_is_that_of_second_derivatives(n_classes, fit_intercept):
+    """Up to what the classes share: at zero coefficients, to moves of which the classes' sum is zero."""
+    problem = problem_of(n_classes, fit_intercept, p=5, n=40)
+    loss, (n, p) = problem.loss, problem.features.shape
+    z = np.zeros(n * loss.n_outputs)
+    place = Place(None, z, -problem.weights * loss.gradient(problem.y, z), None)
+    solve = descent.gram_solver(problem, place, problem.penalty.l2)
+    curvature = 0.25 if n_classes == 2 else 2.0 / 9.0
+    X, weights = problem.features.X, problem.weights[:n]
+    H = curvature * (X.T * weights) @ X + problem.penalty.l2 * np.eye(p)
+    slope = np.random.default_rng(0).standard_normal((p + fit_intercept) * loss.n_outputs)
+    answer = pickle.loads(pickle.dumps(solve))(slope)
+    own, given = (x[: loss.n_outputs * p].reshape(loss.n_outputs, p) for x in (answer, slope))
+    assert_allclose(own @ H, given, rtol=1e-7)
+    assert_allclose(answer[own.size :] * curvature, slope[own.size :])
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_columns_that_are_alike_cost_few_steps_more(n_classes):
+    """Mixed and scaled columns, next to the same apart: the Gram matrix takes them apart."""
+    rng = np.random.default_rng(0)
+    X, y = drawn(4000, 30, n_classes)
+    mixed = X @ (np.eye(30) + 0.15 * rng.standard_normal((30, 30))) * rng.lognormal(size=30)
+    apart, alike = (LogisticRegression(tol=1e-6).fit(Z, y) for Z in (X, mixed))
+    assert alike.n_iter_[0] <= 2 * apart.n_iter_[0] + 10
+    assert alike.dual_gap_ <= 1e-6 * np.log(n_classes)
+
+
+def test_the_gram_matrix_is_made_where_many_steps_are_left():
+    problem = problem_of(3, p=60, n=400)
+    cost = 60 * (1.0 + 60 / 400) / 22
+    answers = [descent._gram_pays(problem, 4, 10.0, 1.0, 10.0**-k) for k in range(1, 12)]
+    assert answers == [4 * k > 12.0 + 4.0 * cost for k in range(1, 12)]
+    assert set(answers) == {True, False}
+    assert descent._gram_pays(problem, 4, 0.9, 1.0, 0.0)
+    assert not descent._gram_pays(problem, 3, 0.9, 1.0, 0.0)
+    assert not descent._gram_pays(problem_of(3, p=60, n=40), 4, 0.9, 1.0, 1e-9)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -3,9 +3,10 @@
 All coefficients and the intercept move at once, so there are no working sets. A step costs one product with
 the design and one with its transpose. What the last steps have told of the second derivatives shortens
 the next ones (L-BFGS); where the matrix of second derivatives is cheap, or the steps are slow without, it is
-what they begin with.
+what they begin with: of all coefficients, or one for every output, as if all samples had the same curvature.
 """
 
+from math import log
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,15 @@ LONGER = 4.0
 ROUNDING = 1e-20
 """Fall that a step promises, relative to the scale, up to which it is rounding."""
 
+PACE, ANEW, MANY = 4, 12.0, 4.0
+"""Steps that tell how many are left; and how many these must be for a Gram matrix: so many, as the pairs
+begin anew, and so many times its cost in steps."""
+
+OF_STEP, OF_OUTPUT = 16, 2
+"""Columns whose Gram matrix costs as much as a step; and so many more per output."""
+
+TINY = np.finfo(float).tiny
+
 BYTES_AT_ONCE = 131_072
 """Margins at which losses are evaluated at a time: all that this takes stays in the cache."""
 
@@ -42,7 +52,11 @@ class Memory(NamedTuple):
     """Moves, the changes of the slope that they made, and the products of the two; the oldest first."""
 
     solve: object = None
-    """What solves systems with the matrix of second derivatives at some point; None where there is none."""
+    """What solves systems with the matrix of second derivatives at some point, or with one like it; None
+    where there is none."""
+
+    scale: float = 1.0
+    """What its solutions are multiplied by, as the last step has told."""
 
     @property
     def is_empty(self):
@@ -54,7 +68,9 @@ class Memory(NamedTuple):
         product = move @ change
         if not product > 0.0:
             return self
-        return self._replace(pairs=(*self.pairs[1 - PAIRS :], (move, change, product)))
+        size = change @ (change if self.solve is None else self.solve(change))
+        pairs = (*self.pairs[1 - PAIRS :], (move, change, product))
+        return self._replace(pairs=pairs, scale=product / size if size > 0.0 else self.scale)
 
     def step(self, slope):
         """The step that is known to be best where the slope of the objective is minus ``slope``."""
@@ -64,9 +80,7 @@ class Memory(NamedTuple):
             daxpy(change, x, a=-shares[-1])
         if self.solve is not None:
             x = self.solve(x)
-        elif self.pairs:
-            _, change, product = self.pairs[-1]
-            x *= product / (change @ change)
+        x *= self.scale
         for (move, change, product), share in zip(self.pairs, reversed(shares), strict=True):
             daxpy(move, x, a=share - change @ x / product)
         return x
@@ -131,6 +145,8 @@ def descend(part, read, memory, every, goal, finest=0.0):
             break
         if every and number % every == 0:
             memory = Memory(solve=newton_solver(part, place, point.least, l2))
+        elif memory.solve is None and _gram_pays(problem, number, first, gap, goal):
+            memory = Memory(solve=gram_solver(problem, place, l2))
         x = memory.step(place.slope)
         if not x @ place.slope > 0.0:
             memory, x = Memory(), place.slope
@@ -242,3 +258,42 @@ def newton_solver(part, place, least, l2):
         H[p:, :p], H[p:, p:] = sums.T, model.own
     H.flat[:: len(H) + 1] *= 1.0 + RIDGE
     return factored(H, 0.0)
+
+
+def _gram_pays(problem, number, first, gap, goal):
+    """Whether the Gram matrix saves more than it costs after ``number`` steps, from the ``first`` gap to this
+    one: where columns are unlike each other and of one scale it saves little."""
+    n, p = problem.features.shape
+    cost = p * (1.0 + p / n) / (OF_STEP + OF_OUTPUT * problem.loss.n_outputs)
+    if p > n or number != PACE:
+        return False
+    first, gap, goal = (log(max(size, TINY)) for size in (first, gap, goal))
+    return number * (gap - goal) > (ANEW + MANY * cost) * max(0.0, first - gap)
+
+
+class OneForEveryOutput:
+    """Solves systems with the same matrix for the coefficients of every output, whose inverse is known, and
+    with a number for the intercepts."""
+
+    def __init__(self, inverse, curvature, n_coefs):
+        self._inverse, self._curvature, self._n_coefs = inverse, curvature, n_coefs
+
+    def __call__(self, b):
+        x = b / self._curvature
+        own = b[: self._n_coefs].reshape(-1, len(self._inverse))
+        x[: self._n_coefs] = (own @ self._inverse).ravel()
+        return x
+
+
+def gram_solver(problem, place, l2):
+    """What solves systems as those of :func:`newton_solver`, were all curvatures the mean of some, and
+    outputs apart; None where that matrix is singular."""
+    outputs, (n, p) = problem.loss.n_outputs, problem.features.shape
+    rows = slice(None, None, 1 + place.pull.nbytes // BYTES_AT_ONCE)
+    pull, weights = (vector.reshape(outputs, n)[:, rows] for vector in (place.pull, problem.weights))
+    curvature = float(problem.loss.second_derivative(problem.y[rows], (pull / -weights).ravel()).mean())
+    H = curvature * problem.features.gram(problem.weights[:n])
+    H.flat[:: p + 1] += np.broadcast_to(l2, outputs * p).reshape(outputs, p).mean(axis=0)
+    H.flat[:: p + 1] *= 1.0 + RIDGE
+    solve = factored(H, 0.0)
+    return solve and OneForEveryOutput(solve(np.eye(p)), curvature, outputs * p)

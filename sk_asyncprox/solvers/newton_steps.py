@@ -39,8 +39,8 @@ that have one where steps are slow; and those that do once the steps without hav
 MATRIX = 0.25
 """Stored entries read meanwhile, per product of such a matrix."""
 
-RIGHT = 0.5
-"""Share of the gap wanted that a descent ends at."""
+RIGHT, ARRIVED = 0.5, 0.7
+"""Shares of the gap wanted that Newton steps and a descent end at."""
 
 LEAST_SINGLE, WELL, FINEST = 200_000, 2.0, 1e-9
 """Stored entries from which on a descent makes its products in single precision; what the gap may be, beside
@@ -109,7 +109,7 @@ class RidgeSteps:
             correlations=None if certificate is None else certificate.correlations,
         )  # fmt: skip
         roughly = not shared and run.gap * problem.scale <= WELL * max(self._promised, run.goal)
-        payload = read, self._memory, self._every, RIGHT * run.goal, FINEST if roughly else 0.0
+        payload = read, self._memory, self._every, ARRIVED * run.goal, FINEST if roughly else 0.0
         if shared:
             found = yield from run.products.by_rows(
                 descend(run.columns, *payload), read, run.columns.model(point)
