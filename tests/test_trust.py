@@ -360,6 +360,20 @@ def test_a_small_coefficient_that_counts_is_kept():
     assert tidy(problem, at_rest, 1e3) is at_rest
 
 
+def test_a_tidied_model_is_certified_as_it_is():
+    X = np.linalg.qr(np.random.default_rng(0).standard_normal((50, 2)))[0] * np.sqrt(50)
+    X[:, 1] += 0.5 * X[:, 0]
+    problem = Problem(X, 10.0 * X[:, 0], SquaredLoss(), ElasticNetPenalty(0.1), fit_intercept=False)
+    certificate = problem.certify(np.array([9.9, 1e-4]), 0.0)
+    tidied = tidy(problem, certificate, 1.0)
+    afresh = problem.certify(np.array([9.9, 0.0]), 0.0)
+    assert_array_equal(tidied.w, afresh.w)
+    # Correlations go with the margins: mixed solutions of a path have their dual points from both.
+    assert_array_equal(tidied.correlations, afresh.correlations)
+    assert tidied[2:4] == afresh[2:4]
+    assert (tidied.correlations != certificate.correlations).all()
+
+
 def test_blocks_of_a_new_working_set_wait_for_those_of_the_old_one(monkeypatch):
     monkeypatch.setattr("sk_asyncprox.solvers.block_layout.FIRST_COLUMNS", 1)
     solver = AsyncBCD(make_problem(), ExactStep(), n_workers=3, n_blocks=3, working_set=True)
