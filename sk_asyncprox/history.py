@@ -208,7 +208,13 @@ class History:
         return frame.join(first, on="update").join(arrivals.size().rename("n_arrivals"), on="update")
 
     def visits(self):
-        """Blocks or shards that every worker has taken, in turn."""
+        """Which blocks or shards were taken.
+
+        Returns
+        -------
+        dict of int to list of int
+            Of every worker, its blocks or shards in turn.
+        """
         tables = self.arrivals, self.shares, self.unfinished
         tasks = np.sort(np.concatenate([table[["asked", "worker", "block"]] for table in tables]))
         some = tasks[tasks["block"] >= 0]

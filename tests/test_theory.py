@@ -411,13 +411,13 @@ def test_exact_step_falls_by_half_the_slope():
     solver = build_bcd(problem, ExactStep(), trace, "gram")
     write, falls, at = solver._write_theta, [], solver.at
 
-    def watched(task, direction):
+    def watched(task, direction, step):
         z, gradient, before = at.z, at.gradient, problem.objective(at.w, at.b, at.z)
         slope = -((problem.weights * gradient) @ direction.v + direction.change)
         majorant = (problem.weights * problem.loss.majorant(problem.y, z)) @ direction.v**2 + direction.ridge
-        out = write(task, direction)
+        out = write(task, direction, step)
         safe = min(1.0, slope / majorant) if slope > 0 and majorant > 0 else 0.0
-        falls.append((before - problem.objective(at.w, at.b, at.z), 0.5 * safe * slope, out[1]))
+        falls.append((before - problem.objective(at.w, at.b, at.z), 0.5 * safe * slope, out[0]))
         return out
 
     solver._write_theta = watched

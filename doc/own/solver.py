@@ -3,7 +3,7 @@
 import numpy as np
 
 from sk_asyncprox.delays import DelayTracker
-from sk_asyncprox.solvers.base import Arrival, Certified, Snapshot, Solver, Task, Update, certify
+from sk_asyncprox.solvers.base import Arrival, Certified, Snapshot, Solver, Task, Update
 from sk_asyncprox.step_sizes import Setting
 
 
@@ -38,8 +38,10 @@ class LateGradients(Solver):
         # What work needs, where it is done elsewhere.
         return {"problem": self.problem}
 
-    # A certificate: with the best intercept, minus the gradient, and a bound.
-    work = staticmethod(certify)
+    @staticmethod
+    def work(part, task):
+        # A certificate: with the best intercept, minus the gradient, and a bound.
+        return part.problem.certify(*task.payload)
 
     def tell(self, arrivals):
         self._clock += 1
