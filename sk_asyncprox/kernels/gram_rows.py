@@ -1,7 +1,7 @@
 """Rows of Gram matrices, of dense and of sparse columns.
 
-Sparse columns are multiplied as they are, at the cost of the entries that meet, or filled, a run of rows at a
-time, and multiplied by BLAS.
+Sparse columns are multiplied in two parts: those with entries in many rows are filled, a run of rows at a
+time, and multiplied by BLAS; the others as they are, at the cost of the entries that meet.
 """
 
 import operator
@@ -12,6 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..data.design import ENTRIES_OF_LOOK, ENTRIES_OF_RUN, FEWEST_ROWS
+
+HEAVY = 0.05
+"""Share of the rows from which on a sparse column is filled."""
 
 AT_ONCE = 2_000_000
 """Entries of a filled run, or of a piece of a sparse product."""
@@ -25,20 +28,18 @@ solution: not residuals, certificates and where it ends."""
 LEAST = 1e-30
 """Diagonal entry below which single precision has run out of exponents."""
 
-COPYING, FILLING, MEETING, BLAS = 8.0, 2.0, 10.0, 0.03
+COPYING, FILLING, MEETING, BESIDE, BLAS = 8.0, 2.0, 10.0, 0.4, 0.03
 """Costs, in stored entries that a product with a vector reads meanwhile: of an entry that is copied, of one
-that is filled, of two that meet in a sparse product, of a product in BLAS."""
+that is filled, of two that meet in a sparse product, of one that meets a filled one, of a product in BLAS."""
 
 
 def rows_cost(sizes, n, n_wanted):
     """Cost of so many rows of a Gram matrix, in stored entries that a product with a vector reads meanwhile,
     of columns with so many stored entries in ``n`` samples."""
-    return COPYING * float(sizes.sum()) + min(_costs(float(sizes.sum()), len(sizes), n, n_wanted))
-
-
-def _costs(entries, k, n, n_wanted):
-    """Costs of the products of sparse columns, and of filled ones."""
-    return MEETING * entries * entries / n * n_wanted / k, (FILLING + BLAS * n_wanted) * n * k
+    heavy = sizes > HEAVY * n
+    h, thin = np.count_nonzero(heavy), float(sizes[~heavy].sum())
+    products = MEETING * thin * thin / n + BESIDE * thin * h + BLAS * n * h * h
+    return COPYING * float(sizes.sum()) + FILLING * n * h + n_wanted / max(1, len(sizes)) * products
 
 
 def add_filled(columns, model, rows, wanted, Q, sums):
@@ -114,15 +115,33 @@ def _products(M, wanted):
     """Rows ``wanted`` of ``M M'``."""
     (k, n), m = M.shape, len(wanted)
     out = np.zeros((m, k), M.dtype)
-    if m == 0:
-        return out
-    columns, step = M.T.tocsr(), max(1, AT_ONCE // k)
-    sparse, filled = _costs(float(M.nnz), k, n, m)
-    if sparse <= filled:
-        for a in range(0, m, step):
-            out[a : a + step] = (M[wanted[a : a + step]] @ columns).toarray()
-        return out
-    for a in range(0, n, step):
-        run = columns[a : a + step].toarray()
-        out += (run if m == k else run[:, wanted]).T @ run
+    heavy = np.diff(M.indptr) > HEAVY * n
+    of_heavy, of_thin = np.flatnonzero(heavy[wanted]), np.flatnonzero(~heavy[wanted])
+    # By samples: rows of these are runs of their entries.
+    full, thin = M[heavy].T.tocsr(), M[~heavy].T.tocsr()
+    own, rest = np.cumsum(heavy)[wanted[of_heavy]] - 1, M[wanted[of_thin]]
+    if full.nnz and m:
+        ours, theirs, others = _filled(full, thin, own, None if m == k else rest.T.tocsr())
+        out[np.ix_(of_heavy, heavy)], out[np.ix_(of_heavy, ~heavy)] = ours, theirs
+        out[np.ix_(of_thin, heavy)] = others
+    step = max(1, AT_ONCE // max(1, k))
+    for a in range(0, len(of_thin), step):
+        out[np.ix_(of_thin[a : a + step], ~heavy)] = (rest[a : a + step] @ thin).toarray()
     return out
+
+
+def _filled(full, thin, own, rest):
+    """Products of the columns ``own`` of those that are filled with all of these, and with the thin ones; and
+    of the columns ``rest``, all the thin ones if None, with the filled ones."""
+    (n, h), t = full.shape, thin.shape[1]
+    ours, theirs = np.zeros((len(own), h), full.dtype), np.zeros((len(own), t), full.dtype)
+    others = theirs.T if rest is None else np.zeros((rest.shape[1], h), full.dtype)
+    step = max(FEWEST_ROWS, AT_ONCE // h)
+    for rows in (slice(a, a + step) for a in range(0, n, step)):
+        filled = full[rows].toarray()
+        mine = filled if len(own) == h else filled[:, own]
+        ours += mine.T @ filled
+        theirs += (thin[rows].T @ mine).T
+        if rest is not None:
+            others += rest[rows].T @ filled
+    return ours, theirs, others
