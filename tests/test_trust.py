@@ -305,6 +305,15 @@ def test_features_at_the_ends_of_the_range(factor, name):
     assert two.objective_ == pytest.approx(one.objective_, rel=1e-12)
 
 
+def test_an_l2_part_as_large_as_squares_of_features_stays_what_it_is():
+    """Targets that call for units of their own leave it as it was given."""
+    X, y = badly_conditioned(10.0)
+    one = ElasticNet(0.5, l1_ratio=0.1).fit(X, y)
+    two = ElasticNet(np.ldexp(0.5, 1008), l1_ratio=0.1).fit(np.ldexp(X, 504), np.ldexp(y, 504))
+    assert_allclose(two.coef_, one.coef_, rtol=1e-11)
+    assert np.ldexp(two.objective_, -1008) == pytest.approx(one.objective_, rel=1e-12)
+
+
 # -- guards ----------------------------------------------------------------------------------------------
 
 

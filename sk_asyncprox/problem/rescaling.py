@@ -80,8 +80,8 @@ OWN = Units()
 
 
 def _scaled(weight, exponent):
-    if weight == 0.0:
-        return 0.0
+    if weight == 0.0 or exponent == 0:
+        return weight
     return float(np.clip(np.ldexp(weight, exponent), np.finfo(float).tiny, STRONGEST))
 
 
