@@ -29,6 +29,11 @@ def _table(name):
     return property(lambda history: np.array(history._rows[name], dtype=TABLES[name]))
 
 
+def of_no_block(rows):
+    """Tasks in flight of older histories, which do not say of which block they were."""
+    return [(worker, -1, asked) for worker, asked in rows]
+
+
 class History:
     """Record of one run.
 
@@ -189,7 +194,15 @@ class History:
                 for column in set(dtype.names) & set(file[name].dtype.names):  # older files have fewer
                     table[column] = file[name][column]
                 history._rows[name] = table.tolist()
+            if "block" not in file["unfinished"].dtype.names:
+                history._rows["unfinished"] = of_no_block(file["unfinished"].tolist())
         return history
+
+    def __setstate__(self, state):
+        vars(self).update({"most_workers": None} | state)
+        unfinished = self._rows["unfinished"]
+        if unfinished and len(unfinished[0]) == 2:
+            self._rows = self._rows | {"unfinished": of_no_block(unfinished)}
 
     def to_frame(self) -> Any:
         """The updates as a pandas frame, one row per update, with the worker and block of its first
@@ -218,7 +231,8 @@ class History:
         tables = self.arrivals, self.shares, self.unfinished
         tasks = np.sort(np.concatenate([table[["asked", "worker", "block"]] for table in tables]))
         some = tasks[tasks["block"] >= 0]
-        return {worker: some["block"][some["worker"] == worker].tolist() for worker in set(some["worker"])}
+        workers = sorted(set(some["worker"].tolist()))
+        return {worker: some["block"][some["worker"] == worker].tolist() for worker in workers}
 
     def who(self):
         if self.n_workers < self.n_granted:

@@ -1,5 +1,6 @@
 """Traces, the simulator and the threads; histories and their replay."""
 
+import json
 import warnings
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sk_asyncprox import Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace
 from sk_asyncprox.executors.base import Plan
-from sk_asyncprox.history import History
+from sk_asyncprox.history import TABLES, History
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, FixedStep
 
 LOGS = Path(__file__).parents[2] / "shared" / "delays"
@@ -450,6 +451,29 @@ def test_histories_are_saved_and_loaded(tmp_path, record):
     if record is not None:
         replay = Lasso(alpha=0.1, record=record, executor=Simulated(Trace.from_history(again))).fit(X, y)
         assert_array_equal(replay.history_.arrivals, history.arrivals)
+
+
+def test_older_histories_are_read_and_replayed(tmp_path):
+    """They do not say of which block what was in flight was, nor how many workers there could be."""
+    X, y = data()
+    model = Lasso(alpha=0.1, n_blocks=4, n_jobs=2).fit(X, y)
+    history = model.history_
+    assert len(history.unfinished)
+    tables = {name: getattr(history, name) for name in TABLES}
+    tables["unfinished"] = history.unfinished[["worker", "asked"]]
+    state = {name: value for name, value in vars(history).items() if name != "most_workers"}
+    facts = json.dumps({name: value for name, value in state.items() if name[0] != "_"})
+    np.savez(tmp_path / "run.npz", facts=facts, **tables)
+    pickled = History.__new__(History)
+    state["_rows"] = history._rows | {"unfinished": [row[::2] for row in history._rows["unfinished"]]}
+    pickled.__setstate__(state)
+    for older in (History.load(tmp_path / "run.npz"), pickled):
+        assert older.unfinished["block"].tolist() == [-1] * len(history.unfinished)
+        visits = older.visits()
+        assert sum(map(len, visits.values())) == len(history.arrivals) + len(history.shares)
+        assert all(type(worker) is int for worker in visits)
+        again = clone(model).set_params(executor=Simulated(Trace.from_history(older))).fit(X, y)
+        assert_array_equal(again.history_.updates["step"], history.updates["step"])
 
 
 def test_a_run_that_grew_working_sets_in_the_scalar_metric_is_replayed():

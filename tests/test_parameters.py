@@ -7,6 +7,8 @@ import re
 import pytest
 
 from sk_asyncprox import ElasticNet, ElasticNetCV, Lasso, LassoCV, enet_path, lasso_path, linear_model
+from sk_asyncprox.linear_model._constructors import declared, parameter
+from sk_asyncprox.linear_model._parameters import OfLasso
 
 ALL_MODELS = [
     cls for cls in (getattr(linear_model, name) for name in linear_model.__all__) if inspect.isclass(cls)
@@ -48,8 +50,24 @@ def test_a_path_has_the_defaults_of_the_estimators():
     assert {name: signature[name].default for name in shared} == {
         name: theirs[name].default for name in shared
     }
-    for path, names in ((enet_path, set(signature)), (lasso_path, set(theirs) - {"params"})):
+    for path, names in ((enet_path, set(signature)), (lasso_path, set(theirs))):
         assert names <= set(re.findall(r"^(\w+) : ", path.__doc__, re.MULTILINE))
+
+
+@pytest.mark.parametrize(("path", "name"), [(enet_path, "alpha"), (lasso_path, "l1_ratio")])
+def test_a_path_refuses_what_it_does_not_take_by_its_own_name(path, name):
+    with pytest.raises(TypeError, match=rf"^{path.__name__}\(\) got an unexpected keyword argument '{name}'"):
+        path([[0.0], [1.0]], [0.0, 1.0], **{name: 1.0})
+
+
+def test_parameters_are_there_without_docstrings():
+    """Python leaves them out when it is started with ``-OO``."""
+
+    @declared
+    class Own(OfLasso):
+        depth: int = parameter("array-like", default=3)
+
+    assert set(inspect.signature(Own).parameters) == {"depth", *inspect.signature(OfLasso).parameters}
 
 
 def test_an_estimator_is_no_dataclass():

@@ -102,14 +102,16 @@ def declared(cls):
     cls._own = {name: value for name, value in vars(cls).items() if isinstance(value, Parameter)}
     for name in cls._own:
         delattr(cls, name)
-    cls._words = entries(inspect.cleandoc(cls.__doc__))
+    cls._words = entries(inspect.cleandoc(cls.__doc__ or ""))
     bases = cls.__mro__[:-1]
     types, found, words = (
         ChainMap(*map(known, bases))
         for known in (inspect.get_annotations, attrgetter("_own"), attrgetter("_words"))
     )
-    names = dict.fromkeys(name for base in bases for name in base._words)
-    cls._parameters = {name: found[name]._replace(words=words[name]) for name in names if found[name].init}
+    names = dict.fromkeys(name for base in bases for name in (*base._words, *base._own))
+    cls._parameters = {
+        name: found[name]._replace(words=words.get(name, ("", ""))) for name in names if found[name].init
+    }
     for name, known in found.items():
         if not known.init and known.default is not MISSING:
             setattr(cls, name, known.default)

@@ -146,7 +146,7 @@ def enet_path(X, y, **settings):
     >>> coefs.shape
     (5, 3)
     """
-    return _solutions("enet_path", Path(**settings), X, y)
+    return _solutions("enet_path", Path, X, y, settings)
 
 
 @taking(OfLassoPath, path=FOUND)
@@ -177,12 +177,15 @@ def lasso_path(X, y, **settings):
     [[0.   0.   0.47]
      [0.22 0.44 0.24]]
     """
-    return _solutions("lasso_path", LassoPath(**settings), X, y)
+    return _solutions("lasso_path", LassoPath, X, y, settings)
 
 
 @leaves_settings
-def _solutions(name, path, X, y):
+def _solutions(name, kind, X, y, settings):
     """What the function of that name returns."""
+    for unknown in settings.keys() - kind._parameters.keys():
+        raise TypeError(f"{name}() got an unexpected keyword argument {unknown!r}")
+    path = kind(**settings)
     given = {"y": y} | no_defaults(path, vars(path))
     validate_parameter_constraints(path._parameter_constraints | TARGET, given, name)
     path._check_n_jobs()
