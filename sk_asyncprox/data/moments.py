@@ -24,7 +24,7 @@ CANCELLED = 1e-4
 CONSTANT = 1e-10
 """Share of its second moment about its mean below which a column's variance is rounding."""
 
-ENTRIES_AT_ONCE, SQUARE = 200_000, 10
+ENTRIES_AT_ONCE, SQUARE = 50_000, 10
 """Entries that are multiplied at a time: they stay in the cache; and rows, relative to the columns, of which
 products without a copy have more, as short ones are slow."""
 
@@ -174,7 +174,10 @@ def is_far_in_some(X, weights):
 def is_far(X, weights):
     """Whether some column lies far from zero in weights."""
     with np.errstate(over="ignore", invalid="ignore"):
-        sums, squares = weights @ X, np.einsum("i,ij,ij->j", weights, X, X)
+        sums, squares, out = 0.0, 0.0, _space(X)
+        for each, rows in ((weights[some], X[some]) for some in _runs(X)):
+            sums = sums + each @ rows
+            squares = squares + each @ np.multiply(rows, rows, out=out[: len(rows)], dtype=np.float64)
         return not ((1.0 + FAR) * sums**2 <= FAR * weights.sum() * squares).all()
 
 
@@ -183,29 +186,49 @@ def point_of(X, y, weights, centred):
     zero = np.zeros(X.shape[1])
     if not centred:
         return zero, 0.0
-    mean_y = float(np.average(y, weights=weights))
+    mean_y = float(y.mean() if weights is None else weights @ y / weights.sum())
     if not (is_far_in_some if weights is None else is_far)(X, weights):
         return zero, mean_y
-    return (X.mean(axis=0, dtype=np.float64) if weights is None else weights @ X / weights.sum()), mean_y
+    each = np.ones(len(X)) if weights is None else weights
+    return sum(each[some] @ X[some] for some in _runs(X)) / each.sum(), mean_y
+
+
+def _runs(X, least=0):
+    """Runs of rows that stay in the cache, each of ``least`` rows or more."""
+    n, p = X.shape
+    step = max(1, ENTRIES_AT_ONCE // max(1, p), least)
+    return [slice(k, k + step) for k in range(0, n, step)]
+
+
+def _space(X):
+    """Memory that is written again for every run."""
+    return np.empty((min(len(X), max(1, ENTRIES_AT_ONCE // max(1, X.shape[1]))), X.shape[1]))
+
+
+def _centred(rows, about, roots, out):
+    """Rows about a point, times the roots of their weights."""
+    moved = about.any()
+    if moved:
+        np.subtract(rows, about, out=out, dtype=np.float64)
+    if roots is not None:
+        np.multiply(out if moved else rows, roots[:, None], out=out)
+    elif not moved:
+        out[:] = rows
+    return out
 
 
 def moments_of(X, y, weights, about, about_y):
     """Moments of the rows about a point; ``weights=None`` stands for ones."""
     n, p = X.shape
-    y = y - about_y
-    pull, each = (y, np.ones(n)) if weights is None else (weights * y, weights)
     as_they_are = weights is None and X.dtype == np.float64 and not about.any()
-    step = max(1, ENTRIES_AT_ONCE // max(1, p), SQUARE * p if as_they_are else 0)
-    Q, sums, q = np.zeros((p, p)), np.zeros(p), np.zeros(p)
-    for k in range(0, n, step):
-        rows, some = X[k : k + step], slice(k, k + step)
+    roots, out = np.ones(n) if weights is None else np.sqrt(weights), None if as_they_are else _space(X)
+    Q, sums, q, pull = np.zeros((p, p)), np.zeros(p), np.zeros(p), roots * (y - about_y)
+    for some in _runs(X, SQUARE * p if as_they_are else 0):
+        rows = X[some]
         if not as_they_are:
-            rows = np.subtract(rows, about, dtype=np.float64)
-        sums += each[some] @ rows
+            rows = _centred(rows, about, None if weights is None else roots[some], out[: len(rows)])
+        sums += roots[some] @ rows
         q += pull[some] @ rows
-        if not as_they_are:
-            rows *= np.sqrt(each[some])[:, None]
         Q += rows.T @ rows
-    return Moments(
-        about, about_y, float(each.sum()), sums, float(pull.sum()), Q, q, float(pull @ y), (n + p + 10) * EPS
-    )
+    square, error = float(pull @ pull), (n + p + 10) * EPS
+    return Moments(about, about_y, float(roots @ roots), sums, float(roots @ pull), Q, q, square, error)
