@@ -77,29 +77,11 @@ def resolve_executor(executor):
 
 
 def solve(problem, options, start=None, before=None, watch=None, begin=None):
-    """Solve the problem.
+    """Solve the problem, from a ``start`` in the centred design, or from where the solution ``before`` of the
+    same data has ended; parts that do not fit one another are refused before the first task.
 
-    Parameters
-    ----------
-    problem : Problem
-    options : Options
-    start : Snapshot or None
-        First iterate, in the centred design.
-    before : Solution or None
-        Of the same data with another penalty; the run goes on from there.
-    watch : callable or None
-        ``(certified, passes)``, called in this thread after every certificate; what is true ends the run.
-    begin : float or None
-        When the clock of ``max_time`` began, if the data had to be prepared before.
-
-    Returns
-    -------
-    Solution
-
-    Raises
-    ------
-    ValueError
-        If the parts do not fit one another: said before the first task.
+    ``watch``, of ``(certified, passes)``, is called in this thread after every certificate, and ends the run
+    by what is true. The clock of ``max_time`` began at ``begin``, if the data had to be prepared before.
     """
     begin = perf_counter() if begin is None else begin
     executor = resolve_executor(options.executor)
