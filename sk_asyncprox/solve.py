@@ -107,7 +107,12 @@ def _attempt(executor, plan, options, watch, begin, problem, start, before):
             return None
         raise ValueError("The squares of X are too large or too small for a step: scale the features.")
     rule.guarded = solver.step_size.exact
-    history = _describe(options, executor, plan, solver)
+    history = History(options.record)
+    history.solver, history.executor = options.solver, type(executor).__name__
+    history.step_size, history.largest_step = repr(solver.step_size), solver.step_unit
+    history.inline, history.n_granted = plan.inline, plan.n_workers
+    for fact in ("n_workers", "n_blocks", "working_set", "most_workers"):
+        setattr(history, fact, getattr(solver, fact))
     if options.verbose and solver.n_workers < plan.n_workers and before is None:
         print(history.who())
     listener = Listener(problem, solver, rule, history, options, watch, begin)
@@ -158,16 +163,6 @@ def _check_fit(problem, policy, form, options):
             f"The curvature of {type(loss).__name__} has no bound, of which the steps of {steps} are made: "
             "use solver='bcd', metric='gram' and step_size='exact'."
         )
-
-
-def _describe(options, executor, plan, solver):
-    history = History(options.record)
-    history.solver, history.executor = options.solver, type(executor).__name__
-    history.step_size, history.largest_step = repr(solver.step_size), solver.step_unit
-    history.inline, history.n_granted = plan.inline, plan.n_workers
-    for fact in ("n_workers", "n_blocks", "working_set", "most_workers"):
-        setattr(history, fact, getattr(solver, fact))
-    return history
 
 
 def _last_certified(problem, solver, rule, history):
