@@ -77,29 +77,11 @@ def resolve_executor(executor):
 
 
 def solve(problem, options, start=None, before=None, watch=None, begin=None):
-    """Solve the problem.
+    """Solve the problem, from a ``start`` in the centred design, or from where the solution ``before`` of the
+    same data has ended; parts that do not fit one another are refused before the first task.
 
-    Parameters
-    ----------
-    problem : Problem
-    options : Options
-    start : Snapshot or None
-        First iterate, in the centred design.
-    before : Solution or None
-        Of the same data with another penalty; the run goes on from there.
-    watch : callable or None
-        ``(certified, passes)``, called in this thread after every certificate; what is true ends the run.
-    begin : float or None
-        When the clock of ``max_time`` began, if the data had to be prepared before.
-
-    Returns
-    -------
-    Solution
-
-    Raises
-    ------
-    ValueError
-        If the parts do not fit one another: said before the first task.
+    ``watch``, of ``(certified, passes)``, is called in this thread after every certificate, and ends the run
+    by what is true. The clock of ``max_time`` began at ``begin``, if the data had to be prepared before.
     """
     begin = perf_counter() if begin is None else begin
     executor = resolve_executor(options.executor)
@@ -125,7 +107,12 @@ def _attempt(executor, plan, options, watch, begin, problem, start, before):
             return None
         raise ValueError("The squares of X are too large or too small for a step: scale the features.")
     rule.guarded = solver.step_size.exact
-    history = _describe(options, executor, plan, solver)
+    history = History(options.record)
+    history.solver, history.executor = options.solver, type(executor).__name__
+    history.step_size, history.largest_step = repr(solver.step_size), solver.step_unit
+    history.inline, history.n_granted = plan.inline, plan.n_workers
+    for fact in ("n_workers", "n_blocks", "working_set", "most_workers"):
+        setattr(history, fact, getattr(solver, fact))
     if options.verbose and solver.n_workers < plan.n_workers and before is None:
         print(history.who())
     listener = Listener(problem, solver, rule, history, options, watch, begin)
@@ -176,16 +163,6 @@ def _check_fit(problem, policy, form, options):
             f"The curvature of {type(loss).__name__} has no bound, of which the steps of {steps} are made: "
             "use solver='bcd', metric='gram' and step_size='exact'."
         )
-
-
-def _describe(options, executor, plan, solver):
-    history = History(options.record)
-    history.solver, history.executor = options.solver, type(executor).__name__
-    history.step_size, history.largest_step = repr(solver.step_size), solver.step_unit
-    history.inline, history.n_granted = plan.inline, plan.n_workers
-    for fact in ("n_workers", "n_blocks", "working_set", "most_workers"):
-        setattr(history, fact, getattr(solver, fact))
-    return history
 
 
 def _last_certified(problem, solver, rule, history):

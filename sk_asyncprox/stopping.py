@@ -38,17 +38,15 @@ class StopRule:
         self.target = options.tol * self.scale
         self.status, self.best, self.last, self.lowest = None, None, None, None
         self._problem, self._first = problem, None
-        self._largest_gradient = self.options.tol * self._gradient_unit(problem)
+        self._largest_gradient = options.tol
+        if not (self.penalised or problem.loss.labelled):
+            # Without penalty the gradient is asked to be small against that of the zero model.
+            c = problem.certify(*problem.start()).correlations
+            self._largest_gradient *= float(np.abs(c).max(initial=0.0))
         self._low, self._lowest_objective, self._stale, self._stuck = np.inf, np.inf, 0, 0
         self._walked = np.inf
         self.guarded = False
         """Whether the solver goes back from points that are too high."""
-
-    def _gradient_unit(self, problem):
-        """Without penalty the gradient is asked to be small: against 1, or against that of the zero model."""
-        if self.penalised or problem.loss.labelled:
-            return 1.0
-        return float(np.abs(problem.certify(*problem.start()).correlations).max(initial=0.0))
 
     def gap(self, certificate):
         bound = -np.inf if self.last is None else self.last.dual

@@ -189,7 +189,7 @@ def serve(speeds, n_shards, n_tasks, placement=None):
     """Tasks served in virtual time; idle workers ask again and again. Returns the placement, and the last
     tasks as pairs of worker and shard."""
     placement = placement or Placement(np.arange(n_shards) % len(speeds), movable=True)
-    for worker, shard in list(placement._flights):
+    for worker, shard in list(placement.flights):
         placement.dropped(worker, shard)
     ends, served, now = {}, [], 0.0
     while len(served) < n_tasks:

@@ -53,7 +53,11 @@ class DelayDisplay(runs.Display):
     @classmethod
     def _of(cls, histories):
         delays = {label: h.updates["delay"] for label, h in histories.items()}
-        workers = {label: _of_workers(h) for label, h in histories.items()}
+        workers = {}
+        for label, h in histories.items():
+            arrivals = h.arrivals
+            ages = arrivals["update"] - arrivals["stamp"]
+            workers[label] = [ages[arrivals["worker"] == worker] for worker in range(h.n_workers)]
         return cls(delays, workers)
 
     @classmethod
@@ -145,13 +149,6 @@ class DelayDisplay(runs.Display):
         ax.set(xlabel="update", ylabel="delay (writes)", ylim=(-0.5, None))
         runs.tidy(ax)
         runs.legend_below(ax, ncols=2, markerscale=2.5)
-
-
-def _of_workers(history):
-    """Delays of every worker's results."""
-    arrivals = history.arrivals
-    ages = arrivals["update"] - arrivals["stamp"]
-    return [ages[arrivals["worker"] == worker] for worker in range(history.n_workers)]
 
 
 def _box(ax, row, delays, look):

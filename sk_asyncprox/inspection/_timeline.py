@@ -130,7 +130,9 @@ class TimelineDisplay(runs.Display):
             raise ValueError(f"color must be 'block' or 'phase', not {color!r}.")
         first, last = self._window(start, start + 60 if stop is None else stop)
         ax = runs.one_axes(ax, float(np.clip(1.3 + 0.32 * len(self.rows), 2.2, 9.0)))
-        unit, name = self._unit(last - first)
+        unit, name = (1.0, "time (s)") if last - first >= 1.0 else (1e3, "time (ms)")
+        if self.clock == "virtual":
+            unit, name = 1.0, runs.VIRTUAL
         ax.set_xlim(first * unit, last * unit)
         shown = self.tasks[(self.tasks["end"] > first) & (self.tasks["start"] < last)]
         handles = self._draw(ax, shown, unit, color)
@@ -154,13 +156,9 @@ class TimelineDisplay(runs.Display):
         first = min(times[start - 1] if start else 0.0 for times in inside)
         return float(first), float(max(times[min(stop, len(times)) - 1] for times in inside))
 
-    def _unit(self, span):
-        if self.clock == "virtual":
-            return 1.0, runs.VIRTUAL
-        return (1.0, "time (s)") if span >= 1.0 else (1e3, "time (ms)")
-
     def _draw(self, ax, tasks, unit, color):
         """Bars, one call for each look; returns the entries of the legend."""
+        from matplotlib.colors import to_rgb
         from matplotlib.patches import Patch
 
         certificate, zero = tasks["certificate"], tasks["step"] == 0.0
@@ -171,7 +169,8 @@ class TimelineDisplay(runs.Display):
             tint = runs.PALETTE[key % len(runs.PALETTE)]
             own = descent & (keys == key)
             drawn = bars(ax, tasks[own & ~zero], unit, facecolor=tint, edgecolor="white")
-            bars(ax, tasks[own & zero], unit, facecolor=pale(tint), **ZERO)
+            pale = 0.75 + 0.25 * np.array(to_rgb(tint))
+            bars(ax, tasks[own & zero], unit, facecolor=pale, **ZERO)
             if color == "phase":
                 handles.append(drawn)
                 drawn.set_label(phases[key])
@@ -250,13 +249,6 @@ def bars(ax, tasks, unit, **look):
     corners = [(low, y - HALF), (low, y + HALF), (high, y + HALF), (high, y - HALF)]
     corners = np.array([np.stack(corner, axis=-1) for corner in corners]).transpose(1, 0, 2)
     return ax.add_collection(PolyCollection(corners, linewidth=0.8, **look), autolim=False)
-
-
-def pale(color):
-    """The colour with three times as much white."""
-    from matplotlib.colors import to_rgb
-
-    return tuple(0.75 + 0.25 * value for value in to_rgb(color))
 
 
 def number(ax, tasks, unit):

@@ -156,16 +156,14 @@ def piece(X, y, weights=None):
 
 def survey(pieces, labelled):
     """What is asked of several pieces, ``(X, y, weights)`` each."""
-    return [_surveyed(*piece, labelled) for piece in pieces]
-
-
-def _surveyed(X, y, s, labelled):
-    labels, codes = np.unique(y, return_inverse=True) if labelled else (None, None)
-    mass = np.bincount(codes, s, len(labels)) if labelled else None
-    used, largest = np.count_nonzero(s), float(s.max(initial=0.0))
-    sparse = sp.issparse(X)
-    size = X.data.nbytes + X.indices.nbytes if sparse else X.nbytes
-    return Survey(len(y), used, X.shape[1], X.dtype, sparse, size, largest, labels, mass)
+    found = []
+    for X, y, s in pieces:
+        labels, codes = np.unique(y, return_inverse=True) if labelled else (None, None)
+        mass = np.bincount(codes, s, len(labels)) if labelled else None
+        used, largest, sparse = np.count_nonzero(s), float(s.max(initial=0.0)), sp.issparse(X)
+        size = X.data.nbytes + X.indices.nbytes if sparse else X.nbytes
+        found.append(Survey(len(y), used, X.shape[1], X.dtype, sparse, size, largest, labels, mass))
+    return found
 
 
 def join(pieces, classes, factors, wide):

@@ -195,12 +195,10 @@ class RowShard:
             # All at once read the entries once.
             by_group = np.where(groups, pull, 0.0)
             return Copies(self.features, len(groups)).tmul(by_group.ravel()).reshape(len(groups), -1)
-        return np.array([self._of_group(pull, rows) for rows in groups])
-
-    def _of_group(self, pull, rows):
         # Each row is in one of many groups: all their products together read it once.
-        some = Design(self.features.X[rows], self.features.centre)
-        return Copies(some, len(pull)).tmul(pull[:, rows].ravel())
+        X, centre, outputs = self.features.X, self.features.centre, len(pull)
+        products = (Copies(Design(X[rows], centre), outputs).tmul(pull[:, rows].ravel()) for rows in groups)
+        return np.array(list(products))
 
 
 def _given(sums):

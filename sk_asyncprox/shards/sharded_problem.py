@@ -69,17 +69,13 @@ def without_idle(counts, n_features, l1s):
 def facts_of(counts, n_features, outputs=1):
     """What the master knows of the shards."""
     weights = np.array([c.weight for c in counts])
-    rows, shares = sum(c.rows for c in counts), (weights / weights.sum()).tolist()
-    return [
-        Facts(share, c.rows / rows, _of_outputs(c.columns, n_features, outputs))
-        for share, c in zip(shares, counts, strict=True)
-    ]
-
-
-def _of_outputs(columns, n_features, outputs):
-    if isinstance(columns, slice) or outputs == 1:
-        return columns
-    return (n_features * np.arange(outputs)[:, None] + columns).ravel()
+    rows, shares, facts = sum(c.rows for c in counts), (weights / weights.sum()).tolist(), []
+    for share, c in zip(shares, counts, strict=True):
+        columns = c.columns
+        if outputs > 1 and not isinstance(columns, slice):
+            columns = (n_features * np.arange(outputs)[:, None] + columns).ravel()
+        facts.append(Facts(share, c.rows / rows, columns))
+    return facts
 
 
 def centre(counts, n_features):

@@ -123,7 +123,7 @@ class ModelPIAG(PIAG):
         useful = self._moved > ENOUGH * self._wanted
         if self._round is not None:
             useful[[shard for shard in range(self.n_blocks) if shard not in self._round.looks]] = True
-        idle = not (self._placement.is_busy or self._certifying or self._solving)
+        idle = not (self._placement.flights or self._certifying or self._solving)
         # Who else would be asked may not ask soon: somebody has to go on.
         return useful if not idle or useful[self._placement.homes == worker].any() else True
 

@@ -39,19 +39,15 @@ class Placement:
     def __init__(self, homes, movable=False, visits=None):
         self.homes, self._movable, n = homes.copy(), movable, len(homes)
         self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1.0)
-        self._clock, self._flights, self._times = 0, {}, {}
+        self._clock, self.flights, self._times = 0, {}, {}
         self._last, self._told, self._stale = {}, {}, set()
         self._most = 1.0
         self._visits = {worker: deque(shards) for worker, shards in (visits or {}).items()}
 
-    @property
-    def is_busy(self):
-        return bool(self._flights)
-
     def afresh(self):
         """Nothing that was read before counts as seen."""
         self._seen[:] = False
-        self._stale = set(self._flights)
+        self._stale = set(self.flights)
 
     def take(self, worker, useful=True):
         """Shard that the worker serves next, or None. Until every shard has been seen, none is visited
@@ -62,7 +58,7 @@ class Placement:
         complete = self._seen.all()
         wanted = np.ones_like(self._seen) & useful if complete else ~self._seen
         idle = wanted.copy()
-        idle[[shard for home, shard in self._flights if home == self.homes[shard]]] = False
+        idle[[shard for home, shard in self.flights if home == self.homes[shard]]] = False
         shard = self._late(worker, idle, wanted) if self._movable else None
         own = np.flatnonzero(idle & (self.homes == worker))
         if shard is None and len(own):
@@ -73,7 +69,7 @@ class Placement:
 
     def _hand_out(self, worker, shard):
         self.homes[shard] = worker
-        self._asked[shard] = self._flights[worker, shard] = self._last[worker] = self._clock
+        self._asked[shard] = self.flights[worker, shard] = self._last[worker] = self._clock
         return shard
 
     def _next(self, shards):
@@ -84,17 +80,17 @@ class Placement:
         rest = TRIAL * self._time(worker, np.inf)
         if np.any(self.homes == worker) or not idle.any() or self._clock - self._last.get(worker, 0) < rest:
             return None
-        if any(other == worker for other, _ in self._flights):
+        if any(other == worker for other, _ in self.flights):
             return None
         shard = self._next(np.flatnonzero(idle))
-        self._flights[worker, shard] = self._last[worker] = self._clock
+        self.flights[worker, shard] = self._last[worker] = self._clock
         return shard
 
     def _keep(self, worker, own):
         """The next of the worker's own shards, unless it had better be left to another worker."""
         shard = self._next(own)
         # Only those who have something in flight will surely ask again.
-        others = {home for home, _ in self._flights} - {worker}
+        others = {home for home, _ in self.flights} - {worker}
         known = [home for home in {worker, *others} if len(self._times.get(home, ())) == KNOWN]
         if not self._movable or worker not in known or len(known) == 1:
             return shard
@@ -115,7 +111,7 @@ class Placement:
 
     def _late(self, worker, idle, wanted):
         """A shard that the worker had better take over, if any."""
-        if not self._flights and not np.any(idle & (self.homes == worker)):
+        if not self.flights and not np.any(idle & (self.homes == worker)):
             return self._next(np.flatnonzero(idle)) if idle.any() else None
         times = list(self._times.values())
         known = [t for t in times if len(t) == KNOWN] or times
@@ -131,9 +127,9 @@ class Placement:
             return self._next(np.flatnonzero(idle & (self.homes == slowest)))
         hung = [
             shard
-            for (other, shard), asked in self._flights.items()
+            for (other, shard), asked in self.flights.items()
             if wanted[shard] and self._clock - asked > HUNG * mine
-            if (worker, shard) not in self._flights and other == self.homes[shard]
+            if (worker, shard) not in self.flights and other == self.homes[shard]
         ]
         return self._next(np.array(hung)) if hung else None
 
@@ -148,13 +144,13 @@ class Placement:
         self._seen[shard] |= (worker, shard) not in self._stale
         self._stale.discard((worker, shard))
         # A task that was queued behind another has taken as long as its worker had it to itself.
-        begin = max(self._flights.pop((worker, shard), self._clock), self._told.get(worker, 0))
+        begin = max(self.flights.pop((worker, shard), self._clock), self._told.get(worker, 0))
         took, self._told[worker] = self._clock - begin, self._clock
         self._times.setdefault(worker, deque(maxlen=KNOWN)).append(took / work)
         self._last[worker], self._most = self._clock, max(self._most, work)
 
     def dropped(self, worker, shard):
-        self._flights.pop((worker, shard), None)
+        self.flights.pop((worker, shard), None)
         self._stale.discard((worker, shard))
 
 
