@@ -21,6 +21,9 @@ from .rescaling import OWN, Units, exponent_between, units_of_targets
 SETTLED = 1e-7
 """Newton step of the intercept, relative to it or to 1, that is the last: what it leaves is of its square."""
 
+MOVES = 20
+"""Newton steps of the intercept, at most."""
+
 LEVEL = 1e-15
 """Slope in the intercept that is rounding, for losses whose gradients are at most one."""
 
@@ -213,11 +216,11 @@ class Problem(Centred, Folds):
         z = self.shifted(self.design.mul(w), b) if z is None else z
         return float(self.weights @ self.loss.value(self.y, z)) + float(self.penalty.value(w))
 
-    def settle(self, z, b, gradient=None):
-        """Best intercept for the margins ``z``, with the loss gradient there if it is known, by Newton's
-        method; the margins it gives and the loss gradient there."""
+    def settle(self, z, b, gradient=None, moves=MOVES):
+        """Best intercept for the margins ``z``, with the loss gradient there if it is known, by at most so
+        many moves of Newton's method; the margins it gives and the loss gradient there."""
         gradient = self.loss.gradient(self.y, z) if gradient is None else gradient
-        for _ in range(20 if self.fit_intercept else 0):
+        for _ in range(moves if self.fit_intercept else 0):
             slope = self.intercept_slope(gradient)
             if not self.loss.quadratic and (abs(slope) if np.ndim(slope) == 0 else abs(slope).max()) <= LEVEL:
                 break
@@ -256,11 +259,11 @@ class Problem(Centred, Folds):
         z, b, _ = self.settle(self.shifted(self.design.mul(certificate.w), certificate.b), certificate.b)
         return certificate._replace(b=b, objective=self.objective(certificate.w, b, z))
 
-    def dual_point(self, w, b, z=None, gradient=None):
+    def dual_point(self, w, b, z=None, gradient=None, moves=MOVES):
         """First part of a certificate: margins and intercept settled, the loss gradient there and the
         unscaled dual point."""
         z = self.shifted(self.design.mul(w), b) if z is None else z
-        z, b, gradient = self.settle(z, b, gradient)
+        z, b, gradient = self.settle(z, b, gradient, moves)
         return z, b, gradient, self.dual_theta(gradient)
 
     def dual_theta(self, gradient):
