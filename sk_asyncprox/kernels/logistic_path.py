@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.certificate import Certificate
-from ..problem.in_memory import MOVES
 from .gram_model import newton_on_gram
 from .gram_rows import full_rows
 
@@ -77,8 +76,8 @@ class NewtonWalk:
 
     def _look(self, problem, w, b, z=None):
         """The iterate's certificate, where ``z`` are its margins; without them from the data alone."""
-        # Steps move the intercept, too, so that one move of its own leaves as little as the steps do.
-        z, b, gradient, theta = problem.dual_point(w, b, z, moves=MOVES if z is None else 1)
+        # A step moves the intercept, too: one move of its own leaves no more than that, squared.
+        z, b, gradient, theta = problem.dual_point(w, b, z, moves=20 if z is None else 1)
         correlations = problem.design.tmul(problem.weights * theta)
         self.touched += problem.pass_size
         return Seen(z, gradient, problem.conclude(w, b, z, theta, correlations))

@@ -21,9 +21,6 @@ from .rescaling import OWN, Units, exponent_between, units_of_targets
 SETTLED = 1e-7
 """Newton step of the intercept, relative to it or to 1, that is the last: what it leaves is of its square."""
 
-MOVES = 20
-"""Newton steps of the intercept, at most."""
-
 LEVEL = 1e-15
 """Slope in the intercept that is rounding, for losses whose gradients are at most one."""
 
@@ -216,7 +213,7 @@ class Problem(Centred, Folds):
         z = self.shifted(self.design.mul(w), b) if z is None else z
         return float(self.weights @ self.loss.value(self.y, z)) + float(self.penalty.value(w))
 
-    def settle(self, z, b, gradient=None, moves=MOVES):
+    def settle(self, z, b, gradient=None, moves=20):
         """Best intercept for the margins ``z``, with the loss gradient there if it is known, by at most so
         many moves of Newton's method; the margins it gives and the loss gradient there."""
         gradient = self.loss.gradient(self.y, z) if gradient is None else gradient
@@ -259,7 +256,7 @@ class Problem(Centred, Folds):
         z, b, _ = self.settle(self.shifted(self.design.mul(certificate.w), certificate.b), certificate.b)
         return certificate._replace(b=b, objective=self.objective(certificate.w, b, z))
 
-    def dual_point(self, w, b, z=None, gradient=None, moves=MOVES):
+    def dual_point(self, w, b, z=None, gradient=None, moves=20):
         """First part of a certificate: margins and intercept settled, the loss gradient there and the
         unscaled dual point."""
         z = self.shifted(self.design.mul(w), b) if z is None else z
