@@ -76,7 +76,8 @@ class NewtonWalk:
 
     def _look(self, problem, w, b, z=None):
         """The iterate's certificate, where ``z`` are its margins; without them from the data alone."""
-        z, b, gradient, theta = problem.dual_point(w, b, z)
+        # A step moves the intercept, too: one move of its own leaves no more than that, squared.
+        z, b, gradient, theta = problem.dual_point(w, b, z, moves=20 if z is None else 1)
         correlations = problem.design.tmul(problem.weights * theta)
         self.touched += problem.pass_size
         return Seen(z, gradient, problem.conclude(w, b, z, theta, correlations))

@@ -7,6 +7,7 @@ diagonal (which separates the coefficients) and what an intercept that follows t
 from copy import copy
 
 import numpy as np
+from scipy.linalg.lapack import dposv
 
 FLOOR = 1e-9
 """Curvature of every margin, at least."""
@@ -114,9 +115,9 @@ class SoftmaxCurvature:
         own += self.e
         self.diagonal = (weights * (own + FLOOR_OF_BLOCKS)).ravel()
         weighted = weights * probabilities
-        own = np.diag(weighted.sum(axis=1)) - weighted @ probabilities.T
         # All intercepts moving together change nothing; they are held where they are.
-        self.own = own + (weights @ self.e) * np.eye(len(own)) + 1.0
+        self.own = 1.0 - weighted @ probabilities.T
+        self.own.flat[:: len(weighted) + 1] += weighted.sum(axis=1) + weights @ self.e
 
     @property
     def own_of_samples(self):
@@ -146,7 +147,7 @@ class SoftmaxCurvature:
 
     def shift(self, v):
         """Changes of the intercepts that best follow the change ``v``, shape (K,)."""
-        return -np.linalg.solve(self.own, self.times(v).reshape(self.p.shape).sum(axis=1))
+        return dposv(self.own, -self.times(v).reshape(self.p.shape).sum(axis=1))[1]
 
     def centred_times(self, v):
         """``M v`` after the intercepts have followed."""
@@ -173,4 +174,4 @@ class SoftmaxCurvature:
 
     def follow(self, sums):
         """As :meth:`DiagonalCurvature.follow`."""
-        return np.linalg.solve(self.own, sums.T).T
+        return dposv(self.own, sums.T)[1].T

@@ -3,6 +3,7 @@
 from functools import wraps
 
 import numpy as np
+from scipy.linalg.lapack import dposv
 from scipy.special import entr
 
 from .base import Loss
@@ -114,15 +115,17 @@ class MultinomialLoss(Loss):
 
     def intercept_move(self, y, z, gradient, slope, weights):
         """Newton step of the intercepts with mean zero, shortened to a range of at most one."""
-        G, bend = self._by_class(gradient), np.zeros((self.n_outputs, self.n_outputs))
+        # What moves all intercepts together changes nothing: ones fill that gap of the matrix.
+        G, bend = self._by_class(gradient), np.ones((self.n_outputs, self.n_outputs))
+        bend.flat[:: self.n_outputs + 1] += 1e-12
         for run in self._runs(len(y)):
             p = self._at(y[run], G[:, run])
             weighted = weights[run] * p
-            bend += np.diag(weighted.sum(axis=1)) - weighted @ p.T
-        # What moves all intercepts together changes nothing: ones fill that gap of the matrix.
-        move = np.linalg.solve(bend + 1.0 + 1e-12 * np.eye(len(bend)), -slope)
-        move -= move.mean()
-        return move / max(1.0, np.ptp(move))
+            bend -= weighted @ p.T
+            bend.flat[:: self.n_outputs + 1] += weighted.sum(axis=1)
+        move = dposv(bend, -slope)[1]
+        move -= move.sum() / len(move)
+        return move / max(1.0, move.max() - move.min())
 
     @_in_runs
     def dual_value(self, y, theta):

@@ -213,11 +213,11 @@ class Problem(Centred, Folds):
         z = self.shifted(self.design.mul(w), b) if z is None else z
         return float(self.weights @ self.loss.value(self.y, z)) + float(self.penalty.value(w))
 
-    def settle(self, z, b, gradient=None):
-        """Best intercept for the margins ``z``, with the loss gradient there if it is known, by Newton's
-        method; the margins it gives and the loss gradient there."""
+    def settle(self, z, b, gradient=None, moves=20):
+        """Best intercept for the margins ``z``, with the loss gradient there if it is known, by at most so
+        many moves of Newton's method; the margins it gives and the loss gradient there."""
         gradient = self.loss.gradient(self.y, z) if gradient is None else gradient
-        for _ in range(20 if self.fit_intercept else 0):
+        for _ in range(moves if self.fit_intercept else 0):
             slope = self.intercept_slope(gradient)
             if not self.loss.quadratic and (abs(slope) if np.ndim(slope) == 0 else abs(slope).max()) <= LEVEL:
                 break
@@ -256,11 +256,11 @@ class Problem(Centred, Folds):
         z, b, _ = self.settle(self.shifted(self.design.mul(certificate.w), certificate.b), certificate.b)
         return certificate._replace(b=b, objective=self.objective(certificate.w, b, z))
 
-    def dual_point(self, w, b, z=None, gradient=None):
+    def dual_point(self, w, b, z=None, gradient=None, moves=20):
         """First part of a certificate: margins and intercept settled, the loss gradient there and the
         unscaled dual point."""
         z = self.shifted(self.design.mul(w), b) if z is None else z
-        z, b, gradient = self.settle(z, b, gradient)
+        z, b, gradient = self.settle(z, b, gradient, moves)
         return z, b, gradient, self.dual_theta(gradient)
 
     def dual_theta(self, gradient):
