@@ -7,6 +7,9 @@ import scipy.sparse as sp
 from sk_asyncprox.data.dataset import Data, design_of
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.data.matrices import in_runs
+from sk_asyncprox.losses import LogisticLoss, SquaredLoss
+from sk_asyncprox.penalties import ElasticNetPenalty
+from sk_asyncprox.problem import Problem
 
 FORMATS = {
     "C": np.ascontiguousarray,
@@ -236,7 +239,7 @@ def test_rows_that_hardly_count_do_not_hide_columns_far_from_zero(large):
 
 def test_rows_are_taken_before_a_design_is_made():
     X, weights = drawn(40, 6)
-    data = Data(X, weights, False, True, False, True, None)
+    data = Data(X, weights, False, True, False, True, None, False)
     part = data.some(np.arange(20), weights[:20], False)
     np.testing.assert_array_equal(part.rows(), X[:20])
     data.design()
@@ -245,16 +248,36 @@ def test_rows_are_taken_before_a_design_is_made():
             made.some(np.arange(10), weights[:10], False)
 
 
+def _set_limits(monkeypatch):
+    """Entries and columns of data that stay as they are, and for a squared loss."""
+    limits = {"LARGE": 40, "NARROW": 4, "WIDEST": 8, "SQUARED_LARGE": 16, "SQUARED_NARROW": 6}
+    for name, number in limits.items():
+        monkeypatch.setattr(f"sk_asyncprox.data.dataset.{name}", number)
+
+
 @pytest.mark.parametrize(
     ("form", "n", "p", "stays"),
     [("C", 10, 4, False), ("C", 11, 4, True), ("F", 11, 4, True), ("C", 32, 5, False), ("C", 33, 5, True),
      ("F", 41, 5, False), ("C", 41, 9, False)],
 )  # fmt: skip
 def test_many_columns_stay_as_they_are_where_rows_lie_together(form, n, p, stays, monkeypatch):
-    for name, number in {"LARGE": 40, "NARROW": 4, "WIDEST": 8}.items():
-        monkeypatch.setattr(f"sk_asyncprox.data.dataset.{name}", number)
+    _set_limits(monkeypatch)
     given = FORMATS[form](np.random.default_rng(0).standard_normal((n, p)))
     assert design_of(given, np.full(n, 1.0 / n), centred=True, as_given=True)[0].is_as_given is stays
+
+
+@pytest.mark.parametrize(
+    ("form", "n", "p", "stays"),
+    [("C", 4, 4, False), ("C", 5, 4, True), ("F", 5, 4, False), ("F", 11, 4, True), ("C", 6, 6, True),
+     ("C", 5, 7, False), ("C", 33, 7, True)],
+)  # fmt: skip
+def test_fewer_stay_as_they_are_for_a_squared_loss(form, n, p, stays, monkeypatch):
+    _set_limits(monkeypatch)
+    X, y = np.random.default_rng(0).standard_normal((n, p)), np.ones(n)
+    for loss in (SquaredLoss(), LogisticLoss()):
+        problem = Problem(FORMATS[form](X), y, loss, ElasticNetPenalty(l1=0.1))
+        expected = stays and (loss.quadratic or (n * p > 40 and form == "C"))
+        assert problem.design.is_as_given is expected
 
 
 def test_is_full():

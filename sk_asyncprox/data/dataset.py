@@ -17,6 +17,9 @@ LARGE, NARROW, WIDEST = 10_000_000, 256, 1000
 """Entries of a dense array from which on it need not be copied where it has so few columns; with four times
 as many, and rows that lie together, it may have as many columns as the last."""
 
+SQUARED_LARGE, SQUARED_NARROW = 2_000_000, 350
+"""The same of rows that lie together, for a squared loss: its rounds read them seldom."""
+
 CHEAP_MOMENTS, TALL = 20_000_000, 128
 """Products of second moments of all columns so cheap that a squared loss is solved on these at once; and
 columns up to which they are so in data that are not large: a copy of the data costs as much."""
@@ -44,9 +47,10 @@ class Data:
     they are not all. The other parameters are as for :class:`Problem` and :func:`design_of`.
     """
 
-    def __init__(self, X, weights, uniform, centred, rows, overwrite, as_given, index=None):
+    def __init__(self, X, weights, uniform, centred, rows, overwrite, as_given, squared, index=None):
         self._X, self._index, self._centred, self._weights = X, index, centred, weights
-        self._how = {"rows": rows, "centred": centred, "overwrite": overwrite, "as_given": as_given}
+        self._how = {"rows": rows, "centred": centred, "overwrite": overwrite}
+        self._how |= {"as_given": as_given, "squared": squared}
         self._each, self._design = None if uniform else weights, None
         self.shape, self.is_dense = (len(weights), X.shape[1]), not sp.issparse(X)
 
@@ -54,8 +58,9 @@ class Data:
         """The data of some of the rows, taken before a design is made, which may be in place of these."""
         if self._X is None or self._index is not None:
             raise RuntimeError("Rows are taken of all data, before their design is made.")
-        rows, as_given = self._how["rows"], self._how["as_given"]
-        return Data(self._X, weights, uniform, self._centred, rows, True, as_given, index)
+        return Data(
+            self._X, weights, uniform, index=index, **self._how | {"overwrite": True, "squared": False}
+        )
 
     def scaled(self, exponent):
         """The data times ``2^exponent``."""
@@ -110,11 +115,12 @@ def rows_of(X, index):
     return X[index]
 
 
-def _serves_as_given(X, weights, products):
+def _serves_as_given(X, weights, products, squared):
     """Whether a dense array is large, or its Gram matrix takes few products, and no columns are far from
     zero: products would cancel as these are centred. Constant ones are such."""
     n, p = X.shape
     large = n * p > LARGE if p <= NARROW else n * p > 4 * LARGE and p <= WIDEST and X.flags.c_contiguous
+    large |= squared and n * p > SQUARED_LARGE and p <= SQUARED_NARROW and X.flags.c_contiguous
     # BLAS copies a view of some columns whenever it multiplies it.
     cheap = X.flags.forc and n * p * p <= products and (p <= n or products == np.inf)
     return (large or cheap) and not is_far_in_some(X, weights)
@@ -133,7 +139,16 @@ def _read(design, weights, centred, vectors):
 
 
 def design_of(
-    X, weights, *, rows=False, centred=False, overwrite=False, as_given=None, n_threads=1, vectors=()
+    X,
+    weights,
+    *,
+    rows=False,
+    centred=False,
+    overwrite=False,
+    as_given=None,
+    squared=False,
+    n_threads=1,
+    vectors=(),
 ):
     """Design that the solvers work on, and the column means.
 
@@ -152,6 +167,8 @@ def design_of(
     as_given : int or None
         Products of a Gram matrix up to which a dense ``X`` may stay as it is, its means subtracted in the
         products, as a large one of few columns may; None if it may not.
+    squared : bool
+        Whether that is for a squared loss, of which smaller ones may stay.
     n_threads : int
         Threads that copy a large dense ``X``, and make its products where no workers do.
     vectors : sequence of ndarray of shape (n,)
@@ -174,7 +191,7 @@ def design_of(
             return Design(X), np.zeros(X.shape[1])
         means = X.T @ weights
         return Design(*without_constants(X, means)), means
-    as_given = as_given is not None and _serves_as_given(X, weights, as_given)
+    as_given = as_given is not None and _serves_as_given(X, weights, as_given, squared)
     order = "C" if rows or (as_given and X.flags.c_contiguous) else "F"
     if X.dtype != np.float64:
         X, overwrite = less(X, 0.0, order, n_threads=n_threads), True

@@ -105,7 +105,8 @@ class Problem(Centred, Folds):
             as_given = np.inf if smooth and X.size > SMALL else 0
         as_given = None if rows else as_given
         rows |= smooth and is_wide_in_rows(X)  # products cost the same in any order
-        self._data = Data(X, weights, self.uniform, fit_intercept, rows, overwrite, as_given)
+        how = rows, overwrite, as_given, loss.quadratic
+        self._data = Data(X, weights, self.uniform, fit_intercept, *how)
 
     @property
     def shape(self):

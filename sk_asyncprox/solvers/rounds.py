@@ -11,7 +11,7 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 
 import numpy as np
 
-from ..data.dataset import NARROW
+from ..data.dataset import SQUARED_NARROW
 from ..delays import DelayTracker
 from ..kernels.block_iterate import Iterate, Read
 from ..kernels.blocks import ColumnPart, describe
@@ -254,7 +254,7 @@ class RoundsBCD(Solver):
         full, p = problem.design.is_full(), len(self.at.w)
         before, active = self.penalty.l1, self.active
         cheap = full and p <= len(self.at.z) and len(self.at.z) * p * p <= CHEAP_GRAM
-        many = p <= NARROW and 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
+        many = p <= SQUARED_NARROW and 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
         cheap |= self.looks.streamed and problem.loss.quadratic and (len(active) == p or many)
         if wanted.l1 == 0.0 or cheap:
             self.penalty = wanted
