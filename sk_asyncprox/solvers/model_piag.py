@@ -63,6 +63,9 @@ class ModelPIAG(PIAG):
     _index = _held = None
     """The working set, and coefficients beside it, where there is one."""
 
+    _worth = 0.0
+    """Gap from which on a certificate is worth its cost whatever is wanted."""
+
     def __init__(self, problem, step_size, *, target=0.0, **options):
         super().__init__(problem, step_size, **options)
         self._wanted, self._wait = target, WAIT
@@ -202,7 +205,7 @@ class ModelPIAG(PIAG):
         """Ask for a certificate where the models promise that it is good enough, and every shard was read
         since the last one that they promised too much for."""
         renewed = min(self._stamps).update >= self._certified_at
-        promised = renewed and self._promised.sum() <= PROMISED * self._wanted
+        promised = renewed and self._promised.sum() <= max(PROMISED * self._wanted, self._worth)
         self._due = self._due or self._is_exact or promised or self._due_after
         self._due_after = False
 

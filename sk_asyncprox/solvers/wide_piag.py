@@ -51,7 +51,7 @@ class WidePIAG(ModelPIAG):
         super()._lay_table()
         self._own_penalty = self._penalty.on(self._index)
         self._n_samples = self.problem.design.shape[0] // self.problem.loss.n_outputs
-        self._lowest = self._gap = np.inf
+        self._lowest = self._worth = np.inf
 
     def _whole(self, w):
         whole = np.zeros(self._n_coefs)
@@ -91,18 +91,13 @@ class WidePIAG(ModelPIAG):
         change = self._penalty.value(w) - self.problem.penalty.value(w)
         super()._guard(certificate._replace(objective=certificate.objective + change))
 
-    def _heed_promise(self):
-        super()._heed_promise()
-        renewed = min(self._stamps).update >= self._certified_at
-        lowering = self._penalty.l1 > self.problem.penalty.l1
-        near = self._promised.sum() <= SHARE_OF_GAP * self._gap
-        self._due = self._due or (renewed and (lowering or near))
-
     def _aim(self, looking, event):
         wanted, w, c = self.problem.penalty, event.certificate.w, event.certificate.correlations
         self._lowest = min(self._lowest, float(wanted.pull(c).max(initial=0.0)))
         before, self._penalty = self._penalty, wanted.with_l1(max(wanted.l1, LOWERED * self._lowest))
-        self._lowest, self._gap = self._penalty.l1, event.gap
+        self._lowest = self._penalty.l1
+        # While the l1 part comes down, so is any.
+        self._worth = np.inf if self._lowest > wanted.l1 else SHARE_OF_GAP * event.gap
         if self._best is not None:
             change = self._penalty.value(w) - before.value(w)
             self._best = self._best._replace(objective=self._best.objective + change)
