@@ -32,12 +32,9 @@ TINY = np.finfo(float).tiny
 
 EVERYTHING = slice(None)
 
-CHEAP, NARROW, WIDEST = 3_000_000, 512, 2000
-"""Products of a matrix of second derivatives so cheap that every step of a descent has its own; coefficients
-that have one where steps are slow; and those that do once the steps without have cost as much."""
-
-MATRIX = 0.25
-"""Stored entries read meanwhile, per product of such a matrix."""
+CHEAP, MATRIX = 3_000_000, 0.25
+"""Products of a matrix of second derivatives so cheap that every step of a descent has its own; and stored
+entries read meanwhile, per product of one."""
 
 RIGHT, ARRIVED = 0.5, 0.7
 """Shares of the gap wanted that Newton steps and a descent end at."""
@@ -93,8 +90,7 @@ class RidgeSteps:
         self.moves = moves
         self._descends = problem.is_dense and p <= FEW_SAMPLES * n
         self._descends = self._descends and not (problem.loss.quadratic or problem.penalty.has_zeros)
-        self._narrow, self._turn = p <= NARROW, np.inf
-        cheap = len(problem.y) * p**2 <= CHEAP and self._narrow
+        cheap = len(problem.y) * p**2 <= CHEAP
         self._memory, self._every, self._before = Memory(), 1 if cheap else 0, np.inf
         self._promised = np.inf if self._descends and problem.size >= LEAST_SINGLE else 0.0
 
@@ -134,14 +130,13 @@ class RidgeSteps:
 
     def _is_quick(self, run):
         """Whether descents will do: where the last one was slow, the next have more of the second
-        derivatives; where these are many, when other steps have cost as much."""
-        if self._descends and run.gap > (TENTH if self._narrow else HALF) * self._before:
-            self._descends = self._narrow and self._every != 1
+        derivatives, once all steps have cost as much; where these are more than the data, others go on."""
+        p, size = len(run.at.w), run.problem.design.size
+        wide = p * p > size
+        slow = run.gap > (HALF if wide else TENTH) * self._before
+        if self._descends and slow and (wide or run.touched >= MATRIX * p * size):
+            self._descends = not wide and self._every != 1
             self._every = 1 if self._every else STEPS
-            if not self._narrow and len(run.at.w) <= WIDEST:
-                self._turn = run.touched + MATRIX * len(run.at.w) * run.problem.design.size
-        elif not self._descends and run.touched >= self._turn:
-            self._descends, self._narrow, self._turn = True, True, np.inf
         self._before = run.gap
         return self._descends
 
