@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sk_asyncprox import Lasso
 from sk_asyncprox.data import dataset as rows
 from sk_asyncprox.data import moments
 from sk_asyncprox.data.moments import few_rows, joined, moments_of, point_of
@@ -194,3 +195,12 @@ def test_constant_columns_are_zero_about_the_means_of_parts(constant):
     quadratic = joined(parts).quadratic(True)
     assert_array_equal(quadratic.Q, [[quadratic.Q[0, 0], 0.0], [0.0, 0.0]])
     assert (few_rows(quadratic)[0][:, 1] == 0.0).all()
+
+
+@pytest.mark.parametrize("start", [1e160, -1e300])
+def test_a_start_far_worse_than_zero_is_left_where_moments_do_not_serve(start):
+    """So small a gap they are too coarse for."""
+    X = np.random.default_rng(0).standard_normal((50, 3))
+    model = Lasso(alpha=0.1, tol=1e-12, warm_start=True).fit(X, X[:, 0])
+    model.coef_ = np.full(3, start)
+    assert model.fit(X, X[:, 0]).history_.stopped == "converged"

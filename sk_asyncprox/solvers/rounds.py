@@ -95,8 +95,6 @@ class RoundsBCD(Solver):
         self.problem, self.n_workers, self.n_blocks = problem, n_workers, n_workers
         self.touched, self.over_bound = problem.pass_size // 2, 0
         self.at, self.columns = Iterate(problem, start), ColumnPart(problem, 1.0, True, None)
-        if start is not None and not problem.is_on_moments:
-            self.at.retreat()
         self.products, self.looks = Products(self.columns, n_workers), Looks(problem)
         self.gram, self.newton = GramSteps(problem, self.columns, n_workers), NewtonSteps()
         self.at.settles = self.at.settles and not self.looks.streamed  # else the next look does it
@@ -104,7 +102,7 @@ class RoundsBCD(Solver):
         step_size.start(Setting("bcd"))
         self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
         self.active, self.generation, self.blocks = np.empty(0, int), 0, []
-        self._late = self._resumed = False
+        self._late, self._resumed, self._doubted = False, False, start is not None
         self._known, self._trail, self.goal = None, Trail(), goal
         self._begin(Beside())
 
@@ -201,8 +199,11 @@ class RoundsBCD(Solver):
         if fresh and self.goal > 0.0:
             found = yield from self.gram.solve_on_moments(self)
             fresh = found is None
-            if fresh:
-                yield from self.ridge.descend(self, None)
+        if found is None and self._doubted:
+            self.at.retreat()
+        self._doubted = False
+        if fresh and self.goal > 0.0:
+            yield from self.ridge.descend(self, None)
         while True:
             certificate, found = found or (yield from self._certify()), None
             self._heed(certificate)
