@@ -414,6 +414,13 @@ def test_what_nothing_pulls_at_stays_at_zero_in_any_unit():
     assert found[1] == found[3] == 0.0
 
 
+def test_a_system_whose_diagonal_is_lost_to_rounding_has_no_solution():
+    """In the units of its columns it would be beyond all numbers, with which LAPACK ends in an error."""
+    A = np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 10.0], [0.0, 10.0, -1.0]])
+    with np.errstate(over="ignore"):
+        assert np.isnan(solution(A, np.ones((3, 1)))).all()
+
+
 def test_a_penalty_beyond_the_largest_number_is_that_one():
     X, y = np.random.default_rng(0).standard_normal((2, 20, 4)) * 1e145
     weights = np.array([1e10, 1e-10, 1e10, 1e-10])

@@ -226,9 +226,10 @@ class Cholesky:
 
 def solution(A, B):
     """Least-norm solution of ``A x = B``, a positive semidefinite matrix of any scale of its columns."""
-    if not np.isfinite(A.sum() + B.sum()):
-        return np.full(B.shape, np.nan)  # LAPACK would print that it cannot
     # What nothing pulls at stays at zero: rounding, in its unit, might be beyond all numbers.
     idle = (np.count_nonzero(A, axis=0) <= 1) & ~B.any(axis=1)
     size = np.where(idle, np.inf, np.sqrt(np.maximum(A.diagonal(), TINY)))
-    return np.linalg.lstsq(A / np.outer(size, size), B / size[:, None])[0] / size[:, None]
+    A, B = A / np.outer(size, size), B / size[:, None]
+    if not np.isfinite(A.sum() + B.sum()):
+        return np.full(B.shape, np.nan)  # LAPACK would print that it cannot
+    return np.linalg.lstsq(A, B)[0] / size[:, None]
