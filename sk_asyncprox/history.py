@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import defaultdict, deque
 from typing import Any, Self
 
 import numpy as np
@@ -233,6 +234,29 @@ class History:
         some = tasks[tasks["block"] >= 0]
         workers = sorted(set(some["worker"].tolist()))
         return {worker: some["block"][some["worker"] == worker].tolist() for worker in workers}
+
+    def places(self):
+        """Which tasks the results were of: a cluster's need not come in the order they were asked for.
+
+        Returns
+        -------
+        dict of int to deque of int
+            Of every worker, the places of its results, in turn, among its tasks in flight, the oldest first.
+        """
+        tables = self.arrivals, self.shares, self.certificates[self.certificates["worker"] >= 0]
+        done = {row for table in tables for row in table[["worker", "asked", "told"]].tolist()}
+        events = [(asked, worker, asked) for worker, _, asked in self.unfinished.tolist()]
+        for worker, asked, told in done:
+            events += [(asked, worker, asked), (told, worker, asked)]
+        flights, places = defaultdict(list), defaultdict(deque)
+        for position, worker, asked in sorted(events):
+            flight = flights[worker]
+            if position == asked:
+                flight.append(asked)
+            else:
+                places[worker].append(flight.index(asked))
+                flight.remove(asked)
+        return places
 
     def who(self):
         if self.n_workers < self.n_granted:

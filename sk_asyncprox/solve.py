@@ -111,7 +111,8 @@ def _attempt(executor, plan, options, watch, begin, problem, start, before):
     history.solver, history.executor = options.solver, type(executor).__name__
     history.step_size, history.largest_step = repr(solver.step_size), solver.step_unit
     history.inline, history.n_granted = plan.inline, plan.n_workers
-    for fact in ("n_workers", "n_blocks", "working_set", "most_workers"):
+    history.most_workers = plan.most_workers
+    for fact in ("n_workers", "n_blocks", "working_set"):
         setattr(history, fact, getattr(solver, fact))
     if options.verbose and solver.n_workers < plan.n_workers and before is None:
         print(history.who())

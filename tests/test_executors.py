@@ -453,6 +453,14 @@ def test_histories_are_saved_and_loaded(tmp_path, record):
         assert_array_equal(replay.history_.arrivals, history.arrivals)
 
 
+def test_results_of_a_worker_may_come_in_another_order():
+    history = History()
+    history._rows["arrivals"] = [(0, 1, 0, 0, 2, 3), (1, 0, 0, 0, 4, 6)]
+    history._rows["certificates"] = [(1, 0.0, 0.0, 0.0, 0.0, 0, 1, 8), (1, 0.0, 0.0, 0.0, 0.0, -1, -1, 9)]
+    history._rows["unfinished"] = [(0, 2, 7)]
+    assert {worker: list(places) for worker, places in history.places().items()} == {0: [1, 0], 1: [0]}
+
+
 def test_older_histories_are_read_and_replayed(tmp_path):
     """They do not say of which block what was in flight was, nor how many workers there could be."""
     X, y = data()

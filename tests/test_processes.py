@@ -109,6 +109,16 @@ def test_shards_that_moved_are_where_they_were_in_a_replay(estimator, step_size)
     assert_array_equal(again.coef_, live.coef_)
 
 
+def test_what_each_process_keeps_is_as_old_in_a_replay():
+    """A Gram matrix of a block is made anew where the curvature has changed, in every process by itself."""
+    model = LogisticRegression(**BLOCKS | {"n_blocks": 6}, C=1.0)
+    live = clone(model).fit(X[:, :6], np.digitize(Y, [-1.0, 1.0]))
+    trace = Trace.from_history(live.history_)
+    again = clone(model).set_params(executor=Simulated(trace)).fit(X[:, :6], np.digitize(Y, [-1.0, 1.0]))
+    assert_array_equal(again.history_.arrivals, live.history_.arrivals)
+    assert_array_equal(again.coef_, live.coef_)
+
+
 def test_a_short_fit_starts_no_process(monkeypatch):
     monkeypatch.setattr(processes, "ProcessPoolExecutor", None)
     for n_jobs in (None, 2):

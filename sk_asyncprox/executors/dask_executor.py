@@ -87,7 +87,7 @@ class Dask(Executor):
         slots = len(wait_for_slots(client))
         if n_jobs is not None and n_jobs < -1:
             n_jobs = max(1, slots + 1 + n_jobs)
-        most = np.inf if n_jobs in (None, -1) else n_jobs
+        most = np.inf if n_jobs in (None, -1) else int(n_jobs)
         return Plan(n_workers=min(slots, most), most_workers=most)
 
     def run(self, solver, on_events):

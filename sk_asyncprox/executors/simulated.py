@@ -6,6 +6,7 @@ depends on how long its own tasks take, and there the order of events follows fr
 
 import time
 from collections import defaultdict, deque
+from copy import copy
 from heapq import heappop, heappush
 
 import numpy as np
@@ -61,14 +62,15 @@ class Simulated(Executor):
 
     def run(self, solver, on_events):
         # A worker of a cluster may have had two tasks, the second one queued behind the first.
-        held, idle = defaultdict(deque), 0
+        held, idle, parts = defaultdict(deque), 0, _Parts(solver, self.trace.recorded)
         for now, asks, tells in self.trace.events():
             for worker in asks:
                 task = solver.ask(worker)
                 if task is not None:
+                    parts.asked(worker)
                     held[worker].append(task)
-            tasks = [held[worker].popleft() for worker in tells if held[worker]]
-            arrivals = [(task, solver.work(solver.part(task), task)) for task in tasks]
+            tasks = [parts.told(worker, held[worker]) for worker in tells if held[worker]]
+            arrivals = [(task, solver.work(parts.of(task), task)) for task in tasks]
             idle = 0 if arrivals or any(held.values()) else idle + 1
             # What is to be done may be for a slow worker, who asks long after the others.
             if idle > PATIENCE * self.trace.n_workers:
@@ -78,6 +80,38 @@ class Simulated(Executor):
                 if on_events(solver.tell(arrivals), now):
                     break
         return [task for queue in held.values() for task in queue]
+
+
+class _Parts:
+    """The data of every task: one copy for each worker where those of a recorded run shared no memory, since
+    what a copy keeps, as the Gram matrix of a block, has its own age. Processes are there from when a second
+    worker is asked; before, the calling one worked alone."""
+
+    def __init__(self, solver, past):
+        self._solver, self._copies = solver, {}
+        self._apart = past is not None and past.most_workers is not None
+        self._alone = self._apart and past.executor == "Processes"
+        self._places = past.places() if self._apart else {}
+
+    def asked(self, worker):
+        self._alone = self._alone and worker == 0
+
+    def told(self, worker, queue):
+        """The task of the queue whose result comes next."""
+        place = self._places[worker].popleft() if self._places.get(worker) else 0
+        task = queue[place]
+        del queue[place]
+        return task
+
+    def of(self, task):
+        part = self._solver.part(task)
+        if not self._apart or self._alone:
+            return part
+        key = task.worker, id(part)
+        if key not in self._copies:
+            # What was copied is held, so that nothing else can have its number.
+            self._copies[key] = part, copy(part)
+        return self._copies[key][1]
 
 
 class Machine(Executor):

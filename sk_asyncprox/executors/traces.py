@@ -220,8 +220,8 @@ class Trace:
 
         Notes
         -----
-        Runs are replayed with the same blocks, delays and steps; those on a Dask cluster as far as the
-        results of every worker have arrived in the order of its tasks.
+        Runs are replayed with the same blocks, delays and steps, also where the workers shared no memory, as
+        long as none of them was lost.
         """
         if history.record is None:
             raise ValueError("The run was not recorded (record=None), so it cannot be replayed.")
