@@ -575,3 +575,12 @@ def test_parameters_as_scikit_learn_has_them():
     np.testing.assert_array_equal(
         Lasso(0.1).set_params(penalty_weights=list(weights)).fit(X, y).coef_, model.coef_
     )
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_ridge_steps_of_free_coefficients_arrive_on_columns_of_all_scales(seed):
+    rng, (n, p) = np.random.default_rng(seed), (60, 30)
+    X = rng.standard_normal((n, p)) * 10.0 ** rng.uniform(-4, 4, p)
+    y = X[:, 0] + np.abs(X[:, 0]).mean() * rng.standard_normal(n) > 0
+    model = LogisticRegression(C=1e-6, tol=1e-8, penalty_weights=1.0 * (rng.random(p) > 0.2))
+    assert model.fit(sp.csr_matrix(X), y).n_iter_[0] < 100

@@ -207,7 +207,8 @@ class GramSteps:
         Q, model = yield from self._matrix_of(run, form, key, index, run.columns.model(point))
         if Q is None:
             return False
-        read = Read(key, index, run.at.w[index], point, run.penalty.on(index), True)
+        beside = run.ridge.beside(run, certificate.w) if self._once(run) else None
+        read = Read(key, index, run.at.w[index], point, run.penalty.on(index), True, beside=beside)
         # Nothing but the next start depends on the solution of a penalty that will be lowered.
         roughly, enough = run.penalty.l1 > run.problem.penalty.l1, 0.0
         if run.problem.loss.quadratic and not roughly:
@@ -216,12 +217,14 @@ class GramSteps:
         last = run.problem.loss.quadratic and run.looks.streamed and not roughly
         ridge = self.matrix.ridge if last else None
         payload = read, Q, model, certificate.correlations[index], roughly, enough, ridge
-        if run.looks.streamed:
+        if run.looks.streamed and beside is None:
             direction = yield from self._ahead_of(run, stamp, payload)
         else:
             [direction] = yield Phase("model", 1, lambda _: payload)
         if direction is not None:
             run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        if beside is not None:
+            run.ridge.remember(run, direction)
         return True
 
     def _ahead_of(self, run, stamp, payload):

@@ -143,14 +143,12 @@ class RidgeSteps:
     def join(self, run, certificate):
         """A step of all coefficients, joined with those before it."""
         stamp = run.stamp()
-        problem, beside, products = run.problem, None, PRODUCTS
-        if problem.loss.n_outputs == 1:  # of several, moves are large to keep and help little
-            beside = self.moves.led_by(certificate.w, problem.shifted(run.at.z, -run.at.b))
-            if problem.design.is_sparse or problem.design.size >= LARGE:
-                products = 0  # the gradient is joined
+        design, beside = run.problem.design, self.beside(run, certificate.w)
+        # The gradient is joined where that is cheaper than a Newton step; of several outputs nothing is.
+        joined = beside is not None and (design.is_sparse or design.size >= LARGE)
         read = Read(
             ("support", -1, 0), run.active, certificate.w, run.at.point(), run.penalty,
-            True, products, certificate.correlations, beside,
+            True, 0 if joined else PRODUCTS, certificate.correlations, beside,
         )  # fmt: skip
         if run.products.pay(EVERYTHING):
             direction = yield from run.products.newton(read)
@@ -158,5 +156,16 @@ class RidgeSteps:
             [direction] = yield Phase("newton", 1, lambda _: read)
         run.write(stamp, "newton", EVERYTHING, direction, RISE_OF_NEWTON)
         if beside is not None:
-            image = problem.shifted(direction.v, -direction.shift)
-            self.moves = self.moves.newest(MOVES - 1).led_by(direction.move, image)
+            self.remember(run, direction)
+
+    def beside(self, run, w):
+        """What a step is joined with: the coefficients themselves, and the last moves. Not so for several
+        outputs, whose moves are large to keep and help little."""
+        if run.problem.loss.n_outputs > 1:
+            return None
+        return self.moves.led_by(w, run.problem.shifted(run.at.z, -run.at.b))
+
+    def remember(self, run, direction):
+        """Join the next steps with this one."""
+        image = run.problem.shifted(direction.v, -direction.shift)
+        self.moves = self.moves.newest(MOVES - 1).led_by(direction.move, image)

@@ -10,7 +10,7 @@ from ..kernels.logistic_path import steps
 from ..kernels.newton import COST, in_place
 from ..kernels.newton import product as multiplied
 from ..kernels.smooth_descent import arrived, descend
-from ..kernels.subspace import described, joint_step
+from ..kernels.subspace import described, join, joint_step, lands
 from ..problem.certificate import quadratic_bound
 
 SWEEPS, SLOWING = (8, 4, 8, 20, 32, 64), 1.5
@@ -141,10 +141,15 @@ def minimum(part, payload):
 def model(part, payload):
     """Work of the kind ``"model"``: the step there."""
     read, Q, curvature, *_ = payload
+    weights, gradient = part.problem.weights, read.point.gradient
     new, calls = minimum(part, payload)
-    v, size = _mul(part, read, new - read.w)
+    move = new - read.w
+    (v, size), pull = _mul(part, read, move), -weights * gradient
     # On the matrix no data are touched; a call counts as a product of them, at most.
-    return describe(part, read, new, v, curvature, size + calls * min(size, Q.size))
+    touched = size + calls * min(size, Q.size)
+    if read.beside is None or lands(part, read, move, v, pull, curvature):
+        return describe(part, read, new, v, curvature, touched)
+    return described(part, read, join(part, read, move, v, curvature), curvature, touched)
 
 
 def moments(part, payload):
