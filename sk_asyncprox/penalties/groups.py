@@ -22,8 +22,9 @@ MOST_NEWTON, SETTLED, MOST_ENDS = 4, 1e-2, 6
 """Newton steps between two sweeps; the fall of one, relative to that of the first, that is the last; and
 groups at whose zeros a step may end."""
 
-MOST_CALLS = 30
-"""Calls, at most: what is left is left to the next model."""
+FAST, PATIENCE, MOST_CALLS = 0.5, 5, 100
+"""Fall of the gap that is quick, and calls in a row without, after which the next model may do better; and
+calls, at most."""
 
 PER_SWEEP = 500
 """Coefficients for every sweep more before a Newton step: the more there are, the more a step costs."""
@@ -114,14 +115,15 @@ class GroupPenalty(ElasticNetPenalty):
         """Lower the model's gap to a ``share`` of what it is at ``w``, or to ``enough``."""
         w, spectra = w.copy(), {}
         members = np.split(np.arange(len(w))[self.order], self.starts[1:])
-        goal, calls = 0.0, 0
-        while calls < most_calls:
+        goal, lowest, slow, calls = 0.0, np.inf, 0, 0
+        while slow < PATIENCE and calls < most_calls:
             image = Q @ w
             gap, pull = gap_on_gram(q, w, image, self, square), q - image
             # A gap that rounding hides may still be one of all the groups' that this matrix is of a part of.
             if calls and gap <= goal:
                 break
             goal = goal or max(ROUNDING * square, share * gap, enough)
+            lowest, slow = (gap, 0) if gap <= FAST * lowest else (lowest, slow + 1)
             for _ in range(1 + len(w) // PER_SWEEP):
                 sweep(Q, w, pull, self, members, spectra)
             newton(Q, q, w, self)
