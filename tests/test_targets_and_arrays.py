@@ -188,7 +188,7 @@ def peak(model, data, y):
         ("F", {"fit_intercept": False}, 0),
         ("F", {"fit_intercept": True}, 1),
         ("F", {"fit_intercept": True, "copy_X": False}, 0),
-        ("C", {"fit_intercept": False}, 1),
+        ("C", {"fit_intercept": False}, 0),
         ("C", {"fit_intercept": False, "solver": "piag"}, 0),
         ("csc", {"fit_intercept": True}, 0),
         ("csr", {"solver": "piag", "metric": "lipschitz", "step_size": "adaptive1"}, 0),
