@@ -193,16 +193,19 @@ def point_of(X, y, weights, centred):
     return sum(each[some] @ X[some] for some in _runs(X)) / each.sum(), mean_y
 
 
+def _rows_at_once(X):
+    return max(1, ENTRIES_AT_ONCE // max(1, X.shape[1]))
+
+
 def _runs(X, least=0):
     """Runs of rows that stay in the cache, each of ``least`` rows or more."""
-    n, p = X.shape
-    step = max(1, ENTRIES_AT_ONCE // max(1, p), least)
-    return [slice(k, k + step) for k in range(0, n, step)]
+    step = max(_rows_at_once(X), least)
+    return [slice(k, k + step) for k in range(0, len(X), step)]
 
 
 def _space(X):
     """Memory that is written again for every run."""
-    return np.empty((min(len(X), max(1, ENTRIES_AT_ONCE // max(1, X.shape[1]))), X.shape[1]))
+    return np.empty((min(len(X), _rows_at_once(X)), X.shape[1]))
 
 
 def _centred(rows, about, roots, out):

@@ -66,9 +66,9 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 DATA = entries("""
 X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
     Data. The rows of a dask collection stay where they lie.
-y : array-like of shape (n_samples,)
+y : array-like or dask collection of shape (n_samples,)
     Targets, or labels of two or more classes.
-sample_weight : array-like of shape (n_samples,)
+sample_weight : array-like or dask collection of shape (n_samples,)
     Sample weights, non-negative and not all zero.
 """)
 
