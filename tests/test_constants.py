@@ -12,7 +12,7 @@ import constants
 
 from sk_asyncprox.executors import simulated
 from sk_asyncprox.kernels import gram_rows, shard_models
-from sk_asyncprox.solvers import gram_steps
+from sk_asyncprox.solvers import gram_matrix
 
 KNOWN = {(known.module.partition(".")[2], known.name): known for known in constants.ALL}
 
@@ -35,7 +35,7 @@ def test_the_table_has_all_numbers_with_their_values():
 
 
 def test_a_number_is_changed_wherever_it_was_imported_to():
-    places = gram_rows, gram_steps, shard_models
+    places = gram_rows, gram_matrix, shard_models
     with constants.changed(KNOWN["kernels.gram_rows", "LARGE"], 0.5):
         assert [place.LARGE for place in places] == [100_000_000] * 3
     assert [place.LARGE for place in places] == [200_000_000] * 3

@@ -31,9 +31,10 @@ from sk_asyncprox.losses.curvature import KEPT, DiagonalCurvature, SoftmaxCurvat
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import RoundsBCD, gram_steps
+from sk_asyncprox.solvers import RoundsBCD, gram_matrix
 from sk_asyncprox.solvers.base import Snapshot
-from sk_asyncprox.solvers.gram_steps import GramMatrix, GramRule
+from sk_asyncprox.solvers.gram_matrix import GramMatrix
+from sk_asyncprox.solvers.gram_steps import GramRule
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.rounds_work import WORK, gram
 from sk_asyncprox.step_sizes import ExactStep
@@ -238,7 +239,7 @@ def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_gi
 
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
 def test_what_is_added_to_a_diagonal_leaves_no_trace_in_a_solution(l1_ratio, as_given, monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.solvers.gram_steps.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_matrix.LARGE", 0)
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, 40))
     y = X @ (3.0 * rng.standard_normal(40)) + rng.standard_normal(2000)
@@ -417,6 +418,18 @@ def test_objective_falls_once_the_penalty_is_the_wanted_one():
     assert (np.diff(objectives[-4:]) <= 1e-14).all()
 
 
+def renewed(matrix, index, model, error=0.0):
+    """Make the matrix that of the columns, and count the tasks that it took."""
+    phases, answer, n_tasks = matrix.renew(("blocks", len(index), 0), index, model, error), None, 0
+    while True:
+        try:
+            phase = phases.send(answer)
+        except StopIteration:
+            return n_tasks
+        answer = [gram(matrix._part, phase.payload(i)) for i in phase.todo]
+        n_tasks += len(answer)
+
+
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("omega_changes", [False, True])
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
@@ -429,21 +442,14 @@ def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes, 
         index = np.arange(size) * 30 // 25
         if omega_changes:
             omega = problem.weights * rng.uniform(0.1, 0.25, 90)
-        phases = matrix.renew(("blocks", size, 0), index, DiagonalCurvature(omega))
-        answer = None
-        while True:
-            try:
-                phase = phases.send(answer)
-            except StopIteration:
-                break
-            answer = [gram(part, phase.payload(i)) for i in phase.todo]
+        renewed(matrix, index, DiagonalCurvature(omega))
         X = problem.design.filled().X[:, index]
         X = X - np.average(X, axis=0, weights=omega) if part.follows or sparse else X
         assert_allclose(matrix.Q, X.T @ (omega[:, None] * X), atol=1e-14)
 
 
 def test_a_large_gram_matrix_is_single_until_refined(monkeypatch):
-    monkeypatch.setattr(gram_steps, "LARGE", 1)
+    monkeypatch.setattr(gram_matrix, "LARGE", 1)
     problem = make_problem("logistic", n=90, p=30, fit_intercept=True)
     matrix, index = GramMatrix(ColumnPart(problem, 1.0, True, None), 1), np.arange(12)
     model = DiagonalCurvature(problem.weights)
@@ -452,14 +458,68 @@ def test_a_large_gram_matrix_is_single_until_refined(monkeypatch):
     exact, errors = X.T @ (problem.weights[:, None] * X), []
     matrix.refine()  # of nothing: the first one is in single precision all the same
     for _ in range(2):
-        phases = matrix.renew(("blocks", 0, 0), index, model)
-        share = gram(matrix._part, next(phases).payload(0))
-        with pytest.raises(StopIteration):
-            phases.send([share])
+        renewed(matrix, index, model)
         errors.append(np.abs(matrix.Q - exact).max() / np.abs(exact).max())
         matrix.refine()
     assert 1e-9 < errors[0] < 1e-5
     assert errors[1] < 1e-14
+
+
+def test_a_matrix_of_a_sample_is_as_good_as_is_asked_for(monkeypatch):
+    monkeypatch.setattr(gram_matrix, "LARGE", 1)
+    problem = make_problem("logistic", n=20_000, p=10, fit_intercept=True)
+    rng, index = np.random.default_rng(0), np.arange(10)
+    model = DiagonalCurvature(problem.weights * rng.uniform(0.1, 0.25, 20_000))
+    whole = GramMatrix(ColumnPart(problem, 1.0, True, None), 1)
+    renewed(whole, index, model)
+    touched = []
+    for asked in (0.15, 0.08, 1e-3):
+        matrix = GramMatrix(whole._part, 2)
+        renewed(matrix, index, model, asked)
+        root = np.linalg.inv(np.linalg.cholesky(whole.Q))
+        error = np.abs(np.linalg.eigvalsh(root @ matrix.Q @ root.T) - 1.0).max()
+        assert error <= 1.5 * asked
+        touched.append(matrix.touched)
+    assert touched[0] < touched[1] < touched[2] == whole.touched
+    matrix = GramMatrix(whole._part, 2)
+    renewed(matrix, index, model, 0.15)
+    matrix.refine()
+    renewed(matrix, index, model, 0.15)
+    assert_allclose(matrix.Q, whole.Q, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["heavy tails", "rare values", "few samples count"])
+def test_a_sample_that_tells_nothing_of_the_others_is_not_used(kind, monkeypatch):
+    monkeypatch.setattr(gram_matrix, "LARGE", 1)
+    rng, n = np.random.default_rng(0), 20_000
+    X, weights = rng.standard_normal((n, 10)), np.ones(n)
+    if kind == "heavy tails":
+        X[:, 3] = rng.standard_cauchy(n)
+    if kind == "rare values":
+        X[:, 3] = rng.random(n) < 3e-3
+    if kind == "few samples count":
+        weights[rng.integers(0, n, 10)] = 1e4
+    problem = Problem(X, np.sign(X[:, 0]), LogisticLoss(), ElasticNetPenalty(l1=0.1), weights)
+    matrix = GramMatrix(ColumnPart(problem, 1.0, True, None), 1)
+    model = DiagonalCurvature(0.25 * problem.weights)
+    renewed(matrix, np.arange(10), model, 0.15)
+    X = problem.design.X - model.diagonal @ problem.design.X / model.diagonal.sum()
+    assert_allclose(matrix.Q, X.T @ (model.diagonal[:, None] * X), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_steps_by_samples_reach_tight_gaps(n_classes, monkeypatch):
+    X, y = make_classification(4000, 12, n_informative=6, n_classes=n_classes, random_state=0)
+    model = LogisticRegression(C=0.05, l1_ratio=0.9, tol=1e-10)
+    monkeypatch.setattr("sk_asyncprox.solvers.gram_steps.CHEAP_STEPS", 0)
+    whole = clone(model).fit(X, y)
+    monkeypatch.setattr(gram_matrix, "LARGE", 1)
+    strides, choose = [], GramMatrix._stride_for
+    monkeypatch.setattr(GramMatrix, "_stride_for", lambda *of: strides.append(choose(*of)) or strides[-1])
+    sampled = clone(model).fit(X, y)
+    assert max(strides) > 1
+    assert sampled.dual_gap_ <= 1e-10
+    assert_allclose(sampled.coef_, whole.coef_, atol=1e-5)
 
 
 @pytest.mark.parametrize("estimator", [Lasso(1e-4), LogisticRegression(C=10.0, l1_ratio=1.0)])
@@ -470,7 +530,7 @@ def test_single_precision_reaches_tight_gaps(monkeypatch, estimator):
     if not hasattr(estimator, "alpha"):
         y = np.where(y > np.median(y), 1, 0)
     exact = clone(estimator).set_params(tol=1e-12).fit(X, y)
-    monkeypatch.setattr(gram_steps, "LARGE", 1)
+    monkeypatch.setattr(gram_matrix, "LARGE", 1)
     single = clone(estimator).set_params(tol=1e-12).fit(X, y)
     assert single.n_iter_ <= 2 * np.max(exact.n_iter_) + 10
     assert_allclose(single.objective_, exact.objective_, rtol=1e-10)
@@ -480,7 +540,7 @@ def test_single_precision_reaches_tight_gaps(monkeypatch, estimator):
 def test_single_precision_is_left_where_its_exponents_end(monkeypatch, scale):
     X, y = data("dense", n=200, p=40)
     unit = Lasso(0.01, tol=1e-12).fit(X, y)
-    monkeypatch.setattr(gram_steps, "LARGE", 1)
+    monkeypatch.setattr(gram_matrix, "LARGE", 1)
     model = Lasso(0.01 * scale, tol=1e-12).fit(scale * X, y)
     assert_allclose(scale * model.coef_, unit.coef_, atol=1e-8)
 

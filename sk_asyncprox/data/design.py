@@ -214,16 +214,18 @@ class Design:
             dense -= self.centre
         return Design(dense)
 
-    def taken(self, begin, end, index, step, dtype):
-        """Runs of so many of the rows ``begin:end``, each with its columns ``index``, transposed, filled and
-        centred, in memory that the next one overwrites: fresh pages cost more than the entries."""
-        n, k, by_rows = min(step, end - begin), len(index), self.is_by_rows or self.is_sparse
+    def taken(self, rows, index, step, dtype):
+        """Runs of so many of the rows (a slice), numbered from zero, each with its columns ``index``,
+        transposed, filled and centred, in memory that the next one overwrites: fresh pages cost more than the
+        entries."""
+        rows = range(self.shape[0])[rows]
+        n, k, by_rows = min(step, len(rows)), len(index), self.is_by_rows or self.is_sparse
         out = np.empty((n, k), dtype).T if by_rows else np.empty((k, n), dtype)
         whole, centre = by_rows and k == self.shape[1], 0.0 if self.centre is None else self.centre[index]
         room = np.empty((n, k)) if by_rows and not whole else None
-        for a in range(begin, end, step):
-            rows = slice(a, min(end, a + step))
-            X, some = self.X[rows], out[:, : rows.stop - a]
+        for a in range(0, len(rows), step):
+            run = rows[a : a + step]
+            X, some = self.X[run.start : run.stop : run.step], out[:, : len(run)]
             X = X.toarray() if self.is_sparse else X
             if by_rows:
                 part = X if whole else X.take(index, axis=1, out=room[: len(X)], mode="clip")
@@ -236,7 +238,7 @@ class Design:
             else:
                 for row, j in zip(some, index, strict=True):
                     row[:] = X[:, j]
-            yield rows, some
+            yield slice(a, a + len(run)), some
 
     def runs(self):
         """Runs of rows whose entries stay in the cache, and these rows, dense and explicitly centred."""

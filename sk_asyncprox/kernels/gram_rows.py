@@ -90,9 +90,9 @@ def full_rows(design, model, n_outputs):
     return Q, sums
 
 
-def add_rows(columns, model, begin, end, dtype, wanted, Q, sums):
-    """The same of the samples ``begin:end``, of sparse columns all; ``columns`` are, for every output, a
-    design and the numbers of its columns, all of a sparse one that is not to be filled."""
+def add_rows(columns, model, rows, dtype, wanted, Q, sums):
+    """The same of the samples ``rows`` (a slice), which the model is of, of sparse columns all; ``columns``
+    are, for every output, a design and the numbers of its columns, all of a sparse one not to be filled."""
     designs = [design for design, _ in columns]
     if not all(design.is_full() for design in designs):
         made = {id(design.X): design.X.T.tocsr() for design in designs}
@@ -100,7 +100,7 @@ def add_rows(columns, model, begin, end, dtype, wanted, Q, sums):
         return
     entries = ENTRIES_OF_LOOK if designs[0].is_by_rows else ENTRIES_OF_RUN
     step = max(FEWEST_ROWS, entries // max(1, Q.shape[1]))
-    runs = [design.taken(begin, end, index, step, dtype) for design, index in columns]
+    runs = [design.taken(rows, index, step, dtype) for design, index in columns]
     for outputs in zip(*runs, strict=True):
         add_filled([block for _, block in outputs], model, outputs[0][0], wanted, Q, sums)
 

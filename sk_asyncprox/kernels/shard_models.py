@@ -123,7 +123,7 @@ def _sums(shard, model, dtype):
     n, k, outputs = len(shard.y), shard.design.shape[1], len(pieces)
     H, sums = np.zeros((k, k)), np.zeros((k, outputs))
     columns = [(piece, np.arange(piece.shape[1])) for piece in pieces]
-    add_rows(columns, model, 0, n, dtype, np.arange(k), H, sums)
+    add_rows(columns, model, slice(n), dtype, np.arange(k), H, sums)
     if not shard.design.is_full() and pieces[0].centre is not None:
         # The means are taken out of the columns, X - 1 C' of all outputs.
         C = block_diag(*(piece.centre[:, None] for piece in pieces))

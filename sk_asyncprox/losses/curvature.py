@@ -66,6 +66,11 @@ class DiagonalCurvature:
         """The model of the samples ``a:b``."""
         return DiagonalCurvature(self.diagonal[a:b])
 
+    def sample(self, rows):
+        """The model of some samples (a slice), in the place of all."""
+        some = self.diagonal[rows]
+        return DiagonalCurvature(some * (self._total / some.sum()))
+
     def intercepts(self):
         """Products ``M e`` with the margins' change ``e`` per unit of the intercept, a list of one."""
         return [self.diagonal]
@@ -139,6 +144,11 @@ class SoftmaxCurvature:
         part.p, part.weights, part.e, part.n_samples = self.p[:, a:b], self.weights[a:b], self.e[a:b], b - a
         part.diagonal = self.diagonal.reshape(self.p.shape)[:, a:b].ravel()
         return part
+
+    def sample(self, rows):
+        """As :meth:`DiagonalCurvature.sample`."""
+        weights = self.weights[rows] * (self.weights.sum() / self.weights[rows].sum())
+        return SoftmaxCurvature(self.p[:, rows], weights, self.e[rows] - FLOOR)
 
     def intercepts(self):
         """Products ``M e`` with the margins' change ``e`` per unit of each intercept, a list of K."""

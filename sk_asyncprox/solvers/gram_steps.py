@@ -1,23 +1,15 @@
-"""Steps to the solution of the model on the Gram matrix of the working set, kept from round to round."""
+"""Steps to the solution of the model on the Gram matrix of the working set."""
 
 import numpy as np
 
 from ..kernels.block_iterate import Read
 from ..kernels.blocks import describe
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
-from ..kernels.gram_rows import LARGE, LEAST, RIDGE
+from ..kernels.gram_rows import LEAST
 from ..kernels.logistic_path import Seen
-from ..kernels.working_set import among
+from .gram_matrix import GramMatrix
 from .newton_steps import RISE_OF_NEWTON
-from .shared_products import PIECES
 from .task_queue import Phase
-
-REBUILD_ABOVE = 1e-4
-"""Relative change of any curvature beyond which the matrix is computed anew. The exact step is safe for any
-metric; but where classes are nearly separable, a matrix a hundredth off took twenty times as many rounds."""
-
-NARROW = 1000
-"""Rows up to which a matrix is made in more pieces than there are workers: who is late holds up one."""
 
 WIDEST_GRAM_ONCE = 128
 """Columns of a Gram matrix that serves one step, at most: beyond, it costs more than the step's products."""
@@ -40,80 +32,6 @@ are slow."""
 
 RIGHT, TENTH = 0.5, 0.1
 """Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
-
-
-class GramMatrix:
-    """``X' M X`` of the columns ``index`` in a model ``M``, centred where an intercept follows: ``Q``,
-    computed by ``n_shares`` workers; ``ridge`` is what was added to its diagonal, and ``touched`` counts the
-    stored entries."""
-
-    def __init__(self, part, n_shares):
-        self._part, self._n_shares = part, n_shares
-        self.Q, self.index, self.model, self.touched = None, np.empty(0, int), None, 0
-        self._dtype = "float32"
-
-    def refine(self):
-        """Double precision from now on, if there is one: the system is too ill-conditioned for less."""
-        if self.model is not None and self._dtype == "float32":
-            self._dtype, self.model = "float64", None
-
-    def shift(self, move):
-        """How the intercept of one output follows a move of the coefficients."""
-        return -float(self._follow[:, 0] @ move) if self._part.follows else 0.0
-
-    def missing(self, index):
-        """How many rows are to be computed for the columns ``index``, if the model stays."""
-        known = np.count_nonzero(among(index, self.index)[0])
-        return len(index) if 2 * known < len(index) else len(index) - known
-
-    def renew(self, key, index, model):
-        """Make it that of the columns ``index``; a generator of phases."""
-        if self.model is model and np.array_equal(index, self.index):
-            return
-        near = self.model is not None and model.is_near(self.model, REBUILD_ABOVE)
-        known, at = among(index, self.index if near else self.index[:0])
-        at = at[known]
-        if known.all():
-            self.Q, self.index = self.Q[np.ix_(at, at)] if len(at) < len(self.index) else self.Q, index
-            self._follow, self.ridge = self._follow[at], self.ridge[at]
-            return
-        # Rows of the new columns only, unless they are most.
-        fresh = None if 2 * known.sum() < len(index) else np.flatnonzero(~known)
-        if fresh is not None:
-            model = self.model
-        rows, ridge = yield from self._rows(key, index, fresh, model)
-        if fresh is not None:
-            old, added = np.flatnonzero(known), ridge
-            Q, ridge = np.empty((len(index), len(index))), np.empty(len(index))
-            Q[np.ix_(old, old)], ridge[old] = self.Q[np.ix_(at, at)], self.ridge[at]
-            Q[fresh], Q[:, fresh], ridge[fresh] = rows, rows.T, added
-            rows = Q
-        self.Q, self.ridge, self.index, self.model = rows, ridge, index, model
-
-    def _rows(self, key, index, fresh, model):
-        n, at = model.n_samples, np.arange(len(index)) if fresh is None else fresh
-        full = self._part.problem.design.is_full(index)
-        dtype = self._dtype if full and n * len(index) * len(at) >= LARGE else "float64"
-        many = PIECES if self._n_shares > 1 and len(at) <= NARROW else 1
-        shares = many * self._n_shares if full else 1
-        cuts = [n * i // shares for i in range(shares + 1)]
-
-        def payload(i):
-            return key, index, fresh, model, dtype, cuts[i], cuts[i + 1]
-
-        answers = yield Phase("gram", shares, payload, dynamic=True)
-        rows, sums, touched = (sum(column) for column in zip(*answers, strict=True))
-        self.touched += touched
-        diagonal = np.arange(len(at)), at
-        if dtype == "float32" and not (np.isfinite(rows).all() and rows[diagonal].min() > LEAST):
-            self._dtype = "float64"
-            return (yield from self._rows(key, index, fresh, model))
-        self._follow = model.follow(sums)
-        if self._part.follows or (not full and self._part.problem.fit_intercept):
-            rows -= sums[at] @ self._follow.T
-        ridge = (RIDGE if dtype == "float32" else 0.0) * rows[diagonal]
-        rows[diagonal] += ridge
-        return rows, ridge
 
 
 class GramSteps:
@@ -257,6 +175,8 @@ class GramSteps:
             form = self._form(run)
         if form is None:
             return None, None
-        yield from matrix.renew(key, index, model)
+        # As good as the model is: by a Newton step the gap falls with the square of what it fell by before.
+        wanted = RIGHT * run.goal / max(LEAST, run.gap * run.problem.scale)
+        yield from matrix.renew(key, index, model, max(run.fall**2, wanted))
         run.touched, matrix.touched = run.touched + matrix.touched, 0
         return matrix.Q, matrix.model

@@ -47,6 +47,9 @@ NEAR = 0.97
 """Correlation, relative to the l1 part, from which on a column is in the working set where the last solution
 is near: it may be needed before the next look."""
 
+SLOW = 0.5
+"""Gap after a round, relative to that before, beyond which the round has done little."""
+
 RISE_OF_DESCENT = 0.25
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
 
@@ -110,7 +113,7 @@ class RoundsBCD(Solver):
         """At the start of the script, without what other penalties have taught."""
         problem, self._tracker = self.problem, DelayTracker()
         self.tasks = TaskQueue(self._run(), self._tracker, self.products.speeds)
-        self.lower_bound, self.gap, self._slow, self.from_zero = -np.inf, np.inf, False, False
+        self.lower_bound, self.gap, self.fall, self.from_zero = -np.inf, np.inf, SLOW, False
         self.penalty = problem.penalty.with_l1(np.inf)
         self.at.learns, self.at.least = not problem.loss.quadratic, None
         self.ridge = RidgeSteps(problem, moves)
@@ -229,7 +232,7 @@ class RoundsBCD(Solver):
                 yield from self.ridge.join(self, certificate)
             if self.problem.design.is_sparse:
                 size = max(1, self.products.sizes[self.active].sum())
-                slow = self._slow and self.penalty.l1 == self.problem.penalty.l1
+                slow = self.fall > SLOW and self.penalty.l1 == self.problem.penalty.l1
                 self.gram.rule.counted((self.touched - touched) / size, slow)
 
     def _certify(self):
@@ -243,14 +246,15 @@ class RoundsBCD(Solver):
         """Take a certificate into account."""
         self.lower_bound = max(self.lower_bound, certificate.dual)
         gap = (certificate.objective - self.lower_bound) / self.problem.scale
-        self._slow, self.gap = gap > 0.5 * self.gap, gap
+        self.fall = gap / self.gap if 0.0 < self.gap < np.inf else SLOW
+        self.gap = gap
         self.tasks.certified(certificate, self.lower_bound)
 
     def _aim(self, certificate):
         """Lower the l1 part, and choose the working set and its blocks."""
         problem = self.problem
         wanted, c = problem.penalty, certificate.correlations
-        if self.generation and not (self.penalty.has_zeros or self._slow):
+        if self.generation and not (self.penalty.has_zeros or self.fall > SLOW):
             return
         full, p = problem.design.is_full(), len(self.at.w)
         before, active = self.penalty.l1, self.active
@@ -268,7 +272,7 @@ class RoundsBCD(Solver):
             active = wanted_columns(near, self.at.w, c, active, first_columns(len(self.at.z), p, full))
         late, same = self.gap < LATE, active is self.active or np.array_equal(active, self.active)
         if self.generation and late == self._late and same:
-            if self._slow and self.penalty.l1 == before:
+            if self.fall > SLOW and self.penalty.l1 == before:
                 self.gram.matrix.refine()
             return
         self.active, self._late = active, late

@@ -211,15 +211,15 @@ def _mul(part, read, move):
 
 
 def gram(part, payload):
-    """Work of the kind ``"gram"``: share of a Gram matrix that the rows ``a:b`` make up, of sparse columns
-    all of it."""
-    key, index, fresh, model, dtype, a, b = payload
+    """Work of the kind ``"gram"``: share of a Gram matrix that some rows make up, of sparse columns all of
+    it."""
+    key, index, fresh, dtype, model, rows = payload
     k, wanted = len(index), np.arange(len(index)) if fresh is None else fresh
     Q, sums = np.zeros((len(wanted), k)), np.zeros((k, part.problem.loss.n_outputs))
     columns = part.columns(key, index)
     part.let_go("support")
-    add_rows(columns, model, a, b, dtype, wanted, Q, sums)
-    sizes = (design.size if design.is_sparse else (b - a) * len(at) for design, at in columns)
+    add_rows(columns, model, rows, dtype, wanted, Q, sums)
+    sizes = (design.size if design.is_sparse else model.n_samples * len(at) for design, at in columns)
     return Q, sums, sum(sizes)
 
 
