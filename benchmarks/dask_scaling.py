@@ -50,7 +50,7 @@ def master(p, batch, shards=64, repeats=200):
     begin = time.perf_counter()
     for turn in range(repeats):
         told = [tasks[(turn * batch + i) % shards] for i in range(batch)]
-        stamp = solver._tracker.stamp()
+        stamp = solver.ledger.stamp()
         solver.tell([(task._replace(stamp=stamp), gradients[turn % 2]) for task in told])
     return 1e6 * (time.perf_counter() - begin) / (repeats * batch)
 

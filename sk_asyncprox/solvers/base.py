@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..delays import DelayTracker, Stamp
+from ..delays import Stamp
 from ..problem.certificate import duality_gap
 
 
@@ -125,12 +125,8 @@ class Solver:
     touched: int
     """Stored entries that have been read."""
 
-    over_bound: int
-    """Updates whose delay was above the bound that the policy was given."""
-
-    _tracker: DelayTracker
-    lower_bound: float
-    """Best lower bound on the optimum so far."""
+    ledger: Any
+    """The run's :class:`~sk_asyncprox.solvers.ledger.Ledger`."""
 
     plain = ()
     """Metrics in which steps of policies of delays need no more of a penalty than its ``prox``; all others
@@ -142,7 +138,12 @@ class Solver:
     @property
     def n_updates(self):
         """Writes so far, zero steps included."""
-        return self._tracker.update
+        return self.ledger.n_updates
+
+    @property
+    def over_bound(self):
+        """Updates whose delay was above the bound that the policy was given."""
+        return self.ledger.over_bound
 
     def ask(self, worker):
         """A stamped piece of work for the worker, or None: nothing to do until the next tell. Cheap."""

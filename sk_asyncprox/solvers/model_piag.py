@@ -18,7 +18,7 @@ import numpy as np
 
 from ..kernels.server_model import ModelSum
 from ..kernels.shard_models import Care
-from .base import Arrival, Shared
+from .base import Shared
 from .piag import PIAG
 from .shard_work import minimised
 
@@ -96,7 +96,7 @@ class ModelPIAG(PIAG):
         if not self._ready or self._solving is not None:
             return super().ask(worker)
         self._ready, self._solving = False, self._batch()
-        return self._task("solve", worker, -1, self._tracker.stamp(), self._minimisation(1.0))
+        return self.ledger.task("solve", worker, -1, self._minimisation(1.0))
 
     def part(self, task):
         """As PIAG's; a minimisation needs nothing but its payload."""
@@ -154,11 +154,10 @@ class ModelPIAG(PIAG):
 
     # -- steps -------------------------------------------------------------------------------------
 
-    def _take(self, task, result):
+    def _take(self, task, result, arrival):
         """Renew a model, or go to the minimiser of their sum."""
         if task.kind != "solve":
-            return super()._take(task, result)
-        arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
+            return super()._take(task, result, arrival)
         if task.asked <= self._barrier:
             self._give_back()  # what was found before a retreat is of no use after it
             return [Shared("solve", arrival)]
@@ -237,6 +236,6 @@ class ModelPIAG(PIAG):
     def _wait_for_all(self, w, b):
         """Go to a point, and wait until every shard has been read there."""
         self.w, self.b = w, b
-        self._barrier, self._waiting, self._ready = self._clock, set(range(self.n_blocks)), False
+        self._barrier, self._waiting, self._ready = self.ledger.clock, set(range(self.n_blocks)), False
         self._moved[:] = np.inf
         self._placement.afresh()
