@@ -12,15 +12,13 @@ References
 
 import numpy as np
 
+from ..kernels.server_model import Sums
 from ..shards.shard import cut_rows, joint_smoothness
-from ..shards.sharded_certificate import add_up, conclude, thin
+from ..shards.sharded_certificate import ShardGradient, conclude, thin
 from ..step_sizes import Setting
 from .base import Shared, Snapshot, Solver
 from .ledger import Ledger
 from .shard_work import Batch, Placement, Round, work
-
-REFRESH_EVERY = 100
-"""Updates after which the aggregate is summed anew, against drift."""
 
 LONGEST_WAIT = 10
 """Passes between two certificates, at most."""
@@ -110,13 +108,14 @@ class PIAG(Solver):
         if start is not None:
             self._begin_at(*start)
         self._stamps, self._waiting, self._fresh = [None] * n_shards, set(range(n_shards)), []
+        self._shares, self._changes = [fact.share for fact in self._facts], np.zeros(n_shards)
         self.touched, self._barrier, self._certifying = 0, 0, False
         self._wait, self._since, self._due = 1, 0, True
         self._lay_table()
 
     def _lay_table(self):
-        self._gradients = [None] * self.n_blocks
-        self._aggregate, self._aggregate_b = np.zeros_like(self.w), 0.0 * self.b
+        zero = ShardGradient(np.zeros_like(self.w), np.zeros(np.shape(self.b)))
+        self._sums = Sums(self._shares, zero, [fact.columns for fact in self._facts])
 
     def _unit(self):
         """Largest safe step, ``gamma' = h / L``."""
@@ -133,11 +132,7 @@ class PIAG(Solver):
             self.w, self.b = w.copy(), b
 
     def snapshot(self):
-        return Snapshot(self._whole(self.w).copy(), self.b)
-
-    def _whole(self, w):
-        """All coefficients, from those that the server keeps."""
-        return w
+        return Snapshot(self.w.copy(), self.b)
 
     def ask(self, worker):
         """Hand out a certificate when one is due, else the worker's next shard."""
@@ -183,12 +178,10 @@ class PIAG(Solver):
         return tuple(self._fresh)
 
     def _batch(self):
-        batch, self._fresh = Batch(tuple(self._fresh), tuple(self._stamps), self._error()), []
+        oldest = min(self._fresh, key=lambda arrival: arrival.stamp)
+        error = float(-np.expm1(-self._changes[oldest.block]))
+        batch, self._fresh = Batch(tuple(self._fresh), tuple(self._stamps), error), []
         return batch
-
-    def _error(self):
-        """How wrong the oldest entry was that has been replaced, where that is known."""
-        return 0.0
 
     def tell(self, arrivals):
         """Renew the table; one proximal step for all the arrivals together."""
@@ -206,10 +199,10 @@ class PIAG(Solver):
         if task.kind == "certificate":
             self.touched += self.problem.pass_size
             return [self._digest(result, task.stamp.update, task.worker, task.asked)]
-        found, result = result if task.kind == self.kinds[1] else (None, result)
-        self._placement.told(task.worker, task.block, result.work)
+        found, answer = result
+        self._placement.told(task.worker, task.block, answer.work)
         events = [] if found is None else self._collect(task, found)
-        return events + self._renew(task, result, arrival)
+        return events + self._renew(task, answer, arrival)
 
     def _move(self):
         events = [self._step(self._batch())]
@@ -228,30 +221,26 @@ class PIAG(Solver):
             return []
         self._round = None
         looks = [looking.looks[shard] for shard in range(self.n_blocks)]
-        certificate = conclude(self.problem, self._whole(looking.w), looking.b, looks, self._facts)
+        certificate = conclude(self.problem, looking.w, looking.b, looks, self._facts)
         return [self._digest(certificate, looking.stamp.update)]
 
-    def _renew(self, task, result, arrival):
+    def _renew(self, task, answer, arrival):
         shard, effort, old = task.block, self._facts[task.block].effort, self._stamps[task.block]
-        self.touched += max(1, int(0.5 * result.reads * self.problem.pass_size * effort))
+        self.touched += max(1, int(0.5 * answer.reads * self.problem.pass_size * effort))
         self._since += effort
         self._due = self._due or self._since >= self._wait
         # The run has gone elsewhere since, or another worker has taken the shard over and was faster.
         late = task.asked <= self._barrier or (old is not None and task.stamp < old)
         if late:
             return [Shared("late", arrival)]
-        self._enter(task, result)
-        self._stamps[shard] = task.stamp
+        self._enter(task, answer)
+        self._stamps[shard], self._changes[shard] = task.stamp, answer.change
         self._fresh.append(arrival)
         self._waiting.discard(shard)
         return []
 
     def _enter(self, task, gradient):
-        old, fact = self._gradients[task.block], self._facts[task.block]
-        self._aggregate[fact.columns] += fact.share * (gradient.w if old is None else gradient.w - old.w)
-        change = gradient.b if old is None else gradient.b - old.b
-        self._aggregate_b = self._aggregate_b + fact.share * change
-        self._gradients[task.block] = gradient
+        self._sums.renew(task.block, gradient)
 
     def _step(self, batch):
         delay, step = self.ledger.measure(*batch.stamps)
@@ -260,13 +249,10 @@ class PIAG(Solver):
         return self.ledger.written(delay, step, length, self.phase, batch.arrivals, batch.error)
 
     def _go(self, step, length, batch):
-        if self.n_updates % REFRESH_EVERY == REFRESH_EVERY - 1:
-            table = list(zip(self._facts, self._gradients, strict=True))
-            self._aggregate = add_up(len(self.w), self._facts, [entry.w for entry in self._gradients])
-            self._aggregate_b = sum(fact.share * entry.b for fact, entry in table)
-        self.w = self.problem.penalty.prox(self.w - length * self._aggregate, length)
+        total = self._sums.total
+        self.w = self.problem.penalty.prox(self.w - length * total.w, length)
         if self._free:
-            self.b = self.b - length * self._intercept_scale * self._aggregate_b
+            self.b = self.b - length * self._intercept_scale * total.b
 
     def _digest(self, certificate, update, worker=-1, asked=-1):
         self._wait, self._since = min(2 * self._wait, LONGEST_WAIT), 0.0

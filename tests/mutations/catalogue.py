@@ -283,17 +283,10 @@ MUTATIONS = [
         "test_solvers.py::test_piag_waits_for_its_whole_table",
     ),
     Mutation(
-        "PIAG's aggregate is never summed anew",
-        "solvers/piag.py",
-        "        if self.n_updates % REFRESH_EVERY == REFRESH_EVERY - 1:",
-        "        if False:",
-        "test_trust.py::test_the_aggregate_of_gradients_is_summed_anew",
-    ),
-    Mutation(
-        "The models' sums are never made anew",
+        "Sums over shards are never made anew",
         "kernels/server_model.py",
-        "        if self._renewed % REFRESH_EVERY == 0 and None not in self._entries:",
-        "        if False:",
+        "        if self._renewed % REFRESH_EVERY or None in self.entries:",
+        "        if True:",
         "test_trust.py::test_the_sums_of_models_are_made_anew",
     ),
     Mutation(
@@ -312,9 +305,9 @@ MUTATIONS = [
     ),
     Mutation(
         "The old gradient of a shard stays in the aggregate",
-        "solvers/piag.py",
-        "(gradient.w if old is None else gradient.w - old.w)",
-        "gradient.w",
+        "kernels/server_model.py",
+        "share * new[k] - share * old[k]",
+        "share * new[k]",
         "test_solvers.py::test_principle_and_convergence_with_random_delays",
     ),
     Mutation(
