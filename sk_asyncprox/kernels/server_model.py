@@ -27,8 +27,7 @@ class Sums:
     """
 
     def __init__(self, shares, total, columns=None):
-        # Numbers of numpy's: times an array in single precision they make one in double.
-        self._shares, self.total = np.array(shares), total
+        self._shares, self.total = shares, total
         self.entries, self._columns, self._renewed = [None] * len(shares), columns, 0
 
     def renew(self, shard, new):
@@ -46,10 +45,9 @@ class Sums:
     def _add(self, shard, new, old=None):
         share, at = self._shares[shard], ... if self._columns is None else self._columns[shard]
         for k, total in enumerate(self.total):
-            if old is None:
-                total[at] += share * new[k]
-            elif new[k] is not old[k]:
-                total[at] += share * new[k] - share * old[k]
+            if old is None or new[k] is not old[k]:
+                # In double precision also where the answers are in single.
+                total[at] += share * np.subtract(new[k], 0.0 if old is None else old[k], dtype=np.float64)
             at = ...
 
 

@@ -10,6 +10,9 @@ References
    asynchronous learning. ICML 2022, Algorithm 1.
 """
 
+from math import expm1
+from operator import attrgetter
+
 import numpy as np
 
 from ..kernels.server_model import Sums
@@ -108,7 +111,7 @@ class PIAG(Solver):
         if start is not None:
             self._begin_at(*start)
         self._stamps, self._waiting, self._fresh = [None] * n_shards, set(range(n_shards)), []
-        self._shares, self._changes = [fact.share for fact in self._facts], np.zeros(n_shards)
+        self._shares, self._changes = [fact.share for fact in self._facts], [0.0] * n_shards
         self.touched, self._barrier, self._certifying = 0, 0, False
         self._wait, self._since, self._due = 1, 0, True
         self._lay_table()
@@ -178,8 +181,8 @@ class PIAG(Solver):
         return tuple(self._fresh)
 
     def _batch(self):
-        oldest = min(self._fresh, key=lambda arrival: arrival.stamp)
-        error = float(-np.expm1(-self._changes[oldest.block]))
+        oldest = min(self._fresh, key=attrgetter("stamp"))
+        error = -expm1(-self._changes[oldest.block])
         batch, self._fresh = Batch(tuple(self._fresh), tuple(self._stamps), error), []
         return batch
 

@@ -57,11 +57,12 @@ class Placement:
         if self._visits.get(worker):
             return self._hand_out(worker, self._visits[worker].popleft())
         complete = self._seen.all()
-        wanted = np.ones_like(self._seen) & useful if complete else ~self._seen
+        wanted = self._seen & useful if complete else ~self._seen
         idle = wanted.copy()
-        idle[[shard for home, shard in self.flights if home == self.homes[shard]]] = False
+        for home, shard in self.flights:
+            idle[shard] &= home != self.homes[shard]
         shard = self._late(worker, idle, wanted) if self._movable else None
-        own = np.flatnonzero(idle & (self.homes == worker))
+        (own,) = (idle & (self.homes == worker)).nonzero()
         if shard is None and len(own):
             shard = self._keep(worker, own)
         if shard is None and self._movable and complete:
@@ -74,7 +75,7 @@ class Placement:
         return shard
 
     def _next(self, shards):
-        return int(shards[np.argmin(self._asked[shards])])
+        return int(shards[self._asked[shards].argmin()])
 
     def _trial(self, worker, idle):
         """A shard that its home goes on serving, for a worker that has none."""

@@ -306,8 +306,8 @@ MUTATIONS = [
     Mutation(
         "The old gradient of a shard stays in the aggregate",
         "kernels/server_model.py",
-        "share * new[k] - share * old[k]",
-        "share * new[k]",
+        "np.subtract(new[k], 0.0 if old is None else old[k], dtype=np.float64)",
+        "np.subtract(new[k], 0.0, dtype=np.float64)",
         "test_solvers.py::test_principle_and_convergence_with_random_delays",
     ),
     Mutation(
