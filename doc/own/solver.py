@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from sk_asyncprox.solvers.base import Snapshot, Solver
-from sk_asyncprox.solvers.ledger import Ledger
+from sk_asyncprox.solvers.base import Ledger, Snapshot, Solver
 from sk_asyncprox.step_sizes import Setting
 
 

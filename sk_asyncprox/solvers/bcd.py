@@ -14,9 +14,8 @@ import numpy as np
 from ..kernels.block_iterate import Iterate, Read
 from ..kernels.blocks import ColumnPart, correlations, direction
 from ..step_sizes import Setting
-from .base import Snapshot, Solver
+from .base import Ledger, Snapshot, Solver
 from .block_layout import Gate, Layout
-from .ledger import Ledger
 
 WORK = {
     "certificate": lambda part, payload: part.problem.certify(*payload),

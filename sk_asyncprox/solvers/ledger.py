@@ -1,9 +1,80 @@
-"""What every solver keeps of a run: its asks and tells in order, the writes, their delays, the best bound."""
+"""What every solver keeps of a run: its asks and tells in order, the writes, their delays and the best bound;
+and the tasks and events that are made of these."""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..delays import DelayTracker
-from .base import Arrival, Certified, Task, Update
+from ..delays import DelayTracker, Stamp
+from ..problem.certificate import duality_gap
+
+
+class Task(NamedTuple):
+    """A piece of work and what was read for it; a snapshot, never a view of what is written to."""
+
+    kind: str
+    worker: int
+    stamp: Stamp
+    asked: int
+    """Position in the order of asks and tells. A tell takes one, and then one for each of its arrivals: so
+    neighbours were told together."""
+
+    block: int
+    """Block or shard; -1 when the task is about all of the data."""
+
+    payload: Any
+
+
+class Arrival(NamedTuple):
+    """A result as it went into an update."""
+
+    worker: int
+    block: int
+    stamp: int
+    asked: int
+    told: int
+
+
+class Update(NamedTuple):
+    """One write."""
+
+    index: int
+    delay: int
+    step: float
+    phase: str
+    arrivals: tuple[Arrival, ...]
+    error: float = 0.0
+    """Measured error of the oldest model that was replaced, where there are models."""
+
+
+class Shared(NamedTuple):
+    """A share of work that led to no write and no certificate of its own."""
+
+    kind: str
+    arrival: Arrival
+
+
+class Certified(NamedTuple):
+    """One certificate."""
+
+    certificate: Any
+    dual: float
+    """The best lower bound on the optimum so far."""
+
+    update: int
+    """Writes before the certified iterate."""
+
+    worker: int
+    asked: int
+    told: int
+    complete: bool = True
+    """Whether every block was written since the last one that was: while a worker is late, the others have
+    soon done all that they can."""
+
+    @property
+    def gap(self):
+        """Gap of the certified iterate against the best lower bound."""
+        return duality_gap(self.certificate.objective, self.dual)
 
 
 class Ledger:

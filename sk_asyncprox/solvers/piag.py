@@ -19,8 +19,7 @@ from ..kernels.server_model import Sums
 from ..shards.shard import cut_rows, joint_smoothness
 from ..shards.sharded_certificate import ShardGradient, conclude, thin
 from ..step_sizes import Setting
-from .base import Shared, Snapshot, Solver
-from .ledger import Ledger
+from .base import Ledger, Shared, Snapshot, Solver
 from .shard_work import Batch, Placement, Round, work
 
 LONGEST_WAIT = 10

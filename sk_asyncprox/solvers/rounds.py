@@ -18,10 +18,9 @@ from ..kernels.extrapolation import Trail
 from ..kernels.subspace import Beside
 from ..kernels.working_set import first_columns, wanted_columns
 from ..step_sizes import Setting
-from .base import Snapshot, Solver
+from .base import Ledger, Snapshot, Solver
 from .certificate_steps import Looks
 from .gram_steps import LARGEST_SWEPT, GramSteps
-from .ledger import Ledger
 from .newton_steps import RISE_OF_NEWTON, NewtonSteps, RidgeSteps
 from .rounds_work import work
 from .shared_products import Products
@@ -204,7 +203,8 @@ class RoundsBCD(Solver):
         if fresh and self.goal > 0.0:
             yield from self.ridge.descend(self, None)
         while True:
-            certificate, found = found or (yield from self._certify()), None
+            # Where the last run has ended, all but the penalty is as it was certified.
+            certificate, found = found or (yield from self.looks.look(self, self._known)), None
             self._heed(certificate)
             self._known = certificate.correlations
             yield None  # Whether the run goes on is decided before the next ask.
@@ -230,13 +230,6 @@ class RoundsBCD(Solver):
                 size = max(1, self.products.sizes[self.active].sum())
                 slow = self._slow and self.penalty.l1 == self.problem.penalty.l1
                 self.gram.rule.counted((self.touched - touched) / size, slow)
-
-    def _certify(self):
-        if self._known is not None and not self.looks.streamed:
-            # The last run has ended here: all but the penalty is as it was certified.
-            known = self.at.z, self.problem.dual_theta(self.at.gradient), self._known
-            return (yield Phase("conclude", 1, lambda _: (self.at.w.copy(), self.at.b, *known)))[0]
-        return (yield from self.looks.look(self))
 
     def _heed(self, certificate):
         """Take a certificate into account."""
