@@ -7,7 +7,6 @@ import numpy as np
 from .._compat import cached_property
 from ..data.design import COPY_COST
 from ..problem.certificate import Certificate, factors, lower_bound
-from .newton_steps import EVERYTHING
 from .task_queue import Phase
 
 SMALL_MOVE = 0.5
@@ -79,9 +78,8 @@ class Looks:
         z, gradient, pulls, sums, facts = seen
         # The squared loss has the second derivative one, and centred columns no product with that.
         curved = problem.free_intercept
-        move = (
-            -sums[0] / max(sums[1] if curved else 1.0, np.finfo(float).tiny) if problem.fit_intercept else 0.0
-        )
+        bend = max(sums[1], np.finfo(float).tiny) if curved else 1.0
+        move = -sums[0] / bend if problem.fit_intercept else 0.0
         if curved and abs(move) > SMALL_MOVE:
             if (best := problem.settle(z, b)[1]) != b:
                 return (yield from self.see(run, w, best))
@@ -108,20 +106,15 @@ class Looks:
         if not len(pulls):
             return None
         run.touched += problem.pass_size
-        sums = problem.pulls(EVERYTHING, at.gradient).sum(axis=1)
+        sums = problem.pulls(slice(None), at.gradient).sum(axis=1)
         facts = self._products(problem, at.gradient) if problem.loss.quadratic else ()
         return at.z, at.gradient, pulls, sums, np.array([0.0, 0.0, *facts])
 
     def _by_runs(self, run, kind, z, gradient, *common):
         """What such tasks for all runs of rows, each with its part of margins and gradient, say: of these the
         new ones joined, and of the rest the sums."""
-
-        def payload(i):
-            rows = slice(*runs[i])
-            return runs[i], z[rows], gradient[rows], *common
-
-        runs = run.products.runs
-        answers = yield Phase(kind, len(runs), payload, dynamic=True)
+        parts = [(each, z[slice(*each)], gradient[slice(*each)], *common) for each in run.products.runs]
+        answers = yield Phase(kind, len(parts), parts.__getitem__, dynamic=True)
         z_new, gradient_new, *rest = zip(*answers, strict=True)
         return np.concatenate(z_new), np.concatenate(gradient_new), *map(sum, rest)
 
