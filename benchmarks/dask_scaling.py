@@ -46,12 +46,12 @@ def master(p, batch, shards=64, repeats=200):
     solver = PIAG(Nowhere(p, shards), Adaptive1(), n_workers=shards)
     gradients = [ShardGradient(np.full(p, 1e-3 * i), 0.0) for i in range(2)]
     tasks = [Task("shard", i, Stamp(0, 0.0), i, i, None) for i in range(shards)]
-    solver.tell([(task, gradients[0]) for task in tasks])
+    solver.tell([(task, (None, gradients[0])) for task in tasks])
     begin = time.perf_counter()
     for turn in range(repeats):
         told = [tasks[(turn * batch + i) % shards] for i in range(batch)]
-        stamp = solver._tracker.stamp()
-        solver.tell([(task._replace(stamp=stamp), gradients[turn % 2]) for task in told])
+        stamp = solver.ledger.stamp()
+        solver.tell([(task._replace(stamp=stamp), (None, gradients[turn % 2])) for task in told])
     return 1e6 * (time.perf_counter() - begin) / (repeats * batch)
 
 

@@ -214,13 +214,14 @@ def test_what_a_short_step_leaves_is_no_coefficient(pull, left, monkeypatch):
 @pytest.mark.parametrize("n_free", [0, 1, 3])
 def test_differences_keep_the_sum(n_free):
     rng, shares = np.random.default_rng(0), [0.5, 0.2, 0.3]
-    total, last = ModelSum(shares, 4, n_free), {}
+    models, last = ModelSum(shares, 4, n_free), {}
+    total = models.sums.total
     for turn in range(250):
         x, g, H, size = random_model(rng, 4 + n_free)
         keeps = turn >= 3 and turn % 4 == 0
         H = last[turn % 3][2] if keeps else H
         last[turn % 3] = x, g, H, size
-        total.renew(turn % 3, x, g, None if keeps else H, size)
+        models.renew(turn % 3, x, g, None if keeps else H, size)
         if turn < 2:
             continue
         table = [(s, *last[i]) for i, s in enumerate(shares)]
@@ -235,7 +236,8 @@ def test_the_best_intercepts_are_put_in(n_free):
     for i in range(2):
         total.renew(i, *random_model(rng, 5 + n_free))
     quadratic = total.quadratic()
-    joint = np.linalg.solve(total.A, total.q)
+    A, _, q, *_ = total.sums.total
+    joint = np.linalg.solve(A, q)
     w = np.linalg.solve(quadratic.Q, quadratic.q)
     assert_allclose(w, joint[:5], rtol=1e-9)
     assert_allclose(quadratic.intercepts(w), joint[5:], rtol=1e-9)

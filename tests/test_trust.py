@@ -14,15 +14,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Trace, threads
 from sk_asyncprox.kernels.line_search import Direction, clipped_ratio, exact_step
-from sk_asyncprox.kernels.server_model import REFRESH_EVERY as RENEWALS
-from sk_asyncprox.kernels.server_model import ModelSum
+from sk_asyncprox.kernels.server_model import REFRESH_EVERY, ModelSum
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import PIAG, AsyncBCD, ModelPIAG, RoundsBCD
 from sk_asyncprox.solvers.base import Solver, Task, Update
-from sk_asyncprox.solvers.piag import REFRESH_EVERY
 from sk_asyncprox.step_sizes import Adaptive1, ExactStep
 from sk_asyncprox.stopping import StopRule, tidy
 
@@ -178,30 +176,31 @@ def test_margins_stay_those_of_the_coefficients():
 def test_the_aggregate_of_gradients_is_summed_anew():
     solver = PIAG(make_problem(rows=True), Adaptive1(), n_workers=2, n_blocks=3)
     run_alone(solver, 5)
-    solver._aggregate += 1e-3
+    solver._sums.total.w[:] += 1e-3
     run_alone(solver, 5 + REFRESH_EVERY)
-    table = zip(solver._facts, solver._gradients, strict=True)
-    assert_allclose(solver._aggregate, sum(fact.share * entry.w for fact, entry in table), atol=1e-15)
+    table = zip(solver._facts, solver._sums.entries, strict=True)
+    assert_allclose(solver._sums.total.w, sum(fact.share * entry.w for fact, entry in table), atol=1e-15)
 
 
 def test_the_sums_of_models_are_made_anew():
     rng = np.random.default_rng(0)
-    sums = ModelSum([0.3, 0.7], 4)
+    shares = [0.3, 0.7]
+    models = ModelSum(shares, 4)
 
     def renew(shard):
         F = rng.standard_normal((6, 4))
-        sums.renew(shard, rng.standard_normal(4), rng.standard_normal(4), F.T @ F, 9.0)
+        models.renew(shard, rng.standard_normal(4), rng.standard_normal(4), F.T @ F, 9.0)
 
     for shard in (0, 1, 0):
         renew(shard)
-    for name in ("A", "q", "gradient", "square", "size"):
-        setattr(sums, name, getattr(sums, name) + 1e-3)
-    for turn in range(RENEWALS):
+    for total in models.sums.total:
+        total[...] += 1e-3
+    for turn in range(REFRESH_EVERY):
         renew(turn % 2)
-    entries = sums._entries
+    entries = models.sums.entries
     for name in ("A", "q"):
-        right = sum(s * getattr(e, name) for s, e in zip(sums.shares, entries, strict=True))
-        assert_allclose(getattr(sums, name), right, rtol=1e-9)
+        right = sum(s * getattr(e, name) for s, e in zip(shares, entries, strict=True))
+        assert_allclose(getattr(models.sums.total, name), right, rtol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -266,7 +266,7 @@ def test_only_the_working_set_travels():
         result = solver.work(solver.part(task), task)
         (looks if task.kind == "model look" else models).append(len(pickle.dumps((task.payload, result))))
         gap = min([gap, *(e.gap for e in solver.tell([(task, result)]) if hasattr(e, "certificate"))])
-    k = len(solver.w)
+    k = len(task.payload[0])
     assert k < 250
     # The correlations of both classes; and a matrix, two vectors, an index.
     assert max(looks) <= 8 * (2 * 5000 + k * (k + 5)) + 3000

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from sk_asyncprox.delays import DelayTracker
-from sk_asyncprox.solvers.base import Arrival, Certified, Snapshot, Solver, Task, Update
+from sk_asyncprox.solvers.base import Ledger, Snapshot, Solver
 from sk_asyncprox.step_sizes import Setting
 
 
@@ -17,19 +16,13 @@ class LateGradients(Solver):
         self.problem, self.step_size, self.n_workers = problem, step_size, n_workers
         self.w, self.b = problem.start() if start is None else start
         # The policy is to take the run for one of PIAG with one shard.
-        setting = Setting("piag", 1.0, 1, max_delay)
-        self._rule, bound = step_size.start(setting), step_size.delay_bound(setting)
-        self._delay_bound = np.inf if bound is None else bound
+        self.ledger = Ledger(step_size, Setting("piag", 1.0, 1, max_delay))
         smoothness = problem.design.smoothness(problem.weights * problem.loss.curvature)
         self.step_unit = step_size.h / (smoothness or 1.0)
-        self._tracker, self._clock = DelayTracker(), 0
-        self.n_blocks, self.touched, self.over_bound = 1, 0, 0
-        self.lower_bound = -np.inf
+        self.n_blocks, self.touched = 1, 0
 
     def ask(self, worker):
-        self._clock += 1
-        stamp = self._tracker.stamp()
-        return Task("gradient", worker, stamp, self._clock, 0, (self.w, self.b))
+        return self.ledger.task("gradient", worker, 0, (self.w, self.b))
 
     def part(self, task):
         return self
@@ -44,24 +37,16 @@ class LateGradients(Solver):
         return part.problem.certify(*task.payload)
 
     def tell(self, arrivals):
-        self._clock += 1
-        return [event for arrival in arrivals for event in self._take(*arrival)]
+        return [event for told in self.ledger.told(arrivals) for event in self._take(*told)]
 
-    def _take(self, task, certificate):
-        self._clock += 1
+    def _take(self, task, certificate, arrival):
         self.touched += self.problem.pass_size
-        self.lower_bound = max(self.lower_bound, certificate.dual)
-        delay, window = self._tracker.measure(task.stamp)
-        self.over_bound += delay > self._delay_bound
-        step = self._rule(delay, window)
-        length, index = step * self.step_unit, self._tracker.update
+        delay, step = self.ledger.measure(task.stamp)
+        length = step * self.step_unit
         late = self.w + length * certificate.correlations
         self.w, self.b = self.problem.penalty.prox(late, length), certificate.b
-        self._tracker.advance(step)
-        place = task.worker, 0, task.stamp.update, task.asked, self._clock
-        yield Update(index, delay, length, "descent", (Arrival(*place),))
-        read = task.stamp.update, task.worker, -1, -1
-        yield Certified(certificate, self.lower_bound, *read)
+        yield self.ledger.written(delay, step, length, "descent", (arrival,))
+        yield self.ledger.certified(certificate, task.stamp.update)
 
     def drop(self, task):
         pass  # Nothing is held for a task.

@@ -1,12 +1,11 @@
-"""The sum of the shards' models on the server, and its minimiser with the penalty.
+"""Sums of what the shards have answered, on the server: of gradients, or of models, and their minimiser with
+the penalty.
 
     sum_i share_i [g_i . (v - x_i) + (v - x_i)' H_i (v - x_i) / 2]  =  v'Av/2 - q.v + constant
 
-with ``A = sum share_i H_i`` and ``q = sum share_i (H_i x_i - g_i)``: two sums, renewed by the difference that
-an arrival makes.
+with ``A = sum share_i H_i`` and ``q = sum share_i (H_i x_i - g_i)``.
 """
 
-import operator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +17,38 @@ MOST_CALLS = 20
 
 REFRESH_EVERY = 100
 """Renewals after which the sums are made anew, against drift."""
+
+
+class Sums:
+    """Sums of what the shards have answered last, tuples of arrays and numbers, with their ``shares`` for
+    weights: ``total``, a tuple of arrays. ``columns`` say which entries of the first of these a shard has.
+
+    They are renewed by the difference that an answer makes, and made anew now and then.
+    """
+
+    def __init__(self, shares, total, columns=None):
+        self._shares, self.total = shares, total
+        self.entries, self._columns, self._renewed = [None] * len(shares), columns, 0
+
+    def renew(self, shard, new):
+        """Put an answer in the place of the shard's last."""
+        old, self.entries[shard] = self.entries[shard], new
+        self._renewed += 1
+        if self._renewed % REFRESH_EVERY or None in self.entries:
+            self._add(shard, new, old)
+            return
+        for each in self.total:
+            each[...] = 0.0
+        for other, entry in enumerate(self.entries):
+            self._add(other, entry)
+
+    def _add(self, shard, new, old=None):
+        share, at = self._shares[shard], ... if self._columns is None else self._columns[shard]
+        for k, total in enumerate(self.total):
+            if old is None or new[k] is not old[k]:
+                # In double precision also where the answers are in single.
+                total[at] += share * np.subtract(new[k], 0.0 if old is None else old[k], dtype=np.float64)
+            at = ...
 
 
 class Entry(NamedTuple):
@@ -33,6 +64,9 @@ class Entry(NamedTuple):
 
     size: float
     """``g' H^-1 g``."""
+
+    value: float
+    """Mean loss where the model was made."""
 
 
 class Quadratic(NamedTuple):
@@ -72,45 +106,30 @@ class ModelSum:
     come after the coefficients."""
 
     def __init__(self, shares, n_coefs, n_free=0):
-        # Numbers of numpy's: times an array in single precision they make one in double.
-        self.shares, self.n_coefs, self.n_free = np.array(shares), n_coefs, n_free
-        self._entries = [None] * len(shares)
-        size = n_coefs + n_free
-        self.A, self.gradient, self.q = np.zeros((size, size)), np.zeros(size), np.zeros(size)
-        self.square = self.size = 0.0
-        self._renewed = 0
+        self.n_coefs, self.n_free, size = n_coefs, n_free, n_coefs + n_free
+        shapes = (size, size), size, size, (), (), ()
+        self.sums = Sums(shares, Entry(*map(np.zeros, shapes)))
 
-    def renew(self, shard, x, gradient, curvature, size):
+    def renew(self, shard, x, gradient, curvature, size, value=0.0):
         """Put a shard's model at ``x`` in the place of its last, whose curvature stays where None is given;
-        ``size`` is ``g' H^-1 g`` over the margins."""
-        old, share = self._entries[shard], self.shares[shard]
-        H = old.A if curvature is None else curvature
+        ``size`` is ``g' H^-1 g`` over the margins, and ``value`` the loss."""
+        H = self.sums.entries[shard].A if curvature is None else curvature
         image = H @ x
         square = float(x @ image - 2.0 * (x @ gradient) + size)
-        new = self._entries[shard] = Entry(H, gradient, image - gradient, square, size)
-        self._renewed += 1
-        if self._renewed % REFRESH_EVERY == 0 and None not in self._entries:
-            for name, parts in zip(Entry._fields, zip(*self._entries, strict=True), strict=True):
-                setattr(self, name, sum(map(operator.mul, self.shares, parts)))
-            return
-        if curvature is not None:
-            self.A += share * H
-            if old is not None:
-                self.A -= share * old.A
-        for name in Entry._fields[1:]:
-            change = getattr(new, name) - (getattr(old, name) if old is not None else 0.0)
-            setattr(self, name, getattr(self, name) + share * change)
+        self.sums.renew(shard, Entry(H, gradient, image - gradient, square, size, value))
 
     def quadratic(self):
         """The sum in the coefficients alone; a snapshot."""
-        return self._reduced(self.A.copy(), self.q.copy(), self.square)
+        total = self.sums.total
+        return self._reduced(total.A.copy(), total.q.copy(), float(total.square))
 
     def proximal(self, x, length):
         """What a step of that length from ``x`` minimises: along the sum of the gradients, in the metric of
         the curvatures' sum, ``g . v + (v - x)' A (v - x) / (2 length)``."""
-        Q, g = self.A / length, self.gradient
+        total = self.sums.total
+        Q, g = total.A / length, total.gradient
         image = Q @ x
-        return self._reduced(Q, image - g, float(x @ image - 2.0 * (x @ g) + length * self.size))
+        return self._reduced(Q, image - g, float(x @ image - 2.0 * (x @ g) + length * total.size))
 
     def _reduced(self, A, b, square):
         n = self.n_coefs

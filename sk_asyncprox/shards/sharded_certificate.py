@@ -40,8 +40,8 @@ class ShardGradient(NamedTuple):
     w: np.ndarray
     b: float
 
-    reads, work = 2, 1.0
-    """How often the entries were read; time of the visit, as the unit of others'."""
+    reads, work, change = 2, 1.0, 0.0
+    """How often the entries were read; time of the visit, as the unit of others'; and what a model says."""
 
 
 class Thin(NamedTuple):

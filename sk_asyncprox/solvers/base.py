@@ -4,76 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..delays import DelayTracker, Stamp
-from ..problem.certificate import duality_gap
+from .ledger import Arrival, Certified, Ledger, Shared, Task, Update
 
-
-class Task(NamedTuple):
-    """A piece of work and what was read for it; a snapshot, never a view of what is written to."""
-
-    kind: str
-    worker: int
-    stamp: Stamp
-    asked: int
-    """Position in the order of asks and tells. A tell takes one, and then one for each of its arrivals: so
-    neighbours were told together."""
-
-    block: int
-    """Block or shard; -1 when the task is about all of the data."""
-
-    payload: Any
-
-
-class Arrival(NamedTuple):
-    """A result as it went into an update."""
-
-    worker: int
-    block: int
-    stamp: int
-    asked: int
-    told: int
-
-
-class Update(NamedTuple):
-    """One write."""
-
-    index: int
-    delay: int
-    step: float
-    phase: str
-    arrivals: tuple[Arrival, ...]
-    error: float = 0.0
-    """Measured error of the oldest model that was replaced, where there are models."""
-
-
-class Shared(NamedTuple):
-    """A share of work that led to no write and no certificate of its own."""
-
-    kind: str
-    arrival: Arrival
-
-
-class Certified(NamedTuple):
-    """One certificate."""
-
-    certificate: Any
-    dual: float
-    """The best lower bound on the optimum so far."""
-
-    update: int
-    """Writes before the certified iterate."""
-
-    worker: int
-    asked: int
-    told: int
-    complete: bool = True
-    """Whether every block was written since the last one that was: while a worker is late, the others have
-    soon done all that they can."""
-
-    @property
-    def gap(self):
-        """Gap of the certified iterate against the best lower bound."""
-        return duality_gap(self.certificate.objective, self.dual)
+__all__ = ["Arrival", "Certified", "Ledger", "Shared", "Snapshot", "Solver", "Task", "Update"]
 
 
 class Snapshot(NamedTuple):
@@ -125,12 +58,7 @@ class Solver:
     touched: int
     """Stored entries that have been read."""
 
-    over_bound: int
-    """Updates whose delay was above the bound that the policy was given."""
-
-    _tracker: DelayTracker
-    lower_bound: float
-    """Best lower bound on the optimum so far."""
+    ledger: Ledger
 
     plain = ()
     """Metrics in which steps of policies of delays need no more of a penalty than its ``prox``; all others
@@ -142,7 +70,12 @@ class Solver:
     @property
     def n_updates(self):
         """Writes so far, zero steps included."""
-        return self._tracker.update
+        return self.ledger.n_updates
+
+    @property
+    def over_bound(self):
+        """Updates whose delay was above the bound that the policy was given."""
+        return self.ledger.over_bound
 
     def ask(self, worker):
         """A stamped piece of work for the worker, or None: nothing to do until the next tell. Cheap."""

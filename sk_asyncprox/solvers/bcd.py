@@ -11,11 +11,10 @@ twice. *Theta form* (Gram metric, and the exact step): the worker returns the fu
 
 import numpy as np
 
-from ..delays import DelayTracker
 from ..kernels.block_iterate import Iterate, Read
 from ..kernels.blocks import ColumnPart, correlations, direction
 from ..step_sizes import Setting
-from .base import Arrival, Certified, Snapshot, Solver, Task, Update
+from .base import Ledger, Snapshot, Solver
 from .block_layout import Gate, Layout
 
 WORK = {
@@ -117,10 +116,9 @@ class AsyncBCD(Solver):
             )
         self._choose_constants(metric, max_delay)
 
-        self._tracker, self._clock = DelayTracker(), 0
-        self.touched, self.over_bound = problem.pass_size // 2, 0
+        self.touched = problem.pass_size // 2
         self._gate = Gate(problem.pass_size, len(self._layout.blocks))
-        self._certifying, self._complete, self.lower_bound = False, False, -np.inf
+        self._certifying, self._complete = False, False
         self._pending = [self._certify()] if inline else []
 
     def _choose_constants(self, metric, max_delay):
@@ -131,8 +129,7 @@ class AsyncBCD(Solver):
             designs = [problem.design.columns(block) for block in self._layout.everything]
             lipschitz = max(design.smoothness(bound) for design in designs) or 1.0
             ratio = lambda: problem.design.smoothness(bound) / lipschitz  # noqa: E731 (a policy may ask)
-        setting = Setting("bcd", ratio, self.n_blocks, max_delay)
-        self._rule, self._delay_bound = policy.start(setting), policy.delay_bound(setting)
+        self.ledger = Ledger(policy, Setting("bcd", ratio, self.n_blocks, max_delay))
         self.step_unit = 1.0 if policy.exact else policy.h / (lipschitz or 1.0)
         self._part = ColumnPart(problem, policy.h, policy.exact, lipschitz)
 
@@ -158,8 +155,7 @@ class AsyncBCD(Solver):
             alone = len(layout.blocks) == 1
             payload = Read(key, index, self.at.w[index], self.at.point(), penalty.on(index), alone)
             kind = "gradient" if self._prox_form else "direction"
-        self._clock += 1
-        return Task(kind, worker, self._tracker.stamp(), self._clock, number, payload)
+        return self.ledger.task(kind, worker, number, payload)
 
     def drop(self, task):
         if task.kind == "certificate":
@@ -170,32 +166,26 @@ class AsyncBCD(Solver):
     # -- tell --------------------------------------------------------------------------------------
 
     def tell(self, arrivals):
-        self._clock += 1
         events, self._pending = self._pending, []
-        for task, result in arrivals:
-            self._clock += 1
+        for task, result, arrival in self.ledger.told(arrivals):
             if task.kind == "certificate":
                 self._certifying = False
                 events.append(self._digest(result, task))
                 continue
-            delay, window = self._tracker.measure(task.stamp)
+            delay, step = self.ledger.measure(task.stamp)
             write = self._write_prox if self._prox_form else self._write_theta
-            events.append(self._count(task, delay, *write(task, result, self._rule(delay, window))))
+            step = self._count(task, *write(task, result, step))
+            events.append(self.ledger.written(delay, step, step * self.step_unit, "descent", (arrival,)))
             if self.inline and self._gate.due:
                 events.append(self._certify())
         return events
 
-    def _count(self, task, delay, step, slope, touched):
+    def _count(self, task, step, slope, touched):
         touched = max(1, touched)  # columns may store nothing
         self.touched += touched
-        if self._delay_bound is not None and delay > self._delay_bound:
-            self.over_bound += 1
         if task.payload.key[1] == self._layout.generation:
             self._gate.visit(task.block, slope, touched, step > 0.0 or self.step_size.exact)
-        arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
-        index = self._tracker.update
-        self._tracker.advance(step)
-        return Update(index, delay, step * self.step_unit, "descent", (arrival,))
+        return step
 
     def _write_theta(self, task, direction, step):
         self._layout.release(task.block)
@@ -235,10 +225,8 @@ class AsyncBCD(Solver):
 
     def _digest(self, certificate, task=None):
         self.touched += self.problem.pass_size // 2
-        self.lower_bound = max(self.lower_bound, certificate.dual)
         grown = self.working_set and self._layout.grow(self.at.w, certificate)
         # What was written since the certificate was asked for is not in it.
         self._gate.reset(len(self._layout.blocks), grown, self._complete)
-        worker, asked = (-1, -1) if task is None else (task.worker, task.asked)
-        update = self._tracker.update if task is None else task.stamp.update
-        return Certified(certificate, self.lower_bound, update, worker, asked, self._clock, self._complete)
+        place = () if task is None else (task.stamp.update, task.worker, task.asked)
+        return self.ledger.certified(certificate, *place, complete=self._complete)

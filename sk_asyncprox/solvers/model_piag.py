@@ -18,7 +18,7 @@ import numpy as np
 
 from ..kernels.server_model import ModelSum
 from ..kernels.shard_models import Care
-from .base import Arrival, Shared
+from .base import Shared
 from .piag import PIAG
 from .shard_work import minimised
 
@@ -60,8 +60,8 @@ class ModelPIAG(PIAG):
     """
 
     kinds, plain, phase = ("model", "model look"), (), "models"
-    _index = _held = None
-    """The working set, and coefficients beside it, where there is one."""
+    _index, _scope = slice(None), None
+    """Coefficients that the models are of; and where these are a working set, with those held beside it."""
 
     _worth = 0.0
     """Gap from which on a certificate is worth its cost whatever is wanted."""
@@ -77,26 +77,24 @@ class ModelPIAG(PIAG):
         return self.step_size.h
 
     def _lay_table(self):
-        m = self.n_blocks
         self._penalty = self._own_penalty = self.problem.penalty
-        self._shares = np.array([fact.share for fact in self._facts])
-        self._sum = self._empty_sum()
-        self._known, self._values, self._changes = [None] * m, np.zeros(m), np.zeros(m)
-        self._promised = np.full(m, np.inf)
-        self._moved = np.full(m, np.inf)
+        self._promised, self._moved = np.full((2, self.n_blocks), np.inf)
         self._care, self._best = Care(1.0) if self.problem.loss.jumps else None, None
         self._certified_at, self._due_after = 0, False
         self._ready, self._solving = False, None
+        self._forget()
 
-    def _empty_sum(self):
-        return ModelSum(self._shares, len(self.w), self._free * np.size(self.b))
+    def _forget(self):
+        """Begin with no models."""
+        self._sum = ModelSum(self._shares, len(self.w[self._index]), self._free * np.size(self.b))
+        self._known = [None] * self.n_blocks
 
     def ask(self, worker):
         """Hand out the minimisation where it is due, else what PIAG hands out."""
         if not self._ready or self._solving is not None:
             return super().ask(worker)
         self._ready, self._solving = False, self._batch()
-        return self._task("solve", worker, -1, self._tracker.stamp(), self._minimisation(1.0))
+        return self.ledger.task("solve", worker, -1, self._minimisation(1.0))
 
     def part(self, task):
         """As PIAG's; a minimisation needs nothing but its payload."""
@@ -134,31 +132,30 @@ class ModelPIAG(PIAG):
         self._moved[shard] = 0.0 if w is self.w else np.inf
         known = self._known[shard]
         known = None if known is None or known[1] is not self._care else known[0]
-        return w, b, known, self._care, self._index, self._held
+        return w[self._index], b, known, self._care, self._scope
 
     def _enter(self, task, model):
-        shard, (w, b, _, care, *_) = task.block, task.payload
+        shard, (w, b, _, care, _) = task.block, task.payload
         x, gradient = self._joint(w, b), self._joint(*model.gradient)
-        self._sum.renew(shard, x, gradient, model.curvature, model.size)
+        self._sum.renew(shard, x, gradient, model.curvature, model.size, model.value)
         if model.curvature is not None:
             self._known[shard] = (w, b), care
-        self._changes[shard] = model.change
-        self._values[shard] = model.value + self._own_penalty.value(w)
 
     def _joint(self, w, b):
         return np.append(w, b) if self._free else w
 
-    def _some(self, w):
-        """Those of all coefficients that the server keeps."""
+    def _with(self, values):
+        """All coefficients, with these in the working set."""
+        w = self.w.copy()
+        w[self._index] = values
         return w
 
     # -- steps -------------------------------------------------------------------------------------
 
-    def _take(self, task, result):
+    def _take(self, task, result, arrival):
         """Renew a model, or go to the minimiser of their sum."""
         if task.kind != "solve":
-            return super()._take(task, result)
-        arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
+            return super()._take(task, result, arrival)
         if task.asked <= self._barrier:
             self._give_back()  # what was found before a retreat is of no use after it
             return [Shared("solve", arrival)]
@@ -171,26 +168,22 @@ class ModelPIAG(PIAG):
         self._ready = True
         return []
 
-    def _error(self):
-        oldest = min(self._fresh, key=lambda arrival: arrival.stamp)
-        return float(-np.expm1(-self._changes[oldest.block]))
-
     def _minimisation(self, length):
-        exact, penalty = self.step_size.exact, self._own_penalty
-        model = self._sum.quadratic() if exact else self._sum.proximal(self._joint(self.w, self.b), length)
-        return model, self.w, penalty, ENOUGH * self._wanted
+        w, exact = self.w[self._index], self.step_size.exact
+        model = self._sum.quadratic() if exact else self._sum.proximal(self._joint(w, self.b), length)
+        return model, w, self._own_penalty, ENOUGH * self._wanted
 
     def _go(self, step, length, batch):
         """Go to the minimiser of the models' sum, or of what a step of that length minimises."""
         if self._best is None:
-            # Every shard has been read at the start; what is held is penalised as well.
-            objective, start = float(self._shares @ self._values), self._whole(self.w)
-            held = self._penalty.value(start) - self._own_penalty.value(self.w)
-            self._best = Point(start, self.b, objective + held)
+            # Every shard has been read at the start.
+            objective = float(self._sum.sums.total.value + self._penalty.value(self.w))
+            self._best = Point(self.w, self.b, objective)
             self._wanted = max(self._wanted, ROUNDING * abs(objective))
         if step == 0.0:
             return
-        gap, self.w, b = batch.found or minimised(*self._minimisation(length))
+        gap, values, b = batch.found or minimised(*self._minimisation(length))
+        self.w = self._with(values)
         if self._free:
             self.b = b if np.ndim(self.b) else float(b[0])
         promise = 0.0 if self._is_exact else max(0.0, gap) if gap < np.inf else np.inf
@@ -225,10 +218,10 @@ class ModelPIAG(PIAG):
         share = 0.0 if self._care is None else self._care.share
         if risen:
             share = min(1.0, max(FIRST_SHARE, MORE * share))
-            self._care = Care(share, self._some(certificate.w), certificate.b)
+            self._care = Care(share, certificate.w[self._index], certificate.b)
             # The next step is certified at once.
             self._round, self._due_after = None, True
-            self._wait_for_all(self._some(best.w), best.b)
+            self._wait_for_all(self._with(best.w[self._index]), best.b)
         else:
             self._best = Point(certificate.w, certificate.b, objective)
             share *= 1.0 if self.problem.loss.jumps else LESS
@@ -237,6 +230,6 @@ class ModelPIAG(PIAG):
     def _wait_for_all(self, w, b):
         """Go to a point, and wait until every shard has been read there."""
         self.w, self.b = w, b
-        self._barrier, self._waiting, self._ready = self._clock, set(range(self.n_blocks)), False
+        self._barrier, self._waiting, self._ready = self.ledger.clock, set(range(self.n_blocks)), False
         self._moved[:] = np.inf
         self._placement.afresh()

@@ -10,17 +10,17 @@ References
    asynchronous learning. ICML 2022, Algorithm 1.
 """
 
+from math import expm1
+from operator import attrgetter
+
 import numpy as np
 
-from ..delays import DelayTracker
+from ..kernels.server_model import Sums
 from ..shards.shard import cut_rows, joint_smoothness
-from ..shards.sharded_certificate import add_up, conclude, thin
+from ..shards.sharded_certificate import ShardGradient, conclude, thin
 from ..step_sizes import Setting
-from .base import Arrival, Certified, Shared, Snapshot, Solver, Task, Update
+from .base import Ledger, Shared, Snapshot, Solver
 from .shard_work import Batch, Placement, Round, work
-
-REFRESH_EVERY = 100
-"""Updates after which the aggregate is summed anew, against drift."""
 
 LONGEST_WAIT = 10
 """Passes between two certificates, at most."""
@@ -103,22 +103,21 @@ class PIAG(Solver):
         # Looks are made from the coefficients alone.
         self._by_shards = self.certifies_afresh = by_shards
         self._round = None
-        setting = Setting("piag", 1.0, n_shards, max_delay)
-        self._rule, self._delay_bound = step_size.start(setting), step_size.delay_bound(setting)
+        self.ledger = Ledger(step_size, Setting("piag", 1.0, n_shards, max_delay))
         self._free = problem.free_intercept
-        self.step_unit, self._tracker = self._unit(), DelayTracker()
+        self.step_unit = self._unit()
         self.w, self.b = problem.start()
         if start is not None:
             self._begin_at(*start)
         self._stamps, self._waiting, self._fresh = [None] * n_shards, set(range(n_shards)), []
-        self.touched, self.over_bound, self._clock, self._barrier = 0, 0, 0, 0
-        self._certifying, self.lower_bound = False, -np.inf
+        self._shares, self._changes = [fact.share for fact in self._facts], [0.0] * n_shards
+        self.touched, self._barrier, self._certifying = 0, 0, False
         self._wait, self._since, self._due = 1, 0, True
         self._lay_table()
 
     def _lay_table(self):
-        self._gradients = [None] * self.n_blocks
-        self._aggregate, self._aggregate_b = np.zeros_like(self.w), 0.0 * self.b
+        zero = ShardGradient(np.zeros_like(self.w), np.zeros(np.shape(self.b)))
+        self._sums = Sums(self._shares, zero, [fact.columns for fact in self._facts])
 
     def _unit(self):
         """Largest safe step, ``gamma' = h / L``."""
@@ -135,45 +134,36 @@ class PIAG(Solver):
             self.w, self.b = w.copy(), b
 
     def snapshot(self):
-        return Snapshot(self._whole(self.w).copy(), self.b)
-
-    def _whole(self, w):
-        """All coefficients, from those that the server keeps."""
-        return w
+        return Snapshot(self.w.copy(), self.b)
 
     def ask(self, worker):
         """Hand out a certificate when one is due, else the worker's next shard."""
         if worker >= self.n_workers and self.most_workers is None:
             return None
-        now = self._tracker.stamp()
         if self._by_shards:
             self._begin_round()
         elif not self.inline and self._due and not self._certifying:
             self._certifying = True
-            return self._task("certificate", worker, -1, now, (self.w, self.b))
+            return self.ledger.task("certificate", worker, -1, (self.w, self.b))
         shard = self._placement.take(worker, self._useful(worker))
         if shard is None:
             return None
         looking = self._round
         if looking is not None and shard not in looking.looks:
             payload = self._payload(shard, looking.w, looking.b)
-            return self._task(self.kinds[1], worker, shard, looking.stamp, payload)
-        return self._task(self.kinds[0], worker, shard, now, self._payload(shard, self.w, self.b))
+            return self.ledger.task(self.kinds[1], worker, shard, payload, looking.stamp)
+        return self.ledger.task(self.kinds[0], worker, shard, self._payload(shard, self.w, self.b))
 
     def _begin_round(self):
         """Fix the point of a certificate where one is due."""
         if self._due and not self._certifying and not self.inline:
-            self._certifying, self._round = True, Round(self.w, self.b, self._tracker.stamp(), {})
+            self._certifying, self._round = True, Round(self.w, self.b, self.ledger.stamp(), {})
 
     def _useful(self, worker):
         return True
 
     def _payload(self, shard, w, b):
         return thin(w) if self.problem.as_it_lies else w, b
-
-    def _task(self, kind, worker, block, stamp, payload):
-        self._clock += 1
-        return Task(kind, worker, stamp, self._clock, block, payload)
 
     def part(self, task):
         """The task's shard, or the problem for a certificate in one piece."""
@@ -190,20 +180,16 @@ class PIAG(Solver):
         return tuple(self._fresh)
 
     def _batch(self):
-        batch, self._fresh = Batch(tuple(self._fresh), tuple(self._stamps), self._error()), []
+        oldest = min(self._fresh, key=attrgetter("stamp"))
+        error = -expm1(-self._changes[oldest.block])
+        batch, self._fresh = Batch(tuple(self._fresh), tuple(self._stamps), error), []
         return batch
-
-    def _error(self):
-        """How wrong the oldest entry was that has been replaced, where that is known."""
-        return 0.0
 
     def tell(self, arrivals):
         """Renew the table; one proximal step for all the arrivals together."""
-        self._clock += 1
         events = []
-        for task, result in arrivals:
-            self._clock += 1
-            events += self._take(task, result)
+        for told in self.ledger.told(arrivals):
+            events += self._take(*told)
         if self._fresh and not self._waiting:
             events += self._move()
         # Not by the next ask, which may lead to no task, so that no replay knows of it.
@@ -211,20 +197,20 @@ class PIAG(Solver):
             self._begin_round()
         return events
 
-    def _take(self, task, result):
+    def _take(self, task, result, arrival):
         if task.kind == "certificate":
             self.touched += self.problem.pass_size
             return [self._digest(result, task.stamp.update, task.worker, task.asked)]
-        found, result = result if task.kind == self.kinds[1] else (None, result)
-        self._placement.told(task.worker, task.block, result.work)
+        found, answer = result
+        self._placement.told(task.worker, task.block, answer.work)
         events = [] if found is None else self._collect(task, found)
-        return events + self._renew(task, result)
+        return events + self._renew(task, answer, arrival)
 
     def _move(self):
         events = [self._step(self._batch())]
         if self.inline and self._due:
             self.touched += self.problem.pass_size
-            events.append(self._digest(self.problem.certify(self.w, self.b), self._tracker.update))
+            events.append(self._digest(self.problem.certify(self.w, self.b), self.n_updates))
         return events
 
     def _collect(self, task, result):
@@ -237,54 +223,40 @@ class PIAG(Solver):
             return []
         self._round = None
         looks = [looking.looks[shard] for shard in range(self.n_blocks)]
-        certificate = conclude(self.problem, self._whole(looking.w), looking.b, looks, self._facts)
+        certificate = conclude(self.problem, looking.w, looking.b, looks, self._facts)
         return [self._digest(certificate, looking.stamp.update)]
 
-    def _renew(self, task, result):
+    def _renew(self, task, answer, arrival):
         shard, effort, old = task.block, self._facts[task.block].effort, self._stamps[task.block]
-        self.touched += max(1, int(0.5 * result.reads * self.problem.pass_size * effort))
+        self.touched += max(1, int(0.5 * answer.reads * self.problem.pass_size * effort))
         self._since += effort
         self._due = self._due or self._since >= self._wait
-        arrival = Arrival(task.worker, shard, task.stamp.update, task.asked, self._clock)
         # The run has gone elsewhere since, or another worker has taken the shard over and was faster.
         late = task.asked <= self._barrier or (old is not None and task.stamp < old)
         if late:
             return [Shared("late", arrival)]
-        self._enter(task, result)
-        self._stamps[shard] = task.stamp
+        self._enter(task, answer)
+        self._stamps[shard], self._changes[shard] = task.stamp, answer.change
         self._fresh.append(arrival)
         self._waiting.discard(shard)
         return []
 
     def _enter(self, task, gradient):
-        old, fact = self._gradients[task.block], self._facts[task.block]
-        self._aggregate[fact.columns] += fact.share * (gradient.w if old is None else gradient.w - old.w)
-        change = gradient.b if old is None else gradient.b - old.b
-        self._aggregate_b = self._aggregate_b + fact.share * change
-        self._gradients[task.block] = gradient
+        self._sums.renew(task.block, gradient)
 
     def _step(self, batch):
-        delay, window = self._tracker.measure(*batch.stamps)
-        if self._delay_bound is not None and delay > self._delay_bound:
-            self.over_bound += 1
-        step = self._rule(delay, window)
+        delay, step = self.ledger.measure(*batch.stamps)
         length = step * self.step_unit
         self._go(step, length, batch)
-        update = Update(self._tracker.update, delay, length, self.phase, batch.arrivals, batch.error)
-        self._tracker.advance(step)
-        return update
+        return self.ledger.written(delay, step, length, self.phase, batch.arrivals, batch.error)
 
     def _go(self, step, length, batch):
-        if self._tracker.update % REFRESH_EVERY == REFRESH_EVERY - 1:
-            table = list(zip(self._facts, self._gradients, strict=True))
-            self._aggregate = add_up(len(self.w), self._facts, [entry.w for entry in self._gradients])
-            self._aggregate_b = sum(fact.share * entry.b for fact, entry in table)
-        self.w = self.problem.penalty.prox(self.w - length * self._aggregate, length)
+        total = self._sums.total
+        self.w = self.problem.penalty.prox(self.w - length * total.w, length)
         if self._free:
-            self.b = self.b - length * self._intercept_scale * self._aggregate_b
+            self.b = self.b - length * self._intercept_scale * total.b
 
     def _digest(self, certificate, update, worker=-1, asked=-1):
-        self.lower_bound = max(self.lower_bound, certificate.dual)
         self._wait, self._since = min(2 * self._wait, LONGEST_WAIT), 0.0
         self._due = self._certifying = False
-        return Certified(certificate, self.lower_bound, update, worker, asked, self._clock)
+        return self.ledger.certified(certificate, update, worker, asked)

@@ -12,14 +12,13 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 import numpy as np
 
 from ..data.dataset import SQUARED_NARROW
-from ..delays import DelayTracker
 from ..kernels.block_iterate import Iterate, Read
 from ..kernels.blocks import ColumnPart, describe
 from ..kernels.extrapolation import Trail
 from ..kernels.subspace import Beside
 from ..kernels.working_set import first_columns, wanted_columns
 from ..step_sizes import Setting
-from .base import Snapshot, Solver
+from .base import Ledger, Snapshot, Solver
 from .certificate_steps import Looks
 from .gram_steps import LARGEST_SWEPT, GramSteps
 from .newton_steps import RISE_OF_NEWTON, NewtonSteps, RidgeSteps
@@ -96,13 +95,12 @@ class RoundsBCD(Solver):
         full, size = problem.is_dense or problem.design.is_full(), problem.size
         n_workers = n_workers if size >= (SMALL_FULL if full else SMALL) else 1
         self.problem, self.n_workers, self.n_blocks = problem, n_workers, n_workers
-        self.touched, self.over_bound = problem.pass_size // 2, 0
+        self.touched = problem.pass_size // 2
         self.at, self.columns = Iterate(problem, start), ColumnPart(problem, 1.0, True, None)
         self.products, self.looks = Products(self.columns, n_workers), Looks(problem)
         self.gram, self.newton = GramSteps(problem, self.columns, n_workers), NewtonSteps()
         self.at.settles = self.at.settles and not self.looks.streamed  # else the next look does it
         self.head_start = 0.0 if full and size > LARGEST_SWEPT else self.head_start
-        step_size.start(Setting("bcd"))
         self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
         self.active, self.generation, self.blocks = np.empty(0, int), 0, []
         self._late, self._resumed, self._doubted = False, False, start is not None
@@ -111,9 +109,9 @@ class RoundsBCD(Solver):
 
     def _begin(self, moves):
         """At the start of the script, without what other penalties have taught."""
-        problem, self._tracker = self.problem, DelayTracker()
-        self.tasks = TaskQueue(self._run(), self._tracker, self.products.speeds)
-        self.lower_bound, self.gap, self.fall, self.from_zero = -np.inf, np.inf, SLOW, False
+        problem, self.ledger = self.problem, Ledger(self.step_size, Setting("bcd"))
+        self.tasks = TaskQueue(self._run(), self.ledger, self.products.speeds)
+        self.gap, self.fall, self.from_zero = np.inf, SLOW, False
         self.penalty = problem.penalty.with_l1(np.inf)
         self.at.learns, self.at.least = not problem.loss.quadratic, None
         self.ridge = RidgeSteps(problem, moves)
@@ -169,11 +167,11 @@ class RoundsBCD(Solver):
 
     def stamp(self):
         """Stamp of a read now."""
-        return self._tracker.stamp()
+        return self.ledger.stamp()
 
     def write(self, stamp, phase, index, direction, rise_allowed):
         """Write a step, of exact length or full where that is nearly as good; return it and its delay."""
-        delay, _ = self._tracker.measure(stamp)
+        delay, _ = self.ledger.measure(stamp)
         step, slope = self.at.write(index, direction, rise_allowed)
         if self.at.settles:
             self.at.settle(1e-2 * step * slope)
@@ -183,7 +181,7 @@ class RoundsBCD(Solver):
 
     def go_to(self, stamp, w, b, touched, **known):
         """Write coefficients, intercept, and what is ``known`` of the margins and gradient that they have."""
-        delay, _ = self._tracker.measure(stamp)
+        delay, _ = self.ledger.measure(stamp)
         self.at.go_to(w, b, **known)
         self.touched += max(1, touched)
         self.tasks.written(delay, 1.0, "newton")
@@ -208,7 +206,8 @@ class RoundsBCD(Solver):
         if fresh and self.goal > 0.0:
             yield from self.ridge.descend(self, None)
         while True:
-            certificate, found = found or (yield from self._certify()), None
+            # Where the last run has ended, all but the penalty is as it was certified.
+            certificate, found = found or (yield from self.looks.look(self, self._known)), None
             self._heed(certificate)
             self._known = certificate.correlations
             yield None  # Whether the run goes on is decided before the next ask.
@@ -235,20 +234,12 @@ class RoundsBCD(Solver):
                 slow = self.fall > SLOW and self.penalty.l1 == self.problem.penalty.l1
                 self.gram.rule.counted((self.touched - touched) / size, slow)
 
-    def _certify(self):
-        if self._known is not None and not self.looks.streamed:
-            # The last run has ended here: all but the penalty is as it was certified.
-            known = self.at.z, self.problem.dual_theta(self.at.gradient), self._known
-            return (yield Phase("conclude", 1, lambda _: (self.at.w.copy(), self.at.b, *known)))[0]
-        return (yield from self.looks.look(self))
-
     def _heed(self, certificate):
         """Take a certificate into account."""
-        self.lower_bound = max(self.lower_bound, certificate.dual)
-        gap = (certificate.objective - self.lower_bound) / self.problem.scale
+        self.tasks.certified(certificate)
+        gap = (certificate.objective - self.ledger.lower_bound) / self.problem.scale
         self.fall = gap / self.gap if 0.0 < self.gap < np.inf else SLOW
         self.gap = gap
-        self.tasks.certified(certificate, self.lower_bound)
 
     def _aim(self, certificate):
         """Lower the l1 part, and choose the working set and its blocks."""

@@ -9,6 +9,7 @@ together do about equally much in equal times; that of a task is taken in propor
 """
 
 from collections import deque
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -56,11 +57,12 @@ class Placement:
         if self._visits.get(worker):
             return self._hand_out(worker, self._visits[worker].popleft())
         complete = self._seen.all()
-        wanted = np.ones_like(self._seen) & useful if complete else ~self._seen
+        wanted = self._seen & useful if complete else ~self._seen
         idle = wanted.copy()
-        idle[[shard for home, shard in self.flights if home == self.homes[shard]]] = False
+        for home, shard in self.flights:
+            idle[shard] &= home != self.homes[shard]
         shard = self._late(worker, idle, wanted) if self._movable else None
-        own = np.flatnonzero(idle & (self.homes == worker))
+        (own,) = (idle & (self.homes == worker)).nonzero()
         if shard is None and len(own):
             shard = self._keep(worker, own)
         if shard is None and self._movable and complete:
@@ -73,7 +75,7 @@ class Placement:
         return shard
 
     def _next(self, shards):
-        return int(shards[np.argmin(self._asked[shards])])
+        return int(shards[self._asked[shards].argmin()])
 
     def _trial(self, worker, idle):
         """A shard that its home goes on serving, for a worker that has none."""
@@ -173,35 +175,29 @@ class Batch(NamedTuple):
     found: tuple | None = None
 
 
-def look(shard, payload):
-    """Work of the kind ``"look"``: a share of a certificate, and the gradient at its point."""
-    found = shard.look(*payload)
-    return found, found.gradient
+def gradient(shard, payload, looking=False):
+    """A share of a certificate, if that is wanted, and the shard's gradient at its point."""
+    found = shard.look(*payload) if looking else None
+    return found, found.gradient if looking else shard.gradient(*payload)
 
 
-def model(shard, payload):
-    """Work of the kind ``"model"``: the shard's second-order model, in the coefficients of the working set
-    where there is one."""
-    *point, index, held = payload
-    if index is None:
-        return model_of(shard, *point)
-    part = shard.on(index, held)
-    return _of_shard(shard, part, model_of(part, *point), 0.0)
-
-
-def model_look(shard, payload):
-    """Work of the kind ``"model look"``: a share of a certificate, and the model at its point."""
-    w, b, known, care, index, held = payload
-    if index is None:
-        z, correlations = shard.read(w, b, by_group=True)
-        found = shard.look(w, b, z, correlations)
-        return found, model_of(shard, w, b, known, care, z, found.gradient)
-    part = shard.on(index, held)
-    z, _ = part.read(w, b)
-    found = shard.look(w, b, z)
-    # The server finds the gradient in the correlations.
-    found = found._replace(gradient=found.gradient._replace(w=None))
-    return found, _of_shard(shard, part, model_of(part, w, b, known, care, z), 1.0)
+def model(shard, payload, looking=False):
+    """The same with the shard's second-order model, of the working set where there is one: then its ``scope``
+    is told, with what is held beside."""
+    w, b, known, care, scope = payload
+    if scope is None:
+        z, correlations = shard.read(w, b, by_group=True) if looking else (None, None)
+        found = shard.look(w, b, z, correlations) if looking else None
+        return found, model_of(shard, w, b, known, care, z, found and found.gradient)
+    part, z, found = shard.on(*scope), None, None
+    if looking:
+        z = part.margins(w, b)
+        found = shard.look(w, b, z)
+        # The server finds the gradient in the correlations.
+        found = found._replace(gradient=found.gradient._replace(w=None))
+    answer = model_of(part, w, b, known, care, z)
+    share = part.design.size / max(1, shard.design.size)
+    return found, answer._replace(reads=looking + answer.reads * share)
 
 
 def minimised(quadratic, w, penalty, enough):
@@ -210,17 +206,12 @@ def minimised(quadratic, w, penalty, enough):
     return quadratic.gap(w, penalty), new, quadratic.intercepts(new)
 
 
-def _of_shard(shard, part, model, more):
-    """A model that says how often all the shard's entries were read, where those of its part were."""
-    return model._replace(reads=more + model.reads * part.design.size / max(1, shard.design.size))
-
-
 WORK = {
     "certificate": lambda problem, payload: problem.certify(*payload),
-    "shard": lambda shard, payload: shard.gradient(*payload),
-    "look": look,
+    "shard": gradient,
+    "look": partial(gradient, looking=True),
     "model": model,
-    "model look": model_look,
+    "model look": partial(model, looking=True),
     "solve": lambda _, payload: minimised(*payload),
 }
 

@@ -5,7 +5,7 @@ the script is resumed with their results when the last of them has been told. Re
 written one by one as they come: then the phase is asynchronous.
 """
 
-from .base import Arrival, Certified, Shared, Task, Update
+from .base import Shared
 
 
 class Phase:
@@ -40,11 +40,11 @@ class Phase:
 
 class TaskQueue:
     """Ask and tell for a script, a generator that yields phases, and None where what follows is to wait for
-    the next ask. Writes are counted by the ``tracker``; ``speeds`` is what is known of the workers'."""
+    the next ask. ``speeds`` is what is known of the workers'."""
 
-    def __init__(self, script, tracker, speeds):
-        self._script, self._tracker, self._speeds, self._since = script, tracker, speeds, {}
-        self.phase, self._events, self._clock, self._arrival, self._told = None, [], 0, None, False
+    def __init__(self, script, ledger, speeds):
+        self._script, self._ledger, self._speeds, self._since = script, ledger, speeds, {}
+        self.phase, self._events, self._arrival, self._told = None, [], None, False
 
     def ask(self, worker, now):
         """A share of the phase, as a task."""
@@ -55,8 +55,7 @@ class TaskQueue:
         if number is None:
             return None
         self._since[worker] = now
-        self._clock += 1
-        return Task(phase.kind, worker, self._tracker.stamp(), self._clock, number, phase.payload(number))
+        return self._ledger.task(phase.kind, worker, number, phase.payload(number))
 
     def _go_on(self, now, results=None):
         self.phase = self._script.send(results)
@@ -69,12 +68,8 @@ class TaskQueue:
 
     def tell(self, arrivals, now):
         """Take results; when the phase is complete, go on with the script."""
-        self._clock += 1
-        for task, result in arrivals:
-            self._clock += 1
-            self._arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self._clock)
-            self._told = False
-            phase = self.phase
+        for task, result, arrival in self._ledger.told(arrivals):
+            phase, self._arrival, self._told = self.phase, arrival, False
             if phase.write is not None:
                 phase.write(task, result)
             if phase.timed:
@@ -92,11 +87,9 @@ class TaskQueue:
     def written(self, delay, step, phase):
         """What is being told has led to a write."""
         self._told = True
-        self._events.append(Update(self._tracker.update, delay, step, phase, (self._arrival,)))
-        self._tracker.advance(step)
+        self._events.append(self._ledger.written(delay, step, step, phase, (self._arrival,)))
 
-    def certified(self, certificate, bound):
-        """What is being told has led to a certificate; ``bound`` is the best one on the optimum."""
+    def certified(self, certificate):
+        """What is being told has led to a certificate."""
         self._told, at = True, self._arrival
-        event = Certified(certificate, bound, self._tracker.update, at.worker, at.asked, at.told)
-        self._events.append(event)
+        self._events.append(self._ledger.certified(certificate, None, at.worker, at.asked))

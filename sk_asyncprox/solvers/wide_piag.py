@@ -30,11 +30,6 @@ class WidePIAG(ModelPIAG):
     """Aggregated models on a working set as a state machine of ask, work and tell.
 
     Parameters are those of :class:`ModelPIAG`; the penalty has an l1 part. Certificates are made of shares.
-
-    Attributes
-    ----------
-    w : ndarray of shape (k,)
-        Coefficients of the working set; all others are zero.
     """
 
     def __init__(self, problem, step_size, *, inline=False, **options):
@@ -43,24 +38,16 @@ class WidePIAG(ModelPIAG):
         self.inline, self._due = False, True
 
     def _lay_table(self):
-        penalty, support = self.problem.penalty, np.flatnonzero(self.w)
-        self._index = penalty.whole(support[:MOST_COLUMNS])
-        held = np.setdiff1d(support, self._index)
-        self._held = Thin(held, self.w[held])
-        self.w, self._n_coefs = self.w[self._index], len(self.w)
+        self._use(self.problem.penalty.whole(np.flatnonzero(self.w)[:MOST_COLUMNS]))
         super()._lay_table()
         self._own_penalty = self._penalty.on(self._index)
         self._n_samples = self.problem.design.shape[0] // self.problem.loss.n_outputs
         self._lowest = self._worth = np.inf
 
-    def _whole(self, w):
-        whole = np.zeros(self._n_coefs)
-        whole[self._held.index] = self._held.values
-        whole[self._index] = w
-        return whole
-
-    def _some(self, w):
-        return w[self._index]
+    def _use(self, index):
+        """Take a working set; what is not zero beside it is held."""
+        held = np.setdiff1d(np.flatnonzero(self.w), index)
+        self._index, self._scope = index, (index, Thin(held, self.w[held]))
 
     def _useful(self, worker):
         useful = super()._useful(worker)
@@ -73,7 +60,7 @@ class WidePIAG(ModelPIAG):
 
     def _move(self):
         # A minimisation in many coefficients is to serve many rows.
-        enough = min(MOST_AWAITED, len(self.w) / self._n_samples)
+        enough = min(MOST_AWAITED, len(self._index) / self._n_samples)
         fresh = sum(self._facts[arrival.block].effort for arrival in self._fresh)
         return super()._move() if fresh >= enough else []
 
@@ -102,14 +89,14 @@ class WidePIAG(ModelPIAG):
             change = self._penalty.value(w) - before.value(w)
             self._best = self._best._replace(objective=self._best.objective + change)
         index = self._wanted_columns(looking.w, c)
-        self._own_penalty = self._penalty.on(self._index)
         if index is not self._index:
-            self._turn_to(index, self._whole(looking.w))
+            self._turn_to(index, looking.w)
+        self._own_penalty = self._penalty.on(self._index)
 
     def _wanted_columns(self, certified, c):
         """The next working set: what pulls most, and what is not zero at the certified point, or at the one
         that the run has gone on to."""
-        w, penalty = self._whole(np.where(certified != 0.0, certified, self.w)), self._penalty
+        w, penalty = np.where(certified != 0.0, certified, self.w), self._penalty
         chosen = wanted_columns(penalty, w, c, self._index, min(FIRST_COLUMNS, self._n_samples))
         if len(chosen) > MOST_COLUMNS and chosen is not self._index:
             violation = penalty.violation(w, c)[chosen]
@@ -117,9 +104,11 @@ class WidePIAG(ModelPIAG):
         return chosen
 
     def _turn_to(self, index, certified):
-        w, left = self._whole(self.w), np.setdiff1d(certified.nonzero()[0], index)
-        self._care, self._index, self._held = None, index, Thin(left, certified[left])
-        self._own_penalty = self._penalty.on(index)
+        w = certified.copy()
+        w[index] = 0.0
         # Beside coefficients that are held where they were certified, the others begin there, too.
-        self._wait_for_all((certified if len(left) else w)[index], self.b)
-        self._sum, self._known = self._empty_sum(), [None] * self.n_blocks
+        w[index] = (certified if w.any() else self.w)[index]
+        self._care = None
+        self._wait_for_all(w, self.b)
+        self._use(index)
+        self._forget()
