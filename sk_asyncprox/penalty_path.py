@@ -4,7 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from ._compat import cached_property, one_blas_thread
+from ._blas_limit import one_blas_thread
+from ._interrupts import cached_property
 from .executors import Threads
 from .history import History
 from .kernels.extrapolation import strength

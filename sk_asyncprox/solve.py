@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._compat import joblib_dask_client, one_blas_thread
+from ._blas_limit import one_blas_thread
+from ._joblib import joblib_dask_client
 from .executors import EXECUTORS, Dask, Threads
 from .executors.base import WorkersLost
 from .history import History

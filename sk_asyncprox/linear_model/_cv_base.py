@@ -9,7 +9,9 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
-from .._compat import _raise_for_params, _routing_enabled, one_blas_thread, runs_threads
+from .._blas_limit import one_blas_thread
+from .._compat import _raise_for_params, _routing_enabled
+from .._joblib import runs_threads
 from ..executors import Threads
 from ..executors.threads import Deferred, Stop
 from ..shards.dask_input import is_collection

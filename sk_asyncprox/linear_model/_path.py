@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length
 
-from .._compat import leaves_settings, validate_parameter_constraints
+from .._compat import validate_parameter_constraints
+from .._interrupts import leaves_settings
 from ..losses import SquaredLoss
 from ..penalty_path import solutions_along
 from ..problem import Problem

@@ -10,7 +10,8 @@ from sklearn.utils import check_array, check_scalar, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from .._compat import _check_sample_weight, granted_workers
+from .._compat import _check_sample_weight
+from .._joblib import granted_workers
 from ..data.dataset import LARGE
 from ..data.matrices import in_runs
 

@@ -75,14 +75,14 @@ MUTATIONS = [
     ),
     Mutation(
         "BLAS keeps one thread after a fit",
-        "_compat.py",
+        "_blas_limit.py",
         "            library.set_num_threads(number)\n",
         "            pass\n",
         "test_compat.py::test_one_blas_thread_nested",
     ),
     Mutation(
         "The first fit that ends lifts the limit of BLAS for those beside it",
-        "_compat.py",
+        "_blas_limit.py",
         "            if not self._users and self._before is not None:",
         "            if self._before is not None:",
         "test_compat.py::test_one_blas_thread_left_first_by_the_first",
