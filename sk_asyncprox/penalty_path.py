@@ -12,7 +12,8 @@ from .kernels.extrapolation import strength
 from .kernels.logistic_path import WIDEST, NewtonWalk
 from .kernels.path_columns import Kept, Known
 from .kernels.squared_path import LOOSE, Walk
-from .solve import SOLVERS, Solution, resolve_executor, solve
+from .run import Solution
+from .solve import SOLVERS, resolve_executor, solve
 from .solvers.base import Certified, Snapshot
 from .solvers.registry import resolve_step_size
 from .stopping import StopRule, gap_wanted, tidy

@@ -263,16 +263,16 @@ MUTATIONS = [
     ),
     Mutation(
         "The recertification of what rounds return is skipped",
-        "stopping.py",
+        "run.py",
         "return rule.best if solver.certifies_afresh else problem.recertify(rule.best)",
         "return rule.best",
         "test_trust.py::test_no_drift_of_the_margins_is_in_what_is_returned",
     ),
     Mutation(
         "The last certificate of a plain run is skipped",
-        "stopping.py",
-        "    certificate, lowest = problem.certify(last.w, last.b), rule.lowest\n",
-        "    certificate = lowest = rule.lowest or problem.certify(last.w, last.b)\n",
+        "run.py",
+        "        certificate, lowest = problem.certify(last.w, last.b), rule.lowest\n",
+        "        certificate = lowest = rule.lowest or problem.certify(last.w, last.b)\n",
         "test_trust.py::test_a_run_that_is_cut_returns_its_last_iterate",
     ),
     Mutation(
@@ -473,7 +473,7 @@ MUTATIONS = [
     ),
     Mutation(
         "A policy above the ceiling is not told of",
-        "stopping.py",
+        "advice.py",
         "    if kept.all():",
         "    if kept.any():",
         "test_step_sizes.py::test_a_rule_above_the_ceiling_is_warned_of_once",
