@@ -24,18 +24,17 @@ class Solution(NamedTuple):
     """Its gap against the best lower bound of the run."""
 
     passes: float
-    n_updates: int
-    status: str
+    n_updates: int = 1
+    status: str = "converged"
     """``"converged"``, ``"stalled"``, ``"max_iter"``, ``"max_time"``, ``"diverged"``, ``"exhausted"``
     or ``"watch"``."""
 
-    message: str
+    message: str = ""
     """What to tell the user when the tolerance was not met, unless that was asked for; else empty."""
 
-    history: History
-
-    solver: object
-    """What ran; one that ``resumes`` goes on with another penalty."""
+    history: History | None = None
+    solver: object = None
+    """What ran, if any did; one that ``resumes`` goes on with another penalty."""
 
     @property
     def n_iter(self):
