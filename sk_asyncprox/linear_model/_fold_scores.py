@@ -72,26 +72,22 @@ def scored_paths(whole, scores, Cs, l1_ratios, weights, train, test, options):
     """Coefficients along the paths of a fold's training rows, of shape (n_l1_ratios, n_cs, n_classes or 1,
     n_dof), the intercept last, scores on its test rows, passes, and messages; ``weights`` are of
     penalties."""
-    problem, total, found = whole.fold(train), scores.total(train), []
-    order = np.argsort(Cs, kind="stable")
-    for ratio in l1_ratios:
+    problem, total, order = whole.fold(train), scores.total(train), np.argsort(Cs, kind="stable")
+    shape, n_outputs = (len(l1_ratios), len(Cs)), problem.loss.n_outputs
+    p = problem.n_coefs // n_outputs
+    coefs, values = np.empty((*shape, n_outputs, p + 1)), np.empty(shape)
+    n_iter, messages = np.empty(shape, int), np.empty(shape, object)
+    for k, ratio in enumerate(l1_ratios):
         strengths = [strength_of(C, *total) for C in Cs[order]]
         penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s, weights=weights) for s in strengths]
-        path = [None] * len(Cs)
         solutions = solutions_along(problem, penalties, options)
         for i, penalty, solution in zip(order, penalties, solutions, strict=True):
-            w, b = solution.certificate.w, solution.certificate.b
-            w = problem.with_penalty(penalty).canonical(w)
-            coef = w.reshape(problem.loss.n_outputs, -1), np.atleast_1d(problem.intercept(w, b))
-            path[i] = *coef, solution.n_iter, solution.message
-        coefs, intercepts, n_iter, messages = zip(*path, strict=True)
-        coefs, intercepts = np.array(coefs), np.array(intercepts)
-        values = scores(coefs, intercepts, Cs, test)
-        if whole.fit_intercept:
-            coefs = np.concatenate([coefs, intercepts[..., None]], axis=-1)
-        found.append((coefs, values, n_iter, messages))
-    coefs, values, n_iter, messages = zip(*found, strict=True)
-    return *map(np.array, (coefs, values, n_iter)), [message for path in messages for message in path]
+            w = problem.with_penalty(penalty).canonical(solution.certificate.w)
+            coefs[k, i, :, :p] = w.reshape(n_outputs, p)
+            coefs[k, i, :, p] = problem.intercept(w, solution.certificate.b)
+            n_iter[k, i], messages[k, i] = solution.n_iter, solution.message
+        values[k] = scores(coefs[k, ..., :p], coefs[k, ..., p], Cs, test)
+    return coefs[..., : p + whole.fit_intercept], values, n_iter, messages.ravel()
 
 
 def margins(X, coefs, intercepts):
