@@ -25,7 +25,8 @@ from ._logistic import LogisticRegression
 from ._parameters import OfLogisticRegressionCV
 from ._path import warn_of_folds
 from ._penalty_grids import best_of, grid_of
-from ._validation import checked_data, checked_penalty_weights, checked_weights, classes_of
+from ._validation import checked_data
+from ._weights import checked_penalty_weights, checked_weights
 
 
 @documented
@@ -99,15 +100,14 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
 
     def _in_memory(self, X, y, sample_weight, params):
         X, y = checked_data(self, X, y)
-        self.classes_, codes = classes_of(y)
         sample_weight = checked_weights(sample_weight, X)
-        weights, exponent = self._weights(sample_weight, self.classes_, codes)
+        loss, targets, self.classes_, codes, *weights = self._read_labels(y, sample_weight)
         self.Cs_, self.l1_ratios_ = grid = grid_of(self.Cs, self.l1_ratios)
         split, score = self._routed(sample_weight, params)
         folds = self._folds(X, y, split)
-        rows, (loss, targets) = X.tocsr() if sp.issparse(X) else X, self._task(self.classes_, codes)
-        whole = Problem(rows, targets, loss, None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
-        scores = Scores(self.scoring, score, self.classes_, rows, y, codes, weights, exponent)
+        rows = X.tocsr() if sp.issparse(X) else X
+        whole = Problem(rows, targets, loss, None, weights[0], self.fit_intercept, SOLVERS[self.solver].rows)
+        scores = Scores(self.scoring, score, self.classes_, rows, y, codes, *weights)
         own = checked_penalty_weights(self.penalty_weights, X.shape[1], loss.n_outputs)
         watcher = Watcher(self, X, y, sample_weight, len(folds) + self.refit)
         found = self._run_folds(partial(scored_paths, whole, scores, *grid, own), folds, watcher)

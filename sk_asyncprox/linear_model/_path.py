@@ -22,7 +22,8 @@ from ._dask_cv import few_for_path
 from ._parameters import OfElasticNet, OfPaths
 from ._penalty_grids import alphas_of, penalties_of
 from ._regression import ElasticNet
-from ._validation import FLOATS, FORMATS, checked_weights, in_floats, scaled
+from ._validation import FLOATS, FORMATS, in_floats
+from ._weights import checked_weights, scaled
 
 TARGET = {"y": ["array-like", "sparse matrix"]}
 
