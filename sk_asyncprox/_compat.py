@@ -1,14 +1,10 @@
-"""The one door to scikit-learn's private helpers, its compiled kernels and joblib; the limit of BLAS; and
-what has to go on whatever signals raise, or whoever forks, meanwhile. What is not used here is handed on."""
+"""The one door to scikit-learn's private helpers and its compiled kernels, whatever its version. What is not
+used here is handed on."""
 
-import functools
 import inspect
-import os
-import sys
 import threading
 import warnings
 
-import joblib
 import numpy as np
 import sklearn
 from sklearn.base import _fit_context  # noqa: F401
@@ -19,7 +15,6 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 from sklearn.utils.fixes import parse_version
 from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled  # noqa: F401
 from sklearn.utils.validation import _check_method_params, _check_sample_weight  # noqa: F401
-from threadpoolctl import ThreadpoolController
 
 # Screening inside the kernel trusts the dual gap, which a dummy y makes meaningless: it is switched off
 # there, in the versions that have it.
@@ -125,155 +120,3 @@ class _KernelWarnings(threading.local):
 
 
 _KERNEL_WARNINGS = _cd_fast.warnings = _KernelWarnings()
-
-
-def granted_workers(n_jobs):
-    """Number of workers that :func:`thread_parallel` will really run."""
-    backend, around = joblib.parallel.get_active_backend(require="sharedmem")
-    wanted = around if n_jobs is None else n_jobs
-    return backend.effective_n_jobs(backend.default_n_jobs if wanted is None else int(wanted))
-
-
-def runs_threads():
-    """Whether joblib runs threads where it is told that they are preferred."""
-    backend, _ = joblib.parallel.get_active_backend(prefer="threads")
-    return getattr(backend, "supports_sharedmem", False)
-
-
-def thread_parallel(n_jobs, return_as="list"):
-    """``joblib.Parallel`` whose workers share memory."""
-    return joblib.Parallel(
-        n_jobs=n_jobs, require="sharedmem", pre_dispatch="all", batch_size=1, return_as=return_as
-    )
-
-
-def joblib_dask_client():
-    """Client of the surrounding ``joblib.parallel_config(backend="dask")``, or None."""
-    if "joblib._dask" not in sys.modules:
-        return None
-    backend, _ = joblib.parallel.get_active_backend()
-    return backend.client if type(backend).__module__ == "joblib._dask" else None
-
-
-MOST_TRIES = 1000
-"""Signals that are waited out before a step is given up."""
-
-
-def surely(step):
-    """Take a step that may be taken twice, whatever signals raise in its middle; that is raised after it."""
-    raised = None
-    for _ in range(MOST_TRIES):
-        try:
-            step()
-            break
-        except BaseException as error:
-            raised = error
-    if raised is not None:
-        raise raised
-
-
-def leaves_settings(function):
-    """Function that raises with this thread's settings of scikit-learn and NumPy as they were (decorator): a
-    signal can cut the exits of their contexts in two."""
-
-    @functools.wraps(function)
-    def call(*args, **kwargs):
-        config, errors = sklearn.get_config(), np.geterr()
-        try:
-            return function(*args, **kwargs)
-        except BaseException:
-            surely(lambda: (sklearn.set_config(**config), np.seterr(**errors)))
-            raise
-
-    return call
-
-
-class cached_property:
-    """As that of functools from Python 3.12 on: before, it has a lock, which a process that is forked while
-    another thread computes the value inherits as it is, and waits for without end."""
-
-    def __init__(self, function):
-        self._function, self.__doc__ = function, function.__doc__
-
-    def __set_name__(self, owner, name):
-        self._name = name
-
-    def __get__(self, instance, owner=None):
-        if instance is None:
-            return self
-        value = vars(instance)[self._name] = self._function(instance)
-        return value
-
-
-class _BlasLimit:
-    """Limits BLAS, for the whole process, to one thread while any fit is running; the last one out restores
-    it. Signals may raise between any two steps: each can be taken again, and what was is forgotten last of
-    all."""
-
-    def __init__(self):
-        # A signal's handler may fit in the thread that holds the lock.
-        self._lock, self._users = threading.RLock(), set()
-        self._libraries, self._before = None, None
-        if hasattr(os, "register_at_fork"):
-            # No other thread is in here, or holds threadpoolctl's lock, while a process forks.
-            os.register_at_fork(
-                before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._forked
-            )
-
-    def add(self, user):
-        with self._lock:
-            if user in self._users:
-                return
-            self._users.add(user)
-            if self._libraries is None:
-                self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
-            if self._before is None:
-                self._before = [library.num_threads for library in self._libraries]
-            if len(self._users) == 1:
-                for library in self._libraries:
-                    library.set_num_threads(1)
-
-    def remove(self, user):
-        with self._lock:
-            self._users.discard(user)
-            if not self._users and self._before is not None:
-                self._restore()
-
-    def _restore(self):
-        # threadpoolctl 3.8 heeds only the thread that set the limit, which need not be the last one out,
-        # and remembers it until told.
-        self._release()
-        for library, number in zip(self._libraries, self._before, strict=True):
-            library.set_num_threads(number)
-        self._release()
-        self._before = None
-
-    def _release(self):
-        for library in self._libraries:
-            if hasattr(library, "clear_controlling_thread"):
-                library.clear_controlling_thread(force=True)
-
-    def _forked(self):
-        """In a forked process no fit is running."""
-        self._users.clear()
-        if self._before is not None:
-            self._restore()
-        self._lock.release()
-
-
-_BLAS_LIMIT = _BlasLimit()
-
-
-class one_blas_thread:
-    """Context in which BLAS runs one thread per call. Entered twice in a row, its first exit counts, and the
-    second is there for when a signal raises before the first has begun."""
-
-    def __enter__(self):
-        try:
-            _BLAS_LIMIT.add(self)
-        except BaseException:
-            self.__exit__()
-            raise
-
-    def __exit__(self, *error):
-        surely(lambda: _BLAS_LIMIT.remove(self))

@@ -23,10 +23,9 @@ def filled(words=None, **parts):
         text = inspect.cleandoc(described.__doc__ or "")
         own = re.search(SECTION, text)
         if own is not None:
-            known, signature = (words or {}) | entries(own[1]), inspect.signature(described).parameters
+            known, signature = {**(words or {}), **entries(own[1])}, inspect.signature(described).parameters
             told = [_paragraph(p, *known[name]) for name, p in signature.items() if name in known]
-            section = "\n".join(["Parameters", "----------", *told, ""])
-            text = text.replace(own[0], section)
+            text = text.replace(own[0], "\n".join(["Parameters", "----------", *told, ""]))
         for name, part in parts.items():
             text = text.replace(f"{{{name}}}", part.strip("\n"))
         described.__doc__ = text

@@ -4,14 +4,15 @@ from functools import partial
 
 import numpy as np
 
-from ._compat import cached_property, one_blas_thread
+from ._blas_limit import one_blas_thread
+from ._interrupts import cached_property
 from .executors import Threads
-from .history import History
 from .kernels.extrapolation import strength
 from .kernels.logistic_path import WIDEST, NewtonWalk
 from .kernels.path_columns import Kept, Known
 from .kernels.squared_path import LOOSE, Walk
-from .solve import SOLVERS, Solution, resolve_executor, solve
+from .run import Solution
+from .solve import SOLVERS, resolve_executor, solve
 from .solvers.base import Certified, Snapshot
 from .solvers.registry import resolve_step_size
 from .stopping import StopRule, gap_wanted, tidy
@@ -38,40 +39,37 @@ def solutions_along(problem, penalties, options, start=None):
     with its iterate. The problem's own penalty does not count.
     """
     penalties, done = list(penalties), 0
-    way = walk if problem.loss.quadratic else newton_walk
-    for walked in way(problem, penalties, options, start):
-        yield walked
-        done, start = done + 1, Snapshot(walked.certificate.w, walked.certificate.b)
+    if _walks(problem, options, penalties[0]):
+        for walked in (walk if problem.loss.quadratic else newton_walk)(problem, penalties, options, start):
+            yield walked
+            done, start = done + 1, Snapshot(walked.certificate.w, walked.certificate.b)
     yield from Rounds(problem, options, start).along(penalties[done:])
 
 
 class Place:
-    """Where a path has been: the penalty's strength, its solution, and the share of the gap wanted that this
-    has left."""
+    """Where a path has been: the problem there, its solution, and the share of the gap wanted that this has
+    left."""
 
-    def __init__(self, problem, options, penalty, solution, image=None):
-        self._problem, self._options, self.at, self.solution = problem, options, strength(penalty), solution
+    def __init__(self, problem, options, solution):
+        self.problem, self.at, self.solution = problem, strength(problem.penalty), solution
         wanted = gap_wanted(options.tol, problem.scale, problem.null - solution.certificate.dual)
         self.left = solution.gap / float(wanted) if wanted > 0.0 else np.inf
-        if image is not None:
-            self.image = image
 
     @cached_property
     def image(self):
         """Product of the design with the coefficients."""
-        return self._problem.design.mul(self.solution.certificate.w)
+        return self.problem.design.mul(self.solution.certificate.w)
 
-    def mixed(self, other, penalty):
-        """The place between two of a squared loss, where the penalty is. Residuals and correlations mix as
+    def mixed(self, other, problem):
+        """The solution of a problem between two places, of a squared loss. Residuals and correlations mix as
         solutions do: its certificate takes no product."""
-        t, posed = (strength(penalty) - self.at) / (other.at - self.at), self._problem.with_penalty(penalty)
+        t = (strength(problem.penalty) - self.at) / (other.at - self.at)
         pairs = zip(self.solution.certificate, other.solution.certificate, strict=True)
         w, b, _, _, correlations = ((1.0 - t) * mine + t * theirs for mine, theirs in pairs)
         image = (1.0 - t) * self.image + t * other.image
-        z, b, _, theta = posed.dual_point(w, b, posed.shifted(image, b))
-        certificate = posed.conclude(w, b, z, theta, correlations)
-        solution = Solution(certificate, certificate.gap, 0.0, 1, "converged", "", History(None), None)
-        return Place(self._problem, self._options, penalty, solution, image)
+        z, b, _, theta = problem.dual_point(w, b, problem.shifted(image, b))
+        certificate = problem.conclude(w, b, z, theta, correlations)
+        return Solution(certificate, certificate.gap, 0.0)
 
 
 class Rounds:
@@ -85,15 +83,16 @@ class Rounds:
     def along(self, penalties):
         """The solutions, one after the other."""
         last, length = None, 2 if self._mixes(penalties) else 1
-        while penalties:
+        problems = [self._problem.with_penalty(penalty) for penalty in penalties]
+        while problems:
             n = 1 if last is None else length
-            between, end = penalties[:n][:-1], self._solved(penalties[:n][-1])
+            between, end = problems[:n][:-1], self._solved(problems[:n][-1])
             self._worst = 0.0
             yield from self._between(last, between, end)
             yield end.solution
             if between:
                 length = self._next_length(length, max(last.left, end.left))
-            penalties, last = penalties[n:], end
+            problems, last = problems[n:], end
 
     def _mixes(self, penalties):
         """Whether solutions between two others may be made of them."""
@@ -105,25 +104,24 @@ class Rounds:
         with np.errstate(over="ignore", invalid="ignore"):
             return falls and _is_free(problem, self._options, penalties[0]) and problem.in_range() is problem
 
-    def _solved(self, penalty):
-        posed = self._problem.with_penalty(penalty)
-        self._before = solve(posed, self._options, self._start, self._before)
-        return Place(self._problem, self._options, penalty, self._before)
+    def _solved(self, problem):
+        self._before = solve(problem, self._options, self._start, self._before)
+        return Place(problem, self._options, self._before)
 
-    def _between(self, first, penalties, end):
+    def _between(self, first, problems, end):
         """Solutions between two places; from where mixing will not do the middle one has a run of its own."""
-        while penalties:
-            mixed = first.mixed(end, penalties[0])
+        while problems:
+            mixed = Place(problems[0], self._options, first.mixed(end, problems[0]))
             self._worst = max(self._worst, mixed.left)
             if not mixed.left <= 1.0:
-                k = len(penalties) // 2
-                middle = self._solved(penalties[k])
-                yield from self._between(first, penalties[:k], middle)
+                k = len(problems) // 2
+                middle = self._solved(problems[k])
+                yield from self._between(first, problems[:k], middle)
+                first, problems = middle, problems[k + 1 :]
                 yield middle.solution
-                first, penalties = middle, penalties[k + 1 :]
             else:
                 yield mixed.solution
-                penalties = penalties[1:]
+                problems = problems[1:]
 
     def _next_length(self, length, ends):
         """Length of the next run, after one at whose ends such a share of the gap wanted was left."""
@@ -138,26 +136,22 @@ class Rounds:
 def _is_free(problem, options, penalty):
     """Whether nothing asks for rounds of their own."""
     executor = resolve_executor(options.executor)
+    if not isinstance(executor, Threads) or options.record is not None or options.max_time is not None:
+        return False
     plan, policy = executor.plan(options.n_jobs), resolve_step_size(options.step_size)
-    free = isinstance(executor, Threads) and SOLVERS[options.solver].in_rounds(penalty, options, plan, policy)
-    free &= options.record is None and options.max_time is None and not options.verbose
-    return free and options.tol >= FINEST
+    free = SOLVERS[options.solver].in_rounds(penalty, options, plan, policy)
+    return free and not options.verbose and options.tol >= FINEST
 
 
 def _walks(problem, options, penalty):
     """The same, where the data are full."""
-    return _is_free(problem, options, penalty) and problem.is_dense
+    return problem.is_dense and _is_free(problem, options, penalty)
 
 
 def moments_pay(problem, penalty, options, n_penalties):
     """Whether the second moments of the rows cost less than so many penalties as this one without them."""
-    n, p = problem.shape
-    return (
-        problem.loss.quadratic
-        and penalty.free is None
-        and p <= min(n, COLUMNS_PER_PENALTY * n_penalties)
-        and _walks(problem, options, penalty)
-    )
+    (n, p), squared = problem.shape, problem.loss.quadratic and penalty.free is None
+    return squared and p <= min(n, COLUMNS_PER_PENALTY * n_penalties) and _walks(problem, options, penalty)
 
 
 def _squares_are_safe(problem, known):
@@ -168,12 +162,12 @@ def _squares_are_safe(problem, known):
         return problem.moments_are_safe if known else problem.in_range(features=True) is problem
 
 
-def walk(problem, penalties, options, start=None):
+def walk(problem, penalties, options, start):
     """Solutions along penalties that need no rounds of their own; a generator that ends where they do.
 
     Gram matrices of full data serve many penalties of a squared loss.
     """
-    if penalties[0].free is not None or not _walks(problem, options, penalties[0]):
+    if penalties[0].free is not None:
         return
     known = problem.knows_moments or moments_pay(problem, penalties[0], options, len(penalties))
     if not _squares_are_safe(problem, known):
@@ -181,7 +175,6 @@ def walk(problem, penalties, options, start=None):
     columns = (Known if known else Kept)(problem)
     if columns.square == 0.0:
         return
-    pass_size, history = 2 * max(1, problem.shape[0] * problem.shape[1]), History(None)
     steps = Walk(problem, columns, partial(gap_wanted, options.tol, problem.scale), start)
     for stage in steps.stages(penalties):
         if options.stop is not None:
@@ -190,21 +183,20 @@ def walk(problem, penalties, options, start=None):
         with limit, limit, np.errstate(over="ignore", invalid="ignore"):
             found = steps.stage(stage)
         for certificate, gap, touched in found:
-            passes = touched / pass_size
+            passes = touched / problem.pass_size
             if passes > options.max_iter:
                 return
-            yield Solution(certificate, gap, passes, 1, "converged", "", history, None)
+            yield Solution(certificate, gap, passes)
         if len(found) < len(stage):
             return
 
 
-def newton_walk(problem, penalties, options, start=None):
+def newton_walk(problem, penalties, options, start):
     """As :func:`walk`, for the logistic losses: Newton's method on Gram matrices of few coefficients."""
-    if any(penalty.is_zero for penalty in penalties) or not _walks(problem, options, penalties[0]):
+    narrow = problem.n_coefs <= WIDEST and not any(penalty.is_zero for penalty in penalties)
+    if not (narrow and _squares_are_safe(problem, known=False)):
         return
-    if problem.shape[1] * problem.loss.n_outputs > WIDEST or not _squares_are_safe(problem, known=False):
-        return
-    steps, history = NewtonWalk(problem, start), History(None)
+    steps = NewtonWalk(problem, start)
     for penalty in penalties:
         if options.stop is not None:
             options.stop.check()
@@ -215,8 +207,7 @@ def newton_walk(problem, penalties, options, start=None):
             if rule.status != "converged":
                 return
             certificate = tidy(posed, certificate, rule.limit(certificate))
-        gap, passes = rule.gap(certificate), steps.touched / posed.pass_size
-        yield Solution(certificate, gap, passes, steps.n_steps, "converged", "", history, None)
+        yield Solution(certificate, rule.gap(certificate), steps.touched / posed.pass_size, steps.n_steps)
 
 
 def _arrive(steps, problem, rule):

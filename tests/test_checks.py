@@ -18,7 +18,8 @@ from sk_asyncprox import (
     enet_path,
     lasso_path,
 )
-from sk_asyncprox.linear_model._validation import check_numbers, classes_of, scaled, strength_of
+from sk_asyncprox.linear_model._validation import check_numbers, classes_of
+from sk_asyncprox.linear_model._weights import scaled, strength_of
 
 CLASSIFIERS = LogisticRegression, LogisticRegressionCV
 

@@ -25,9 +25,9 @@ from sk_asyncprox import (
 )
 from sk_asyncprox.executors import Dask, dask_run
 from sk_asyncprox.executors.base import Plan, WorkersLost
+from sk_asyncprox.run import Run
 from sk_asyncprox.shards import dask_input, dask_shards
 from sk_asyncprox.shards.sharded_problem import ShardedProblem
-from sk_asyncprox.solve import Listener
 
 distributed = pytest.importorskip("distributed")
 da = pytest.importorskip("dask.array")
@@ -559,7 +559,7 @@ class Stop(BaseException):
 def test_persisted_data_survive_the_end_of_a_fit(client, monkeypatch):
     dX, dy = (a.persist() for a in rows(X + 50.0 * X[:, :1], Y, size=20))
     distributed.wait([dX, dy])
-    mine, told = set(client.futures), Listener.__call__
+    mine, told = set(client.futures), Run.__call__
     assert len(mine) == 24
     monkeypatch.setattr(distributed.Client, "cancel", lambda *args, **kwargs: pytest.fail("cancels"))
     for limit in (0, 2, 7):
@@ -570,14 +570,14 @@ def test_persisted_data_survive_the_end_of_a_fit(client, monkeypatch):
                 raise Stop
             return told(self, events, now)
 
-        monkeypatch.setattr(Listener, "__call__", stop)
+        monkeypatch.setattr(Run, "__call__", stop)
         with pytest.raises(Stop):
             ENDLESS.fit(dX, dy)
         assert client.status == "running"
         assert dX.sum().compute() == pytest.approx((X + 50.0 * X[:, :1]).sum())
         held = client.run_on_scheduler(lambda dask_scheduler: set(dask_scheduler.tasks))
         assert mine <= held
-    monkeypatch.setattr(Listener, "__call__", told)
+    monkeypatch.setattr(Run, "__call__", told)
     with pytest.raises(ValueError, match="Negative values"):
         MODEL.fit(dX, dy, -(Y**2))
     assert mine <= set(client.futures)

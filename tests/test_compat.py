@@ -18,15 +18,11 @@ from sklearn.linear_model import ElasticNet, Lasso
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import sk_asyncprox
-from sk_asyncprox import _compat
-from sk_asyncprox._compat import (
-    block_cd,
-    cached_property,
-    granted_workers,
-    one_blas_thread,
-    runs_threads,
-    thread_parallel,
-)
+from sk_asyncprox import _blas_limit, _interrupts
+from sk_asyncprox._blas_limit import one_blas_thread
+from sk_asyncprox._compat import block_cd
+from sk_asyncprox._interrupts import cached_property
+from sk_asyncprox._joblib import granted_workers, runs_threads, thread_parallel
 from sk_asyncprox.solve import solve
 
 SWEEPS = 3000
@@ -322,7 +318,12 @@ def interrupted(action, moment, files):
 @pytest.mark.usefixtures("two_blas_threads")
 def test_the_limit_is_restored_whenever_a_signal_raises():
     X, y = np.random.default_rng(0).standard_normal((2, 40, 1))
-    files = {_compat.__file__, sys.modules[solve.__module__].__file__, threadpoolctl.__file__}
+    files = {
+        _blas_limit.__file__,
+        _interrupts.__file__,
+        sys.modules[solve.__module__].__file__,
+        threadpoolctl.__file__,
+    }
 
     def fit():
         sk_asyncprox.Lasso(alpha=0.01).fit(X, y[:, 0])
@@ -378,7 +379,7 @@ def test_signals_while_the_limit_is_set_and_restored(monkeypatch, every):
 
         return set_num_threads
 
-    for library in _compat._BLAS_LIMIT._libraries:
+    for library in _blas_limit._BLAS_LIMIT._libraries:
         monkeypatch.setattr(library, "set_num_threads", wrap(library.set_num_threads))
     for _ in range(10):
         with contextlib.suppress(Interrupted), one_blas_thread():

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from sk_asyncprox import GroupLasso, Lasso
 from sk_asyncprox.executors import Simulated, Trace
-from sk_asyncprox.linear_model._validation import checked_groups
+from sk_asyncprox.linear_model._groups import checked_groups
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty, GroupPenalty
 from sk_asyncprox.penalties.groups import group_minimiser

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from sk_asyncprox import LogisticRegression
-from sk_asyncprox._compat import one_blas_thread
+from sk_asyncprox._blas_limit import one_blas_thread
 from sk_asyncprox.executors import Trace
 
 DATA = Path(__file__).parents[2] / "shared" / "data"

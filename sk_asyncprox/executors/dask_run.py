@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compat import one_blas_thread
+from .._blas_limit import one_blas_thread
 from .base import WorkersLost
 from .threads import Deferred, Stop
 

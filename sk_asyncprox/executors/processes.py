@@ -9,7 +9,9 @@ from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 
-from .._compat import granted_workers, one_blas_thread, surely
+from .._blas_limit import one_blas_thread
+from .._interrupts import surely
+from .._joblib import granted_workers
 from .base import Executor, Plan, WorkersLost
 from .threads import Deferred, Stop, run_alone
 

@@ -7,7 +7,8 @@ import time
 import numpy as np
 from joblib import delayed
 
-from .._compat import granted_workers, surely, thread_parallel
+from .._interrupts import surely
+from .._joblib import granted_workers, thread_parallel
 from .base import Executor, Plan
 
 HEED_EVERY = 0.02

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compat import cached_property
+from .._interrupts import cached_property
 from ..losses.curvature import learnt
 from ..penalties import ElasticNetPenalty
 from .line_search import exact_step, full_step

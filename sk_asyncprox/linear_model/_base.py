@@ -11,13 +11,9 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from .._compat import (
-    CallbackSupportMixin,
-    _fit_context,
-    leaves_settings,
-    one_blas_thread,
-    validate_parameter_constraints,
-)
+from .._blas_limit import one_blas_thread
+from .._compat import CallbackSupportMixin, _fit_context, validate_parameter_constraints
+from .._interrupts import leaves_settings
 from ..executors.base import WorkersLost
 from ..history import History
 from ..problem import Problem

@@ -42,10 +42,11 @@ class Watcher:
         task = self._task(name, None if shown else 0)
         return task.call_on_fit_task_end(**self._told, reconstruction_attributes=attributes)
 
-    def fold(self):
-        """Tell that a fold has ended."""
+    def ended(self, result):
+        """Tell that a fold has ended; return its result."""
         if self.is_watched:
             self._task("fold").call_on_fit_task_end(**self._told)
+        return result
 
     @contextlib.contextmanager
     def refit(self, model):

@@ -74,13 +74,12 @@ sample_weight : array-like or dask collection of shape (n_samples,)
 
 
 class Parameter(NamedTuple):
-    """What is known of a parameter beside its name."""
+    """What is known of a parameter beside its name and its words."""
 
     constraint: tuple
     default: object
     init: bool
     kw_only: bool
-    words: tuple = ("", "")
 
 
 def parameter(*constraint, default=MISSING, init=True, kw_only=True) -> Any:
@@ -100,21 +99,18 @@ def declared(cls):
     pass.
     """
     cls._own = {name: value for name, value in vars(cls).items() if isinstance(value, Parameter)}
-    for name in cls._own:
+    cls._told = entries(inspect.cleandoc(cls.__doc__ or ""))
+    for name, known in cls._own.items():
         delattr(cls, name)
-    cls._words = entries(inspect.cleandoc(cls.__doc__ or ""))
-    bases = cls.__mro__[:-1]
-    types, found, words = (
-        ChainMap(*map(known, bases))
-        for known in (inspect.get_annotations, attrgetter("_own"), attrgetter("_words"))
-    )
-    names = dict.fromkeys(name for base in bases for name in (*base._words, *base._own))
-    cls._parameters = {
-        name: found[name]._replace(words=words.get(name, ("", ""))) for name in names if found[name].init
-    }
-    for name, known in found.items():
         if not known.init and known.default is not MISSING:
             setattr(cls, name, known.default)
+    bases = cls.__mro__[:-1]
+    types, found, cls._words = (
+        ChainMap(*map(known, bases))
+        for known in (inspect.get_annotations, attrgetter("_own"), attrgetter("_told"))
+    )
+    names = dict.fromkeys(name for base in bases for name in (*base._told, *base._own))
+    cls._parameters = {name: found[name] for name in names if found[name].init}
     cls._parameter_constraints = {name: list(known.constraint) for name, known in cls._parameters.items()}
     fields = [
         (name, types[name], field(default=known.default, kw_only=known.kw_only))
@@ -134,12 +130,7 @@ def no_defaults(described, values):
 
 def documented(cls):
     """Fill the docstring of a class with its parameters and with what several have in common (decorator)."""
-    return filled(words_of(cls), **PARAGRAPHS)(cls)
-
-
-def words_of(cls):
-    """Type and meaning of a class's parameters."""
-    return {name: known.words for name, known in cls._parameters.items()}
+    return filled(cls._words, **PARAGRAPHS)(cls)
 
 
 def taking(parameters: Callable[P, Any], **parts: str):
@@ -149,6 +140,6 @@ def taking(parameters: Callable[P, Any], **parts: str):
         data = [p for p in inspect.signature(function).parameters.values() if p.kind != p.VAR_KEYWORD]
         own = inspect.signature(parameters).parameters.values()
         function.__signature__ = inspect.Signature([*data, *own])  # type: ignore[attr-defined]
-        return filled(DATA | words_of(parameters), **parts)(function)
+        return filled(DATA | dict(parameters._words), **parts)(function)
 
     return change

@@ -9,7 +9,9 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
-from .._compat import _raise_for_params, _routing_enabled, one_blas_thread, runs_threads
+from .._blas_limit import one_blas_thread
+from .._compat import _raise_for_params, _routing_enabled
+from .._joblib import runs_threads
 from ..executors import Threads
 from ..executors.threads import Deferred, Stop
 from ..shards.dask_input import is_collection
@@ -75,35 +77,12 @@ class CrossValidated:
         options = options if alone else options._replace(n_jobs=1, stop=stop)
         jobs = [partial(limited, job, train=train, test=test, options=options) for train, test in folds]
         if stop is not None:
-            return self._run_together(parallel, jobs, watcher, stop)
-        results = []
-        for result in (job() for job in jobs) if alone else parallel(delayed(job)() for job in jobs):
-            results.append(result)
-            watcher.fold()
-        return results
+            return run_together(parallel, jobs, watcher, stop)
+        found = (job() for job in jobs) if alone else parallel(delayed(job)() for job in jobs)
+        return list(map(watcher.ended, found))
 
     def _fold_options(self):
         return self._options()._replace(record=None, verbose=max(0, int(self.verbose) - 1))
-
-    def _run_together(self, parallel, jobs, watcher, stop):
-        """Results of jobs in threads; where one of them fails, or a signal raises, all have ended."""
-        results, found = [], ()
-        with Deferred(stop):
-            try:
-                found = parallel(delayed(stop.run)(job) for job in jobs)
-                for result in found:
-                    if stop.asked:
-                        break
-                    results.append(result)
-                    watcher.fold()
-            finally:
-                stop.ask()
-                for _ in found:
-                    pass
-                stop.join()
-        if stop.error is not None:
-            raise stop.error
-        return results
 
     def _fit_last(self, model, watcher, X, y, sample_weight, **chosen):
         """Fit an estimator of the plain class on all of the data with the chosen parameters, and take over
@@ -116,6 +95,23 @@ class CrossValidated:
         for name in OF_THE_LAST:
             setattr(self, name, getattr(model, name))
         return model
+
+
+def run_together(parallel, jobs, watcher, stop):
+    """Results of jobs in threads; where one of them fails, or a signal raises, all have ended."""
+    results, found = [], ()
+    with Deferred(stop):
+        try:
+            found = parallel(delayed(stop.run)(job) for job in jobs)
+            results = [watcher.ended(result) for result in found if not stop.asked]
+        finally:
+            stop.ask()
+            for _ in found:
+                pass
+            stop.join()
+    if stop.error is not None:
+        raise stop.error
+    return results
 
 
 def limited(job, **fold):

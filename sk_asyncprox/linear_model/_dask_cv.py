@@ -18,9 +18,10 @@ from ..shards.dask_moments import SummedRows
 from ..shards.dask_shards import FoldedRows
 from ..solve import SOLVERS
 from ._dask_fit import labels_of, loss_of, n_shards_of, on_cluster, refuse_unpenalised
-from ._fold_scores import TOGETHER, errors_by_moments, models, scored_paths, scores_of
+from ._fold_errors import errors_by_moments, models
+from ._fold_scores import TOGETHER, scored_paths, scores_of
 from ._penalty_grids import alphas_of, penalties_of
-from ._validation import checked_penalty_weights
+from ._weights import checked_penalty_weights
 
 MOST_BYTES, BESIDE = 2_000_000_000, 6
 """Bytes that Gram matrices may take here, and how many of them there are beside those of the parts."""

@@ -11,7 +11,7 @@ from ..executors import Dask
 from ..losses import LogisticLoss, MultinomialLoss
 from ..shards.dask_input import like, table
 from ..shards.dask_shards import Rows
-from ._validation import checked_penalty_weights, class_factors
+from ._weights import checked_penalty_weights, class_factors
 
 
 def fit_rows(model, X, y, sample_weight, begin):

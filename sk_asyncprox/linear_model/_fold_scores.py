@@ -1,4 +1,4 @@
-"""Models along the paths of a fold's training rows, and how good they are on its test rows."""
+"""Logistic models along the paths of a fold's training rows, and their scores on its test rows."""
 
 from functools import partial
 
@@ -10,88 +10,33 @@ from .._compat import _check_method_params, with_labels
 from ..data.dataset import rows_of
 from ..penalties import ElasticNetPenalty
 from ..penalty_path import solutions_along
-from ..problem.rescaling import are_in_range
 from ._logistic import LogisticRegression
-from ._validation import strength_of
-
-CANCELLED = 1e-4
-"""Error, relative to what it is the difference of, below which it is computed from the rows themselves."""
-
-AT_ONCE = 64
-"""Solutions of a path whose predictions are one product."""
+from ._weights import strength_of
 
 EPS = np.finfo(np.float64).eps
 """Scikit-learn's logarithmic loss takes no probability for less, nor for more than what this leaves of 1."""
-
-
-def squared_errors(whole, X, y, weights, paths, train, test, options):
-    """Mean squared errors on a fold's test rows, along the paths of its training rows, and messages;
-    ``whole`` is the problem of all rows, ``paths`` are lists of penalties."""
-    problem, errors, messages = whole.fold(train), [], []
-    weights = np.ones(len(test)) if weights is None else weights[test]
-    if not weights.any():
-        raise ValueError("All sample weights of a test fold are zero; at least one must be positive.")
-    weights = weights / weights.sum()
-    for penalties in paths:
-        W, b, said = zip(*models(problem, penalties, options), strict=True)
-        W, found, lost = np.array(W), np.empty(len(W)), np.arange(len(W))
-        if (known := whole.kept_moments(test)) is not None:
-            found, lost = errors_by_moments(known, W, problem.offset, b[0])
-        if len(lost):
-            shifts, rows = np.array(b) - W @ problem.offset, rows_of(X, test).T
-        for i in range(0, len(lost), AT_ONCE):
-            some = lost[i : i + AT_ONCE]
-            residuals = np.asarray(W[some] @ rows)
-            residuals += shifts[some, None] - y[test]
-            with np.errstate(over="ignore"):
-                found[some] = np.einsum("ij,ij,j->i", residuals, residuals, weights)
-        errors.append(found)
-        messages += said
-    return errors, messages
-
-
-def errors_by_moments(test, W, means, mean_y):
-    """Mean squared errors of linear models through a point, their coefficients the rows of ``W``, from the
-    second moments of the test rows; and the numbers of those that cancel, or of all where squares of the
-    columns overflow or vanish."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        quadratic = test.moved(means, mean_y).quadratic(False)
-        errors = quadratic.square + np.einsum("ij,ij->i", W @ quadratic.Q - 2.0 * quadratic.q, W)
-        size = np.abs(W) @ np.sqrt(np.maximum(quadratic.Q.diagonal(), 0.0)) + np.sqrt(quadratic.square)
-        known = (errors >= CANCELLED * size**2) & are_in_range(test.squares)
-        return errors, np.flatnonzero(~known)
-
-
-def models(problem, penalties, options):
-    """Coefficients, intercept and message of each; solutions themselves hold more than is needed."""
-    for solution in solutions_along(problem, penalties, options):
-        yield solution.certificate.w, solution.certificate.b, solution.message
 
 
 def scored_paths(whole, scores, Cs, l1_ratios, weights, train, test, options):
     """Coefficients along the paths of a fold's training rows, of shape (n_l1_ratios, n_cs, n_classes or 1,
     n_dof), the intercept last, scores on its test rows, passes, and messages; ``weights`` are of
     penalties."""
-    problem, total, found = whole.fold(train), scores.total(train), []
-    order = np.argsort(Cs, kind="stable")
-    for ratio in l1_ratios:
+    problem, total, order = whole.fold(train), scores.total(train), np.argsort(Cs, kind="stable")
+    shape, n_outputs = (len(l1_ratios), len(Cs)), problem.loss.n_outputs
+    p = problem.n_coefs // n_outputs
+    coefs, values = np.empty((*shape, n_outputs, p + 1)), np.empty(shape)
+    n_iter, messages = np.empty(shape, int), np.empty(shape, object)
+    for k, ratio in enumerate(l1_ratios):
         strengths = [strength_of(C, *total) for C in Cs[order]]
         penalties = [ElasticNetPenalty(ratio * s, (1.0 - ratio) * s, weights=weights) for s in strengths]
-        path = [None] * len(Cs)
         solutions = solutions_along(problem, penalties, options)
         for i, penalty, solution in zip(order, penalties, solutions, strict=True):
-            w, b = solution.certificate.w, solution.certificate.b
-            w = problem.with_penalty(penalty).canonical(w)
-            coef = w.reshape(problem.loss.n_outputs, -1), np.atleast_1d(problem.intercept(w, b))
-            path[i] = *coef, solution.n_iter, solution.message
-        coefs, intercepts, n_iter, messages = zip(*path, strict=True)
-        coefs, intercepts = np.array(coefs), np.array(intercepts)
-        values = scores(coefs, intercepts, Cs, test)
-        if whole.fit_intercept:
-            coefs = np.concatenate([coefs, intercepts[..., None]], axis=-1)
-        found.append((coefs, values, n_iter, messages))
-    coefs, values, n_iter, messages = zip(*found, strict=True)
-    return *map(np.array, (coefs, values, n_iter)), [message for path in messages for message in path]
+            w = problem.with_penalty(penalty).canonical(solution.certificate.w)
+            coefs[k, i, :, :p] = w.reshape(n_outputs, p)
+            coefs[k, i, :, p] = problem.intercept(w, solution.certificate.b)
+            n_iter[k, i], messages[k, i] = solution.n_iter, solution.message
+        values[k] = scores(coefs[k, ..., :p], coefs[k, ..., p], Cs, test)
+    return coefs[..., : p + whole.fit_intercept], values, n_iter, messages.ravel()
 
 
 def margins(X, coefs, intercepts):

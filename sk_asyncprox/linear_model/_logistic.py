@@ -17,15 +17,8 @@ from ._constructors import DATA, documented
 from ._dask_fit import fit_rows, loss_of
 from ._dask_predict import DecidesOnCollections, blockwise
 from ._parameters import OfLogisticRegression
-from ._validation import (
-    checked_data,
-    checked_penalty_weights,
-    checked_weights,
-    class_factors,
-    classes_of,
-    scaled,
-    strength_of,
-)
+from ._validation import checked_data, classes_of
+from ._weights import checked_penalty_weights, checked_weights, class_weighted, strength_of
 
 
 @documented
@@ -83,12 +76,11 @@ class LogisticRegression(
         if is_collection(X):
             return fit_rows(self, X, y, sample_weight, begin)
         X, y = checked_data(self, X, y, later=True)
-        classes, codes = classes_of(y)
-        weights, exponent = self._weights(checked_weights(sample_weight, X), classes, codes)
-        loss, target = self._task(classes, codes)
+        checked = checked_weights(sample_weight, X)
+        loss, targets, classes, _, weights, exponent = self._read_labels(y, checked)
         penalty = self._penalty(len(y) if weights is None else weights.sum(), loss.n_outputs, exponent)
         fitted = partial(self._fitted, X.dtype, classes)
-        return self._solve(X, target, loss, penalty, weights, begin, fitted, (X, y, sample_weight))
+        return self._solve(X, targets, loss, penalty, weights, begin, fitted, (X, y, sample_weight))
 
     def _penalty(self, total, n_outputs, exponent=0):
         """Penalty for sample weights whose sum is ``total 2^exponent``."""
@@ -105,25 +97,24 @@ class LogisticRegression(
             "n_iter_": np.array([n_iter], dtype=np.int32),
         }
 
-    def _task(self, classes, codes):
-        """Loss, and targets as it wants them."""
-        loss = loss_of(classes)
-        return loss, codes if loss.n_outputs > 1 else 2.0 * codes - 1.0
-
-    def _weights(self, sample_weight, classes, codes):
-        """Sample weights times those of the classes, as from :func:`~._validation.scaled`."""
+    def _read_labels(self, y, sample_weight):
+        """Loss, targets as it wants them, classes, the number of every label's, and sample weights times
+        those of the classes, with their exponent."""
+        classes, codes = classes_of(y)
         if len(classes) < 2:
             raise ValueError(
                 "LogisticRegression needs samples of 2 classes in the data, but the data contains "
                 f"only one class: {classes[0]}"
             )
-        weights, exponent = scaled(sample_weight)
-        if self.class_weight is None:
-            return weights, exponent
-        weights = np.ones(len(codes)) if weights is None else weights
-        mass = np.bincount(codes, weights)
-        weights, more = scaled(weights * class_factors(self.class_weight, classes, mass)[codes])
-        return weights, exponent + more
+        loss = loss_of(classes)
+        targets = codes if loss.n_outputs > 1 else 2.0 * codes - 1.0
+        return (
+            loss,
+            targets,
+            classes,
+            codes,
+            *class_weighted(sample_weight, self.class_weight, classes, codes),
+        )
 
     @blockwise
     @filled(DATA)

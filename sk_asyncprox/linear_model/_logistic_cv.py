@@ -25,7 +25,8 @@ from ._logistic import LogisticRegression
 from ._parameters import OfLogisticRegressionCV
 from ._path import warn_of_folds
 from ._penalty_grids import best_of, grid_of
-from ._validation import checked_data, checked_penalty_weights, checked_weights, classes_of
+from ._validation import checked_data
+from ._weights import checked_penalty_weights, checked_weights
 
 
 @documented
@@ -99,32 +100,33 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
 
     def _in_memory(self, X, y, sample_weight, params):
         X, y = checked_data(self, X, y)
-        classes, codes = classes_of(y)
         sample_weight = checked_weights(sample_weight, X)
-        weights, exponent = self._weights(sample_weight, classes, codes)
-        grid, (split, score) = grid_of(self.Cs, self.l1_ratios), self._routed(sample_weight, params)
+        loss, targets, self.classes_, codes, *weights = self._read_labels(y, sample_weight)
+        self.Cs_, self.l1_ratios_ = grid = grid_of(self.Cs, self.l1_ratios)
+        split, score = self._routed(sample_weight, params)
         folds = self._folds(X, y, split)
-        rows, (loss, targets) = X.tocsr() if sp.issparse(X) else X, self._task(classes, codes)
-        whole = Problem(rows, targets, loss, None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
-        scores = Scores(self.scoring, score, classes, rows, y, codes, weights, exponent)
+        rows = X.tocsr() if sp.issparse(X) else X
+        whole = Problem(rows, targets, loss, None, weights[0], self.fit_intercept, SOLVERS[self.solver].rows)
+        scores = Scores(self.scoring, score, self.classes_, rows, y, codes, *weights)
         own = checked_penalty_weights(self.penalty_weights, X.shape[1], loss.n_outputs)
         watcher = Watcher(self, X, y, sample_weight, len(folds) + self.refit)
         found = self._run_folds(partial(scored_paths, whole, scores, *grid, own), folds, watcher)
-        return self._conclude(found, classes, *grid, X.dtype, watcher, X, y, sample_weight)
+        return self._conclude(found, X.dtype, watcher, X, y, sample_weight)
 
     def _on_cluster(self, X, y, sample_weight, params):
         """Fold after fold; the last fit reads the data again."""
-        grid, routed = grid_of(self.Cs, self.l1_ratios), self._routed(sample_weight, params)
-        found, classes, dtype = paths_on_cluster(self, X, y, sample_weight, *routed, *grid)
+        self.Cs_, self.l1_ratios_ = grid = grid_of(self.Cs, self.l1_ratios)
+        routed = self._routed(sample_weight, params)
+        found, self.classes_, dtype = paths_on_cluster(self, X, y, sample_weight, *routed, *grid)
         watcher = Watcher(self, X, y, sample_weight, int(self.refit))
-        return self._conclude(found, classes, *grid, dtype, watcher, X, y, sample_weight)
+        return self._conclude(found, dtype, watcher, X, y, sample_weight)
 
-    def _conclude(self, found, classes, Cs, ratios, dtype, watcher, *data):
+    def _conclude(self, found, dtype, watcher, *data):
         """Keep what the folds have found, and say what fits have not reached; then fit with the chosen
         parameters, or average what the folds have chosen."""
         *columns, messages = zip(*found, strict=True)
-        warn_of_folds("C", len(found), ratios, [Cs] * len(ratios), chain.from_iterable(messages))
-        self.classes_, self.Cs_, self.l1_ratios_ = classes, Cs, ratios
+        grids = [self.Cs_] * len(self.l1_ratios_)
+        warn_of_folds("C", len(found), self.l1_ratios_, grids, chain.from_iterable(messages))
         self.coefs_paths_, self.scores_, self.n_iter_ = map(np.array, columns)
         self._refit(watcher, *data) if self.refit else self._average(dtype)
         return watcher

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length
 
-from .._compat import leaves_settings, validate_parameter_constraints
+from .._compat import validate_parameter_constraints
+from .._interrupts import leaves_settings
 from ..losses import SquaredLoss
 from ..penalty_path import solutions_along
 from ..problem import Problem
@@ -21,7 +22,8 @@ from ._dask_cv import few_for_path
 from ._parameters import OfElasticNet, OfPaths
 from ._penalty_grids import alphas_of, penalties_of
 from ._regression import ElasticNet
-from ._validation import FLOATS, FORMATS, checked_weights, in_floats, scaled
+from ._validation import FLOATS, FORMATS, in_floats
+from ._weights import checked_weights, scaled
 
 TARGET = {"y": ["array-like", "sparse matrix"]}
 

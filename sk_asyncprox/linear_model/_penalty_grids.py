@@ -7,7 +7,8 @@ import scipy.sparse as sp
 from scipy.optimize import nnls
 
 from ..penalties import ElasticNetPenalty
-from ._validation import check_numbers, checked_penalty_weights
+from ._validation import check_numbers
+from ._weights import checked_penalty_weights
 
 RESOLUTION = np.finfo(np.float64).resolution
 

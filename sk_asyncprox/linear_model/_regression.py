@@ -20,15 +20,10 @@ from ._base import AsyncLinearModel, whole
 from ._constructors import DATA, documented
 from ._dask_fit import fit_rows
 from ._dask_predict import PredictsCollections
+from ._groups import checked_group_weights, checked_groups
 from ._parameters import OfElasticNet, OfGroupLasso, OfHuberRegressor, OfLasso
-from ._validation import (
-    checked_data,
-    checked_group_weights,
-    checked_groups,
-    checked_penalty_weights,
-    checked_weights,
-    scaled,
-)
+from ._validation import checked_data
+from ._weights import checked_penalty_weights, checked_weights, scaled
 
 
 @documented

@@ -23,12 +23,13 @@ from ._constructors import DATA, documented
 from ._cv_base import CrossValidated
 from ._dask_cv import cross_validated, reading
 from ._dask_predict import PredictsCollections
-from ._fold_scores import squared_errors
+from ._fold_errors import squared_errors
 from ._parameters import OfElasticNetCV, OfLassoCV
 from ._path import warn_of_folds
 from ._penalty_grids import alphas_of, penalties_of
 from ._regression import ElasticNet
-from ._validation import check_numbers, checked_data, checked_weights, scaled
+from ._validation import check_numbers, checked_data
+from ._weights import checked_weights, scaled
 
 
 @documented

@@ -1,23 +1,19 @@
-"""Validation of data, weights and groups, where scikit-learn's own has gaps; and weights of any scale."""
+"""Validation of data and numbers, where scikit-learn's own has gaps."""
 
 import math
-import sys
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_array, check_scalar, compute_class_weight
+from sklearn.utils import check_scalar
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from .._compat import _check_sample_weight, granted_workers
+from .._joblib import granted_workers
 from ..data.dataset import LARGE
 from ..data.matrices import in_runs
 
 FORMATS, FLOATS = ["csc", "csr"], [np.float64, np.float32]
-
-LEAST_WEIGHT, MOST_WEIGHT = 1e-10, 1e10
-"""Penalty weights that are not zero: features that differ by more can be no part of one model."""
 
 
 def checked_data(estimator, X, y, y_numeric=False, later=False, **checks):
@@ -113,114 +109,3 @@ def check_numbers(values, name, **limits):
     for index, value in enumerate(values):
         check_number(value, f"{name}[{index}]", **limits)
     return np.array(values, dtype=np.float64)
-
-
-def checked_weights(sample_weight, X):
-    """Sample weights, one per row, non-negative and finite; None for none."""
-    if sample_weight is None:
-        return None
-    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-
-
-def checked_penalty_weights(weights, n_features, n_outputs=1):
-    """Penalty weights of every output's features, finite, non-negative and not all zero; None for ones."""
-    if weights is None:
-        return None
-    weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="penalty_weights")
-    if weights.shape != (n_features,):
-        raise ValueError(f"penalty_weights has shape {weights.shape}, but X has {n_features} features.")
-    if weights.min() < 0.0 or not weights.any():
-        raise ValueError("penalty_weights must be non-negative, and not all zero.")
-    positive = weights[weights > 0.0]
-    if positive.min() < LEAST_WEIGHT or positive.max() > MOST_WEIGHT:
-        raise ValueError(
-            f"penalty_weights must be 0, or between {LEAST_WEIGHT:g} and {MOST_WEIGHT:g}: scale them, or "
-            "leave features out."
-        )
-    return None if (weights == 1.0).all() else np.tile(weights, n_outputs)
-
-
-def checked_groups(groups, n_features):
-    """Number of the group of every feature."""
-    if isinstance(groups, Integral):
-        if n_features % groups:
-            raise ValueError(f"groups={groups} does not divide the {n_features} features of X.")
-        return np.arange(n_features) // groups
-    groups = list(groups)
-    if any(np.iterable(group) and not isinstance(group, str) for group in groups):
-        return _labels_of_lists(groups, n_features)
-    flat = np.asarray(groups)
-    numbers = flat.dtype.kind in "iu"
-    sizes = numbers and flat.min() > 0 and flat.sum() == n_features
-    labels = len(flat) == n_features and (numbers or flat.dtype.kind == "U")
-    if sizes and labels and n_features > 1:
-        raise ValueError(
-            "groups may be sizes as well as labels: give a list of column numbers for each group."
-        )
-    if sizes:
-        return np.repeat(np.arange(len(flat)), flat)
-    if labels:
-        return np.unique(flat, return_inverse=True)[1]
-    said = f"{len(flat)} numbers whose sum is {flat.sum()}" if numbers else repr(groups)
-    raise ValueError(
-        "groups must be the size of all groups, a list of their sizes, a list with a list of column numbers "
-        f"for each, or one label per feature; got {said}, and X has {n_features} features."
-    )
-
-
-def _labels_of_lists(groups, n_features):
-    members = [np.asarray(group) for group in groups]
-    for number, group in enumerate(members):
-        if group.ndim != 1 or group.dtype.kind not in "iu":
-            raise ValueError(
-                f"groups[{number}] must be a list of column numbers, not empty; got {groups[number]!r}."
-            )
-    index = np.concatenate(members)
-    present, counts = np.unique(index, return_counts=True)
-    if odd := sorted({*range(n_features)} ^ {*present.tolist()} | {*present[counts > 1].tolist()}):
-        raise ValueError(
-            f"groups must have each of the {n_features} columns of X in exactly one group; columns {odd[:5]} "
-            "are not."
-        )
-    labels = np.empty(n_features, int)
-    labels[index] = np.repeat(np.arange(len(members)), [len(group) for group in members])
-    return labels
-
-
-def checked_group_weights(group_weights, sizes):
-    """Weights of groups of such sizes."""
-    if group_weights is None:
-        return np.sqrt(sizes)
-    weights = check_numbers(group_weights, "group_weights", boundaries="neither")
-    if len(weights) != len(sizes):
-        raise ValueError(f"group_weights has {len(weights)} numbers, and there are {len(sizes)} groups.")
-    return weights
-
-
-def scaled(weights):
-    """Weights over a power of two, so that the largest is from 1/2 to 1, and its exponent: as they are given
-    their sum may be no finite number. None, for weights that are all one, stays."""
-    if weights is None:
-        return None, 0
-    largest = weights.max(initial=0.0)
-    if largest == 0.0:
-        raise ValueError("All sample weights are zero; at least one must be positive.")
-    exponent = math.frexp(largest)[1]
-    return np.ldexp(weights, -exponent), exponent
-
-
-def class_factors(class_weight, classes, mass):
-    """Factors of the classes' weights; ``mass`` are the sums of the sample weights of each."""
-    if class_weight == "balanced":  # older scikit-learns count samples without their weights
-        return np.divide(mass.sum(), len(classes) * mass, out=np.zeros(len(classes)), where=mass > 0)
-    for label, factor in (class_weight or {}).items():
-        check_number(factor, f"class_weight[{label!r}]")
-    return compute_class_weight(class_weight, classes=classes, y=classes)
-
-
-def strength_of(C, total, exponent=0):
-    """Weight of the penalty, ``1 / (C total 2^exponent)``, the largest number where that is beyond it."""
-    (c, i), (t, j) = math.frexp(C), math.frexp(total)
-    mantissa, own = math.frexp(1.0 / (c * t))
-    own -= exponent + i + j
-    return math.ldexp(mantissa, own) if own <= 1024 else sys.float_info.max

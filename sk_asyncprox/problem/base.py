@@ -4,7 +4,7 @@ from copy import copy
 
 import numpy as np
 
-from .._compat import cached_property
+from .._interrupts import cached_property
 from .rescaling import LEAST, MOST, OWN
 
 

@@ -4,7 +4,7 @@ from copy import copy
 
 import numpy as np
 
-from .._compat import cached_property
+from .._interrupts import cached_property
 from ..data.dataset import moments_are_cheap
 from ..data.moments import joined
 from .certificate import Certificate, quadratic_bound

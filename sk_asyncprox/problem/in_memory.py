@@ -9,7 +9,7 @@ from copy import copy
 
 import numpy as np
 
-from .._compat import cached_property
+from .._interrupts import cached_property
 from ..data.block_diagonal import Copies
 from ..data.dataset import Data, is_by_rows, is_wide_in_rows
 from . import unpenalised_dual as unpenalised

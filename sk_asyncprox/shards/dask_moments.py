@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .._compat import one_blas_thread
+from .._blas_limit import one_blas_thread
 from ..data.dataset import design_of
 from ..data.moments import EPS, Moments, joined
 from ..kernels.shard_models import model_of

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._compat import cached_property
+from .._interrupts import cached_property
 from ..data.design import COPY_COST
 from ..problem.certificate import Certificate, factors, lower_bound
 from .task_queue import Phase

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .._compat import cached_property
+from .._interrupts import cached_property
 from ..kernels.subspace import described, joint_step
 from ..penalties import Penalty
 from .block_layout import WIDEST_FULL_BLOCK

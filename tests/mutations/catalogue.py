@@ -75,14 +75,14 @@ MUTATIONS = [
     ),
     Mutation(
         "BLAS keeps one thread after a fit",
-        "_compat.py",
+        "_blas_limit.py",
         "            library.set_num_threads(number)\n",
         "            pass\n",
         "test_compat.py::test_one_blas_thread_nested",
     ),
     Mutation(
         "The first fit that ends lifts the limit of BLAS for those beside it",
-        "_compat.py",
+        "_blas_limit.py",
         "            if not self._users and self._before is not None:",
         "            if self._before is not None:",
         "test_compat.py::test_one_blas_thread_left_first_by_the_first",
@@ -263,16 +263,16 @@ MUTATIONS = [
     ),
     Mutation(
         "The recertification of what rounds return is skipped",
-        "stopping.py",
+        "run.py",
         "return rule.best if solver.certifies_afresh else problem.recertify(rule.best)",
         "return rule.best",
         "test_trust.py::test_no_drift_of_the_margins_is_in_what_is_returned",
     ),
     Mutation(
         "The last certificate of a plain run is skipped",
-        "stopping.py",
-        "    certificate, lowest = problem.certify(last.w, last.b), rule.lowest\n",
-        "    certificate = lowest = rule.lowest or problem.certify(last.w, last.b)\n",
+        "run.py",
+        "        certificate, lowest = problem.certify(last.w, last.b), rule.lowest\n",
+        "        certificate = lowest = rule.lowest or problem.certify(last.w, last.b)\n",
         "test_trust.py::test_a_run_that_is_cut_returns_its_last_iterate",
     ),
     Mutation(
@@ -466,7 +466,7 @@ MUTATIONS = [
     ),
     Mutation(
         "A policy above the ceiling is not told of",
-        "stopping.py",
+        "advice.py",
         "    if kept.all():",
         "    if kept.any():",
         "test_step_sizes.py::test_a_rule_above_the_ceiling_is_warned_of_once",
