@@ -6,7 +6,7 @@ workers in ``tells`` arrive together.
 
 import heapq
 from collections import defaultdict
-from itertools import chain, count, cycle, islice, pairwise
+from itertools import count, cycle, islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -122,24 +122,14 @@ class Recorded:
     """Asks and tells of a recorded run, in their order."""
 
     def __init__(self, history):
-        self._events, self.n_rows = {}, len(history.updates)
-        when = dict(zip(history.updates["update"], history.updates["time"], strict=True))
-        for row in history.arrivals:
-            # A result that waited for others to make an update with it has the time of the update.
-            self._add(row, when[row["update"]])
-        for row in chain(history.certificates, history.shares):
-            if row["worker"] >= 0:
-                self._add(row, row["time"])
-        for worker, _, asked in history.unfinished.tolist():
-            self._events[asked] = None, worker
-
-    def _add(self, row, time):
-        self._events[int(row["asked"])] = None, int(row["worker"])
-        self._events[int(row["told"])] = float(time), int(row["worker"])
+        self._events, self.n_rows = history.events(), len(history.updates)
 
     def __iter__(self):
-        events = pairwise([(-1, None), *sorted(self._events.items())])
-        return together((*event, position > before + 1) for (before, _), (position, event) in events)
+        before = [-1, *(position for position, *_ in self._events)]
+        return together(
+            (time, worker, position > last + 1)
+            for last, (position, time, worker, _) in zip(before, self._events, strict=False)
+        )
 
 
 def together(events):
