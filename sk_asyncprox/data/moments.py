@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg.lapack import dpstrf
 
+from .matrices import runs
+
 EPS = np.finfo(np.float64).eps
 
 FAR, ROWS_LOOKED_AT = 100.0, 300
@@ -190,8 +192,7 @@ def _rows_at_once(X):
 
 def _runs(X, least=0):
     """Runs of rows that stay in the cache, each of ``least`` rows or more."""
-    step = max(_rows_at_once(X), least)
-    return [slice(k, k + step) for k in range(0, len(X), step)]
+    return runs(len(X), max(_rows_at_once(X), least))
 
 
 def _space(X):
