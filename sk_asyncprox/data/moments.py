@@ -91,7 +91,7 @@ class Moments(NamedTuple):
         """Those of the columns that have entries, about the point; where they are too small for numbers, as
         well, other sums are not zero."""
         squares, others = self.G.diagonal()[:-2], self.G[-2:, :-2]
-        return squares[(squares != 0.0) | (others != 0.0).any(axis=0)]
+        return squares[(squares != 0.0) | others.any(axis=0)]
 
     @property
     def centre(self):
@@ -109,24 +109,24 @@ class Moments(NamedTuple):
     def quadratic(self, centred):
         """The squared loss on these rows, with an intercept of its own or none."""
         total, p = self.total, len(self.about) - 1
-        Q, q, square = self.G[:p, :p] / total, self.G[:p, p] / total, self.G[p, p] / total
+        Q, q, square = self.G[:p, :p] / total, self.G[:p, p] / total, float(self.G[p, p]) / total
         if not centred:
             return Quadratic(Q, q, square, np.zeros(p), 0.0, self.error)
         moved = self.G[-1, :-1] / total
-        centre, means, mean_y = self.about + moved, moved[:p], moved[p]
-        whole = Q.diagonal().copy()
+        centre, means, mean_y = self.about + moved, moved[:p], float(moved[p])
+        own = Q.diagonal()
+        whole = own.copy()
         Q -= means[:, None] * means
         q -= mean_y * means
         # About their means, constant columns have left what the means were rounded by.
-        constant = Q.diagonal() <= CONSTANT * whole + self.error * EPS * centre[:p] ** 2
+        constant = own <= CONSTANT * whole + self.error * EPS * centre[:p] ** 2
         if constant.any():
             Q[constant], Q[:, constant], q[constant] = 0.0, 0.0, 0.0
-        own = Q.diagonal()
         far = np.divide(whole, own, out=np.ones_like(own), where=~constant).max(initial=1.0)
         centred_square = max(0.0, square - mean_y * mean_y)
         if centred_square > 0.0:
             far = max(far, square / centred_square)
-        return Quadratic(Q, q, centred_square, centre[:p], centre[p], self.error * far)
+        return Quadratic(Q, q, centred_square, centre[:p], float(centre[p]), self.error * far)
 
 
 def joined(parts, times=None):
@@ -179,7 +179,7 @@ def point_of(X, y, weights, centred):
     point = np.zeros(X.shape[1] + 1)
     if not centred:
         return point
-    point[-1] = y.mean() if weights is None else weights @ y / weights.sum()
+    point[-1] = y.sum() / len(y) if weights is None else weights @ y / weights.sum()
     if (is_far_in_some if weights is None else is_far)(X, weights):
         each = np.ones(len(X)) if weights is None else weights
         point[:-1] = sum(each[some] @ X[some] for some in _runs(X)) / each.sum()

@@ -103,18 +103,15 @@ class ServiceTimes:
 
     def __iter__(self):
         seeds = np.random.SeedSequence(self.seed).spawn(len(self.mean))
-        streams = [np.random.default_rng(seed) for seed in seeds]
-        ends = [(self._draw(rng, m), i) for i, (rng, m) in enumerate(zip(streams, self.mean, strict=True))]
-        heapq.heapify(ends)
-        asks = list(range(len(self.mean)))
+        streams, asks = list(map(np.random.default_rng, seeds)), list(range(len(seeds)))
+        now, ends = 0.0, []
         while True:
-            now = ends[0][0]
-            tells = []
+            for i in asks:
+                heapq.heappush(ends, (now + self._draw(streams[i], self.mean[i]), i))
+            now, tells = ends[0][0], []
             while ends and ends[0][0] == now:
                 tells.append(heapq.heappop(ends)[1])
             yield now, asks, tells
-            for i in tells:
-                heapq.heappush(ends, (now + self._draw(streams[i], self.mean[i]), i))
             asks = tells
 
 
@@ -125,10 +122,9 @@ class Recorded:
         self._events, self.n_rows = history.events(), len(history.updates)
 
     def __iter__(self):
-        before = [-1, *(position for position, *_ in self._events)]
+        pairs = pairwise([(-1,), *self._events])
         return together(
-            (time, worker, position > last + 1)
-            for last, (position, time, worker, _) in zip(before, self._events, strict=False)
+            (time, worker, position > last + 1) for (last, *_), (position, time, worker, _) in pairs
         )
 
 
@@ -264,13 +260,11 @@ class Events:
         events += [(time, True, k) for k, time in enumerate(self.reads.tolist())]
         events.sort()
         first, last = events[0][0], events[-1][0]
-        shift = -first
-        while True:
+        for shift in count(-first, last - first):
             yield from together(
                 (None if reads else time + shift, int(self.workers[k]), time > before)
                 for (before, *_), (time, reads, k) in pairwise([events[0], *events])
             )
-            shift += last - first
 
 
 def _times(times, name):
