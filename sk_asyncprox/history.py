@@ -30,11 +30,6 @@ def _table(name):
     return property(lambda history: np.array(history._rows[name], dtype=TABLES[name]))
 
 
-def of_no_block(rows):
-    """Tasks in flight of older histories, which do not say of which block they were."""
-    return [(worker, -1, asked) for worker, asked in rows]
-
-
 class History:
     """Record of one run.
 
@@ -186,24 +181,23 @@ class History:
         -------
         History
         """
+        rows = {}
         with np.load(path, allow_pickle=False) as file:
-            facts = json.loads(str(file["facts"]))
-            history = cls(facts.pop("record"))
-            vars(history).update(facts)
             for name, dtype in TABLES.items():
                 table = np.zeros(len(file[name]), dtype)
                 for column in set(dtype.names) & set(file[name].dtype.names):  # older files have fewer
                     table[column] = file[name][column]
-                history._rows[name] = table.tolist()
-            if "block" not in file["unfinished"].dtype.names:
-                history._rows["unfinished"] = of_no_block(file["unfinished"].tolist())
+                rows[name] = table.tolist()
+            rows["unfinished"] = file["unfinished"].tolist()
+            history = cls()
+            history.__setstate__(json.loads(str(file["facts"])) | {"_rows": rows})
         return history
 
     def __setstate__(self, state):
-        vars(self).update({"most_workers": None} | state)
-        unfinished = self._rows["unfinished"]
-        if unfinished and len(unfinished[0]) == 2:
-            self._rows = self._rows | {"unfinished": of_no_block(unfinished)}
+        # Older histories do not say of which block a task in flight was.
+        unfinished = [(w, *(block or [-1]), asked) for w, *block, asked in state["_rows"]["unfinished"]]
+        rows = {"_rows": state["_rows"] | {"unfinished": unfinished}}
+        vars(self).update({"most_workers": None} | state | rows)
 
     def to_frame(self) -> Any:
         """The updates as a pandas frame, one row per update, with the worker and block of its first
@@ -221,37 +215,38 @@ class History:
         first = arrivals[["worker", "block", "stamp"]].first()
         return frame.join(first, on="update").join(arrivals.size().rename("n_arrivals"), on="update")
 
-    def visits(self):
-        """Which blocks or shards were taken.
+    def tasks(self):
+        """Every task, in the order of the asks, as tuples ``(asked, told, worker, block, time)``: of what was
+        dropped, told is -1; a result that waited for others to make an update with it has its time."""
+        when = dict(self.updates[["update", "time"]].tolist())
+        tasks = [(a, t, worker, -1, time) for _, time, *_, worker, a, t in self.certificates.tolist()]
+        tasks += [(a, t, worker, block, when[k]) for k, worker, block, _, a, t in self.arrivals.tolist()]
+        tasks += [(a, t, worker, block, time) for _, time, worker, block, a, t in self.shares.tolist()]
+        tasks += [(a, -1, worker, block, None) for worker, block, a in self.unfinished.tolist()]
+        # A result may have led to a certificate and to a write.
+        return sorted({task[0]: task for task in tasks if task[2] >= 0}.values())
 
-        Returns
-        -------
-        dict of int to list of int
-            Of every worker, its blocks or shards in turn.
-        """
-        tables = self.arrivals, self.shares, self.unfinished
-        tasks = np.sort(np.concatenate([table[["asked", "worker", "block"]] for table in tables]))
-        some = tasks[tasks["block"] >= 0]
-        workers = sorted(set(some["worker"].tolist()))
-        return {worker: some["block"][some["worker"] == worker].tolist() for worker in workers}
+    def events(self):
+        """Asks and tells, in order, as tuples ``(position, time, worker, asked)``; asks have no time."""
+        tasks = self.tasks()
+        events = [(told, time, worker, asked) for asked, told, worker, _, time in tasks if told >= 0]
+        return sorted(events + [(asked, None, worker, asked) for asked, _, worker, *_ in tasks])
+
+    def visits(self):
+        """The blocks or shards of every worker, in turn."""
+        visits = defaultdict(list)
+        for _, _, worker, block, _ in self.tasks():
+            if block >= 0:
+                visits[worker].append(block)
+        return visits
 
     def places(self):
-        """Which tasks the results were of: a cluster's need not come in the order they were asked for.
-
-        Returns
-        -------
-        dict of int to deque of int
-            Of every worker, the places of its results, in turn, among its tasks in flight, the oldest first.
-        """
-        tables = self.arrivals, self.shares, self.certificates[self.certificates["worker"] >= 0]
-        done = {row for table in tables for row in table[["worker", "asked", "told"]].tolist()}
-        events = [(asked, worker, asked) for worker, _, asked in self.unfinished.tolist()]
-        for worker, asked, told in done:
-            events += [(asked, worker, asked), (told, worker, asked)]
+        """The places of every worker's results, in turn, among its tasks in flight, the oldest first: a
+        cluster's need not come in the order they were asked for."""
         flights, places = defaultdict(list), defaultdict(deque)
-        for position, worker, asked in sorted(events):
+        for _, time, worker, asked in self.events():
             flight = flights[worker]
-            if position == asked:
+            if time is None:
                 flight.append(asked)
             else:
                 places[worker].append(flight.index(asked))

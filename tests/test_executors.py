@@ -455,6 +455,7 @@ def test_histories_are_saved_and_loaded(tmp_path, record):
 
 def test_results_of_a_worker_may_come_in_another_order():
     history = History()
+    history._rows["updates"] = [(k, 0.0, 0, 1.0, "block", 0.0) for k in range(2)]
     history._rows["arrivals"] = [(0, 1, 0, 0, 2, 3), (1, 0, 0, 0, 4, 6)]
     history._rows["certificates"] = [(1, 0.0, 0.0, 0.0, 0.0, 0, 1, 8), (1, 0.0, 0.0, 0.0, 0.0, -1, -1, 9)]
     history._rows["unfinished"] = [(0, 2, 7)]

@@ -53,7 +53,7 @@ def test_moments_are_those_of_the_definition(centred, weighted, mean, form, entr
     monkeypatch.setattr(moments, "SQUARE", 1)
     X, y, weights = drawn(mean=mean)
     X, weights = form(X), weights if weighted else None
-    found = moments_of(X, y, weights, *point_of(X, y, weights, centred)).quadratic(centred)
+    found = moments_of(X, y, weights, point_of(X, y, weights, centred)).quadratic(centred)
     assert_is(found, X, y, weights, centred)
 
 
@@ -105,7 +105,7 @@ def test_what_cancels_is_made_from_the_rows(centred):
     X, y, _ = drawn(n=200)
     X[:40, 2] *= 1e8
     whole = Problem(X, y, SquaredLoss(), None, None, centred)
-    some = moments_of(X[:40], y[:40], None, *whole.moments[:2])
+    some = moments_of(X[:40], y[:40], None, whole.moments.about)
     assert whole.moments.less(some) is None
     assert_is(whole.fold(np.arange(40, 200)).quadratic, X[40:], y[40:], None, centred)
 
@@ -168,8 +168,8 @@ def test_parts_together_and_few_rows_are_the_whole(seed, centred):
     for part in np.unique(codes):
         rows = codes == part
         own = weights[rows] @ X[rows] / weights[rows].sum() if centred else np.zeros(p)
-        about = own, np.average(y[rows], weights=weights[rows]) if centred else 0.0
-        parts[part] = moments_of(X[rows], y[rows], weights[rows], *about)
+        about = np.append(own, np.average(y[rows], weights=weights[rows]) if centred else 0.0)
+        parts[part] = moments_of(X[rows], y[rows], weights[rows], about)
     found = joined(list(parts.values()), [times[part] for part in parts]).quadratic(centred)
     counted = weights * times[codes] / (weights @ times[codes])
     means, mean_y = (counted @ X, counted @ y) if centred else (0.0, 0.0)
@@ -189,10 +189,8 @@ def test_parts_together_and_few_rows_are_the_whole(seed, centred):
 @pytest.mark.parametrize("constant", [0.1, 1e8 / 3.0])
 def test_constant_columns_are_zero_about_the_means_of_parts(constant):
     X = np.column_stack([np.arange(9.0), np.full(9, constant)])
-    parts = [
-        moments_of(X[a : a + 3], X[a : a + 3, 0], None, X[a : a + 3].mean(axis=0), 0.0) for a in (0, 3, 6)
-    ]
-    quadratic = joined(parts).quadratic(True)
+    parts = [(part, part[:, 0], None, np.append(part.mean(axis=0), 0.0)) for part in np.split(X, 3)]
+    quadratic = joined([moments_of(*part) for part in parts]).quadratic(True)
     assert_array_equal(quadratic.Q, [[quadratic.Q[0, 0], 0.0], [0.0, 0.0]])
     assert (few_rows(quadratic)[0][:, 1] == 0.0).all()
 

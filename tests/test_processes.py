@@ -132,7 +132,7 @@ def killing(monkeypatch, times):
     def kill(crew, future):
         found = arrival(crew, future)
         if found is not None and len(killed) < times:
-            [pid] = crew._pools[found[0].worker]._processes
+            [pid] = crew._pools[found[0].worker][0]._processes
             killed.append(pid)
             os.kill(pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
         return found

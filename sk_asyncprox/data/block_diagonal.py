@@ -8,7 +8,7 @@ rows and columns.
 import numpy as np
 
 from .design import IN_CACHE
-from .matrices import times, times_rows
+from .matrices import runs, times, times_rows
 
 ENTRIES_AT_ONCE = 65_536
 """Entries of a dense matrix that several outputs are multiplied with at a time: they stay in the cache."""
@@ -29,24 +29,20 @@ class BlockDiagonal:
         """Number of entries touched in a product, the unit of work."""
         return sum(piece.size for piece in self.pieces)
 
-    def by_output(self, w):
-        """Coefficients ``w``, cut into those of the outputs."""
-        return np.split(w, self._cuts)
-
-    def _each(self, method, vectors):
-        pairs = zip(self.pieces, vectors, strict=True)
-        return np.concatenate([getattr(piece, method)(vector) for piece, vector in pairs])
+    def _each(self, method, *parts):
+        """What the pieces answer, each for its own parts."""
+        return [getattr(piece, method)(*own) for piece, *own in zip(self.pieces, *parts, strict=True)]
 
     def _margins(self, u):
         return u.reshape(len(self.pieces), -1)
 
     def mul(self, w):
         """Margins of the coefficients ``w``."""
-        return self._each("mul", self.by_output(w))
+        return np.concatenate(self._each("mul", np.split(w, self._cuts)))
 
     def tmul(self, u):
         """Product of the transpose with ``u``."""
-        return self._each("tmul", self._margins(u))
+        return np.concatenate(self._each("tmul", self._margins(u)))
 
     def rows(self, a, b):
         """Design of the rows ``a:b`` of every output."""
@@ -58,7 +54,7 @@ class BlockDiagonal:
 
     def column_squares(self, weights):
         """Weighted sums of squares of the stored entries, for scaling."""
-        return self._each("column_squares", self._margins(weights))
+        return np.concatenate(self._each("column_squares", self._margins(weights)))
 
     def places(self, index):
         """Columns ``index`` (sorted) by output, numbered within each."""
@@ -67,32 +63,29 @@ class BlockDiagonal:
 
     def columns(self, index):
         """Design of the columns ``index`` (sorted)."""
-        pairs = zip(self.pieces, self.places(index), strict=True)
-        return BlockDiagonal([piece.columns(part) for piece, part in pairs])
+        return BlockDiagonal(self._each("columns", self.places(index)))
 
     def column_sizes(self):
         """Stored entries of every column."""
-        return np.concatenate([piece.column_sizes() for piece in self.pieces])
+        return np.concatenate(self._each("column_sizes"))
 
     def empty_columns(self):
         """Mask of the columns without a non-zero entry."""
-        return np.concatenate([piece.empty_columns() for piece in self.pieces])
+        return np.concatenate(self._each("empty_columns"))
 
     def is_full(self, index=None):
         """Whether the columns, or those of ``index``, are better treated as dense."""
         if not self.is_sparse:
             return True
-        parts = [None] * len(self.pieces) if index is None else self.places(index)
-        return all(piece.is_full(part) for piece, part in zip(self.pieces, parts, strict=True))
+        return all(self._each("is_full", *([] if index is None else [self.places(index)])))
 
     def filled(self):
         """The same with dense pieces."""
-        return BlockDiagonal([piece.filled() for piece in self.pieces])
+        return BlockDiagonal(self._each("filled"))
 
     def smoothness(self, weights):
         """Largest eigenvalue of the weighted Gram matrix, with a safe margin."""
-        pairs = zip(self.pieces, self._margins(weights), strict=True)
-        return max(piece.smoothness(w) for piece, w in pairs)
+        return max(self._each("smoothness", self._margins(weights)))
 
 
 class Copies(BlockDiagonal):
@@ -152,8 +145,7 @@ class Single:
         self.dtype = np.dtype(np.float32 if several else np.float64)
         by_rows = several or whole.X.flags.c_contiguous
         self._X = whole.X.astype(np.float32, order="C" if by_rows else "F")
-        run = max(1, ENTRIES_AT_ONCE // p) if several else n
-        self._runs = [slice(a, a + run) for a in range(0, n, run)]
+        self._runs = runs(n, max(1, ENTRIES_AT_ONCE // p) if several else n)
         if several and whole.centre is not None:
             for rows in self._runs:
                 self._X[rows] -= whole.centre.astype(np.float32)

@@ -105,7 +105,7 @@ class Data:
         X, each, about = self._dense(), self._each, self.point(y) if about is None else about
         if index is not None:
             X, y, each = rows_of(X, index), y[index], None if each is None else each[index]
-        return moments_of(X, y, each, *about)
+        return moments_of(X, y, each, about)
 
 
 def rows_of(X, index):

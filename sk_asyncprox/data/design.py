@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh_tridiagonal
 
-from .matrices import less, like, major_slice, row_squares, times, times_rows, transpose
+from .matrices import less, like, major_slice, row_squares, runs, times, times_rows, transpose
 
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
 DENSE_ABOVE = 0.3
@@ -84,7 +84,7 @@ class Design:
     def _mul_some(self, index, w):
         """Product of some columns of a dense matrix, centred itself; copies stay in the cache."""
         out, rows = np.empty(self.shape[0]), self._transposed
-        for run in (slice(a, a + ROWS_OF_PRODUCT) for a in range(0, len(out), ROWS_OF_PRODUCT)):
+        for run in runs(len(out), ROWS_OF_PRODUCT):
             np.matmul(w, rows[index, run], out=out[run])
         return out
 
@@ -246,8 +246,7 @@ class Design:
             yield rows, self.X[rows] if self.centre is None else self.X[rows] - self.centre
 
     def _slices(self, entries):
-        n, step = self.shape[0], max(FEWEST_ROWS, entries // max(1, self.shape[1]))
-        return [slice(a, min(a + step, n)) for a in range(0, n, step)]
+        return runs(self.shape[0], max(FEWEST_ROWS, entries // max(1, self.shape[1])))
 
     def gram(self, weights):
         """Gram matrix, in these weights."""

@@ -24,18 +24,23 @@ PIECE = 200_000
 """Stored entries that are squared at a time."""
 
 
+def runs(end, step, begin=0):
+    """Slices of so many of the rows ``begin:end``; the last may be shorter."""
+    return [slice(a, min(a + step, end)) for a in range(begin, end, step)]
+
+
 def in_runs(function, n, n_threads=1):
     """What a function of a slice answers for runs of ``n`` rows, in their order."""
-    step = max(1, -(-n // RUNS))
 
-    def quiet(a):
+    def quiet(rows):
         with np.errstate(over="ignore", invalid="ignore"):
-            return function(slice(a, min(a + step, n)))
+            return function(rows)
 
+    slices = runs(n, max(1, -(-n // RUNS)))
     if n_threads == 1:
-        return [quiet(a) for a in range(0, n, step)]
+        return list(map(quiet, slices))
     with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(quiet, range(0, n, step)))
+        return list(pool.map(quiet, slices))
 
 
 def less(X, means, order, index=None, n_threads=1):
@@ -49,8 +54,7 @@ def less(X, means, order, index=None, n_threads=1):
     run = len(X) if X.flags.f_contiguous == out.flags.f_contiguous else ROWS_OF_COPY
 
     def copy(rows):
-        for a in range(rows.start, rows.stop, run):
-            some = slice(a, min(a + run, rows.stop))
+        for some in runs(rows.stop, run, rows.start):
             np.subtract(_taken(X[some], index), means, out=out[some])
 
     in_runs(copy, len(X), n_threads)
@@ -86,8 +90,7 @@ def products_of(vectors, X, step, n_threads=1):
 
     def product(rows):
         total = np.zeros((len(vectors), X.shape[1]))
-        for a in range(rows.start, rows.stop, step):
-            some = slice(a, min(a + step, rows.stop))
+        for some in runs(rows.stop, step, rows.start):
             total[0] += times_rows(vectors[0][some], X[some])
             if len(vectors) > 1:
                 total[1:] += np.dot(np.stack([vector[some] for vector in vectors[1:]]), X[some])
@@ -102,11 +105,16 @@ def _taken(rows, index):
     return rows if whole else rows.take(index, axis=1, mode="clip")
 
 
+def compressed(kind, shape, data, indices, indptr):
+    """Compressed matrix of these arrays; scipy's constructor would look at all of them, and copy some."""
+    out = kind(shape, dtype=data.dtype)
+    out.data, out.indices, out.indptr = data, indices, indptr
+    return out
+
+
 def like(X, data):
     """Compressed matrix with the structure of ``X`` and other entries."""
-    out = type(X)(X.shape, dtype=data.dtype)
-    out.data, out.indices, out.indptr = data, X.indices, X.indptr
-    return out
+    return compressed(type(X), X.shape, data, X.indices, X.indptr)
 
 
 def transpose(X):
@@ -114,18 +122,13 @@ def transpose(X):
     if not sp.issparse(X):
         return X.T
     kind = sp.csr_matrix if X.format == "csc" else sp.csc_matrix
-    out = kind(X.shape[::-1], dtype=X.dtype)
-    out.data, out.indices, out.indptr = X.data, X.indices, X.indptr
-    return out
+    return compressed(kind, X.shape[::-1], X.data, X.indices, X.indptr)
 
 
 def major_slice(X, a, b, shape):
     """Major slices ``a:b`` of a compressed matrix, without copying the entries."""
-    start, stop = X.indptr[a], X.indptr[b]
-    out = type(X)(shape, dtype=X.dtype)
-    out.data, out.indices = X.data[start:stop], X.indices[start:stop]
-    out.indptr = X.indptr[a : b + 1] - start
-    return out
+    some = slice(X.indptr[a], X.indptr[b])
+    return compressed(type(X), shape, X.data[some], X.indices[some], X.indptr[a : b + 1] - some.start)
 
 
 def row_squares(X, weights):
@@ -144,11 +147,8 @@ def row_squares(X, weights):
 def kernel_ready(X):
     """The same matrix in float64 and, where they suffice, int32 indices; sharing what it can."""
     small = max(*X.shape, X.nnz) <= np.iinfo(np.int32).max
-    out = type(X)(X.shape, dtype=np.float64)
-    out.data = np.asarray(X.data, dtype=np.float64)
-    out.indices = np.asarray(X.indices, dtype=np.int32 if small else X.indices.dtype)
-    out.indptr = np.asarray(X.indptr, dtype=np.int32 if small else X.indptr.dtype)
-    return out
+    places = [np.asarray(a, dtype=np.int32 if small else a.dtype) for a in (X.indices, X.indptr)]
+    return compressed(type(X), X.shape, np.asarray(X.data, dtype=np.float64), *places)
 
 
 def _rounding(n, means):

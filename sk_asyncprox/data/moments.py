@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg.lapack import dpstrf
 
+from .matrices import runs
+
 EPS = np.finfo(np.float64).eps
 
 FAR, ROWS_LOOKED_AT = 100.0, 300
@@ -57,98 +59,86 @@ class Quadratic(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Weighted sums of products over rows, of the columns and the target about a point."""
+    """Weighted sums of products over rows, about a point: of columns, target and ones, in this order."""
 
     about: np.ndarray
-    about_y: float
-    total: float
-    """Sum of the weights."""
+    """The point, of the columns and the target."""
 
-    sums: np.ndarray
-    sum_y: float
-    Q: np.ndarray
-    q: np.ndarray
-    square: float
+    G: np.ndarray
+    """The products; the last row are the sums of all, and of the weights."""
+
     error: float
     """As in :class:`Quadratic`."""
+
+    @property
+    def total(self):
+        """Sum of the weights."""
+        return float(self.G[-1, -1])
 
     def less(self, some):
         """Moments of the other rows, where these are ``some``, about the same point; None where little is
         left of a column or the target."""
-        left = self._replace(
-            **{name: getattr(self, name) - getattr(some, name) for name in self._fields[2:-1]}
-        )
-        if left.total <= CANCELLED * self.total or left.square < CANCELLED * self.square:
+        G = self.G - some.G
+        if G[-1, -1] <= CANCELLED * self.G[-1, -1] or G[-2, -2] < CANCELLED * self.G[-2, -2]:
             return None
-        own, whole = left.Q.diagonal() - left.sums**2 / left.total, self.Q.diagonal()
+        own, whole = G.diagonal()[:-1].copy(), self.G.diagonal()[:-1]
+        own[:-1] -= G[-1, :-2] ** 2 / G[-1, -1]
         share = np.divide(own, whole, out=np.ones_like(own), where=whole > 0.0).min(initial=1.0)
-        share = min(share, left.square / self.square if self.square > 0.0 else 1.0)
-        return None if share < CANCELLED else left._replace(error=2.0 * self.error / share)
+        return None if share < CANCELLED else Moments(self.about, G, 2.0 * self.error / share)
 
     @property
     def squares(self):
         """Those of the columns that have entries, about the point; where they are too small for numbers, as
         well, other sums are not zero."""
-        squares = self.Q.diagonal()
-        return squares[(squares != 0.0) | (self.sums != 0.0) | (self.q != 0.0)]
+        squares, others = self.G.diagonal()[:-2], self.G[-2:, :-2]
+        return squares[(squares != 0.0) | others.any(axis=0)]
 
     @property
     def centre(self):
         """Weighted means of the columns and of the target."""
-        return self.about + self.sums / self.total, self.about_y + self.sum_y / self.total
+        return self.about + self.G[-1, :-1] / self.G[-1, -1]
 
-    def moved(self, about, about_y):
+    def moved(self, about):
         """The same about another point."""
-        if np.array_equal(about, self.about) and about_y == self.about_y:
+        if np.array_equal(about, self.about):
             return self
-        d, d_y = self.about - about, self.about_y - about_y
-        across = np.outer(self.sums, d)
-        return self._replace(
-            about=about,
-            about_y=about_y,
-            sums=self.sums + self.total * d,
-            sum_y=self.sum_y + self.total * d_y,
-            Q=self.Q + across + across.T + self.total * np.outer(d, d),
-            q=self.q + d_y * self.sums + (self.sum_y + self.total * d_y) * d,
-            square=self.square + 2.0 * d_y * self.sum_y + self.total * d_y * d_y,
-        )
+        move = np.append(self.about - about, 0.0)
+        across = np.outer(self.G[-1], move)
+        return Moments(about, self.G + across + across.T + self.total * np.outer(move, move), self.error)
 
     def quadratic(self, centred):
         """The squared loss on these rows, with an intercept of its own or none."""
-        Q, q, square = self.Q / self.total, self.q / self.total, self.square / self.total
+        total, p = self.total, len(self.about) - 1
+        Q, q, square = self.G[:p, :p] / total, self.G[:p, p] / total, float(self.G[p, p]) / total
         if not centred:
-            return Quadratic(Q, q, square, np.zeros(len(q)), 0.0, self.error)
-        means, mean_y, whole = self.sums / self.total, self.sum_y / self.total, Q.diagonal().copy()
-        Q -= np.outer(means, means)
+            return Quadratic(Q, q, square, np.zeros(p), 0.0, self.error)
+        moved = self.G[-1, :-1] / total
+        centre, means, mean_y = self.about + moved, moved[:p], float(moved[p])
+        own = Q.diagonal()
+        whole = own.copy()
+        Q -= means[:, None] * means
         q -= mean_y * means
         # About their means, constant columns have left what the means were rounded by.
-        constant = Q.diagonal() <= CONSTANT * whole + self.error * EPS * (means + self.about) ** 2
+        constant = own <= CONSTANT * whole + self.error * EPS * centre[:p] ** 2
         if constant.any():
             Q[constant], Q[:, constant], q[constant] = 0.0, 0.0, 0.0
-        own = Q.diagonal()
         far = np.divide(whole, own, out=np.ones_like(own), where=~constant).max(initial=1.0)
         centred_square = max(0.0, square - mean_y * mean_y)
         if centred_square > 0.0:
             far = max(far, square / centred_square)
-        return Quadratic(Q, q, centred_square, means + self.about, mean_y + self.about_y, self.error * far)
+        return Quadratic(Q, q, centred_square, centre[:p], float(centre[p]), self.error * far)
 
 
 def joined(parts, times=None):
     """Moments of the rows of several parts together, each as often as ``times`` says: about the means of all,
     where those of each are about its own, so that nothing cancels; about the same point, where all are."""
     times = np.ones(len(parts)) if times is None else np.asarray(times, dtype=float)
-    total = float(sum(m * part.total for m, part in zip(times, parts, strict=True)))
-    point = parts[0].about, parts[0].about_y
-    if not all(np.array_equal(part.about, point[0]) and part.about_y == point[1] for part in parts):
-        shares = [m * part.total / total for m, part in zip(times, parts, strict=True)]
-        centres = [part.centre for part in parts]
-        point = [sum(share * c[i] for share, c in zip(shares, centres, strict=True)) for i in (0, 1)]
-    parts = [part.moved(*point) for part in parts]
-    sums = {
-        name: sum(m * getattr(part, name) for m, part in zip(times, parts, strict=True))
-        for name in Moments._fields[2:-1]
-    }
-    return parts[0]._replace(error=max(part.error for part in parts), **sums)
+    about = parts[0].about
+    if not all(np.array_equal(part.about, about) for part in parts):
+        shares = [m * part.total for m, part in zip(times, parts, strict=True)]
+        about = sum(share / sum(shares) * part.centre for share, part in zip(shares, parts, strict=True))
+    G = sum(m * part.moved(about).G for m, part in zip(times, parts, strict=True))
+    return Moments(about, G, max(part.error for part in parts))
 
 
 def few_rows(quadratic):
@@ -168,29 +158,32 @@ def few_rows(quadratic):
 def is_far_in_some(X, weights):
     """Whether some column lies far from zero in the weights of some of the rows, without in these."""
     some = slice(None, None, 1 + len(X) // ROWS_LOOKED_AT)
-    return is_far(X[some], np.ones(len(X[some])) if weights is None else weights[some])
+    X = X[some]
+    return is_far(X, np.ones(len(X)) if weights is None else weights[some])
 
 
 def is_far(X, weights):
     """Whether some column lies far from zero in weights."""
+    sums, squares, out = 0.0, 0.0, _space(X)
     with np.errstate(over="ignore", invalid="ignore"):
-        sums, squares, out = 0.0, 0.0, _space(X)
-        for each, rows in ((weights[some], X[some]) for some in _runs(X)):
+        for some in _runs(X):
+            rows, each = X[some], weights[some]
             sums = sums + each @ rows
             squares = squares + each @ np.multiply(rows, rows, out=out[: len(rows)], dtype=np.float64)
         return not ((1.0 + FAR) * sums**2 <= FAR * weights.sum() * squares).all()
 
 
 def point_of(X, y, weights, centred):
-    """Point that moments of the rows are taken about: their means where columns lie far from zero."""
-    zero = np.zeros(X.shape[1])
+    """Point that moments of the rows are taken about, of columns and target: their means where columns
+    lie far from zero."""
+    point = np.zeros(X.shape[1] + 1)
     if not centred:
-        return zero, 0.0
-    mean_y = float(y.mean() if weights is None else weights @ y / weights.sum())
-    if not (is_far_in_some if weights is None else is_far)(X, weights):
-        return zero, mean_y
-    each = np.ones(len(X)) if weights is None else weights
-    return sum(each[some] @ X[some] for some in _runs(X)) / each.sum(), mean_y
+        return point
+    point[-1] = y.sum() / len(y) if weights is None else weights @ y / weights.sum()
+    if (is_far_in_some if weights is None else is_far)(X, weights):
+        each = np.ones(len(X)) if weights is None else weights
+        point[:-1] = sum(each[some] @ X[some] for some in _runs(X)) / each.sum()
+    return point
 
 
 def _rows_at_once(X):
@@ -199,8 +192,7 @@ def _rows_at_once(X):
 
 def _runs(X, least=0):
     """Runs of rows that stay in the cache, each of ``least`` rows or more."""
-    step = max(_rows_at_once(X), least)
-    return [slice(k, k + step) for k in range(0, len(X), step)]
+    return runs(len(X), max(_rows_at_once(X), least))
 
 
 def _space(X):
@@ -220,18 +212,20 @@ def _centred(rows, about, roots, out):
     return out
 
 
-def moments_of(X, y, weights, about, about_y):
+def moments_of(X, y, weights, about):
     """Moments of the rows about a point; ``weights=None`` stands for ones."""
     n, p = X.shape
-    as_they_are = weights is None and X.dtype == np.float64 and not about.any()
+    as_they_are = weights is None and X.dtype == np.float64 and not about[:-1].any()
     roots, out = np.ones(n) if weights is None else np.sqrt(weights), None if as_they_are else _space(X)
-    Q, sums, q, pull = np.zeros((p, p)), np.zeros(p), np.zeros(p), roots * (y - about_y)
+    G, pull = np.zeros((p + 2, p + 2)), roots * (y - about[-1])
+    Q, q, sums = G[:p, :p], G[p, :p], G[-1, :p]
     for some in _runs(X, SQUARE * p if as_they_are else 0):
         rows = X[some]
         if not as_they_are:
-            rows = _centred(rows, about, None if weights is None else roots[some], out[: len(rows)])
+            rows = _centred(rows, about[:-1], None if weights is None else roots[some], out[: len(rows)])
         sums += roots[some] @ rows
         q += pull[some] @ rows
         Q += rows.T @ rows
-    square, error = float(pull @ pull), (n + p + 10) * EPS
-    return Moments(about, about_y, float(roots @ roots), sums, float(roots @ pull), Q, q, square, error)
+    G[p, p], G[-1, p], G[-1, -1] = pull @ pull, roots @ pull, roots @ roots
+    G[:-1, p:] = G[p:, :-1].T
+    return Moments(about, G, (n + p + 10) * EPS)

@@ -76,7 +76,7 @@ class _Crew(Stop):
     def __init__(self, solver, on_events, begin):
         super().__init__()
         self.solver, self.on_events, self._begin = solver, on_events, begin
-        self.held, self._pools, self._sent, self._lost = {}, {}, {}, 0
+        self.held, self._pools, self._lost = {}, {}, 0
 
     def drive(self):
         """Submit, wait, tell, until the stop."""
@@ -89,8 +89,7 @@ class _Crew(Stop):
                 return
 
     def _hand_out(self):
-        busy = {task.worker for task in self.held.values()}
-        idle = [worker for worker in range(self.solver.n_workers) if worker not in busy]
+        idle = sorted(set(range(self.solver.n_workers)) - {task.worker for task in self.held.values()})
         tasks = [task for task in map(self.solver.ask, idle) if task is not None]
         if not (tasks or self.held):
             raise RuntimeError("The solver has nothing to do and nothing is in flight.")
@@ -103,14 +102,13 @@ class _Crew(Stop):
             context = multiprocessing.get_context(START)
             if START == "forkserver":
                 context.set_forkserver_preload([__name__])
-            self._pools[worker] = ProcessPoolExecutor(1, context, _begin)
-            self._sent[worker] = {}
-        # What was sent is held, so that nothing else can have its number.
-        key, sent = id(part), self._sent[worker]
-        parcel = None if key in sent else part
-        sent[key] = part
+            # What was sent is held, so that nothing else can have its number.
+            self._pools[worker] = ProcessPoolExecutor(1, context, _begin), {}
+        pool, sent = self._pools[worker]
+        parcel = None if id(part) in sent else part
+        sent[id(part)] = part
         try:
-            future = self._pools[worker].submit(_do, self.solver.work, key, parcel, task)
+            future = pool.submit(_do, self.solver.work, id(part), parcel, task)
         except BrokenProcessPool:
             self._replace(task)
         else:
@@ -125,7 +123,7 @@ class _Crew(Stop):
             self._replace(task)
 
     def _replace(self, task):
-        self._pools.pop(task.worker).shutdown()
+        self._pools.pop(task.worker)[0].shutdown()
         self.solver.drop(task)
         self._lost += 1
         if self._lost == MOST_LOST:
@@ -133,7 +131,7 @@ class _Crew(Stop):
 
     def disband(self):
         """End the processes, each when its task is done."""
-        for pool in self._pools.values():
+        for pool, _ in self._pools.values():
             surely(pool.shutdown)
 
 

@@ -6,7 +6,7 @@ workers in ``tells`` arrive together.
 
 import heapq
 from collections import defaultdict
-from itertools import chain, count, cycle, islice, pairwise
+from itertools import count, cycle, islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -103,18 +103,15 @@ class ServiceTimes:
 
     def __iter__(self):
         seeds = np.random.SeedSequence(self.seed).spawn(len(self.mean))
-        streams = [np.random.default_rng(seed) for seed in seeds]
-        ends = [(self._draw(rng, m), i) for i, (rng, m) in enumerate(zip(streams, self.mean, strict=True))]
-        heapq.heapify(ends)
-        asks = list(range(len(self.mean)))
+        streams, asks = list(map(np.random.default_rng, seeds)), list(range(len(seeds)))
+        now, ends = 0.0, []
         while True:
-            now = ends[0][0]
-            tells = []
+            for i in asks:
+                heapq.heappush(ends, (now + self._draw(streams[i], self.mean[i]), i))
+            now, tells = ends[0][0], []
             while ends and ends[0][0] == now:
                 tells.append(heapq.heappop(ends)[1])
             yield now, asks, tells
-            for i in tells:
-                heapq.heappush(ends, (now + self._draw(streams[i], self.mean[i]), i))
             asks = tells
 
 
@@ -122,24 +119,13 @@ class Recorded:
     """Asks and tells of a recorded run, in their order."""
 
     def __init__(self, history):
-        self._events, self.n_rows = {}, len(history.updates)
-        when = dict(zip(history.updates["update"], history.updates["time"], strict=True))
-        for row in history.arrivals:
-            # A result that waited for others to make an update with it has the time of the update.
-            self._add(row, when[row["update"]])
-        for row in chain(history.certificates, history.shares):
-            if row["worker"] >= 0:
-                self._add(row, row["time"])
-        for worker, _, asked in history.unfinished.tolist():
-            self._events[asked] = None, worker
-
-    def _add(self, row, time):
-        self._events[int(row["asked"])] = None, int(row["worker"])
-        self._events[int(row["told"])] = float(time), int(row["worker"])
+        self._events, self.n_rows = history.events(), len(history.updates)
 
     def __iter__(self):
-        events = pairwise([(-1, None), *sorted(self._events.items())])
-        return together((*event, position > before + 1) for (before, _), (position, event) in events)
+        pairs = pairwise([(-1,), *self._events])
+        return together(
+            (time, worker, position > last + 1) for (last, *_), (position, time, worker, _) in pairs
+        )
 
 
 def together(events):
@@ -274,13 +260,11 @@ class Events:
         events += [(time, True, k) for k, time in enumerate(self.reads.tolist())]
         events.sort()
         first, last = events[0][0], events[-1][0]
-        shift = -first
-        while True:
+        for shift in count(-first, last - first):
             yield from together(
                 (None if reads else time + shift, int(self.workers[k]), time > before)
                 for (before, *_), (time, reads, k) in pairwise([events[0], *events])
             )
-            shift += last - first
 
 
 def _times(times, name):

@@ -55,10 +55,10 @@ class Simulated(Executor):
         plan, past = Plan(trace.n_workers, trace.solver, True, False, trace.largest_delay), trace.recorded
         if past is None:
             return plan
-        plan = plan._replace(inline=past.inline, working_set=past.working_set)
-        if past.most_workers is None:
-            return plan
-        return plan._replace(most_workers=past.most_workers, visits=past.visits())
+        visits = None if past.most_workers is None else past.visits()
+        return plan._replace(
+            inline=past.inline, working_set=past.working_set, most_workers=past.most_workers, visits=visits
+        )
 
     def run(self, solver, on_events):
         # A worker of a cluster may have had two tasks, the second one queued behind the first.
@@ -186,7 +186,7 @@ class _Run:
 
     def __init__(self, machine, speeds, solver, on_events):
         self.machine, self.speeds, self.solver, self.on_events = machine, speeds, solver, on_events
-        self.now, self.done, self.lock_free, self.locked = 0.0, 0.0, 0.0, 0.0
+        self.now, self.done, self.lock_free = 0.0, 0.0, 0.0
         self.held, self.ends, self.soon = {}, [], []
         self.asleep = [0]
 
@@ -233,26 +233,23 @@ class _Run:
         begin = time.thread_time()
         self.solver.now = turn
         stop = self.on_events(self.solver.tell([self.held.pop(worker)]), turn)
-        self.locked = time.thread_time() - begin
         self.lock_free = turn
         if not stop:
             self.asleep.insert(0, worker)
-            self._ask_all(worker)
+            self._ask_all(worker, begin)
         return stop
 
-    def _ask_all(self, awake):
-        """Ask for all without a task; the tasks begin when the lock is free again."""
-        given, begin = [], time.thread_time()
+    def _ask_all(self, awake, begin=None):
+        """Ask for all without a task; the tasks begin when the lock, held since ``begin``, is free again."""
+        given, begin = [], time.thread_time() if begin is None else begin
         # Timed together: most sleepers get nothing, and a look at the clock costs more than their ask.
         for worker in list(self.asleep):
             task = self.solver.ask(worker)
             if task is not None:
                 self.asleep.remove(worker)
                 given.append((worker, task))
-        self.locked += time.thread_time() - begin
-        self.lock_free = max(self.now, self.lock_free)
-        self.lock_free += self.locked if self.machine.lock is None else self.machine.lock
-        self.locked = 0.0
+        locked = time.thread_time() - begin if self.machine.lock is None else self.machine.lock
+        self.lock_free = max(self.now, self.lock_free) + locked
         for worker, task in given:
             self.held[worker], seconds = self._do(task)
             wake = 0.0 if worker == awake else self.machine.wake

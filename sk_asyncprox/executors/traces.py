@@ -110,13 +110,9 @@ class Trace:
             If an entry is not an integer or is negative (a read from the future), or if the rows of a
             PIAG log do not follow from one another.
         """
-        if isinstance(delays, str | os.PathLike):
-            delays = read_delays(delays)
-        array = integer_delays(delays)
-        if array.shape[1] == 1:
-            schedule = Delays(array[:, 0])
-            return cls(schedule.n_workers, schedule, "bcd", int(array.max()))
-        return cls(array.shape[1], Ages(array), "piag", int(array.max()))
+        array = integer_delays(read_delays(delays) if isinstance(delays, str | os.PathLike) else delays)
+        schedule, solver = (Delays(array[:, 0]), "bcd") if array.shape[1] == 1 else (Ages(array), "piag")
+        return cls(schedule.n_workers, schedule, solver, int(array.max()))
 
     @classmethod
     def constant(cls, n_workers: int) -> Self:

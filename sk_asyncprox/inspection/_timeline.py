@@ -217,27 +217,23 @@ class TimelineDisplay(runs.Display):
 def tasks_of(history, first_row):
     """Tasks that were told, with the times of their read and write: a worker reads just after the last tell
     before its ask; results that PIAG holds back until its table is full have the time of the first update."""
-    updates, arrivals, certificates = history.updates, history.arrivals, history.certificates
+    arrivals, certificates = history.arrivals, history.certificates
     certificates = certificates[certificates["worker"] >= 0]
-    row_of = np.searchsorted(updates["update"], arrivals["update"])
-    asked = np.r_[arrivals["asked"], certificates["asked"]]
-    told = np.r_[arrivals["told"], certificates["told"]]
-    written = np.r_[updates["time"][row_of], certificates["time"]]
-    order = np.argsort(told, kind="stable")
-    times = np.minimum.accumulate(written[order][::-1])[::-1]
-    before = np.searchsorted(told[order], asked) - 1
-    n = len(arrivals)
-    tasks = np.zeros(len(told), dtype=TASKS)
-    tasks["start"] = np.where(before >= 0, times[before], 0.0)
-    tasks["end"][order] = times
-    tasks["worker"] = np.r_[arrivals["worker"], certificates["worker"]]
+    updates = history.updates[np.searchsorted(history.updates["update"], arrivals["update"])]
+    tasks = np.zeros(len(arrivals) + len(certificates), dtype=TASKS)
+    descent, rest = tasks[: len(arrivals)], tasks[len(arrivals) :]
+    for table, names in ((arrivals, ("worker", "block", "update")), (updates, ("delay", "step", "phase"))):
+        for name in names:
+            descent[name] = table[name]
+    rest["worker"], rest["step"], rest["certificate"] = certificates["worker"], np.nan, True
+    rest["block"] = rest["update"] = rest["delay"] = -1
     tasks["row"] = first_row + tasks["worker"]
-    tasks["certificate"] = np.arange(len(told)) >= n
-    delays = updates["delay"][row_of]
-    for name, column in (("block", arrivals["block"]), ("update", arrivals["update"]), ("delay", delays)):
-        tasks[name][:n], tasks[name][n:] = column, -1
-    tasks["step"][:n], tasks["step"][n:] = updates["step"][row_of], np.nan
-    tasks["phase"][:n] = updates["phase"][row_of]
+    asked, told = (np.r_[arrivals[name], certificates[name]] for name in ("asked", "told"))
+    order = np.argsort(told, kind="stable")
+    times = np.r_[updates["time"], certificates["time"]][order]
+    times = np.minimum.accumulate(times[::-1])[::-1]
+    tasks["end"][order] = times
+    tasks["start"] = np.r_[0.0, times][np.searchsorted(told[order], asked)]
     return tasks[np.argsort(tasks["end"], kind="stable")]
 
 

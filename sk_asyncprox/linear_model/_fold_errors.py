@@ -44,7 +44,7 @@ def errors_by_moments(test, W, means, mean_y):
     second moments of the test rows; and the numbers of those that cancel, or of all where squares of the
     columns overflow or vanish."""
     with np.errstate(over="ignore", invalid="ignore"):
-        quadratic = test.moved(means, mean_y).quadratic(False)
+        quadratic = test.moved(np.append(means, mean_y)).quadratic(False)
         errors = quadratic.square + np.einsum("ij,ij->i", W @ quadratic.Q - 2.0 * quadratic.q, W)
         size = np.abs(W) @ np.sqrt(np.maximum(quadratic.Q.diagonal(), 0.0)) + np.sqrt(quadratic.square)
         known = (errors >= CANCELLED * size**2) & are_in_range(test.squares)

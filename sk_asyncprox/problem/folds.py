@@ -83,7 +83,7 @@ class Folds:
         if self._rest is not None:
             whole, moments = self._whole, self._whole.moments
             rest = whole._parts and whole._parts.get(self._rest.tobytes())
-            left = moments.less(rest or whole._data.moments(whole.y, moments[:2], self._rest))
+            left = moments.less(rest or whole._data.moments(whole.y, moments.about, self._rest))
             if left is not None:
                 return left
         if self._parts:

@@ -107,10 +107,11 @@ def _moments_of(X, y, weights, centred):
     _check_squares(design, y)
     # A model of the squared loss is the loss itself.
     model = model_of(RowShard(design, y, shares, SquaredLoss(), False), np.zeros(design.shape[1]), 0.0)
-    Q, q, square = total * model.curvature, -total * model.gradient.w, 2.0 * total * model.value
-    error = (sum(design.shape) + 10) * EPS
-    nothing = np.zeros(len(q))
-    return Moments(means, mean_y, total, nothing, 0.0, Q, q, square, error)
+    p = len(means)
+    G = np.zeros((p + 2, p + 2))
+    G[:p, :p], G[p, :p], G[p, p], G[-1, -1] = model.curvature, -model.gradient.w, 2.0 * model.value, 1.0
+    G[:p, p] = G[p, :p]
+    return Moments(np.append(means, mean_y), total * G, (sum(design.shape) + 10) * EPS)
 
 
 def _check_squares(design, y):

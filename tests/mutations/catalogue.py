@@ -383,7 +383,7 @@ MUTATIONS = [
     Mutation(
         "A process is sent its part with every task",
         "executors/processes.py",
-        "        parcel = None if key in sent else part",
+        "        parcel = None if id(part) in sent else part",
         "        parcel = part",
         "test_processes.py::test_every_worker_is_a_process_that_is_sent_its_part_once",
     ),
