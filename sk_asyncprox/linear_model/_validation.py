@@ -116,9 +116,11 @@ def check_numbers(values, name, **limits):
 
 
 def checked_weights(sample_weight, X):
-    """Sample weights, one per row, non-negative and finite; None for none."""
+    """Sample weights, one per row, non-negative and finite, also of one number; None for none."""
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, Real):
+        check_number(sample_weight, "sample_weight")
     return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
