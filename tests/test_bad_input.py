@@ -104,6 +104,15 @@ def test_not_finite_weights(model, data, value):
     s = data.weights.copy()
     s[5] = value
     refused(model, data, data.X, target(model, data), "sample_weight contains", sample_weight=s)
+    says = "sample_weight == .*, must be (finite|a number)"
+    refused(model, data, data.X, target(model, data), says, sample_weight=value)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_number_is_the_weight_of_every_sample(model, data):
+    y = target(model, data)
+    one, each = (clone(model).fit(data.X, y, sample_weight=s) for s in (3.0, np.full(80, 3.0)))
+    np.testing.assert_array_equal(one.coef_, each.coef_)
 
 
 @pytest.mark.parametrize("model", MODELS)

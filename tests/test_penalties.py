@@ -96,6 +96,13 @@ def test_dual_limit_is_the_largest_feasible_factor(penalty, c):
         assert penalty.pull(limit * deciding) == pytest.approx(penalty.l1, rel=1e-12)
 
 
+def test_rounding_costs_nothing_at_the_dual_limit_beside_the_least_l2_part():
+    rng = np.random.default_rng(0)
+    for weights in (None, *rng.uniform(0.1, 1.1, (200, 3))):
+        penalty, c = ElasticNetPenalty(1.0, 1e-100, weights=weights), rng.standard_normal(3)
+        assert penalty.conjugate(penalty.dual_limit(c) * c) == 0.0
+
+
 @each_penalty
 def test_pull(penalty):
     assert penalty.pull(np.array([-2.0, 3.0])).tolist() == ([0.0, 3.0] if penalty.positive else [2.0, 3.0])

@@ -68,8 +68,8 @@ X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n
     Data. The rows of a dask collection stay where they lie.
 y : array-like or dask collection of shape (n_samples,)
     Targets, or labels of two or more classes.
-sample_weight : array-like or dask collection of shape (n_samples,)
-    Sample weights, non-negative and not all zero.
+sample_weight : float, array-like or dask collection of shape (n_samples,)
+    Sample weights, non-negative and not all zero; a number is that of every sample.
 """)
 
 

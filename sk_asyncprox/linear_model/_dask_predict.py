@@ -152,6 +152,8 @@ class PredictsCollections:
         """Accuracy of a classifier, coefficient of determination of a regressor.
 
         {parameters}
+        sample_weight : array-like or dask collection of shape (n_samples,)
+            Sample weights.
 
         Returns
         -------

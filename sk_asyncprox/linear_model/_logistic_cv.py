@@ -86,7 +86,7 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         {parameters}
         X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
             Data. Of a dask collection the rows stay where they lie, and the solver is PIAG.
-        sample_weight : array-like of shape (n_samples,)
+        sample_weight : float or array-like of shape (n_samples,)
             Sample weights, non-negative and not all zero; of the fits and, without metadata routing, of the
             scorer.
         **params : dict
@@ -156,6 +156,8 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         """Score by `scoring`.
 
         {parameters}
+        sample_weight : array-like or dask collection of shape (n_samples,)
+            Sample weights.
         **score_params : dict
             Parameters of the scorer, with metadata routing.
 

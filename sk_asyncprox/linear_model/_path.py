@@ -52,7 +52,7 @@ ValueError
 class OfPath(OfPaths, OfElasticNet):
     """Parameters of :func:`enet_path`.
 
-    sample_weight : array-like of shape (n_samples,)
+    sample_weight : float or array-like of shape (n_samples,)
         Sample weights, non-negative and not all zero.
     l1_ratio : float
         Share of the l1 part, in [0, 1]; with 0, `alphas` must be given.

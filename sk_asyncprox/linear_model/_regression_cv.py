@@ -80,7 +80,7 @@ class ElasticNetCV(
         X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
             Data. Of a dask collection the rows stay where they lie, and are read once for all penalties and
             folds; passes count the few rows that stand for them then.
-        sample_weight : array-like of shape (n_samples,)
+        sample_weight : float or array-like of shape (n_samples,)
             Sample weights, non-negative and not all zero; of the fits and, within each fold, of the errors.
             The choice goes by the plain mean over the folds.
         **params : dict

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from numbers import Real
 
 import numpy as np
 from sklearn.utils import check_array, compute_class_weight
@@ -14,9 +15,11 @@ LEAST_WEIGHT, MOST_WEIGHT = 1e-10, 1e10
 
 
 def checked_weights(sample_weight, X):
-    """Sample weights, one per row, non-negative and finite; None for none."""
+    """Sample weights, one per row, non-negative and finite, also of one number; None for none."""
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, Real):
+        check_number(sample_weight, "sample_weight")
     return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 

@@ -5,6 +5,9 @@ import numpy as np
 from ..kernels import gram_model as gram
 from .base import Penalty
 
+WITHIN = 1.0 - 4.0 * np.finfo(float).eps
+"""What a factor is multiplied by that rounding is not to carry over its limit."""
+
 
 class ElasticNetPenalty(Penalty):
     """``sum_j weights_j (l1 |w_j| + (l2/2) w_j^2)``, optionally with ``w >= 0``.
@@ -119,7 +122,8 @@ class ElasticNetPenalty(Penalty):
         """Largest factor by which a dual point with correlations ``c`` may be scaled: beyond it the conjugate
         is infinite or, with ``l2 > 0``, what is a good choice."""
         largest = float(self.pull(c).max(initial=0.0))
-        return self.l1 / largest if largest > 0 else np.inf
+        # Beside an l2 part that is next to nothing the square of what is too much by rounding would count.
+        return self.l1 / largest * (WITHIN if self.l2 else 1.0) if largest > 0 else np.inf
 
     def conjugate(self, c):
         """Conjugate at ``c``, which the caller has made feasible with ``l2 = 0``, and zero where coefficients
