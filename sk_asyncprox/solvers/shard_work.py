@@ -35,20 +35,19 @@ TRIAL = 3
 
 class Placement:
     """Shards in turn, by home; they may move where they are ``movable``, or go along the ``visits`` that
-    every worker has made in a run that is replayed."""
+    every worker has made in a run that is replayed. It is ``complete`` once all have been seen."""
 
     def __init__(self, homes, movable=False, visits=None):
         self.homes, self._movable, n = homes.copy(), movable, len(homes)
         self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1.0)
         self._clock, self.flights, self._times = 0, {}, {}
-        self._last, self._told, self._stale = {}, {}, set()
+        self._last, self._told, self.complete = {}, {}, False
         self._most = 1.0
         self._visits = {worker: deque(shards) for worker, shards in (visits or {}).items()}
 
     def afresh(self):
-        """Nothing that was read before counts as seen."""
-        self._seen[:] = False
-        self._stale = set(self.flights)
+        """No shard counts as seen."""
+        self._seen[:] = self.complete = False
 
     def take(self, worker, useful=True):
         """Shard that the worker serves next, or None. Until every shard has been seen, none is visited
@@ -56,8 +55,7 @@ class Placement:
         self._clock += 1
         if self._visits.get(worker):
             return self._hand_out(worker, self._visits[worker].popleft())
-        complete = self._seen.all()
-        wanted = self._seen & useful if complete else ~self._seen
+        wanted = self._seen & useful if self.complete else ~self._seen
         idle = wanted.copy()
         for home, shard in self.flights:
             idle[shard] &= home != self.homes[shard]
@@ -65,7 +63,7 @@ class Placement:
         (own,) = (idle & (self.homes == worker)).nonzero()
         if shard is None and len(own):
             shard = self._keep(worker, own)
-        if shard is None and self._movable and complete:
+        if shard is None and self._movable and self.complete:
             return self._trial(worker, idle)
         return None if shard is None else self._hand_out(worker, shard)
 
@@ -140,11 +138,12 @@ class Placement:
         times = self._times.get(worker, ())
         return self._most * float(summary(times)) if len(times) == KNOWN else usual
 
-    def told(self, worker, shard, work=1.0):
-        """A result has come, of so much work."""
+    def told(self, worker, shard, work=1.0, late=False):
+        """A result has come, of so much work; of one that is ``late`` no use is made."""
         self._clock += work
-        self._seen[shard] |= (worker, shard) not in self._stale
-        self._stale.discard((worker, shard))
+        if not (late or self.complete):
+            self._seen[shard] = True
+            self.complete = bool(self._seen.all())
         # A task that was queued behind another has taken as long as its worker had it to itself.
         begin = max(self.flights.pop((worker, shard), self._clock), self._told.get(worker, 0))
         took, self._told[worker] = self._clock - begin, self._clock
@@ -153,7 +152,6 @@ class Placement:
 
     def dropped(self, worker, shard):
         self.flights.pop((worker, shard), None)
-        self._stale.discard((worker, shard))
 
 
 class Round(NamedTuple):
