@@ -60,9 +60,8 @@ class Placement:
         for home, shard in self.flights:
             idle[shard] &= home != self.homes[shard]
         shard = self._late(worker, idle, wanted) if self._movable else None
-        (own,) = (idle & (self.homes == worker)).nonzero()
-        if shard is None and len(own):
-            shard = self._keep(worker, own)
+        if shard is None:
+            shard = self._keep(worker, (idle & (self.homes == worker)).nonzero()[0])
         if shard is None and self._movable and self.complete:
             return self._trial(worker, idle)
         return None if shard is None else self._hand_out(worker, shard)
@@ -73,17 +72,16 @@ class Placement:
         return shard
 
     def _next(self, shards):
-        return int(shards[self._asked[shards].argmin()])
+        """Of the shards, the one that was asked for first; None where there is none."""
+        return int(shards[self._asked[shards].argmin()]) if len(shards) else None
 
     def _trial(self, worker, idle):
         """A shard that its home goes on serving, for a worker that has none."""
-        rest = TRIAL * self._time(worker, np.inf)
-        if np.any(self.homes == worker) or not idle.any() or self._clock - self._last.get(worker, 0) < rest:
-            return None
-        if any(other == worker for other, _ in self.flights):
-            return None
-        shard = self._next(np.flatnonzero(idle))
-        self.flights[worker, shard] = self._last[worker] = self._clock
+        rested = self._clock - self._last.get(worker, 0) >= TRIAL * self._time(worker, np.inf)
+        busy = np.any(self.homes == worker) or any(other == worker for other, _ in self.flights)
+        shard = self._next(np.flatnonzero(idle)) if rested and not busy else None
+        if shard is not None:
+            self.flights[worker, shard] = self._last[worker] = self._clock
         return shard
 
     def _keep(self, worker, own):
@@ -92,14 +90,14 @@ class Placement:
         # Only those who have something in flight will surely ask again.
         others = {home for home, _ in self.flights} - {worker}
         known = [home for home in {worker, *others} if len(self._times.get(home, ())) == KNOWN]
-        if not self._movable or worker not in known or len(known) == 1:
+        if shard is None or not self._movable or worker not in known or len(known) == 1:
             return shard
         ages = {home: self._age(home, 1) for home in known if home != worker}
         best = min(ages, key=ages.get)
         if ages[best] >= GAIN * self._age(worker, 0, summary=min):
             return shard
         self.homes[shard] = best
-        return self._keep(worker, own[own != shard]) if len(own) > 1 else None
+        return self._keep(worker, own[own != shard])
 
     def _age(self, home, more, usual=np.inf, summary=np.median):
         """Largest age of a gradient at that home if it had so many shards more. A home that is to lose one to
@@ -112,7 +110,7 @@ class Placement:
     def _late(self, worker, idle, wanted):
         """A shard that the worker had better take over, if any."""
         if not self.flights and not np.any(idle & (self.homes == worker)):
-            return self._next(np.flatnonzero(idle)) if idle.any() else None
+            return self._next(np.flatnonzero(idle))
         times = list(self._times.values())
         known = [t for t in times if len(t) == KNOWN] or times
         if not known:
@@ -131,7 +129,7 @@ class Placement:
             if wanted[shard] and self._clock - asked > HUNG * mine
             if (worker, shard) not in self.flights and other == self.homes[shard]
         ]
-        return self._next(np.array(hung)) if hung else None
+        return self._next(np.array(hung, dtype=int))
 
     def _time(self, worker, usual, summary=np.median):
         """A worker's time for a task of most work, or the usual one as long as it is not known."""
