@@ -214,14 +214,12 @@ def test_trail_is_exact_between_kinks():
     """The squared loss without kinks: w(l1) is linear, so two solutions give the third."""
     trail, at = Trail(), {l1: np.array([1.0 - l1, 0.0, 2.0 * l1 - 3.0]) for l1 in (0.4, 0.3, 0.25)}
     trail.add(ElasticNetPenalty(0.4), at[0.4])
-    assert len(trail.step(ElasticNetPenalty(0.3), at[0.4])[0]) == 0
+    assert trail.expected(ElasticNetPenalty(0.3)) is None
     trail.add(ElasticNetPenalty(0.3), at[0.3])
-    index, new = trail.step(ElasticNetPenalty(0.25), at[0.3])
-    assert_array_equal(index, [0, 2])
-    assert_allclose(new, at[0.25][[0, 2]], rtol=1e-14)
+    assert_allclose(trail.expected(ElasticNetPenalty(0.25)), at[0.25], rtol=1e-14)
     # Farther than the last two are apart, to either side; and at one of them.
     for unknown in (0.55, 0.1, 0.4):
-        assert len(trail.step(ElasticNetPenalty(unknown), at[0.3])[0]) == 0
+        assert trail.expected(ElasticNetPenalty(unknown)) is None
 
 
 def test_a_trail_leads_on_from_the_nearer_of_two_and_between_them():
@@ -231,18 +229,14 @@ def test_a_trail_leads_on_from_the_nearer_of_two_and_between_them():
     for l1 in (0.3, 0.4):
         trail.add(ElasticNetPenalty(l1), at[l1])
     for l1 in (0.35, 0.25):
-        index, new = trail.step(ElasticNetPenalty(l1), at[0.4])
-        assert_array_equal(index, [0, 2])
-        assert_allclose(new, at[l1][index], rtol=1e-14)
+        assert_allclose(trail.expected(ElasticNetPenalty(l1)), at[l1], rtol=1e-14)
 
 
 def test_no_coefficient_crosses_zero_on_a_trail():
     trail = Trail()
     trail.add(ElasticNetPenalty(0.4), np.array([0.3, 1.0]))
     trail.add(ElasticNetPenalty(0.3), np.array([0.1, 1.0]))
-    index, new = trail.step(ElasticNetPenalty(0.2), np.array([0.1, 1.0]))
-    assert_array_equal(index, [0])
-    assert_array_equal(new, [0.0])
+    assert_array_equal(trail.expected(ElasticNetPenalty(0.2)), [0.0, 1.0])
 
 
 def test_verbose_prints_a_line_per_certificate(data, capsys):

@@ -162,9 +162,10 @@ def direction(part, read):
         c = block.design.tmul(pull)
         new, touched = penalty.prox(w + c / part.lipschitz, 1.0 / part.lipschitz), block.design.size
     else:
-        new, touched = np.empty_like(w), 0
+        h, new, touched = part.h, np.empty_like(w), 0
+        scaled = (penalty, pull) if h == 1.0 else (penalty.with_l1(h * penalty.l1, h * penalty.l2), h * pull)
         for piece in block.pieces:
-            new[piece.columns], cost = _solve(part, piece, read, pull, model.diagonal[piece.rows])
+            new[piece.columns], cost = _solve(part, piece, read, *scaled, model.diagonal[piece.rows])
             touched += cost
     v = block.design.mul(new - w)
     full = describe(part, read, new, v, model, touched + block.design.size)
@@ -173,12 +174,10 @@ def direction(part, read):
     return full._replace(slope=slope, damping=1.0 if sure >= size else clipped_ratio(sure, size))
 
 
-def _solve(part, piece, read, pull, omega):
+def _solve(part, piece, read, penalty, pull, omega):
     """New coefficients of a piece, in the weights ``omega`` of its margins, and the entries touched."""
-    design, w, h, pull = piece.design, read.w[piece.columns], part.h, pull[piece.rows]
-    penalty = read.penalty.on(piece.columns)
-    if h != 1.0:
-        penalty = penalty.with_l1(h * penalty.l1, h * penalty.l2)
+    design, w = piece.design, read.w[piece.columns]
+    penalty, pull = penalty.on(piece.columns), pull[piece.rows]
     X, sparse = design.X, design.is_sparse
     wide = len(w) > CROWDED * design.shape[0] and (read.effort or not read.alone)
     if not (penalty.alike and (sparse or wide)):
@@ -190,7 +189,7 @@ def _solve(part, piece, read, pull, omega):
     unit = omega[0] if constant else 1.0
     # Columns are centred only in the penalised direction's image: the plain columns give a metric
     # that lies above the centred one, by at most the fill of the block.
-    target = X @ w + h * pull / omega
+    target = X @ w + pull / omega
     if not (sparse or constant):
         root = np.sqrt(omega)
         X, target = X * root[:, None], target * root
@@ -212,18 +211,18 @@ def describe(part, read, new, v, model, touched, shift=None):
 
 
 def _solve_on_gram(part, piece, penalty, sweeps, w, pull, omega):
-    h, new, touched = part.h, w.copy(), 0
+    new, touched = w.copy(), 0
     for index, run in piece.runs(penalty.widest_run):
         Q, cost = run.gram(omega, part.follows)
-        before, c = w[index], h * run.design.tmul(pull)
+        before, c = w[index], run.design.tmul(pull)
         q, size = Q @ before + c, run.design.size
         # Sweeps ask for no gap, and so for no square of the target, which costs as much as a small block.
-        square = 0.0 if penalty.widest is None else before @ (q + c) + h * h * (pull @ (pull / omega))
+        square = 0.0 if penalty.widest is None else before @ (q + c) + pull @ (pull / omega)
         own = penalty if penalty.alike else penalty.on(index)
         new[index], entries = own.step_on_gram(Q, q, before, square, sweeps)
         touched += cost + size + entries
         if len(before) < len(w):
             v = run.design.mul(new[index] - before)
-            pull = pull - omega * (v - (omega @ v) / omega.sum() * part.follows) / h
+            pull = pull - omega * (v - (omega @ v) / omega.sum() * part.follows)
             touched += size
     return new, touched

@@ -24,15 +24,6 @@ class Trail:
         """Take further coefficients into account, which were zero."""
         self._points = [(strength, np.pad(w, (0, size - len(w)))) for strength, w in self._points]
 
-    def step(self, penalty, w):
-        """Columns that move from the coefficients to the expected ones, and these; nothing where it is not
-        known."""
-        new = self.expected(penalty)
-        if new is None:
-            return np.empty(0, int), np.empty(0)
-        index = np.flatnonzero(new != w)
-        return index, new[index]
-
     def expected(self, penalty):
         """The expected solution; None where it is not known. Beyond the last two, coefficients of zero stay,
         and none changes its sign."""

@@ -79,10 +79,9 @@ def full_step(problem, z, gradient, direction, rise_allowed):
     return slope, z_new, g_new
 
 
-def exact_step(problem, z, gradient, direction, max_trials=4):
+def exact_step(problem, z, gradient, direction):
     """Length of the step in [0, 1], ``-phi'(0)``, and margins and loss gradient after it; those before are
-    left as they are. Losses that are not quadratic have their gradient evaluated ``max_trials`` times, at
-    most."""
+    left as they are. Losses that are not quadratic have their gradient evaluated four times, at most."""
     loss, y, weights, v = problem.loss, problem.y, problem.weights, direction.v
 
     def at(theta):
@@ -97,14 +96,11 @@ def exact_step(problem, z, gradient, direction, max_trials=4):
     rise, z_new, g_new = at(theta)
     if loss.quadratic:
         return theta, slope, z_new, g_new
-    safe, trials = None, 1
-    while rise > 0.0 and trials < max_trials:
-        if safe is None:
-            safe = clipped_ratio(slope, (weights * loss.majorant(y, z)) @ (v * v) + direction.ridge)
-        if theta <= safe:
-            break
-        last = trials == max_trials - 1
-        theta = safe if last else max(safe, theta * slope / (slope + rise))
-        rise, z_new, g_new = at(theta)
-        trials += 1
+    if rise > 0.0:
+        safe = clipped_ratio(slope, (weights * loss.majorant(y, z)) @ (v * v) + direction.ridge)
+        for last in (False, False, True):
+            if not (rise > 0.0 and theta > safe):
+                break
+            theta = safe if last else max(safe, theta * slope / (slope + rise))
+            rise, z_new, g_new = at(theta)
     return theta, slope, z_new, g_new

@@ -17,30 +17,49 @@ MOST = 512
 """Columns that may be used of data with few rows, at least."""
 
 
-class Known:
-    """Columns ``index`` of a problem that are in use, whose second moments are known: ``Q`` and ``q`` are
-    their Gram matrix and their products with the target, ``pull`` those of all columns, ``square`` the
-    squared norm of the target, and ``most`` columns may be used."""
+class InUse:
+    """Columns ``index`` that are in use: ``Q`` and ``q`` are their Gram matrix and their products with the
+    target, ``pull`` those of all columns, ``square`` the squared norm of the target; ``most`` columns may be
+    used, or ``all_at_once``. Of each a row of ``length`` numbers is kept."""
 
-    def __init__(self, problem, index=()):
-        self._all = problem.quadratic
-        self.pull, self.square, self.index = self._all.q, self._all.square, np.empty(0, int)
-        self.Q, self.q, self.most = np.empty((0, 0)), np.empty(0), len(self.pull)
-        self._rows = np.empty((0, self.most))
-        if len(index):
-            self.use(index)
+    all_at_once = False
+
+    def __init__(self, pull, square, most, length):
+        self.pull, self.square, self.most, self.index = pull, square, most, np.empty(0, int)
+        self._rows, self.Q, self.q = np.empty((0, length)), np.empty((0, 0)), np.empty(0)
 
     def use(self, new):
         """Take more columns into use."""
-        k, rows = len(self.index), self._all.Q[new]
-        self._rows = _with_rows(self._rows, k, rows)
-        self.Q = _grown(self.Q, rows[:, self.index], rows[:, new])
-        self.index = np.concatenate([self.index, new])
+        old, n = len(self.index), len(self.index) + len(new)
+        rows, beside, fresh = self._products(new)
+        if n > len(self._rows):
+            longer = np.empty((max(2 * len(self._rows), n), rows.shape[1]))
+            longer[:old], self._rows = self._rows[:old], longer
+        self._rows[old:n] = rows
+        Q = np.empty((n, n))
+        Q[:old, :old], Q[old:, :old], Q[:old, old:], Q[old:, old:] = self.Q, beside, beside.T, fresh
+        self.Q, self.index = Q, np.concatenate([self.index, new])
         self.q = self.pull[self.index]
 
     def followed(self, k):
         """What serves better where ``k`` columns are in use."""
         return self
+
+
+class Known(InUse):
+    """Columns of a problem whose second moments are known."""
+
+    def __init__(self, problem, index=()):
+        self._all = problem.quadratic
+        p = len(self._all.q)
+        super().__init__(self._all.q, self._all.square, p, p)
+        self.all_at_once = p <= WIDEST
+        if len(index):
+            self.use(index)
+
+    def _products(self, new):
+        rows = self._all.Q[new]
+        return rows, rows[:, self.index], rows[:, new]
 
     def look(self, W):
         """What certificates of coefficients, a row each, need: squared norms of the residuals, their products
@@ -53,29 +72,22 @@ class Known:
         return squares, self.square - pulls, self.pull - images, rounding, images.size
 
 
-class Kept:
-    """Columns of a problem of full data, kept with their Gram matrix; as :class:`Known`."""
+class Kept(InUse):
+    """Columns of a problem of full data, kept with their Gram matrix."""
 
     def __init__(self, problem):
         self._X, self._weights = problem.design.filled().X, problem.weights
         self._y = problem.y - intercept_of(problem)
-        weighted = self._weights * self._y
-        self.pull, self.square, self.index = weighted @ self._X, float(weighted @ self._y), np.empty(0, int)
-        n, p = self._X.shape
+        weighted, (n, p) = self._weights * self._y, self._X.shape
+        super().__init__(weighted @ self._X, float(weighted @ self._y), min(p, max(MOST, 2 * n)), n)
         self._problem, self._many = problem, MANY * p if p <= n else np.inf
-        self._rows, self.Q, self.q = np.empty((0, n)), np.empty((0, 0)), np.empty(0)
-        self.most = min(p, max(MOST, 2 * n))
 
-    def use(self, new):
-        k, rows = len(self.index), self._X.T[new]
-        self._rows = _with_rows(self._rows, k, rows)
+    def _products(self, new):
+        rows = self._X.T[new]
         weighted = (rows * self._weights).T
-        self.Q = _grown(self.Q, (self._rows[:k] @ weighted).T, rows @ weighted)
-        self.index = np.concatenate([self.index, new])
-        self.q = self.pull[self.index]
+        return rows, (self._rows[: len(self.index)] @ weighted).T, rows @ weighted
 
     def followed(self, k):
-        """What serves better where ``k`` columns are in use."""
         return Known(self._problem, self.index) if k > self._many else self
 
     def look(self, W):
@@ -90,20 +102,3 @@ class Kept:
 def intercept_of(problem):
     """Intercept of the centred design, which is the same for all coefficients."""
     return problem.loss.best_intercept(problem.y, problem.weights) if problem.fit_intercept else 0.0
-
-
-def _with_rows(kept, k, rows):
-    """Array with more rows behind the first ``k`` that are kept, and room for others."""
-    if k + len(rows) > len(kept):
-        longer = np.empty((max(2 * len(kept), k + len(rows)), rows.shape[1]))
-        longer[:k], kept = kept[:k], longer
-    kept[k : k + len(rows)] = rows
-    return kept
-
-
-def _grown(Q, beside, fresh):
-    """Gram matrix with rows for more columns: their products with the old ones, and with one another."""
-    k, m = len(Q), len(fresh)
-    out = np.empty((k + m, k + m))
-    out[:k, :k], out[k:, :k], out[:k, k:], out[k:, k:] = Q, beside, beside.T, fresh
-    return out

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..problem.certificate import Certificate
 from .extrapolation import Trail, strength
-from .path_columns import WIDEST, Known, intercept_of
+from .path_columns import intercept_of
 
 TINY = np.finfo(float).tiny
 
@@ -89,7 +89,7 @@ class Walk:
 
     def stages(self, penalties):
         """The penalties, in runs that one look serves."""
-        if isinstance(self._columns, Known) and len(self._w) <= WIDEST:
+        if self._columns.all_at_once:
             return [penalties]
         runs = [[]]
         for penalty in penalties:
@@ -171,7 +171,7 @@ class Walk:
 
     def _score(self, penalty):
         """How much the end of a stage is expected to need each column: above one, if it does."""
-        if not penalty.has_zeros or (len(self._w) <= WIDEST and isinstance(self._columns, Known)):
+        if not penalty.has_zeros or self._columns.all_at_once:
             return np.full(len(self._w), np.inf)
         expected = self._pull + (strength(penalty) - self._last) * self._slope
         score = penalty.pull(expected) / max(NEAR * penalty.l1, TINY)

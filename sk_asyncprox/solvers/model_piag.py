@@ -230,6 +230,6 @@ class ModelPIAG(PIAG):
     def _wait_for_all(self, w, b):
         """Go to a point, and wait until every shard has been read there."""
         self.w, self.b = w, b
-        self._barrier, self._waiting, self._ready = self.ledger.clock, set(range(self.n_blocks)), False
+        self._barrier, self._ready = self.ledger.clock, False
         self._moved[:] = np.inf
         self._placement.afresh()

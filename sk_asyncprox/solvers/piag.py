@@ -109,7 +109,7 @@ class PIAG(Solver):
         self.w, self.b = problem.start()
         if start is not None:
             self._begin_at(*start)
-        self._stamps, self._waiting, self._fresh = [None] * n_shards, set(range(n_shards)), []
+        self._stamps, self._fresh = [None] * n_shards, []
         self._shares, self._changes = [fact.share for fact in self._facts], [0.0] * n_shards
         self.touched, self._barrier, self._certifying = 0, 0, False
         self._wait, self._since, self._due = 1, 0, True
@@ -190,7 +190,7 @@ class PIAG(Solver):
         events = []
         for told in self.ledger.told(arrivals):
             events += self._take(*told)
-        if self._fresh and not self._waiting:
+        if self._fresh and self._placement.complete:
             events += self._move()
         # Not by the next ask, which may lead to no task, so that no replay knows of it.
         if self._by_shards:
@@ -202,7 +202,6 @@ class PIAG(Solver):
             self.touched += self.problem.pass_size
             return [self._digest(result, task.stamp.update, task.worker, task.asked)]
         found, answer = result
-        self._placement.told(task.worker, task.block, answer.work)
         events = [] if found is None else self._collect(task, found)
         return events + self._renew(task, answer, arrival)
 
@@ -233,12 +232,12 @@ class PIAG(Solver):
         self._due = self._due or self._since >= self._wait
         # The run has gone elsewhere since, or another worker has taken the shard over and was faster.
         late = task.asked <= self._barrier or (old is not None and task.stamp < old)
+        self._placement.told(task.worker, shard, answer.work, late)
         if late:
             return [Shared("late", arrival)]
         self._enter(task, answer)
         self._stamps[shard], self._changes[shard] = task.stamp, answer.change
         self._fresh.append(arrival)
-        self._waiting.discard(shard)
         return []
 
     def _enter(self, task, gradient):

@@ -23,66 +23,63 @@ def resolve_step_size(step_size, problem=None):
 
 
 class Family:
-    """An algorithm of one form, a :class:`~sk_asyncprox.solvers.base.Solver`; the base of others."""
+    """An algorithm of one ``form``, a :class:`~sk_asyncprox.solvers.base.Solver`; the base of others."""
 
-    rows = False
+    form, rows = None, False
     """Whether the data are cut by rows instead of by columns."""
 
     policy = staticmethod(resolve_step_size)
     """``(step_size, problem)`` to the run's policy; what cannot be served is refused."""
 
-    def __init__(self, form):
-        self._form = form
+    def __init__(self, form=None):
+        self.form = form or self.form
 
     def serve(self, problem, policy, options, plan):
         """The form for a run, and its keyword arguments beside ``n_workers`` and ``start``."""
-        return self._form, self._settings(options, plan)
+        return self.form, self._settings(options, plan)
 
     def in_rounds(self, penalty, options, plan, policy):
         return False
 
     def _settings(self, options, plan):
-        delay = _largest_delay(options, plan)
-        return {"n_blocks": options.n_blocks, "inline": plan.inline, "max_delay": delay}
+        longest = None
+        if plan.largest_delay is not None:
+            # A write that moves nothing takes half the work of others.
+            most = 2 * (options.max_iter + 1)
+            longest = cache(lambda n_blocks: plan.largest_delay(most * n_blocks, options.solver, n_blocks))
+        return {"n_blocks": options.n_blocks, "inline": plan.inline, "max_delay": longest}
 
 
 class Blocks(Family):
     """Block-coordinate descent: in rounds, where nothing asks for plain block steps."""
 
-    def __init__(self):
-        super().__init__(AsyncBCD)
+    form = AsyncBCD
 
     def serve(self, problem, policy, options, plan):
         """In rounds to the gap wanted, or by plain block steps."""
         if self.in_rounds(problem.penalty, options, plan, policy):
             # One pass is enough for a look, which is what is made where no gap is known to be wanted.
             return RoundsBCD, {"goal": options.tol * problem.scale if options.max_iter > 1 else 0.0}
-        auto, penalty = plan.working_set, problem.penalty
-        if auto is None:
+        working_set = _working_set(options, plan)
+        if working_set is None:
             # Which columns are called for is known of the l1 part.
-            auto = (options.metric == "gram" or policy.exact) and penalty.l1 > 0
-        return self._form, self._settings(options, plan) | {
+            working_set = (options.metric == "gram" or policy.exact) and problem.penalty.l1 > 0
+        return self.form, self._settings(options, plan) | {
             "metric": options.metric,
-            "working_set": auto if options.working_set == "auto" else options.working_set,
+            "working_set": working_set,
             "cyclic": options.cyclic,
             "random_state": options.random_state,
         }
 
     def in_rounds(self, penalty, options, plan, policy):
-        free = policy.exact and options.metric == "gram"
-        free &= options.n_blocks == "auto" and not plan.inline and not penalty.is_zero
-        if options.working_set == "auto":
-            return free and plan.working_set is not False
-        return free and options.working_set
+        free = policy.exact and options.metric == "gram" and options.n_blocks == "auto"
+        return free and not (plan.inline or penalty.is_zero) and _working_set(options, plan) in (None, True)
 
 
 class Shards(Family):
     """PIAG: of second order, in the metric of the curvatures, or in that of the paper."""
 
-    rows = True
-
-    def __init__(self):
-        super().__init__(PIAG)
+    form, rows = PIAG, True
 
     @staticmethod
     def policy(step_size, problem):
@@ -109,7 +106,7 @@ class Shards(Family):
         scalar = options.metric == "lipschitz" or isinstance(policy, NaiveStep)
         wide = problem.design.shape[1] > WIDEST
         if not policy.exact and (scalar or wide):
-            return self._form, settings
+            return self.form, settings
         form = WidePIAG if policy.exact and wide else ModelPIAG
         return form, settings | {"target": options.tol * problem.scale}
 
@@ -117,16 +114,12 @@ class Shards(Family):
 SOLVERS = {"bcd": Blocks(), "piag": Shards()}
 
 
+def _working_set(options, plan):
+    """Whether a working set is wanted; None leaves that to the problem."""
+    return plan.working_set if options.working_set == "auto" else options.working_set
+
+
 def has_working_set(problem):
     """Whether second-order models of a working set serve the problem."""
     penalised = problem.penalty.l1 > 0.0 and problem.penalty.free is None
     return penalised and (problem.shards is not None or divisible(problem))
-
-
-def _largest_delay(options, plan):
-    """What finds the largest delay of a run with so many blocks, where its schedule is known."""
-    if plan.largest_delay is None:
-        return None
-    # A write that moves nothing takes half the work of others.
-    most = 2 * (options.max_iter + 1)
-    return cache(lambda n_blocks: plan.largest_delay(most * n_blocks, options.solver, n_blocks))

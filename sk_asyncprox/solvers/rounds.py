@@ -126,17 +126,17 @@ class RoundsBCD(Solver):
         # Under a weaker penalty no iterate gets worse beside the zero model.
         if (problem.penalty.l1 > before.l1 or problem.penalty.l2 > before.l2) and self.at.retreat():
             self._known = None
-        index, new = self._trail.step(problem.penalty, self.at.w)
-        if len(index):
-            self._extrapolate(index, new)
+        expected = self._trail.expected(problem.penalty)
+        if expected is not None and (expected != self.at.w).any():
+            self._extrapolate(expected)
 
-    def _extrapolate(self, index, new):
-        part, point, w = self.columns, self.at.point(), self.at.w[index]
-        read = Read(None, index, w, point, self.problem.penalty.on(index), True)
-        move = np.zeros(len(self.at.w))
-        move[index] = new - w
+    def _extrapolate(self, expected):
+        part, point, w = self.columns, self.at.point(), self.at.w
+        index = np.flatnonzero(expected != w)
+        read = Read(None, index, w[index], point, self.problem.penalty.on(index), True)
         touched = self.products.sizes[index].sum()
-        direction = describe(part, read, new, self.image(move), part.model(point), touched)
+        image, model = self.image(expected - w), part.model(point)
+        direction = describe(part, read, expected[index], image, model, touched)
         if self.at.write(index, direction, RISE_OF_NEWTON)[0] > 0.0:
             self._known = None
         self.touched += touched

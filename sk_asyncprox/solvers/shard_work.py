@@ -35,20 +35,19 @@ TRIAL = 3
 
 class Placement:
     """Shards in turn, by home; they may move where they are ``movable``, or go along the ``visits`` that
-    every worker has made in a run that is replayed."""
+    every worker has made in a run that is replayed. It is ``complete`` once all have been seen."""
 
     def __init__(self, homes, movable=False, visits=None):
         self.homes, self._movable, n = homes.copy(), movable, len(homes)
         self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1.0)
         self._clock, self.flights, self._times = 0, {}, {}
-        self._last, self._told, self._stale = {}, {}, set()
+        self._last, self._told, self.complete = {}, {}, False
         self._most = 1.0
         self._visits = {worker: deque(shards) for worker, shards in (visits or {}).items()}
 
     def afresh(self):
-        """Nothing that was read before counts as seen."""
-        self._seen[:] = False
-        self._stale = set(self.flights)
+        """No shard counts as seen."""
+        self._seen[:] = self.complete = False
 
     def take(self, worker, useful=True):
         """Shard that the worker serves next, or None. Until every shard has been seen, none is visited
@@ -56,16 +55,14 @@ class Placement:
         self._clock += 1
         if self._visits.get(worker):
             return self._hand_out(worker, self._visits[worker].popleft())
-        complete = self._seen.all()
-        wanted = self._seen & useful if complete else ~self._seen
+        wanted = self._seen & useful if self.complete else ~self._seen
         idle = wanted.copy()
         for home, shard in self.flights:
             idle[shard] &= home != self.homes[shard]
         shard = self._late(worker, idle, wanted) if self._movable else None
-        (own,) = (idle & (self.homes == worker)).nonzero()
-        if shard is None and len(own):
-            shard = self._keep(worker, own)
-        if shard is None and self._movable and complete:
+        if shard is None:
+            shard = self._keep(worker, (idle & (self.homes == worker)).nonzero()[0])
+        if shard is None and self._movable and self.complete:
             return self._trial(worker, idle)
         return None if shard is None else self._hand_out(worker, shard)
 
@@ -75,17 +72,16 @@ class Placement:
         return shard
 
     def _next(self, shards):
-        return int(shards[self._asked[shards].argmin()])
+        """Of the shards, the one that was asked for first; None where there is none."""
+        return int(shards[self._asked[shards].argmin()]) if len(shards) else None
 
     def _trial(self, worker, idle):
         """A shard that its home goes on serving, for a worker that has none."""
-        rest = TRIAL * self._time(worker, np.inf)
-        if np.any(self.homes == worker) or not idle.any() or self._clock - self._last.get(worker, 0) < rest:
-            return None
-        if any(other == worker for other, _ in self.flights):
-            return None
-        shard = self._next(np.flatnonzero(idle))
-        self.flights[worker, shard] = self._last[worker] = self._clock
+        rested = self._clock - self._last.get(worker, 0) >= TRIAL * self._time(worker, np.inf)
+        busy = np.any(self.homes == worker) or any(other == worker for other, _ in self.flights)
+        shard = self._next(np.flatnonzero(idle)) if rested and not busy else None
+        if shard is not None:
+            self.flights[worker, shard] = self._last[worker] = self._clock
         return shard
 
     def _keep(self, worker, own):
@@ -94,14 +90,14 @@ class Placement:
         # Only those who have something in flight will surely ask again.
         others = {home for home, _ in self.flights} - {worker}
         known = [home for home in {worker, *others} if len(self._times.get(home, ())) == KNOWN]
-        if not self._movable or worker not in known or len(known) == 1:
+        if shard is None or not self._movable or worker not in known or len(known) == 1:
             return shard
         ages = {home: self._age(home, 1) for home in known if home != worker}
         best = min(ages, key=ages.get)
         if ages[best] >= GAIN * self._age(worker, 0, summary=min):
             return shard
         self.homes[shard] = best
-        return self._keep(worker, own[own != shard]) if len(own) > 1 else None
+        return self._keep(worker, own[own != shard])
 
     def _age(self, home, more, usual=np.inf, summary=np.median):
         """Largest age of a gradient at that home if it had so many shards more. A home that is to lose one to
@@ -114,7 +110,7 @@ class Placement:
     def _late(self, worker, idle, wanted):
         """A shard that the worker had better take over, if any."""
         if not self.flights and not np.any(idle & (self.homes == worker)):
-            return self._next(np.flatnonzero(idle)) if idle.any() else None
+            return self._next(np.flatnonzero(idle))
         times = list(self._times.values())
         known = [t for t in times if len(t) == KNOWN] or times
         if not known:
@@ -133,18 +129,19 @@ class Placement:
             if wanted[shard] and self._clock - asked > HUNG * mine
             if (worker, shard) not in self.flights and other == self.homes[shard]
         ]
-        return self._next(np.array(hung)) if hung else None
+        return self._next(np.array(hung, dtype=int))
 
     def _time(self, worker, usual, summary=np.median):
         """A worker's time for a task of most work, or the usual one as long as it is not known."""
         times = self._times.get(worker, ())
         return self._most * float(summary(times)) if len(times) == KNOWN else usual
 
-    def told(self, worker, shard, work=1.0):
-        """A result has come, of so much work."""
+    def told(self, worker, shard, work=1.0, late=False):
+        """A result has come, of so much work; of one that is ``late`` no use is made."""
         self._clock += work
-        self._seen[shard] |= (worker, shard) not in self._stale
-        self._stale.discard((worker, shard))
+        if not (late or self.complete):
+            self._seen[shard] = True
+            self.complete = bool(self._seen.all())
         # A task that was queued behind another has taken as long as its worker had it to itself.
         begin = max(self.flights.pop((worker, shard), self._clock), self._told.get(worker, 0))
         took, self._told[worker] = self._clock - begin, self._clock
@@ -153,7 +150,6 @@ class Placement:
 
     def dropped(self, worker, shard):
         self.flights.pop((worker, shard), None)
-        self._stale.discard((worker, shard))
 
 
 class Round(NamedTuple):

@@ -278,7 +278,7 @@ MUTATIONS = [
     Mutation(
         "PIAG steps before its table is full",
         "solvers/piag.py",
-        "        if self._fresh and not self._waiting:",
+        "        if self._fresh and self._placement.complete:",
         "        if self._fresh:",
         "test_solvers.py::test_piag_waits_for_its_whole_table",
     ),
