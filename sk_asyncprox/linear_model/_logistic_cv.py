@@ -2,7 +2,7 @@
 
 from functools import partial
 from itertools import chain
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,7 +15,6 @@ from .._docstrings import filled
 from ..problem import Problem
 from ..shards.dask_input import is_collection
 from ..solve import SOLVERS
-from ._base import whole
 from ._callbacks import Watcher
 from ._constructors import DATA, documented
 from ._cv_base import OF_THE_LAST, CrossValidated
@@ -77,26 +76,6 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
 
     # `sample_weight` of `score` is a parameter of the scorer, not one that `score` itself may request.
     __metadata_request__score = {"sample_weight": UNUSED}
-
-    @whole
-    @filled(DATA)
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
-        """Choose the penalty by cross-validation, and fit the model with it on all of the data.
-
-        {parameters}
-        X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
-            Data. Of a dask collection the rows stay where they lie, and the solver is PIAG.
-        sample_weight : array-like of shape (n_samples,)
-            Sample weights, non-negative and not all zero; of the fits and, without metadata routing, of the
-            scorer.
-        **params : dict
-            Parameters of the splitter and the scorer, with metadata routing.
-
-        Returns
-        -------
-        self
-        """
-        return self._cross_validate(X, y, sample_weight, params)
 
     def _in_memory(self, X, y, sample_weight, params):
         X, y = checked_data(self, X, y)

@@ -19,6 +19,9 @@ class Centred:
     shards = None
     """Handles of the rows, where they lie elsewhere."""
 
+    is_dense = False
+    """Whether the data are stored dense, here."""
+
     as_it_lies = False
     """Whether the columns keep their means, and ``b`` is the intercept of the data as they are."""
 
