@@ -439,8 +439,8 @@ MUTATIONS = [
     Mutation(
         "A fold's problem keeps the weights of all rows",
         "problem/folds.py",
-        "        other.y, other.sample_weights = self.y[index], weights / weights.sum()",
-        "        other.y, other.sample_weights = self.y[index], weights",
+        "        weights = weights / weights.sum()\n",
+        "        weights = weights * 1.0\n",
         "test_cv.py::test_every_path_value_is_the_plain_fit",
     ),
     Mutation(
