@@ -107,28 +107,20 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         grids = [self.Cs_] * len(self.l1_ratios_)
         warn_of_folds("C", len(found), self.l1_ratios_, grids, chain.from_iterable(messages))
         self.coefs_paths_, self.scores_, self.n_iter_ = map(np.array, columns)
-        self._refit(watcher, *data) if self.refit else self._average(dtype)
-        return watcher
-
-    def _refit(self, watcher, *data):
-        [ratio], [best] = best_of(self.scores_.sum(axis=0)[None])
-        self.C_, self.l1_ratio_ = float(self.Cs_[best]), float(self.l1_ratios_[ratio])
-        model = LogisticRegression(warm_start=True)
-        model.coef_, model.intercept_ = self._split(self.coefs_paths_[:, ratio, best].mean(axis=0))
-        chosen = {"C": self.C_, "l1_ratio": self.l1_ratio_, "verbose": max(0, int(self.verbose) - 1)}
-        self._fit_last(model, watcher, *data, **chosen)
-
-    def _average(self, dtype):
-        for name in OF_THE_LAST:
-            vars(self).pop(name, None)
-        ratio, best = best_of(self.scores_)
+        ratio, best = best_of(self.scores_.sum(axis=0)[None] if self.refit else self.scores_)
         self.C_, self.l1_ratio_ = float(self.Cs_[best].mean()), float(self.l1_ratios_[ratio].mean())
-        coef, intercept = self._split(self.coefs_paths_[np.arange(len(best)), ratio, best].mean(axis=0))
-        self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
-
-    def _split(self, coefs):
-        """Coefficients and intercepts of an array with the intercept last."""
-        return (coefs[:, :-1], coefs[:, -1]) if self.fit_intercept else (coefs, np.zeros(len(coefs)))
+        coef = self.coefs_paths_[np.arange(len(found)), ratio, best].mean(axis=0)
+        coef, intercept = (coef[:, :-1], coef[:, -1]) if self.fit_intercept else (coef, np.zeros(len(coef)))
+        if self.refit:
+            model = LogisticRegression(warm_start=True)
+            model.coef_, model.intercept_ = coef, intercept
+            chosen = {"C": self.C_, "l1_ratio": self.l1_ratio_, "verbose": max(0, int(self.verbose) - 1)}
+            self._fit_last(model, watcher, *data, **chosen)
+        else:
+            for name in OF_THE_LAST:
+                vars(self).pop(name, None)
+            self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
+        return watcher
 
     @filled(DATA)
     def score(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, **score_params: Any) -> float:
