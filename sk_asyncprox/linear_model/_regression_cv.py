@@ -10,17 +10,13 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
 
 from .._compat import LinearModel
-from ..losses import SquaredLoss
-from ..penalty_path import moments_pay
-from ..problem import Problem
-from ..solve import SOLVERS
 from ._base import AsyncLinearModel, check_range
 from ._callbacks import Watcher
 from ._constructors import documented
 from ._cv_base import CrossValidated
 from ._dask_cv import cross_validated, reading
 from ._dask_predict import PredictsCollections
-from ._fold_errors import squared_errors
+from ._fold_errors import problem_of_folds, squared_errors
 from ._parameters import OfElasticNetCV, OfLassoCV
 from ._path import warn_of_folds
 from ._penalty_grids import alphas_of, penalties_of
@@ -76,9 +72,7 @@ class ElasticNetCV(
         paths = penalties_of(self, ratios, grids, X.shape[1])
         folds = self._folds(X, y, self._routed(sample_weight, params)[0])
         watcher = Watcher(self, X, y, sample_weight, len(folds) + 1)
-        whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
-        if moments_pay(whole, paths[0][0], self._fold_options(), grids.size * len(folds) // 2):
-            whole.share_moments([test for _, test in folds])
+        whole = problem_of_folds(self, rows, y, weights, paths, folds)
         found = self._run_folds(partial(squared_errors, whole, rows, y, weights, paths), folds, watcher)
         errors, messages = zip(*found, strict=True)
         chosen = self._choose(ratios, grids, np.array(errors), chain.from_iterable(messages), y)

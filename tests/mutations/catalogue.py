@@ -445,7 +445,7 @@ MUTATIONS = [
     ),
     Mutation(
         "Small coefficients are set to zero whatever that costs",
-        "stopping.py",
+        "problem/certificate.py",
         "    return certificate if tidied.gap > max(certificate.gap, limit) else tidied",
         "    return tidied",
         "test_trust.py::test_a_small_coefficient_that_counts_is_kept",
