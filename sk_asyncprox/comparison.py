@@ -17,6 +17,8 @@ ROW = columns(
     "policy:U60 trace:U60 stopped:U12 updates:i8 passes:f8 time:f8 gap:f8 zero_steps:f8 above_ceiling:f8"
 )
 
+FORMATS = {"passes": ".1f", "time": ".4g", "gap": ".1e", "zero_steps": ".0%", "above_ceiling": ".0%"}
+
 
 class PolicyComparison:
     """What :func:`compare_policies` has found.
@@ -56,14 +58,13 @@ class PolicyComparison:
         self.table, self.histories = table, histories
 
     def __repr__(self):
-        head = [name.replace("_", " ") for name in ROW.names]
-        rows = [head, *(_words(row) for row in self.table)]
-        if len(set(self.table["trace"])) == 1:
-            rows = [row[:1] + row[2:] for row in rows]
-        padded = [
-            [cell.rjust(max(map(len, column))) for cell in column] for column in zip(*rows, strict=True)
-        ]
-        return "\n".join("  ".join(row) for row in zip(*padded, strict=True))
+        columns = []
+        for name in ROW.names:
+            if name != "trace" or len(set(self.table[name])) > 1:
+                values = (format(x, FORMATS.get(name, "")) for x in self.table[name].tolist())
+                cells = [name.replace("_", " "), *(value.replace("nan%", "-") for value in values)]
+                columns.append([cell.rjust(max(map(len, cells))) for cell in cells])
+        return "\n".join("  ".join(row) for row in zip(*columns, strict=True))
 
     def to_frame(self):
         """The table for pandas.
@@ -76,11 +77,6 @@ class PolicyComparison:
         import pandas as pd
 
         return pd.DataFrame({name: self.table[name] for name in self.table.dtype.names})
-
-
-def _words(row):
-    formats = "", "", "", "", ".1f", ".4g", ".1e", ".0%", ".0%"
-    return [format(x, form).replace("nan%", "-") for x, form in zip(row.tolist(), formats, strict=True)]
 
 
 def compare_policies(
@@ -154,12 +150,13 @@ def compare_policies(
 
 
 def _row(name, trace, model):
-    history = model.history_
+    history, above = model.history_, np.nan
     steps, gap = history.updates["step"], float(np.max(model.dual_gap_))
-    above = np.nan
     if history.largest_step is not None and not str(history.step_size).startswith("ExactStep"):
-        kept = satisfies_principle(history.updates["delay"], steps, history.largest_step)
-        above = 1.0 - kept.mean() if len(kept) else 0.0
-    zero = float(np.mean(steps == 0.0)) if len(steps) else 0.0
-    passes = history.certificates["passes"][-1]
-    return name, trace, history.stopped, model.n_updates_, passes, virtual_time(model), gap, zero, above
+        above = _share(~satisfies_principle(history.updates["delay"], steps, history.largest_step))
+    passes, time = history.certificates["passes"][-1], virtual_time(model)
+    return name, trace, history.stopped, model.n_updates_, passes, time, gap, _share(steps == 0.0), above
+
+
+def _share(mask):
+    return float(mask.mean()) if len(mask) else 0.0

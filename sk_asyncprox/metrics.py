@@ -5,11 +5,12 @@ what the fit itself has left on the estimator, or on the last step of a pipeline
 called with. Larger is better, as everywhere in scikit-learn, so each is the negative of a cost.
 """
 
-import inspect
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+
+from ._docstrings import filled
 
 __all__ = [
     "neg_fit_time_scorer",
@@ -21,7 +22,7 @@ __all__ = [
 ]
 
 
-SHARED = """\
+SHARED = """
 Parameters
 ----------
 estimator : estimator or pipeline that ends with one
@@ -37,32 +38,25 @@ float
 See Also
 --------
 sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each.
-
-Examples
 """
 """What the documentation of every scorer says before its examples."""
 
-
-def _scorer(returned):
-    def document(function):
-        own = inspect.cleandoc(function.__doc__ or "")
-        function.__doc__ = own.replace("Examples\n", SHARED.format(returned), 1)
-        return function
-
-    return document
+CONVERGED = "Not a number where the fit has not converged: a search ranks it last, with one warning."
 
 
 def _last_step(estimator):
     return estimator[-1] if hasattr(estimator, "steps") else estimator
 
 
-@_scorer("In the unit of the objective.")
+@filled(shared=SHARED.format("In the unit of the objective."))
 def neg_objective_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the objective that the fit has reached, summed over the targets.
 
     Compares policies under a budget: give all the same ``max_iter`` (passes) or ``max_time`` (seconds) and a
     ``tol`` that none of them reaches. The objective depends on the training fold and on the penalty, so
     compare only candidates with equal penalties.
+
+    {shared}
 
     Examples
     --------
@@ -76,12 +70,14 @@ def neg_objective_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None)
     return -float(np.sum(_last_step(estimator).objective_))
 
 
-@_scorer("A count, below zero.")
+@filled(shared=SHARED.format("A count, below zero."))
 def neg_updates_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the number of updates of the fit, summed over the targets.
 
     Compares how many writes the policies need to reach the same ``tol``; a fit that was stopped by a budget
     counts what it has used. Updates of different solvers or block sizes cost differently.
+
+    {shared}
 
     Examples
     --------
@@ -102,12 +98,14 @@ def neg_updates_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -
     return -float(np.sum(_last_step(estimator).n_updates_))
 
 
-@_scorer("Seconds, below zero.")
+@filled(shared=SHARED.format("Seconds, below zero."))
 def neg_fit_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the seconds the fit took.
 
     Compares policies to the same ``tol`` on this machine; fits that run beside one another disturb the
     measure, so search with ``n_jobs=1``.
+
+    {shared}
 
     Examples
     --------
@@ -121,12 +119,14 @@ def neg_fit_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) 
     return -float(_last_step(estimator).fit_time_)
 
 
-@_scorer("Not a number where the fit has not converged: a search ranks it last, with one warning.")
+@filled(shared=SHARED.format(CONVERGED))
 def neg_passes_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the passes over the data that the fit needed, summed over the targets.
 
     Compares policies to the same ``tol``, also of different solvers and block sizes: a pass touches every
     stored entry twice, whoever does it.
+
+    {shared}
 
     Examples
     --------
@@ -146,11 +146,13 @@ def neg_passes_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) ->
     return -float(sum(h.certificates["passes"][-1] for h in histories)) if histories else np.nan
 
 
-@_scorer("Not a number where the fit has not converged: a search ranks it last, with one warning.")
+@filled(shared=SHARED.format(CONVERGED))
 def neg_virtual_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -> float:
     """Negative of the virtual time of a simulated fit, summed over the targets.
 
     Compares policies to the same ``tol`` on workers whose times are given by a trace.
+
+    {shared}
 
     Examples
     --------

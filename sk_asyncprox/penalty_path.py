@@ -11,11 +11,12 @@ from .kernels.extrapolation import strength
 from .kernels.logistic_path import WIDEST, NewtonWalk
 from .kernels.path_columns import Kept, Known
 from .kernels.squared_path import LOOSE, Walk
+from .problem.certificate import tidy
 from .run import Solution
 from .solve import SOLVERS, resolve_executor, solve
 from .solvers.base import Certified, Snapshot
 from .solvers.registry import resolve_step_size
-from .stopping import StopRule, gap_wanted, tidy
+from .stopping import StopRule, gap_wanted
 
 COLUMNS_PER_PENALTY = 6
 """Columns per penalty up to which second moments cost less than the looks at the data that they save."""

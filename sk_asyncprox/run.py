@@ -9,9 +9,10 @@ import numpy as np
 
 from .advice import advice, warn_of_steps
 from .history import History
-from .problem.certificate import Certificate
+from .problem.certificate import Certificate, tidy
+from .problem.rescaling import held
 from .solvers.base import Certified, Shared
-from .stopping import ROUNDING, StopRule, tidy
+from .stopping import ROUNDING, StopRule
 
 
 class Solution(NamedTuple):
@@ -114,7 +115,7 @@ class Run:
         # Of rows elsewhere it would take a pass, and their models have been tidied.
         if status == "converged" and problem.shards is None:
             certificate = tidy(problem, certificate, rule.limit(certificate))
-        certificate = _held(problem, certificate, rule.target)
+        certificate = held(problem, certificate, rule.target)
         gap, given = rule.gap(certificate), problem.units.certificate(certificate)
         warn_of_steps(self.solver, history)
         return self._solution(given, gap, status, advice(self, status, certificate, gap))
@@ -143,22 +144,3 @@ class Run:
         if lowest is not None and not certificate.objective <= lowest.objective * (1.0 + ROUNDING):
             certificate = problem.certify(lowest.w, lowest.b)
         return certificate if np.isfinite(certificate.objective) else problem.certify(*problem.start())
-
-
-def _held(problem, certificate, target):
-    """The certificate of what numbers hold of the model in the units of the problem as it was given; one of
-    which they hold too little, by more than ``target``, is refused."""
-    units = problem.units
-    if units.own:
-        return certificate
-    given = units.certificate(certificate)
-    left = units.point(given)
-    if np.array_equal(left.w, certificate.w):
-        return certificate
-    left = problem.certify(left.w, left.b)
-    if not left.objective <= certificate.objective + target:
-        large = np.isinf(given.w).any() or np.isinf(given.b).any()
-        raise ValueError(
-            f"The coefficients are too {'large' if large else 'small'} for dtype('float64'): scale X or y."
-        )
-    return left

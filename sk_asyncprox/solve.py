@@ -109,15 +109,17 @@ def _build(problem, options, plan, start, before):
 
 
 def _check_fit(problem, policy, form, options):
-    steps = f"solver {options.solver!r} with metric={options.metric!r} and step_size {policy!r}"
-    exact, penalty, loss = policy.exact, problem.penalty, problem.loss
+    exact, penalty, loss, message = policy.exact, problem.penalty, problem.loss, ""
     if not isinstance(penalty, ElasticNetPenalty) and (exact or options.metric not in form.plain):
-        raise ValueError(
-            f"The penalty {type(penalty).__name__} cannot be served by {steps}, which are made for the "
-            "elastic net: use metric='lipschitz' and a policy of delays, as Adaptive1."
+        message = (
+            f"The penalty {type(penalty).__name__} cannot be served by {{}}, which are made for the elastic "
+            "net: use metric='lipschitz' and a policy of delays, as Adaptive1."
         )
-    if loss.curvature == np.inf and (form.needs_bound or not exact or options.metric != "gram"):
-        raise ValueError(
-            f"The curvature of {type(loss).__name__} has no bound, of which the steps of {steps} are made: "
-            "use solver='bcd', metric='gram' and step_size='exact'."
+    elif loss.curvature == np.inf and (form.needs_bound or not exact or options.metric != "gram"):
+        message = (
+            f"The curvature of {type(loss).__name__} has no bound, of which the steps of {{}} are made: use "
+            "solver='bcd', metric='gram' and step_size='exact'."
         )
+    if message:
+        steps = f"solver {options.solver!r} with metric={options.metric!r} and step_size {policy!r}"
+        raise ValueError(message.format(steps))

@@ -142,15 +142,3 @@ class StopRule:
         if self.status is not None and self.best is not None:
             # The tolerance was met before; the run only went on because the target is so small.
             self.status = "converged"
-
-
-def tidy(problem, certificate, limit):
-    """Set to zero what shortened steps have left of coefficients on their way to zero, if the
-    certificate of the result is still good enough."""
-    w = certificate.w
-    crumbs = problem.penalty.crumbs(w, certificate.correlations)
-    if not crumbs.any():
-        return certificate
-    w = np.where(crumbs, 0.0, w)
-    tidied = problem.certify_on_moments(w) if problem.is_on_moments else problem.certify(w, certificate.b)
-    return certificate if tidied.gap > max(certificate.gap, limit) else tidied

@@ -238,7 +238,7 @@ def test_scale_belongs_to_the_target():
     one, other = targets.targets()
     before = one.scale
     assert (one.scale, other.scale) == (before, np.var([1.0, 9.0, 25.0]))
-    assert one._with_target(other.y).scale == other.scale
+    assert one._altered(y=other.y).scale == other.scale
 
 
 def test_scale_of_a_constant_target():

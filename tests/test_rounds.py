@@ -199,7 +199,7 @@ def test_data_that_were_read_are_not_read_again_to_look_at_the_zero_model(kind, 
         _, certificates = drive(RoundsBCD(problem, ExactStep(), goal=1e-6), Threads(), 1)
         first.append(certificates[0].certificate)
         # With another target, or from elsewhere, all is as if they had not been read.
-        for other in (problem._with_target(-y), problem):
+        for other in (problem._altered(y=-y), problem):
             start = None if other is not problem else Snapshot(np.full(X.shape[1], 1e-3), 0.0)
             assert RoundsBCD(other, ExactStep(), start=start, goal=1e-6).ask(0).kind == "seen"
     assert problem.is_finite

@@ -18,11 +18,12 @@ from sk_asyncprox.kernels.server_model import REFRESH_EVERY, ModelSum
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
+from sk_asyncprox.problem.certificate import tidy
 from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import PIAG, AsyncBCD, ModelPIAG, RoundsBCD
 from sk_asyncprox.solvers.base import Solver, Task, Update
 from sk_asyncprox.step_sizes import Adaptive1, ExactStep
-from sk_asyncprox.stopping import StopRule, tidy
+from sk_asyncprox.stopping import StopRule
 
 
 def regression(n=60, p=12, seed=0):

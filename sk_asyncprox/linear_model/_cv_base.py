@@ -2,8 +2,10 @@
 
 import time
 from functools import partial
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -11,10 +13,13 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._blas_limit import one_blas_thread
 from .._compat import _raise_for_params, _routing_enabled
+from .._docstrings import filled
 from .._joblib import runs_threads
 from ..executors import Threads
 from ..executors.threads import Deferred, Stop
 from ..shards.dask_input import is_collection
+from ._base import whole
+from ._constructors import DATA
 
 OF_THE_LAST = ("coef_", "intercept_", "dual_gap_", "objective_", "n_updates_", "history_")
 """What is known of the last fit, where there is one."""
@@ -23,8 +28,27 @@ OF_THE_LAST = ("coef_", "intercept_", "dual_gap_", "objective_", "n_updates_", "
 class CrossValidated:
     """What the cross-validated estimators share (mixin)."""
 
-    def _cross_validate(self, X, y, sample_weight, params):
-        """Choose and fit, in memory or on a cluster."""
+    @whole
+    @filled(DATA)
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
+        """Choose the penalty by cross-validation, and fit the model with it on all of the data.
+
+        {parameters}
+        X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
+            Data. Of a dask collection the rows stay where they lie: regressions read them once for all
+            penalties and folds, and count passes of the few rows that stand for them then; the solver of
+            classifiers is PIAG.
+        sample_weight : float or array-like of shape (n_samples,)
+            Sample weights, non-negative and not all zero; of the fits and of what the models are compared by:
+            within each fold of the errors (the choice goes by the plain mean over the folds), or, without
+            metadata routing, of the scorer.
+        **params : dict
+            Parameters of the splitter, and of a classifier's scorer, with metadata routing.
+
+        Returns
+        -------
+        self
+        """
         begin = time.perf_counter()
         _raise_for_params(params, self, "fit")
         self._check_n_jobs()

@@ -3,14 +3,25 @@
 import numpy as np
 
 from ..data.dataset import rows_of
-from ..penalty_path import solutions_along
+from ..losses import SquaredLoss
+from ..penalty_path import moments_pay, solutions_along
+from ..problem import Problem
 from ..problem.rescaling import are_in_range
+from ..solve import SOLVERS
 
 CANCELLED = 1e-4
 """Error, relative to what it is the difference of, below which it is computed from the rows themselves."""
 
 AT_ONCE = 64
 """Solutions of a path whose predictions are one product."""
+
+
+def problem_of_folds(model, X, y, weights, paths, folds):
+    """The problem of all rows, with second moments that folds share where these cost less than they save."""
+    whole = Problem(X, y, SquaredLoss(), None, weights, model.fit_intercept, SOLVERS[model.solver].rows)
+    if moments_pay(whole, paths[0][0], model._fold_options(), sum(map(len, paths)) * len(folds) // 2):
+        whole.share_moments([test for _, test in folds])
+    return whole
 
 
 def squared_errors(whole, X, y, weights, paths, train, test, options):

@@ -2,7 +2,7 @@
 
 from functools import partial
 from itertools import chain
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,7 +15,6 @@ from .._docstrings import filled
 from ..problem import Problem
 from ..shards.dask_input import is_collection
 from ..solve import SOLVERS
-from ._base import whole
 from ._callbacks import Watcher
 from ._constructors import DATA, documented
 from ._cv_base import OF_THE_LAST, CrossValidated
@@ -78,26 +77,6 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
     # `sample_weight` of `score` is a parameter of the scorer, not one that `score` itself may request.
     __metadata_request__score = {"sample_weight": UNUSED}
 
-    @whole
-    @filled(DATA)
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
-        """Choose the penalty by cross-validation, and fit the model with it on all of the data.
-
-        {parameters}
-        X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
-            Data. Of a dask collection the rows stay where they lie, and the solver is PIAG.
-        sample_weight : float or array-like of shape (n_samples,)
-            Sample weights, non-negative and not all zero; of the fits and, without metadata routing, of the
-            scorer.
-        **params : dict
-            Parameters of the splitter and the scorer, with metadata routing.
-
-        Returns
-        -------
-        self
-        """
-        return self._cross_validate(X, y, sample_weight, params)
-
     def _in_memory(self, X, y, sample_weight, params):
         X, y = checked_data(self, X, y)
         sample_weight = checked_weights(sample_weight, X)
@@ -128,28 +107,20 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         grids = [self.Cs_] * len(self.l1_ratios_)
         warn_of_folds("C", len(found), self.l1_ratios_, grids, chain.from_iterable(messages))
         self.coefs_paths_, self.scores_, self.n_iter_ = map(np.array, columns)
-        self._refit(watcher, *data) if self.refit else self._average(dtype)
-        return watcher
-
-    def _refit(self, watcher, *data):
-        [ratio], [best] = best_of(self.scores_.sum(axis=0)[None])
-        self.C_, self.l1_ratio_ = float(self.Cs_[best]), float(self.l1_ratios_[ratio])
-        model = LogisticRegression(warm_start=True)
-        model.coef_, model.intercept_ = self._split(self.coefs_paths_[:, ratio, best].mean(axis=0))
-        chosen = {"C": self.C_, "l1_ratio": self.l1_ratio_, "verbose": max(0, int(self.verbose) - 1)}
-        self._fit_last(model, watcher, *data, **chosen)
-
-    def _average(self, dtype):
-        for name in OF_THE_LAST:
-            vars(self).pop(name, None)
-        ratio, best = best_of(self.scores_)
+        ratio, best = best_of(self.scores_.sum(axis=0)[None] if self.refit else self.scores_)
         self.C_, self.l1_ratio_ = float(self.Cs_[best].mean()), float(self.l1_ratios_[ratio].mean())
-        coef, intercept = self._split(self.coefs_paths_[np.arange(len(best)), ratio, best].mean(axis=0))
-        self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
-
-    def _split(self, coefs):
-        """Coefficients and intercepts of an array with the intercept last."""
-        return (coefs[:, :-1], coefs[:, -1]) if self.fit_intercept else (coefs, np.zeros(len(coefs)))
+        coef = self.coefs_paths_[np.arange(len(found)), ratio, best].mean(axis=0)
+        coef, intercept = (coef[:, :-1], coef[:, -1]) if self.fit_intercept else (coef, np.zeros(len(coef)))
+        if self.refit:
+            model = LogisticRegression(warm_start=True)
+            model.coef_, model.intercept_ = coef, intercept
+            chosen = {"C": self.C_, "l1_ratio": self.l1_ratio_, "verbose": max(0, int(self.verbose) - 1)}
+            self._fit_last(model, watcher, *data, **chosen)
+        else:
+            for name in OF_THE_LAST:
+                vars(self).pop(name, None)
+            self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
+        return watcher
 
     @filled(DATA)
     def score(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, **score_params: Any) -> float:

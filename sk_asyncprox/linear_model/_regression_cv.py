@@ -3,27 +3,20 @@
 from functools import partial
 from itertools import chain
 from numbers import Integral
-from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import check_cv
 
 from .._compat import LinearModel
-from .._docstrings import filled
-from ..losses import SquaredLoss
-from ..penalty_path import moments_pay
-from ..problem import Problem
-from ..solve import SOLVERS
-from ._base import AsyncLinearModel, check_range, whole
+from ._base import AsyncLinearModel, check_range
 from ._callbacks import Watcher
-from ._constructors import DATA, documented
+from ._constructors import documented
 from ._cv_base import CrossValidated
 from ._dask_cv import cross_validated, reading
 from ._dask_predict import PredictsCollections
-from ._fold_errors import squared_errors
+from ._fold_errors import problem_of_folds, squared_errors
 from ._parameters import OfElasticNetCV, OfLassoCV
 from ._path import warn_of_folds
 from ._penalty_grids import alphas_of, penalties_of
@@ -71,40 +64,15 @@ class ElasticNetCV(
     True
     """
 
-    @whole
-    @filled(DATA)
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
-        """Choose the penalty by cross-validation, and fit the model with it on all of the data.
-
-        {parameters}
-        X : {array-like, sparse matrix or array, dask collection} of shape (n_samples, n_features)
-            Data. Of a dask collection the rows stay where they lie, and are read once for all penalties and
-            folds; passes count the few rows that stand for them then.
-        sample_weight : float or array-like of shape (n_samples,)
-            Sample weights, non-negative and not all zero; of the fits and, within each fold, of the errors.
-            The choice goes by the plain mean over the folds.
-        **params : dict
-            Parameters of the splitter, with metadata routing.
-
-        Returns
-        -------
-        self
-        """
-        return self._cross_validate(X, y, sample_weight, params)
-
     def _in_memory(self, X, y, sample_weight, params):
         X, y = checked_data(self, X, y, y_numeric=True)
-        sample_weight = checked_weights(sample_weight, X)
-        weights, _ = scaled(sample_weight)
-        ratios = self._ratios()
+        sample_weight, ratios = checked_weights(sample_weight, X), self._ratios()
+        weights, rows = scaled(sample_weight)[0], X.tocsr() if sp.issparse(X) else X
         grids = alphas_of(self, X, y, weights, ratios, self.fit_intercept)
         paths = penalties_of(self, ratios, grids, X.shape[1])
         folds = self._folds(X, y, self._routed(sample_weight, params)[0])
         watcher = Watcher(self, X, y, sample_weight, len(folds) + 1)
-        rows = X.tocsr() if sp.issparse(X) else X
-        whole = Problem(rows, y, SquaredLoss(), None, weights, self.fit_intercept, SOLVERS[self.solver].rows)
-        if moments_pay(whole, paths[0][0], self._fold_options(), grids.size * len(folds) // 2):
-            whole.share_moments([test for _, test in folds])
+        whole = problem_of_folds(self, rows, y, weights, paths, folds)
         found = self._run_folds(partial(squared_errors, whole, rows, y, weights, paths), folds, watcher)
         errors, messages = zip(*found, strict=True)
         chosen = self._choose(ratios, grids, np.array(errors), chain.from_iterable(messages), y)
@@ -113,9 +81,9 @@ class ElasticNetCV(
 
     def _on_cluster(self, X, y, sample_weight, params):
         """The data are read once: a few rows stand for all in every fit."""
-        ratios, cv = self._ratios(), check_cv(self.cv)
+        ratios = self._ratios()
         with reading(self, X, y, sample_weight) as rows:
-            found = cross_validated(self, rows, ratios, cv, self._routed(None, params)[0])
+            found = cross_validated(self, rows, ratios, check_cv(self.cv), self._routed(None, params)[0])
         few, grids, errors, messages = found
         watcher = Watcher(self, few.X, few.y, None, 1)
         chosen = self._choose(ratios, grids, errors, messages, few.y)
@@ -139,12 +107,12 @@ class ElasticNetCV(
             raise ValueError("The mean squared errors on the test rows overflow or vanish: scale y.")
         self.mse_path_ = np.squeeze(np.moveaxis(errors, 0, -1))
         best_ratio, best = np.unravel_index(np.argmin(errors.mean(axis=0)), grids.shape)
-        chosen = {"alpha": float(grids[best_ratio, best]), "l1_ratio": float(ratios[best_ratio])}
-        for name in chosen.keys() & {"alpha", *self._parameters}:
-            setattr(self, f"{name}_", chosen[name])
+        self.alpha_, l1_ratio = float(grids[best_ratio, best]), float(ratios[best_ratio])
+        if "l1_ratio" in self._parameters:
+            self.l1_ratio_ = l1_ratio
         automatic = isinstance(self.alphas, Integral) and len(ratios) > 1
         self.alphas_ = grids if automatic else grids[0]
-        return chosen
+        return {"alpha": self.alpha_, "l1_ratio": l1_ratio}
 
 
 @documented

@@ -7,6 +7,9 @@ import numpy as np
 from .._interrupts import cached_property
 from .rescaling import LEAST, MOST, OWN
 
+MADE = "scale", "null", "moments", "quadratic", "design"
+"""What is made when it is first asked for, of the targets all but the last."""
+
 
 class Centred:
     """Ways between the data and the centred design. Subclasses have ``loss``, ``penalty``, ``fit_intercept``,
@@ -18,6 +21,9 @@ class Centred:
 
     shards = None
     """Handles of the rows, where they lie elsewhere."""
+
+    is_dense = False
+    """Whether the data are stored dense, here."""
 
     as_it_lies = False
     """Whether the columns keep their means, and ``b`` is the intercept of the data as they are."""
@@ -35,8 +41,14 @@ class Centred:
         """The same problem, data shared, with another penalty."""
         with np.errstate(over="ignore"):
             self.null, self.scale  # noqa: B018 (once for all penalties)
+        return self._altered((), penalty=penalty)
+
+    def _altered(self, made=MADE, **changes):
+        """The same problem but for some attributes, without what was ``made`` of these."""
         other = copy(self)
-        other.penalty = penalty
+        for name in made:
+            vars(other).pop(name, None)
+        vars(other).update(changes)
         return other
 
     def like(self, other):

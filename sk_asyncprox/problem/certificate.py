@@ -73,3 +73,15 @@ def quadratic_bound(penalty, c, cross, square):
     best = min(penalty.dual_limit(c), max(0.0, cross / square)) if square > 0.0 else 1.0
     tried = factors(penalty, best)
     return lower_bound(penalty, c, tried, [t * cross - 0.5 * t * t * square for t in tried])
+
+
+def tidy(problem, certificate, limit):
+    """Set to zero what shortened steps have left of coefficients on their way to zero, if the
+    certificate of the result is still good enough."""
+    w = certificate.w
+    crumbs = problem.penalty.crumbs(w, certificate.correlations)
+    if not crumbs.any():
+        return certificate
+    w = np.where(crumbs, 0.0, w)
+    tidied = problem.certify_on_moments(w) if problem.is_on_moments else problem.certify(w, certificate.b)
+    return certificate if tidied.gap > max(certificate.gap, limit) else tidied

@@ -1,7 +1,5 @@
 """Problems on some of the rows of another, and second moments that they share."""
 
-from copy import copy
-
 import numpy as np
 
 from .._interrupts import cached_property
@@ -12,9 +10,6 @@ from .rescaling import are_in_range
 
 KEPT = 0.25
 """Entries of the second moments of parts of the rows that are kept, relative to those of the data."""
-
-MADE = "scale", "null", "moments", "quadratic", "design"
-"""What is made when it is first asked for, of the targets all but the last."""
 
 
 class Folds:
@@ -94,20 +89,21 @@ class Folds:
     def fold(self, index):
         """The problem on the rows ``index`` of the data as they were given, with weights and intercept of
         their own."""
-        other, index = copy(self), self._counted(index)
+        index = self._counted(index)
         if len(index) == 0:
             raise ValueError("All sample weights of a training fold are zero; at least one must be positive.")
-        for name in MADE:
-            vars(other).pop(name, None)
-        weights = self.sample_weights[index]
-        other.y, other.sample_weights = self.y[index], weights / weights.sum()
-        other.weights = np.tile(other.sample_weights, self.loss.n_outputs)
-        other.uniform = self.uniform or bool(np.all(weights == weights[0]))
-        other._data = self._data.some(index, other.sample_weights, other.uniform)
-        others = np.ones(len(self.y), bool)
-        others[index] = False
-        rest, other.bases = np.flatnonzero(others), {}
-        # Rows that are there twice are not what the others leave.
-        other._whole, other._rest = self, rest if len(rest) + len(index) == len(others) else None
-        other._parts = None
-        return other
+        weights, rest = self.sample_weights[index], np.delete(np.arange(len(self.y)), index)
+        uniform = self.uniform or bool(np.all(weights == weights[0]))
+        weights = weights / weights.sum()
+        return self._altered(
+            y=self.y[index],
+            sample_weights=weights,
+            weights=np.tile(weights, self.loss.n_outputs),
+            uniform=uniform,
+            bases={},
+            _data=self._data.some(index, weights, uniform),
+            _whole=self,
+            # Rows that are there twice are not what the others leave.
+            _rest=rest if len(rest) + len(index) == len(self.y) else None,
+            _parts=None,
+        )

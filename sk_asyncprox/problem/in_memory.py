@@ -5,17 +5,15 @@
 The design's columns are centred when there is an intercept, so that ``b`` and ``w`` are decoupled.
 """
 
-from copy import copy
-
 import numpy as np
 
 from .._interrupts import cached_property
 from ..data.block_diagonal import Copies
 from ..data.dataset import Data, is_by_rows, is_wide_in_rows
 from . import unpenalised_dual as unpenalised
-from .base import Centred
+from .base import MADE, Centred
 from .certificate import Certificate, factors, lower_bound, quadratic_bound
-from .folds import MADE, Folds
+from .folds import Folds
 from .rescaling import OWN, Units, exponent_between, units_of_targets
 
 SETTLED = 1e-7
@@ -171,14 +169,7 @@ class Problem(Centred, Folds):
         """Problems of the targets, all on the same design."""
         if self.y.ndim == 1:
             return [self]
-        return [self._with_target(column) for column in np.ascontiguousarray(self.y.T)]
-
-    def _with_target(self, y):
-        other = copy(self)
-        other.y = y
-        for name in MADE[:-1]:
-            vars(other).pop(name, None)
-        return other
+        return [self._altered(MADE[:-1], y=column) for column in np.ascontiguousarray(self.y.T)]
 
     def in_range(self, features=False):
         """The same problem in units in which no square of its targets, or of its features, overflows or
@@ -191,15 +182,11 @@ class Problem(Centred, Folds):
             units = Units(exponent_between(*self.features.extremes()))
         if units.own:
             return self
-        other = copy(self)
-        other.units, other.penalty = self.units.then(units), units.penalty(self.penalty)
+        other = self._altered(units=self.units.then(units), penalty=units.penalty(self.penalty))
         if units.x:
             other._data = self._data.scaled(-units.x)
         else:
-            other.y = np.ldexp(self.y - units.shift, -units.y)
-            other.loss = self.loss.in_units(units.y)
-        for name in MADE:
-            vars(other).pop(name, None)
+            other.y, other.loss = np.ldexp(self.y - units.shift, -units.y), self.loss.in_units(units.y)
         return other
 
     def _reached(self, w):

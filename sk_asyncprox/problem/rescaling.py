@@ -113,3 +113,22 @@ def exponent_between(least, largest):
 def are_in_range(squares):
     """Whether squares of features neither overflow nor vanish."""
     return bool(squares.min(initial=1.0) >= LEAST**2 and squares.max(initial=1.0) <= MOST**2)
+
+
+def held(problem, certificate, target):
+    """The certificate of what numbers hold of the model in the units of the problem as it was given; one of
+    which they hold too little, by more than ``target``, is refused."""
+    units = problem.units
+    if units.own:
+        return certificate
+    given = units.certificate(certificate)
+    left = units.point(given)
+    if np.array_equal(left.w, certificate.w):
+        return certificate
+    left = problem.certify(left.w, left.b)
+    if not left.objective <= certificate.objective + target:
+        large = np.isinf(given.w).any() or np.isinf(given.b).any()
+        raise ValueError(
+            f"The coefficients are too {'large' if large else 'small'} for dtype('float64'): scale X or y."
+        )
+    return left

@@ -432,13 +432,13 @@ MUTATIONS = [
     Mutation(
         "A fold's problem keeps the weights of all rows",
         "problem/folds.py",
-        "        other.y, other.sample_weights = self.y[index], weights / weights.sum()",
-        "        other.y, other.sample_weights = self.y[index], weights",
+        "        weights = weights / weights.sum()\n",
+        "        weights = weights * 1.0\n",
         "test_cv.py::test_every_path_value_is_the_plain_fit",
     ),
     Mutation(
         "Small coefficients are set to zero whatever that costs",
-        "stopping.py",
+        "problem/certificate.py",
         "    return certificate if tidied.gap > max(certificate.gap, limit) else tidied",
         "    return tidied",
         "test_trust.py::test_a_small_coefficient_that_counts_is_kept",
