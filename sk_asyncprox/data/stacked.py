@@ -41,9 +41,7 @@ class Stacked(Design):
 
     def read(self, step, begin=0, end=None):
         """As :meth:`Design.read`; runs end where a block does, too."""
-        end, first, room, less = self.shape[0] if end is None else end, 0, None, 0.0
-        if self._far:
-            less = self._means
+        end, first, room = self.shape[0] if end is None else end, 0, None
         for block in self.blocks:
             direct = not self._far and block.dtype == np.float64 and block.flags.aligned
             last = min(first + len(block), end)
@@ -52,7 +50,10 @@ class Stacked(Design):
                 X = block[rows.start - first : rows.stop - first]
                 if not direct:
                     room = np.empty((step, self.shape[1])) if room is None else room
-                    X = np.subtract(X, less, out=room[: len(X)])
+                    np.copyto(room[: len(X)], X)
+                    X = room[: len(X)]
+                if self._far:
+                    X -= self._means
                 yield rows, X
             first += len(block)
 
