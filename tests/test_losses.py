@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
-from sk_asyncprox.losses import LOSSES, HuberLoss, LogisticLoss, Loss, SquaredLoss
+from sk_asyncprox.losses import LOSSES, HuberLoss, LogisticLoss, Loss, MultinomialLoss, SquaredLoss
 
 real = st.floats(-20, 20, allow_nan=False)
 sign = st.sampled_from([-1.0, 1.0])
@@ -105,6 +105,18 @@ def test_dual_values_by_hand():
     assert squared.dual_value(3.0, np.array([2.0])) == 4.0
     u = np.array([0.0, 0.5, 1.0])
     np.testing.assert_allclose(logistic.dual_value(-1.0, -u), [0.0, np.log(2), 0.0], rtol=1e-15)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@some
+@given(seed=st.integers(0, 10**6), size=st.sampled_from([0.0, 1.0, 30.0, 1000.0]))
+def test_entropies_along_a_dual_point_are_sums_of_dual_values(outputs, seed, size):
+    rng, factors, n = np.random.default_rng(seed), np.array([0.0, 1e-3, 0.4, 1 - 1e-6, 1.0]), 20
+    loss = LogisticLoss() if outputs == 1 else MultinomialLoss(outputs)
+    y = rng.choice([-1.0, 1.0], n) if outputs == 1 else rng.integers(0, outputs, n)
+    theta, weights = -loss.gradient(y, size * rng.standard_normal(n * outputs)), rng.random(n)
+    each = [loss.dual_value(y, t * theta).reshape(outputs, n).sum(axis=0) @ weights for t in factors]
+    assert_allclose(loss.dual_along(y, theta, weights, factors), each, rtol=1e-13, atol=1e-14)
 
 
 @each_loss

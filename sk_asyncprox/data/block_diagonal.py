@@ -5,6 +5,8 @@ which the outputs follow one another. To the solvers it is a design like any oth
 rows and columns.
 """
 
+from copy import copy
+
 import numpy as np
 
 from .design import IN_CACHE
@@ -93,7 +95,7 @@ class Copies(BlockDiagonal):
 
     def __init__(self, design, n_outputs):
         # They share the entries; each keeps column scales of its own.
-        super().__init__([design] + [type(design)(design.X, design.centre) for _ in range(n_outputs - 1)])
+        super().__init__([design] + [copy(design) for _ in range(n_outputs - 1)])
         self.design = design
 
     def mul(self, w):
@@ -102,19 +104,11 @@ class Copies(BlockDiagonal):
         used = np.flatnonzero(W.any(axis=0))
         if 2 * np.count_nonzero(w) <= len(w) or 2 * len(used) <= W.shape[1]:
             return super().mul(w)
-        X = self.design.X
-        out = np.ascontiguousarray((X @ np.ascontiguousarray(W.T)).T) if self.is_sparse else W @ X.T
-        if self.design.centre is not None:
-            out -= (W @ self.design.centre)[:, None]
-        return out.ravel()
+        return self.design.mul_all(W).ravel()
 
     def tmul(self, u):
         """Product of the transpose with ``u``."""
-        U, X = self._margins(u), self.design.X
-        out = (X.T @ np.ascontiguousarray(U.T)).T if self.is_sparse else np.dot(U, X)
-        if self.design.centre is not None:
-            out = out - U.sum(axis=1)[:, None] * self.design.centre
-        return out.ravel()
+        return self.design.tmul_all(self._margins(u)).ravel()
 
     def columns(self, index):
         """Design of the columns ``index`` (sorted); all of them share the products."""

@@ -97,8 +97,32 @@ class Loss:
         """Best factor known to be feasible: one, or ``limit`` when that is smaller."""
         return min(limit, 1.0)
 
+    def dual_along(self, y, theta, weights, factors):
+        """Sums ``weights @ dual_value`` at the factors of a dual point."""
+        outputs = self.n_outputs
+        return (
+            np.array([self.dual_value(y, t * theta).reshape(outputs, -1).sum(axis=0) for t in factors])
+            @ weights
+        )
+
     def outline(self, y, weights):
         """A few targets that stand for all in the losses of constant models, and their weights, summing to
         one."""
         values, codes = np.unique(y, return_inverse=True)
         return values, np.bincount(codes, weights) / weights.sum()
+
+
+class LabelLoss(Loss):
+    """Loss of labels: the negative logarithm of a label's probability, whose dual is an entropy."""
+
+    labelled = True
+
+    def dual_along(self, y, theta, weights, factors):
+        """As :meth:`Loss.dual_along`."""
+        # What the label gives away is shared among the others in one proportion at all factors.
+        given = np.minimum(np.abs(theta.reshape(self.n_outputs, -1)).max(axis=0), 1.0)
+        rest = 1.0 - np.outer(np.append(factors, 1.0), given)
+        rest *= np.log(np.maximum(rest, TINY))
+        *kept, whole = rest @ weights
+        whole += super().dual_along(y, theta, weights, [1.0])[0]
+        return factors * (whole - np.log(np.maximum(factors, TINY)) * (given @ weights)) - kept

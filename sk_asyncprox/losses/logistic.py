@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .base import Loss
+from .base import LabelLoss
 
 LARGEST, TINY = 700.0, np.finfo(float).tiny
 """Margin whose exponential is still finite, and the least number that has a precise logarithm. Numpy's own
 functions are several times as fast as the special ones of scipy, which know no bounds."""
 
 
-class LogisticLoss(Loss):
+class LogisticLoss(LabelLoss):
     """Binary logistic loss ``log(1 + exp(-y z))`` with targets -1 and +1.
 
     See Also
@@ -27,7 +27,7 @@ class LogisticLoss(Loss):
 
     curvature = 0.25
     steepest = length = 1.0
-    labelled = follows = True
+    follows = True
 
     def value(self, y, z):
         """Loss of every sample; safe for any margin."""

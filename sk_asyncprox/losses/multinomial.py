@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg.lapack import dposv
 from scipy.special import entr
 
-from .base import Loss
+from .base import LabelLoss
 from .curvature import SoftmaxCurvature
 
 MARGINS_AT_ONCE = 32_768
@@ -30,7 +30,7 @@ def _in_runs(method):
     return whole
 
 
-class MultinomialLoss(Loss):
+class MultinomialLoss(LabelLoss):
     """Multinomial logistic loss ``log(sum_k exp(z_k)) - z_y``, with targets 0, ..., K - 1.
 
     Parameters
@@ -41,7 +41,6 @@ class MultinomialLoss(Loss):
 
     curvature = 0.5
     steepest = length = 1.0
-    labelled = True
     target_type = np.intp
 
     def __init__(self, n_classes=3):

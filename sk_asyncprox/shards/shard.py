@@ -12,11 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.block_diagonal import BlockDiagonal, Copies
-from ..data.design import Design
 from .sharded_certificate import FACTORS, Facts, Look, ShardGradient, Thin
 
-ENTRIES_AT_ONCE = 4096
-"""Entries of a dual point that are looked at together: what is made of them is small enough for the memory
+ROWS_AT_ONCE = 900
+"""Rows, by outputs, that are looked at together: what is made of them is small enough for the memory
 that Dask's workers, which return all that they can, keep."""
 
 
@@ -171,20 +170,18 @@ class RowShard:
             mass, dual = np.array([pull.sum()]), np.array([weights @ y, pull[0] @ y, pull[0] @ theta])
         else:
             mass = _given(np.array([pull[:, rows].sum(axis=1) for rows in groups]))
-            dual = self._dual(self._by_output(theta), codes, n_groups)
+            dual = self._dual(self._by_output(theta), groups)
         sums = pull.sum(axis=1)
         gradient = ShardGradient(-correlations.sum(axis=0), -sums if np.ndim(b) else -float(sums[0]))
         return Look(gradient, self.value(w, b, z), correlations, mass, dual)
 
-    def _dual(self, theta, codes, n_groups):
+    def _dual(self, theta, groups):
         """Dual objective of every group at :data:`FACTORS`, by runs of rows that stay in the cache."""
-        dual, step = np.zeros((n_groups, len(FACTORS))), max(1, ENTRIES_AT_ONCE // len(theta))
-        for a in range(0, len(codes), step):
-            rows = slice(a, a + step)
-            some, y, weights = theta[:, rows].ravel(), self.y[rows], self.weights[rows]
-            for k, factor in enumerate(FACTORS):
-                values = self._by_output(self.loss.dual_value(y, factor * some)).sum(axis=0)
-                dual[:, k] += np.bincount(codes[rows], weights * values, n_groups)
+        dual, step = np.zeros((len(groups), len(FACTORS))), max(1, ROWS_AT_ONCE // len(theta))
+        for total, group in zip(dual, map(np.flatnonzero, groups), strict=True):
+            for rows in (group[a : a + step] for a in range(0, len(group), step)):
+                pull = theta[:, rows].ravel()
+                total += self.loss.dual_along(self.y[rows], pull, self.weights[rows], FACTORS)
         return dual
 
     def _correlations(self, pull, groups):
@@ -193,12 +190,9 @@ class RowShard:
             return self.design.tmul(pull.ravel())[None]
         if len(pull) == 1:
             # All at once read the entries once.
-            by_group = np.where(groups, pull, 0.0)
-            return Copies(self.features, len(groups)).tmul(by_group.ravel()).reshape(len(groups), -1)
+            return self.features.tmul_all(np.where(groups, pull, 0.0))
         # Each row is in one of many groups: all their products together read it once.
-        X, centre, outputs = self.features.X, self.features.centre, len(pull)
-        products = (Copies(Design(X[rows], centre), outputs).tmul(pull[:, rows].ravel()) for rows in groups)
-        return np.array(list(products))
+        return np.array([self.features.picked(rows).tmul_all(pull[:, rows]).ravel() for rows in groups])
 
 
 def _given(sums):
