@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from .base import Executor, Plan
+from .replay import places, visits
 from .traces import Trace
 
 PATIENCE = 10_000
@@ -55,9 +56,9 @@ class Simulated(Executor):
         plan, past = Plan(trace.n_workers, trace.solver, True, False, trace.largest_delay), trace.recorded
         if past is None:
             return plan
-        visits = None if past.most_workers is None else past.visits()
+        taken = None if past.most_workers is None else visits(past)
         return plan._replace(
-            inline=past.inline, working_set=past.working_set, most_workers=past.most_workers, visits=visits
+            inline=past.inline, working_set=past.working_set, most_workers=past.most_workers, visits=taken
         )
 
     def run(self, solver, on_events):
@@ -91,7 +92,7 @@ class _Parts:
         self._solver, self._copies = solver, {}
         self._apart = past is not None and past.most_workers is not None
         self._alone = self._apart and past.executor == "Processes"
-        self._places = past.places() if self._apart else {}
+        self._places = places(past) if self._apart else {}
 
     def asked(self, worker):
         self._alone = self._alone and worker == 0
