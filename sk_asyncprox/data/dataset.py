@@ -141,7 +141,6 @@ def _read(design, weights, centred, vectors):
 def design_of(
     X,
     weights,
-    *,
     rows=False,
     centred=False,
     overwrite=False,
@@ -150,15 +149,15 @@ def design_of(
     n_threads=1,
     vectors=(),
 ):
-    """Design that the solvers work on, in float64, and the column means that were taken out of it, zeros where
-    it is not ``centred``. It shares the entries of the validated ``X`` where no conversion is needed.
+    """Design that the solvers work on, in float64, and the column means that were taken out of it, zeros
+    where it is not ``centred``. It shares the entries of the validated ``X`` where no conversion is needed.
 
     ``rows`` says whether rows are to be cut out (CSR), instead of columns (CSC, Fortran order); ``overwrite``
-    whether means may be subtracted in place, from a dense ``X``. ``as_given`` are products of a Gram matrix up
-    to which a dense ``X`` may stay as it is, its means subtracted in the products, as a large one of few
+    whether means may be subtracted in place, from a dense ``X``. ``as_given`` are products of a Gram matrix
+    up to which a dense ``X`` may stay as it is, its means subtracted in the products, as a large one of few
     columns may; None if it may not; ``squared``: for a squared loss, of which smaller ones may stay.
-    ``n_threads`` copy a large dense ``X``, and make its products where no workers do; those of ``vectors`` are
-    made as one that stays as it is is read.
+    ``n_threads`` copy a large dense ``X``, and make its products where no workers do; those of ``vectors``
+    are made as one that stays as it is is read.
     """
     if sp.issparse(X):
         X = sp.csr_matrix(X) if rows else sp.csc_matrix(X)

@@ -15,6 +15,12 @@ WIDTH = 6.0
 MANY = 3000
 """Points from which on a figure keeps them as pixels."""
 
+HALF = 0.4
+"""Half the height of a bar, in rows."""
+
+NARROWEST = 15
+"""Pixels of a bar that has room for a number."""
+
 VIRTUAL = "virtual time (units of the trace)"
 
 
@@ -78,3 +84,39 @@ def legend_below(*axes, handles=None, ncols=4, markerscale=1.0):
     place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "bbox_transform": below}
     look = {"frameon": False, "fontsize": "small", "borderaxespad": 0.0, "columnspacing": 1.4}
     ax.legend(handles=handles, ncols=min(ncols, len(handles)), markerscale=markerscale, **place, **look)
+
+
+def box(ax, row, delays, look):
+    """Where the delays of a worker lie."""
+    low, first, middle, third, high = np.percentile(delays, [1, 25, 50, 75, 99])
+    ax.hlines(row, low, high, color=look["color"], linewidth=1.5, label="1 to 99 %")
+    ax.barh(row, max(third - first, 0.15), left=first, height=0.55, **{"label": "middle half"} | look)
+    ax.vlines(middle, row - 0.27, row + 0.27, color="white", linewidth=2.5)
+    marks = {"linestyle": "none", "markeredgecolor": DARK}
+    ax.plot(delays.mean(), row, marker="D", color="white", markersize=4.5, label="mean", **marks)
+    ax.plot(delays.max(), row, marker="|", markersize=9, markeredgewidth=1.5, label="largest", **marks)
+
+
+def bars(ax, tasks, unit, **look):
+    """A bar for every task, from its read to its write."""
+    from matplotlib.collections import PolyCollection
+
+    low, high, y = tasks["start"] * unit, tasks["end"] * unit, tasks["row"]
+    corners = [(low, y - HALF), (low, y + HALF), (high, y + HALF), (high, y - HALF)]
+    corners = np.array([np.stack(corner, axis=-1) for corner in corners]).transpose(1, 0, 2)
+    return ax.add_collection(PolyCollection(corners, linewidth=0.8, **look), autolim=False)
+
+
+def number(ax, tasks, unit):
+    """The number of the block on every bar that has room for it."""
+    low, high = ax.get_xlim()
+    pixels = ax.get_window_extent().width / (high - low)
+    for task in tasks:
+        left, right = max(task["start"] * unit, low), min(task["end"] * unit, high)
+        if (right - left) * pixels < NARROWEST:
+            continue
+        zero = task["step"] == 0.0
+        dark = zero or PALETTE[task["block"] % len(PALETTE)] in PALETTE[4:]
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if zero else None
+        place = {"ha": "center", "va": "center", "fontsize": 7.5, "clip_on": True, "bbox": box}
+        ax.text((left + right) / 2, task["row"], str(task["block"]), color=DARK if dark else "white", **place)

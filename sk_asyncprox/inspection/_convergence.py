@@ -10,12 +10,8 @@ from . import _axes as axes
 from . import _runs as runs
 from ._display import Display
 
-X_LABELS = {
-    "updates": "updates (writes)",
-    "passes": "passes over the data",
-    "seconds": "time (s)",
-    "virtual": axes.VIRTUAL,
-}
+X_LABELS = {"updates": "updates (writes)", "passes": "passes over the data"}
+X_LABELS |= {"seconds": "time (s)", "virtual": axes.VIRTUAL}
 SAME_OPTIMUM = 1e-8
 FEW = 30
 """Points up to which each is marked."""
@@ -130,17 +126,13 @@ class ConvergenceDisplay(Display):
 
 def _curve(history, x, label):
     """Places and finite objectives of a run, from its iterates or else its certificates."""
-    table, writes = history.iterates, 1
-    if len(table) == 0:
-        table, writes = history.certificates, 0
+    # An iterate is kept after the update of its number, which is one write more.
+    table, writes = (history.iterates, 1) if len(history.iterates) else (history.certificates, 0)
     table = table[np.isfinite(table["objective"])]
     if len(table) == 0:
-        raise ValueError(
-            f"{runs.run_name(label)} has no objective to draw: it kept neither iterates nor certificates."
-        )
-    # An iterate is kept after the update of its number, which is one write more.
-    place = table["update"] + writes if x == "updates" else table[x]
-    return place, table["objective"]
+        name = runs.run_name(label)
+        raise ValueError(f"{name} has no objective to draw: it kept neither iterates nor certificates.")
+    return table["update"] + writes if x == "updates" else table[x], table["objective"]
 
 
 def _best_known(histories, objectives):

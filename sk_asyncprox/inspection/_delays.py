@@ -122,7 +122,7 @@ class DelayDisplay(Display):
         for label, style in axes.styles(self.delays).items():
             for row, delays in enumerate(self.worker_delays[label], len(names)):
                 if len(delays):
-                    _box(ax, row, delays, {"color": style["color"]} | given)
+                    axes.box(ax, row, delays, {"color": style["color"]} | given)
             names += runs.worker_names(label, len(self.worker_delays[label]))
         axes.name_rows(ax, names)
         axes.tidy(ax, "x", xlabel=DELAY)
@@ -147,13 +147,3 @@ def _by_worker(history):
     arrivals = history.arrivals
     ages = arrivals["update"] - arrivals["stamp"]
     return [ages[arrivals["worker"] == worker] for worker in range(history.n_workers)]
-
-
-def _box(ax, row, delays, look):
-    low, first, middle, third, high = np.percentile(delays, [1, 25, 50, 75, 99])
-    ax.hlines(row, low, high, color=look["color"], linewidth=1.5, label="1 to 99 %")
-    ax.barh(row, max(third - first, 0.15), left=first, height=0.55, **{"label": "middle half"} | look)
-    ax.vlines(middle, row - 0.27, row + 0.27, color="white", linewidth=2.5)
-    marks = {"linestyle": "none", "markeredgecolor": axes.DARK}
-    ax.plot(delays.mean(), row, marker="D", color="white", markersize=4.5, label="mean", **marks)
-    ax.plot(delays.max(), row, marker="|", markersize=9, markeredgewidth=1.5, label="largest", **marks)

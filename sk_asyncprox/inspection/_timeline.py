@@ -12,12 +12,6 @@ from . import _axes as axes
 from . import _runs as runs
 from ._display import Display
 
-HALF = 0.4
-"""Half the height of a bar, in rows."""
-
-NARROWEST = 15
-"""Pixels of a bar that has room for a number."""
-
 TASKS = columns(
     "row:i4 worker:i4 block:i4 start:f8 end:f8 update:i8 delay:i8 step:f8 phase:U12 certificate:?"
 )
@@ -165,19 +159,19 @@ class TimelineDisplay(Display):
         for key in np.unique(keys[descent]):
             tint = axes.PALETTE[key % len(axes.PALETTE)]
             own = descent & (keys == key)
-            drawn = bars(ax, tasks[own & ~zero], unit, facecolor=tint, edgecolor="white")
+            drawn = axes.bars(ax, tasks[own & ~zero], unit, facecolor=tint, edgecolor="white")
             pale = 0.75 + 0.25 * np.array(to_rgb(tint))
-            bars(ax, tasks[own & zero], unit, facecolor=pale, **ZERO)
+            axes.bars(ax, tasks[own & zero], unit, facecolor=pale, **ZERO)
             if color == "phase":
                 handles.append(drawn)
                 drawn.set_label(phases[key])
         if color == "block" and descent.any():
-            number(ax, tasks[descent], unit)
+            axes.number(ax, tasks[descent], unit)
             handles.append(Patch(color=axes.PALETTE[0], label="task, with its block or shard"))
         if (descent & zero).any():
             handles.append(Patch(facecolor="white", label="zero step", **ZERO))
         if certificate.any():
-            bars(ax, tasks[certificate], unit, facecolor=axes.DARK, edgecolor="white")
+            axes.bars(ax, tasks[certificate], unit, facecolor=axes.DARK, edgecolor="white")
             handles.append(Patch(color=axes.DARK, label="certificate"))
         return handles
 
@@ -189,7 +183,7 @@ class TimelineDisplay(Display):
             raise ValueError(f"There is no update {write} whose delay could be shown.")
         delay = own["delay"][0]
         inside = tasks[(tasks["update"] >= write - delay) & (tasks["update"] < write)]
-        bars(ax, own, unit, facecolor="none", edgecolor=axes.DARK).set_linewidth(2.5)
+        axes.bars(ax, own, unit, facecolor="none", edgecolor=axes.DARK).set_linewidth(2.5)
         place = inside["end"] * unit, inside["row"]
         label = f"delay of update {write}: {delay} writes"
         return ax.plot(*place, "o", color=axes.DARK, markersize=5, label=label, zorder=4)
@@ -232,30 +226,3 @@ def tasks_of(history, first_row):
     tasks["end"][order] = times
     tasks["start"] = np.r_[0.0, times][np.searchsorted(told[order], asked)]
     return tasks[np.argsort(tasks["end"], kind="stable")]
-
-
-def bars(ax, tasks, unit, **look):
-    """A bar for every task, from its read to its write."""
-    from matplotlib.collections import PolyCollection
-
-    low, high, y = tasks["start"] * unit, tasks["end"] * unit, tasks["row"]
-    corners = [(low, y - HALF), (low, y + HALF), (high, y + HALF), (high, y - HALF)]
-    corners = np.array([np.stack(corner, axis=-1) for corner in corners]).transpose(1, 0, 2)
-    return ax.add_collection(PolyCollection(corners, linewidth=0.8, **look), autolim=False)
-
-
-def number(ax, tasks, unit):
-    """The number of the block on every bar that has room for it."""
-    low, high = ax.get_xlim()
-    pixels = ax.get_window_extent().width / (high - low)
-    for task in tasks:
-        left, right = max(task["start"] * unit, low), min(task["end"] * unit, high)
-        if (right - left) * pixels < NARROWEST:
-            continue
-        zero = task["step"] == 0.0
-        dark = zero or axes.PALETTE[task["block"] % len(axes.PALETTE)] in axes.PALETTE[4:]
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if zero else None
-        place = {"ha": "center", "va": "center", "fontsize": 7.5, "clip_on": True, "bbox": box}
-        ax.text(
-            (left + right) / 2, task["row"], str(task["block"]), color=axes.DARK if dark else "white", **place
-        )
