@@ -9,9 +9,10 @@ from scipy.optimize import approx_fprime
 from sklearn.linear_model import LogisticRegression as PeerLogistic
 
 from sk_asyncprox import LogisticRegression
-from sk_asyncprox.data import block_diagonal
-from sk_asyncprox.data.block_diagonal import Copies, Single
+from sk_asyncprox.data import single_precision
+from sk_asyncprox.data.block_diagonal import Copies
 from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.single_precision import Single
 from sk_asyncprox.kernels import smooth_descent as descent
 from sk_asyncprox.kernels.block_iterate import Point, Read
 from sk_asyncprox.kernels.blocks import ColumnPart
@@ -250,7 +251,7 @@ def test_what_rounding_hides_is_not_looked_for(n_classes):
 def test_products_in_single_precision(monkeypatch, order, n_outputs, centred):
     """They are those in double precision to its rounding, also in runs of rows, and as far from zero as
     columns lie that are centred in the products."""
-    monkeypatch.setattr(block_diagonal, "ENTRIES_AT_ONCE", 100)
+    monkeypatch.setattr(single_precision, "ENTRIES_AT_ONCE", 100)
     rng = np.random.default_rng(0)
     X = np.asarray(rng.standard_normal((50, 7)) + (10.0 if centred else 0.0), order=order)
     design = Design(X, X.mean(axis=0) if centred else None)

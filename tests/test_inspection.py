@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sk_asyncprox import Lasso
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.inspection import ConvergenceDisplay, DelayDisplay, StepSizeDisplay, TimelineDisplay
-from sk_asyncprox.inspection._runs import styles
+from sk_asyncprox.inspection._axes import styles
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -188,7 +188,7 @@ def test_convergence_settings(fit):
     assert_allclose(drawn.error["run"], fit().history_.iterates["objective"] - 0.01)
     assert drawn.ax_.get_ylabel() == "objective error"
     assert drawn.ax_.lines[0].get_color() == "black"
-    with pytest.raises(ValueError, match="x must be 'updates', 'passes' or 'time', not 'epochs'"):
+    with pytest.raises(ValueError, match="x must be one of 'updates', 'passes', 'time', not 'epochs'"):
         ConvergenceDisplay.from_estimator(fit(), x="epochs")
 
 
@@ -418,7 +418,7 @@ def test_a_recorded_trace_is_drawn_as_its_run(fit):
 def test_what_is_no_trace_is_refused():
     with pytest.raises(TypeError, match="from_trace needs a Trace, not Simulated"):
         DelayDisplay.from_trace(Simulated(UNEQUAL))
-    with pytest.raises(ValueError, match="solver must be 'bcd' or 'piag', not 'both'"):
+    with pytest.raises(ValueError, match="solver must be one of 'bcd', 'piag', not 'both'"):
         TimelineDisplay.from_trace(UNEQUAL, solver="both")
 
 
@@ -481,7 +481,7 @@ def test_looks_of_a_timeline(fit):
     threads = TimelineDisplay.from_estimator(fit(None, n_jobs=2))
     assert "certificate" in [text.get_text() for text in threads.ax_.get_legend().get_texts()]
     assert threads.ax_.get_xlabel() in ("time (ms)", "time (s)")
-    with pytest.raises(ValueError, match="color must be 'block' or 'phase', not 'worker'"):
+    with pytest.raises(ValueError, match="color must be one of 'block', 'phase', not 'worker'"):
         drawn.plot(color="worker")
 
 

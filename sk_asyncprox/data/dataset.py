@@ -141,7 +141,6 @@ def _read(design, weights, centred, vectors):
 def design_of(
     X,
     weights,
-    *,
     rows=False,
     centred=False,
     overwrite=False,
@@ -150,36 +149,15 @@ def design_of(
     n_threads=1,
     vectors=(),
 ):
-    """Design that the solvers work on, and the column means.
+    """Design that the solvers work on, in float64, and the column means that were taken out of it, zeros
+    where it is not ``centred``. It shares the entries of the validated ``X`` where no conversion is needed.
 
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix or array} of shape (n, p)
-        Validated data, float32 or float64; left as it is, unless ``overwrite``.
-    weights : ndarray of shape (n,)
-        Non-negative, summing to one.
-    rows : bool
-        Whether rows are to be cut out (CSR), instead of columns (CSC, Fortran order).
-    centred : bool
-        Whether the weighted column means are subtracted.
-    overwrite : bool
-        Whether they may be subtracted in place, from a dense ``X``.
-    as_given : int or None
-        Products of a Gram matrix up to which a dense ``X`` may stay as it is, its means subtracted in the
-        products, as a large one of few columns may; None if it may not.
-    squared : bool
-        Whether that is for a squared loss, of which smaller ones may stay.
-    n_threads : int
-        Threads that copy a large dense ``X``, and make its products where no workers do.
-    vectors : sequence of ndarray of shape (n,)
-        Whose products are made as a dense ``X`` that stays as it is is read.
-
-    Returns
-    -------
-    design : Design
-        In float64. The entries are shared with ``X`` when no conversion is needed.
-    means : ndarray of shape (p,)
-        What was subtracted from the columns; zeros when not centred.
+    ``rows`` says whether rows are to be cut out (CSR), instead of columns (CSC, Fortran order); ``overwrite``
+    whether means may be subtracted in place, from a dense ``X``. ``as_given`` are products of a Gram matrix
+    up to which a dense ``X`` may stay as it is, its means subtracted in the products, as a large one of few
+    columns may; None if it may not; ``squared``: for a squared loss, of which smaller ones may stay.
+    ``n_threads`` copy a large dense ``X``, and make its products where no workers do; those of ``vectors``
+    are made as one that stays as it is is read.
     """
     if sp.issparse(X):
         X = sp.csr_matrix(X) if rows else sp.csc_matrix(X)

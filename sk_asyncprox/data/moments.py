@@ -164,12 +164,12 @@ def is_far_in_some(X, weights):
 
 def is_far(X, weights):
     """Whether some column lies far from zero in weights."""
-    sums, squares, out = 0.0, 0.0, _space(X)
+    sums, squares = 0.0, 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         for some in _runs(X):
             rows, each = X[some], weights[some]
             sums = sums + each @ rows
-            squares = squares + each @ np.multiply(rows, rows, out=out[: len(rows)], dtype=np.float64)
+            squares = squares + each @ np.square(rows, dtype=np.float64)
         return not ((1.0 + FAR) * sums**2 <= FAR * weights.sum() * squares).all()
 
 
@@ -186,43 +186,23 @@ def point_of(X, y, weights, centred):
     return point
 
 
-def _rows_at_once(X):
-    return max(1, ENTRIES_AT_ONCE // max(1, X.shape[1]))
-
-
-def _runs(X, least=0):
+def _runs(X, least=1):
     """Runs of rows that stay in the cache, each of ``least`` rows or more."""
-    return runs(len(X), max(_rows_at_once(X), least))
-
-
-def _space(X):
-    """Memory that is written again for every run."""
-    return np.empty((min(len(X), _rows_at_once(X)), X.shape[1]))
-
-
-def _centred(rows, about, roots, out):
-    """Rows about a point, times the roots of their weights."""
-    moved = about.any()
-    if moved:
-        np.subtract(rows, about, out=out, dtype=np.float64)
-    if roots is not None:
-        np.multiply(out if moved else rows, roots[:, None], out=out)
-    elif not moved:
-        out[:] = rows
-    return out
+    return runs(len(X), max(ENTRIES_AT_ONCE // max(1, X.shape[1]), least))
 
 
 def moments_of(X, y, weights, about):
     """Moments of the rows about a point; ``weights=None`` stands for ones."""
-    n, p = X.shape
-    as_they_are = weights is None and X.dtype == np.float64 and not about[:-1].any()
-    roots, out = np.ones(n) if weights is None else np.sqrt(weights), None if as_they_are else _space(X)
-    G, pull = np.zeros((p + 2, p + 2)), roots * (y - about[-1])
-    Q, q, sums = G[:p, :p], G[p, :p], G[-1, :p]
-    for some in _runs(X, SQUARE * p if as_they_are else 0):
+    (n, p), moved = X.shape, about[:-1].any()
+    as_they_are = weights is None and X.dtype == np.float64 and not moved
+    roots, G = np.ones(n) if weights is None else np.sqrt(weights), np.zeros((p + 2, p + 2))
+    pull, Q, q, sums = roots * (y - about[-1]), G[:p, :p], G[p, :p], G[-1, :p]
+    for some in _runs(X, SQUARE * p if as_they_are else 1):
         rows = X[some]
         if not as_they_are:
-            rows = _centred(rows, about[:-1], None if weights is None else roots[some], out[: len(rows)])
+            rows = rows - about[:-1] if moved else rows.astype(np.float64)
+            if weights is not None:
+                rows *= roots[some, None]
         sums += roots[some] @ rows
         q += pull[some] @ rows
         Q += rows.T @ rows

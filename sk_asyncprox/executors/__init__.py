@@ -2,8 +2,9 @@
 
 from .base import WorkersLost
 from .dask_executor import Dask
+from .machine import Machine
 from .processes import Processes
-from .simulated import Machine, Simulated
+from .simulated import Simulated
 from .threads import Threads
 from .traces import Trace
 

@@ -115,19 +115,6 @@ class ServiceTimes:
             asks = tells
 
 
-class Recorded:
-    """Asks and tells of a recorded run, in their order."""
-
-    def __init__(self, history):
-        self._events, self.n_rows = history.events(), len(history.updates)
-
-    def __iter__(self):
-        pairs = pairwise([(-1,), *self._events])
-        return together(
-            (time, worker, position > last + 1) for (last, *_), (position, time, worker, _) in pairs
-        )
-
-
 def together(events):
     """``(time, asks, tells)`` of single events ``(time, worker, apart)``, asks without a time: results that
     are not apart from the one before arrive together, at the earliest of their times."""

@@ -5,22 +5,19 @@ from typing import Any, Self
 
 import numpy as np
 
-from .._docstrings import filled
 from ..history import History
+from . import _axes as axes
 from . import _runs as runs
+from ._display import Display
 
-X_LABELS = {
-    "updates": "updates (writes)",
-    "passes": "passes over the data",
-    "seconds": "time (s)",
-    "virtual": runs.VIRTUAL,
-}
+X_LABELS = {"updates": "updates (writes)", "passes": "passes over the data"}
+X_LABELS |= {"seconds": "time (s)", "virtual": axes.VIRTUAL}
 SAME_OPTIMUM = 1e-8
 FEW = 30
 """Points up to which each is marked."""
 
 
-class ConvergenceDisplay(runs.Display):
+class ConvergenceDisplay(Display):
     """Objective error of one or more runs of one problem.
 
     Make it with :meth:`from_estimator` or :meth:`from_history`.
@@ -69,7 +66,6 @@ class ConvergenceDisplay(runs.Display):
         self.error = {label: (values - optimum) / scale for label, values in objective.items()}
 
     @classmethod
-    @filled(runs.WORDS, drawn=runs.DRAWN)
     def from_history(
         cls,
         history: History | Mapping[str, History],
@@ -97,18 +93,14 @@ class ConvergenceDisplay(runs.Display):
         {drawn}
         """
         histories = runs.checked(history, recorded=False)
-        if x not in ("updates", "passes", "time"):
-            raise ValueError(f"x must be 'updates', 'passes' or 'time', not {x!r}.")
+        runs.check("x", x, ("updates", "passes", "time"))
         x_label = X_LABELS[runs.clock_of(histories) if x == "time" else x]
         curves = {label: _curve(h, x, label) for label, h in histories.items()}
-        places = {label: curve[0] for label, curve in curves.items()}
-        objectives = {label: curve[1] for label, curve in curves.items()}
-        bound = optimum is None
-        optimum = _best_known(histories, objectives) if bound else float(optimum)
+        places, objectives = ({label: curve[i] for label, curve in curves.items()} for i in (0, 1))
+        known = _best_known(histories, objectives) if optimum is None else float(optimum)
         scale = max(float(values[0]) for values in objectives.values()) if relative else 1.0
-        return cls(places, objectives, optimum, scale or 1.0, x_label, bound).plot(**settings)
+        return cls(places, objectives, known, scale or 1.0, x_label, optimum is None).plot(**settings)
 
-    @filled(runs.WORDS, drawn=runs.DRAWN)
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the curves.
 
@@ -118,50 +110,40 @@ class ConvergenceDisplay(runs.Display):
 
         {drawn}
         """
-        ax = runs.one_axes(ax, 3.7)
-        for label, style in runs.styles(self.x).items():
-            error = self.error[label]
-            shown = error > 0.0
-            look = {**style, "linewidth": 1.8} | (
-                {"marker": "o", "markersize": 4} if len(error) <= FEW else {}
-            )
-            ax.plot(self.x[label][shown], error[shown], label=label, **look | kwargs)
-        ax.set_yscale("log")
-        ax.set_xlabel(self.x_label)
+        ax = axes.one_axes(ax, 3.7)
+        for label, style in axes.styles(self.x).items():
+            shown = self.error[label] > 0.0
+            marks = {"marker": "o", "markersize": 4} if len(shown) <= FEW else {}
+            look = style | marks | {"label": label} | kwargs
+            ax.plot(self.x[label][shown], self.error[label][shown], **look)
         name = "objective error" if self.scale == 1.0 else "relative objective error"
-        ax.set_ylabel(f"{name} (upper bound)" if self.bound else name)
-        runs.tidy(ax)
+        ax.set_yscale("log")
+        axes.tidy(ax, xlabel=self.x_label, ylabel=f"{name} (upper bound)" if self.bound else name)
         if list(self.x) != [runs.ONLY]:
-            runs.legend_below(ax)
+            axes.legend_below(ax)
         return self._drawn(ax)
 
 
 def _curve(history, x, label):
     """Places and finite objectives of a run, from its iterates or else its certificates."""
-    table, writes = history.iterates, 1
-    if len(table) == 0:
-        table, writes = history.certificates, 0
+    # An iterate is kept after the update of its number, which is one write more.
+    table, writes = (history.iterates, 1) if len(history.iterates) else (history.certificates, 0)
     table = table[np.isfinite(table["objective"])]
     if len(table) == 0:
-        raise ValueError(
-            f"{runs.run_name(label)} has no objective to draw: it kept neither iterates nor certificates."
-        )
-    # An iterate is kept after the update of its number, which is one write more.
-    place = table["update"] + writes if x == "updates" else table[x]
-    return place, table["objective"]
+        name = runs.run_name(label)
+        raise ValueError(f"{name} has no objective to draw: it kept neither iterates nor certificates.")
+    return table["update"] + writes if x == "updates" else table[x], table["objective"]
 
 
 def _best_known(histories, objectives):
-    bounds = {}
-    for label, history in histories.items():
-        lower = history.certificates["objective"] - history.certificates["gap"]
-        bounds[label] = np.max(lower[np.isfinite(lower)], initial=-np.inf)
-    highest = max(bounds, key=bounds.get)
-    lowest = min(objectives, key=lambda label: objectives[label].min())
-    bound, least = bounds[highest], objectives[lowest].min()
+    proved = {label: h.certificates["objective"] - h.certificates["gap"] for label, h in histories.items()}
+    proved = {label: np.max(each[np.isfinite(each)], initial=-np.inf) for label, each in proved.items()}
+    reached = {label: values.min() for label, values in objectives.items()}
+    highest, lowest = max(proved, key=proved.get), min(reached, key=reached.get)
+    bound, least = proved[highest], reached[lowest]
     if bound > least + SAME_OPTIMUM * max(abs(bound), abs(least)):
         raise ValueError(
             f"The runs are not of one problem: {highest!r} proves that no objective is below {bound:.6g}, "
             f"and {lowest!r} has reached {least:.6g}; draw them on two axes, or give optimum."
         )
-    return float(min(bound, least)) if np.isfinite(bound) else float(least)
+    return float(min(bound, least) if np.isfinite(bound) else least)

@@ -5,9 +5,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from .._docstrings import filled
 from ..executors.traces import Trace
+from . import _axes as axes
 from . import _runs as runs
+from ._display import Display
 
 DELAY = "delay (writes between read and write)"
 MOST_BARS = 60
@@ -16,7 +17,7 @@ ROW = 0.28
 """Inches of a worker's row."""
 
 
-class DelayDisplay(runs.Display):
+class DelayDisplay(Display):
     """Delays that were measured in one or more runs.
 
     Make it with :meth:`from_estimator`, :meth:`from_history` or :meth:`from_trace`.
@@ -52,16 +53,12 @@ class DelayDisplay(runs.Display):
 
     @classmethod
     def _of(cls, histories):
-        delays = {label: h.updates["delay"] for label, h in histories.items()}
-        workers = {}
-        for label, h in histories.items():
-            arrivals = h.arrivals
-            ages = arrivals["update"] - arrivals["stamp"]
-            workers[label] = [ages[arrivals["worker"] == worker] for worker in range(h.n_workers)]
-        return cls(delays, workers)
+        return cls(
+            {label: h.updates["delay"] for label, h in histories.items()},
+            {label: _by_worker(h) for label, h in histories.items()},
+        )
 
     @classmethod
-    @filled(runs.WORDS, drawn=runs.DRAWN)
     def from_trace(
         cls,
         trace: Trace | Mapping[str, Trace],
@@ -80,7 +77,6 @@ class DelayDisplay(runs.Display):
         """
         return cls.from_history(runs.histories_of_traces(trace, n_updates, solver), **settings)
 
-    @filled(runs.WORDS, drawn=runs.DRAWN)
     def plot(self, kind: str = "histogram", ax: Any = None, **kwargs: Any) -> Self:
         """Draw the delays.
 
@@ -93,11 +89,10 @@ class DelayDisplay(runs.Display):
 
         {drawn}
         """
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, not {kind!r}.")
+        runs.check("kind", kind, KINDS)
         rows = sum(len(workers) for workers in self.worker_delays.values())
-        ax = runs.one_axes(ax, float(np.clip(1.2 + ROW * rows, 2.4, 9.0)) if kind == "workers" else 3.5)
-        {"histogram": self._histogram, "workers": self._workers, "time": self._time}[kind](ax, **kwargs)
+        ax = axes.one_axes(ax, float(np.clip(1.2 + ROW * rows, 2.4, 9.0)) if kind == "workers" else 3.5)
+        getattr(self, f"_{kind}")(ax, kwargs)
         return self._drawn(ax)
 
     def _name(self, label):
@@ -105,57 +100,50 @@ class DelayDisplay(runs.Display):
         what = f"mean {delays.mean():.1f}, largest {delays.max()}"
         return what if list(self.delays) == [runs.ONLY] else f"{label}: {what}"
 
-    def _histogram(self, ax, **kwargs):
+    def _histogram(self, ax, given):
         largest = max(int(delays.max()) for delays in self.delays.values())
         width = -(-(largest + 1) // MOST_BARS)
         edges = np.arange(0, largest + width + 1, width) - 0.5
         alone = len(self.delays) == 1
-        for label, style in runs.styles(self.delays).items():
-            counts = np.histogram(self.delays[label], edges)[0]
+        for label, style in axes.styles(self.delays).items():
+            counts, name = np.histogram(self.delays[label], edges)[0], {"label": self._name(label)}
             if alone:
-                look = {"color": style["color"], "label": self._name(label)} | kwargs
-                ax.bar(edges[:-1], counts, np.diff(edges) * 0.92, align="edge", **look)
-                continue
-            share = np.r_[0.0, counts / counts.sum(), 0.0]
-            look = {**style, "linewidth": 1.8, "label": self._name(label)} | kwargs
-            ax.step(np.r_[edges, edges[-1]], share, where="pre", **look)
-        ax.set(xlabel=DELAY, ylabel="updates" if alone else "share of the updates", ylim=(0, None))
-        runs.tidy(ax, "y")
-        runs.legend_below(ax, ncols=2)
+                look = {"color": style["color"], "width": width * 0.92, "align": "edge"} | name | given
+                ax.bar(edges[:-1], counts, **look)
+            else:
+                share = np.r_[0.0, counts / counts.sum(), 0.0]
+                ax.step(np.r_[edges, edges[-1]], share, **style | name | {"where": "pre"} | given)
+        ylabel = "updates" if alone else "share of the updates"
+        axes.tidy(ax, "y", xlabel=DELAY, ylabel=ylabel, ylim=(0, None))
+        axes.legend_below(ax, ncols=2)
 
-    def _workers(self, ax, **kwargs):
+    def _workers(self, ax, given):
         names = []
-        for label, style in runs.styles(self.delays).items():
+        for label, style in axes.styles(self.delays).items():
             for row, delays in enumerate(self.worker_delays[label], len(names)):
                 if len(delays):
-                    _box(ax, row, delays, {"color": style["color"]} | kwargs)
+                    axes.box(ax, row, delays, {"color": style["color"]} | given)
             names += runs.worker_names(label, len(self.worker_delays[label]))
-        runs.name_rows(ax, names)
-        ax.set_xlabel(DELAY)
-        runs.tidy(ax, "x")
-        runs.legend_below(ax)
+        axes.name_rows(ax, names)
+        axes.tidy(ax, "x", xlabel=DELAY)
+        axes.legend_below(ax)
 
-    def _time(self, ax, **kwargs):
-        for label, style in runs.styles(self.delays).items():
+    def _time(self, ax, given):
+        for label, style in axes.styles(self.delays).items():
             delays = self.delays[label]
-            many = len(delays) > runs.MANY
+            many = len(delays) > axes.MANY
             look = {"linestyle": "none", "marker": ".", "markersize": 3 if many else 5, "rasterized": many}
-            look |= {"color": style["color"], "alpha": 0.6, "markeredgewidth": 0.0} | kwargs
-            ax.plot(np.arange(len(delays)), delays, label=self._name(label), **look)
+            look |= {"color": style["color"], "alpha": 0.6, "markeredgewidth": 0.0} | given
+            ax.plot(delays, label=self._name(label), **look)
         if len(self.delays) == 1 and len(delays) >= 100:
             width = len(delays) // 25
             smooth = np.convolve(delays, np.ones(width) / width, "valid")
-            ax.plot(np.arange(len(smooth)) + width / 2, smooth, color=runs.DARK, label=f"mean of {width}")
-        ax.set(xlabel="update", ylabel="delay (writes)", ylim=(-0.5, None))
-        runs.tidy(ax)
-        runs.legend_below(ax, ncols=2, markerscale=2.5)
+            ax.plot(np.arange(len(smooth)) + width / 2, smooth, color=axes.DARK, label=f"mean of {width}")
+        axes.tidy(ax, xlabel="update", ylabel="delay (writes)", ylim=(-0.5, None))
+        axes.legend_below(ax, ncols=2, markerscale=2.5)
 
 
-def _box(ax, row, delays, look):
-    low, first, middle, third, high = np.percentile(delays, [1, 25, 50, 75, 99])
-    ax.hlines(row, low, high, color=look["color"], linewidth=1.5, label="1 to 99 %")
-    ax.barh(row, max(third - first, 0.15), left=first, height=0.55, **{"label": "middle half"} | look)
-    ax.vlines(middle, row - 0.27, row + 0.27, color="white", linewidth=2.5)
-    marks = {"linestyle": "none", "markeredgecolor": runs.DARK}
-    ax.plot(delays.mean(), row, marker="D", color="white", markersize=4.5, label="mean", **marks)
-    ax.plot(delays.max(), row, marker="|", markersize=9, markeredgewidth=1.5, label="largest", **marks)
+def _by_worker(history):
+    arrivals = history.arrivals
+    ages = arrivals["update"] - arrivals["stamp"]
+    return [ages[arrivals["worker"] == worker] for worker in range(history.n_workers)]

@@ -5,17 +5,19 @@ from typing import Any, Self
 
 import numpy as np
 
-from .._docstrings import filled
 from ..history import History
 from ..solvers.registry import resolve_step_size
 from ..step_sizes import Adaptive1, Adaptive2
 from ..theory import window_sums
+from . import _axes as axes
 from . import _runs as runs
+from ._display import Display
 
 KINDS = ("both", "steps", "integral")
+BOUND = {"color": axes.GREY, "linestyle": ":", "linewidth": 1.2, "label": "proved lower bound"}
 
 
-class StepSizeDisplay(runs.Display):
+class StepSizeDisplay(Display):
     """Steps of one or more runs, in units of the largest safe step ``gamma'``.
 
     Make it with :meth:`from_estimator` or :meth:`from_history`. The upper axes, one for every run, show the
@@ -73,7 +75,6 @@ class StepSizeDisplay(runs.Display):
         }
 
     @classmethod
-    @filled(runs.WORDS, drawn=runs.DRAWN)
     def from_estimator(cls, estimator: Any, **settings: Any) -> Self:
         """Draw the steps of fitted estimators; the bounds are those of their ``step_size``.
 
@@ -88,7 +89,6 @@ class StepSizeDisplay(runs.Display):
         return super().from_estimator(estimator, step_size=policies, **settings)
 
     @classmethod
-    @filled(runs.WORDS, drawn=runs.DRAWN)
     def from_history(
         cls,
         history: History | Mapping[str, History],
@@ -114,7 +114,6 @@ class StepSizeDisplay(runs.Display):
             {label: given.get(label) and resolve_step_size(given[label]) for label in histories},
         ).plot(**settings)
 
-    @filled(runs.WORDS, drawn=runs.DRAWN)
     def plot(self, kind: str = "both", ax: Any = None) -> Self:
         """Draw the steps.
 
@@ -127,61 +126,56 @@ class StepSizeDisplay(runs.Display):
 
         {drawn}
         """
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, not {kind!r}.")
+        runs.check("kind", kind, KINDS)
         shown = [] if kind == "integral" else list(self.steps)
-        axes = _stacked_axes(ax, len(shown) + (kind != "steps"))
-        for panel, label in zip(axes, shown, strict=False):
+        panels = _stacked_axes(ax, len(shown) + (kind != "steps"))
+        for panel, label in zip(panels, shown, strict=False):
             self._draw_steps(panel, label)
         if kind != "steps":
-            self._draw_integral(axes[-1])
-        for panel in axes[:-1]:
+            self._draw_integral(panels[-1])
+        for panel in panels[:-1]:
             panel.set_xlabel("")
             panel.tick_params(labelbottom=False)
-        runs.legend_below(axes[-1], of=axes, ncols=3)
-        return self._drawn(*axes)
+        axes.legend_below(*panels, ncols=3)
+        return self._drawn(*panels)
 
     def _draw_steps(self, ax, label):
         unit, steps, policy = self.largest_step[label], self.steps[label], self.policies[label]
-        k, moved, many = np.arange(len(steps)), steps != 0.0, len(steps) > runs.MANY
-        size = 2.5 if len(steps) > 500 else 4.5
-        exact = policy is not None and policy.exact
+        k, moved, many = np.arange(len(steps)), steps != 0.0, len(steps) > 500
+        size, dots = 2.5 if many else 4.5, {"rasterized": len(steps) > axes.MANY}
+        exact, alone = policy is not None and policy.exact, list(self.steps) == [runs.ONLY]
         if policy is not None and not exact:
-            look = {"color": "0.7", "markersize": size + 2, "rasterized": many}
-            ax.plot(k[moved], self.window[label][moved] / unit, ".", label="sum over its window", **look)
-        look = {"color": runs.styles(self.steps)[label]["color"], "markersize": size, "rasterized": many}
-        ax.plot(k[moved], steps[moved] / unit, "o", label="step", **look)
+            look = dots | {"color": "0.7", "markersize": size + 2, "label": "sum over its window"}
+            ax.plot(k[moved], self.window[label][moved] / unit, ".", **look)
+        look = dots | {"color": axes.styles(self.steps)[label]["color"], "markersize": size, "label": "step"}
+        ax.plot(k[moved], steps[moved] / unit, "o", **look)
         name = "full step" if exact else "ceiling γ′"
-        ax.axhline(1.0, color=runs.DARK, linestyle="--", linewidth=1.2, label=name)
-        zero, top = np.flatnonzero(~moved), ax.get_ylim()[1]
-        alone, gap = list(self.steps) == [runs.ONLY], 0.07 * top
+        ax.axhline(1.0, color=axes.DARK, linestyle="--", linewidth=1.2, label=name)
+        zero, top = k[~moved], ax.get_ylim()[1]
         if len(zero):
-            look = {"color": runs.DARK, "markersize": 7, "markeredgewidth": 0.8 if len(zero) > 500 else 1.2}
             name = f"{len(zero)} zero steps" if alone else "zero step"
-            ax.plot(zero, np.full(len(zero), -0.8 * gap), "|", label=name, **look)
+            look = {"color": axes.DARK, "markersize": 7, "markeredgewidth": 0.8 if len(zero) > 500 else 1.2}
+            ax.plot(zero, np.full(len(zero), -0.056 * top), "|", label=name, **look)
         if not alone:
-            ax.set_title(
-                f"{label}: {len(steps)} updates, {len(zero)} zero steps", loc="left", fontsize="small"
-            )
-        unit = "full step" if exact else "γ′"
-        ax.set(xlabel="update", ylabel=f"step / {unit}", ylim=(-1.4 * gap if len(zero) else 0.0, top))
+            title = f"{label}: {len(steps)} updates, {len(zero)} zero steps"
+            ax.set_title(title, loc="left", fontsize="small")
+        below = -0.098 * top if len(zero) else 0.0
+        ylabel = f"step / {'full step' if exact else 'γ′'}"
+        axes.tidy(ax, xlabel="update", ylabel=ylabel, ylim=(below, top))
         ax.set_yticks([tick for tick in ax.get_yticks() if 0.0 <= tick <= top])
-        runs.tidy(ax)
 
     def _draw_integral(self, ax):
         alone = list(self.steps) == [runs.ONLY]
-        for label, style in runs.styles(self.steps).items():
+        for label, style in axes.styles(self.steps).items():
             unit, integral, bound = self.largest_step[label], self.integral[label], self.lower_bound[label]
             k = np.arange(1, len(integral) + 1)
-            name = "running integral" if alone else str(label)
-            ax.plot(k, integral / unit, linewidth=1.8, label=name, **style)
+            ax.plot(k, integral / unit, label="running integral" if alone else str(label), **style)
             if bound is not None:
-                name, color = ("proved lower bound", runs.GREY) if alone else ("_", style["color"])
-                ax.plot(k, bound / unit, color=color, linestyle=":", linewidth=1.2, label=name)
+                look = BOUND if alone else BOUND | {"color": style["color"], "label": "_"}
+                ax.plot(k, bound / unit, **look)
         if not alone and any(bound is not None for bound in self.lower_bound.values()):
-            ax.plot([], [], color=runs.GREY, linestyle=":", linewidth=1.2, label="proved lower bound")
-        ax.set(xlabel="update", ylabel="sum of steps / γ′", ylim=(0, None))
-        runs.tidy(ax)
+            ax.plot([], [], **BOUND)
+        axes.tidy(ax, xlabel="update", ylabel="sum of steps / γ′", ylim=(0, None))
 
 
 def _proved_rate(policy, delays):
@@ -197,8 +191,8 @@ def _proved_rate(policy, delays):
 def _stacked_axes(ax, count):
     """So many axes, one above the other: the given ones, parts of the given one, or those of a new figure."""
     if ax is None:
-        shape = {"figsize": (runs.WIDTH, 3.5 if count == 1 else 1.2 + 2.0 * count), "layout": "constrained"}
-        return runs.pyplot().subplots(count, 1, sharex=True, squeeze=False, **shape)[1][:, 0]
+        shape = {"figsize": (axes.WIDTH, 3.5 if count == 1 else 1.2 + 2.0 * count), "layout": "constrained"}
+        return axes.pyplot().subplots(count, 1, sharex=True, squeeze=False, **shape)[1][:, 0]
     given = np.ravel(np.array(ax, dtype=object))
     if len(given) == count:
         return given

@@ -6,16 +6,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from .._docstrings import filled
 from ..executors.traces import Trace
 from ..history import columns
+from . import _axes as axes
 from . import _runs as runs
-
-HALF = 0.4
-"""Half the height of a bar, in rows."""
-
-NARROWEST = 15
-"""Pixels of a bar that has room for a number."""
+from ._display import Display
 
 TASKS = columns(
     "row:i4 worker:i4 block:i4 start:f8 end:f8 update:i8 delay:i8 step:f8 phase:U12 certificate:?"
@@ -25,7 +20,7 @@ ZERO = {"edgecolor": "0.4", "hatch": "////"}
 """Look of a task whose step was zero."""
 
 
-class TimelineDisplay(runs.Display):
+class TimelineDisplay(Display):
     """Gantt chart of the workers of one or more runs.
 
     Make it with :meth:`from_estimator`, :meth:`from_history` or :meth:`from_trace`. Every task is a bar from
@@ -77,7 +72,6 @@ class TimelineDisplay(runs.Display):
         return cls(np.concatenate(tasks), times, rows, inline, clock)
 
     @classmethod
-    @filled(runs.WORDS, drawn=runs.DRAWN)
     def from_trace(
         cls,
         trace: Trace | Mapping[str, Trace],
@@ -102,7 +96,6 @@ class TimelineDisplay(runs.Display):
         histories = runs.histories_of_traces(trace, 2 * stop, solver)
         return cls.from_history(histories, start=start, stop=stop, color="phase", **settings)
 
-    @filled(runs.WORDS, drawn=runs.DRAWN)
     def plot(
         self,
         start: int = 0,
@@ -126,23 +119,21 @@ class TimelineDisplay(runs.Display):
 
         {drawn}
         """
-        if color not in ("block", "phase"):
-            raise ValueError(f"color must be 'block' or 'phase', not {color!r}.")
+        runs.check("color", color, ("block", "phase"))
         first, last = self._window(start, start + 60 if stop is None else stop)
-        ax = runs.one_axes(ax, float(np.clip(1.3 + 0.32 * len(self.rows), 2.2, 9.0)))
+        ax = axes.one_axes(ax, float(np.clip(1.3 + 0.32 * len(self.rows), 2.2, 9.0)))
         unit, name = (1.0, "time (s)") if last - first >= 1.0 else (1e3, "time (ms)")
         if self.clock == "virtual":
-            unit, name = 1.0, runs.VIRTUAL
+            unit, name = 1.0, axes.VIRTUAL
         ax.set_xlim(first * unit, last * unit)
         shown = self.tasks[(self.tasks["end"] > first) & (self.tasks["start"] < last)]
         handles = self._draw(ax, shown, unit, color)
         handles += self._draw_inline(ax, first, last, unit)
         if write is not None:
             handles += self._draw_delay(ax, write, unit)
-        runs.name_rows(ax, self.rows)
-        ax.set_xlabel(name)
-        runs.tidy(ax, grid=None)
-        runs.legend_below(ax, handles, ncols=4 if write is None else 2)
+        axes.name_rows(ax, self.rows)
+        axes.tidy(ax, grid=None, xlabel=name)
+        axes.legend_below(ax, handles=handles, ncols=4 if write is None else 2)
         return self._drawn(ax)
 
     def _window(self, start, stop):
@@ -166,22 +157,22 @@ class TimelineDisplay(runs.Display):
         phases = sorted(set(tasks["phase"][descent]))
         keys = tasks["block"] if color == "block" else np.searchsorted(phases, tasks["phase"])
         for key in np.unique(keys[descent]):
-            tint = runs.PALETTE[key % len(runs.PALETTE)]
+            tint = axes.PALETTE[key % len(axes.PALETTE)]
             own = descent & (keys == key)
-            drawn = bars(ax, tasks[own & ~zero], unit, facecolor=tint, edgecolor="white")
+            drawn = axes.bars(ax, tasks[own & ~zero], unit, facecolor=tint, edgecolor="white")
             pale = 0.75 + 0.25 * np.array(to_rgb(tint))
-            bars(ax, tasks[own & zero], unit, facecolor=pale, **ZERO)
+            axes.bars(ax, tasks[own & zero], unit, facecolor=pale, **ZERO)
             if color == "phase":
                 handles.append(drawn)
                 drawn.set_label(phases[key])
         if color == "block" and descent.any():
-            number(ax, tasks[descent], unit)
-            handles.append(Patch(color=runs.PALETTE[0], label="task, with its block or shard"))
+            axes.number(ax, tasks[descent], unit)
+            handles.append(Patch(color=axes.PALETTE[0], label="task, with its block or shard"))
         if (descent & zero).any():
             handles.append(Patch(facecolor="white", label="zero step", **ZERO))
         if certificate.any():
-            bars(ax, tasks[certificate], unit, facecolor=runs.DARK, edgecolor="white")
-            handles.append(Patch(color=runs.DARK, label="certificate"))
+            axes.bars(ax, tasks[certificate], unit, facecolor=axes.DARK, edgecolor="white")
+            handles.append(Patch(color=axes.DARK, label="certificate"))
         return handles
 
     def _draw_delay(self, ax, write, unit):
@@ -192,13 +183,13 @@ class TimelineDisplay(runs.Display):
             raise ValueError(f"There is no update {write} whose delay could be shown.")
         delay = own["delay"][0]
         inside = tasks[(tasks["update"] >= write - delay) & (tasks["update"] < write)]
-        bars(ax, own, unit, facecolor="none", edgecolor=runs.DARK).set_linewidth(2.5)
+        axes.bars(ax, own, unit, facecolor="none", edgecolor=axes.DARK).set_linewidth(2.5)
         place = inside["end"] * unit, inside["row"]
         label = f"delay of update {write}: {delay} writes"
-        return ax.plot(*place, "o", color=runs.DARK, markersize=5, label=label, zorder=4)
+        return ax.plot(*place, "o", color=axes.DARK, markersize=5, label=label, zorder=4)
 
     def _draw_inline(self, ax, first, last, unit):
-        look, lines = {"color": runs.DARK, "linestyle": ":", "linewidth": 1.3, "zorder": 3}, None
+        look, lines = {"color": axes.DARK, "linestyle": ":", "linewidth": 1.3, "zorder": 3}, None
         for times, (begin, end) in zip(self.inline_certificates, self._runs(), strict=True):
             inside = times[(times >= first) & (times <= last)]
             if len(inside):
@@ -235,30 +226,3 @@ def tasks_of(history, first_row):
     tasks["end"][order] = times
     tasks["start"] = np.r_[0.0, times][np.searchsorted(told[order], asked)]
     return tasks[np.argsort(tasks["end"], kind="stable")]
-
-
-def bars(ax, tasks, unit, **look):
-    """A bar for every task, from its read to its write."""
-    from matplotlib.collections import PolyCollection
-
-    low, high, y = tasks["start"] * unit, tasks["end"] * unit, tasks["row"]
-    corners = [(low, y - HALF), (low, y + HALF), (high, y + HALF), (high, y - HALF)]
-    corners = np.array([np.stack(corner, axis=-1) for corner in corners]).transpose(1, 0, 2)
-    return ax.add_collection(PolyCollection(corners, linewidth=0.8, **look), autolim=False)
-
-
-def number(ax, tasks, unit):
-    """The number of the block on every bar that has room for it."""
-    low, high = ax.get_xlim()
-    pixels = ax.get_window_extent().width / (high - low)
-    for task in tasks:
-        left, right = max(task["start"] * unit, low), min(task["end"] * unit, high)
-        if (right - left) * pixels < NARROWEST:
-            continue
-        zero = task["step"] == 0.0
-        dark = zero or runs.PALETTE[task["block"] % len(runs.PALETTE)] in runs.PALETTE[4:]
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if zero else None
-        place = {"ha": "center", "va": "center", "fontsize": 7.5, "clip_on": True, "bbox": box}
-        ax.text(
-            (left + right) / 2, task["row"], str(task["block"]), color=runs.DARK if dark else "white", **place
-        )

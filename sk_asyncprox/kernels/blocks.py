@@ -16,7 +16,8 @@ the exact step has ``|v|^2 / h``; the factor ``min(1, h s / |v|^2)`` restores th
 import numpy as np
 
 from .._compat import block_cd
-from ..data.block_diagonal import BlockDiagonal, Single
+from ..data.block_diagonal import BlockDiagonal
+from ..data.single_precision import Single
 from ..losses.curvature import DiagonalCurvature
 from .line_search import Direction, clipped_ratio
 

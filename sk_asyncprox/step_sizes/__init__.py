@@ -12,8 +12,9 @@ References
    asynchronous learning. ICML 2022.
 """
 
-from .base import Rule, Setting, StepSize
+from .base import StepSize
 from .policies import Adaptive1, Adaptive2, ExactStep, FixedStep, NaiveStep
+from .setting import Rule, Setting
 
 STEP_SIZES = {
     "adaptive1": Adaptive1,

@@ -4,7 +4,8 @@ from numbers import Integral
 
 import numpy as np
 
-from .base import Rule, Setting, StepSize
+from .base import StepSize
+from .setting import Rule, Setting
 
 
 class Adaptive1(StepSize):
