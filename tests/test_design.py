@@ -144,8 +144,9 @@ def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n,
         np.testing.assert_allclose(back, np.stack([u * z, z]) @ Z, atol=1e-11)
         np.testing.assert_allclose(sums, [u @ z, z.sum()], atol=1e-11)
     for index in (some, np.arange(6)):
-        for rows, taken in design.taken(9, n, index, 100, np.float32):
-            np.testing.assert_allclose(taken, Z[rows, index].T, atol=1e-6)
+        for rows in (slice(9, n), slice(2, None, 3)):
+            for run, taken in design.taken(rows, index, 100, np.float32):
+                np.testing.assert_allclose(taken, Z[rows][run, index].T, atol=1e-6)
     np.testing.assert_allclose(design.column_squares(weights), weights @ Z**2, atol=1e-14)
     for part, own in ((design, Z), (design.columns(some), Z[:, some]), (design.filled(), Z)):
         np.testing.assert_allclose(explicit(part), own, atol=1e-14)

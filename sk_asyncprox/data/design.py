@@ -236,15 +236,12 @@ class Design:
         """Runs of so many of the rows (a slice), numbered from zero, each with its columns ``index``,
         transposed, filled and centred, in memory that the next one overwrites: fresh pages cost more than the
         entries."""
-        rows = range(self.shape[0])[rows]
-        n, k, by_rows = min(step, len(rows)), len(index), self.is_by_rows or self.is_sparse
+        n, k, by_rows = min(step, self.shape[0]), len(index), self.is_by_rows or self.is_sparse
         out = np.empty((n, k), dtype).T if by_rows else np.empty((k, n), dtype)
         whole, centre = by_rows and k == self.shape[1], 0.0 if self.centre is None else self.centre[index]
         room = np.empty((n, k)) if by_rows and not whole else None
-        for a in range(0, len(rows), step):
-            run = rows[a : a + step]
-            X, some = self.X[run.start : run.stop : run.step], out[:, : len(run)]
-            X = X.toarray() if self.is_sparse else X
+        for run, X in self.read(step, rows):
+            X, some = X.toarray() if self.is_sparse else X, out[:, : run.stop - run.start]
             if by_rows:
                 part = X if whole else X.take(index, axis=1, out=room[: len(X)], mode="clip")
                 np.subtract(part, centre, out=some.T, casting="same_kind")
@@ -256,7 +253,7 @@ class Design:
             else:
                 for row, j in zip(some, index, strict=True):
                     row[:] = X[:, j]
-            yield slice(a, a + len(run)), some
+            yield run, some
 
     def runs(self):
         """Runs of rows whose entries stay in the cache, and these rows, dense and explicitly centred."""
@@ -267,10 +264,12 @@ class Design:
         """Rows that have about so many entries."""
         return max(FEWEST_ROWS, entries // max(1, self.shape[1]))
 
-    def read(self, step, begin=0, end=None):
-        """Runs of so many of the rows ``begin:end``, and these rows, as they are stored."""
-        for rows in runs(self.shape[0] if end is None else end, step, begin):
-            yield rows, self.X[rows]
+    def read(self, step, rows=slice(None)):
+        """Runs of so many of the rows (a slice), numbered from zero, and these rows, as they are stored."""
+        rows = range(self.shape[0])[rows]
+        for run in runs(len(rows), step):
+            some = rows[run]
+            yield run, self.X[some.start : some.stop : some.step]
 
     def gram(self, weights):
         """Gram matrix, in these weights."""

@@ -39,9 +39,9 @@ class Stacked(Design):
         """Number of entries."""
         return self.shape[0] * self.shape[1]
 
-    def read(self, step, begin=0, end=None):
-        """As :meth:`Design.read`; runs end where a block does, too."""
-        end, first, room = self.shape[0] if end is None else end, 0, None
+    def read(self, step, rows=slice(None)):
+        """As :meth:`Design.read`, of rows that follow one another; runs end where a block does, too."""
+        (begin, end, _), first, room = rows.indices(self.shape[0]), 0, None
         for block in self.blocks:
             direct = not self._far and block.dtype == np.float64 and block.flags.aligned
             last = min(first + len(block), end)
@@ -54,7 +54,7 @@ class Stacked(Design):
                     X = room[: len(X)]
                 if self._far:
                     X -= self._means
-                yield rows, X
+                yield slice(rows.start - begin, rows.stop - begin), X
             first += len(block)
 
     def _look(self):
