@@ -174,18 +174,15 @@ class AsyncBCD(Solver):
                 continue
             delay, step = self.ledger.measure(task.stamp)
             write = self._write_prox if self._prox_form else self._write_theta
-            step = self._count(task, *write(task, result, step))
+            step, slope, touched = write(task, result, step)
+            touched = max(1, touched)  # columns may store nothing
+            self.touched += touched
+            if task.payload.key[1] == self._layout.generation:
+                self._gate.visit(task.block, slope, touched, step > 0.0 or self.step_size.exact)
             events.append(self.ledger.written(delay, step, step * self.step_unit, "descent", (arrival,)))
             if self.inline and self._gate.due:
                 events.append(self._certify())
         return events
-
-    def _count(self, task, step, slope, touched):
-        touched = max(1, touched)  # columns may store nothing
-        self.touched += touched
-        if task.payload.key[1] == self._layout.generation:
-            self._gate.visit(task.block, slope, touched, step > 0.0 or self.step_size.exact)
-        return step
 
     def _write_theta(self, task, direction, step):
         self._layout.release(task.block)

@@ -28,28 +28,23 @@ class Layout:
     def __init__(
         self, problem, n_workers, n_blocks, working_set, fixed_cuts, exclusive, random, random_state
     ):
-        self._problem, self._n_workers, self._exclusive, self._random = problem, n_workers, exclusive, random
-        self._sizes = problem.design.column_sizes()
+        self._problem, self._exclusive, self._random = problem, exclusive, random
+        self._sizes, self._fixed_cuts = problem.design.column_sizes(), fixed_cuts
+        self._wanted, self._fewest = n_blocks, 2 * n_workers if n_workers > 1 else 1
         columns = np.arange(problem.design.shape[1])
-        self._wanted = n_blocks
         self.everything = self._partition(columns)
-        self._fixed_cuts = fixed_cuts
         self.blocks = [] if working_set else self.everything
         self._active = columns[:0] if working_set else columns
         self.generation, self._turn, self._held = 0, 0, {}
         self._random_state, self._streams = random_state, {}
 
     def _partition(self, columns):
-        return self._problem.penalty.cut(columns, self._sizes, self._count(columns))
-
-    def _count(self, columns):
-        if self._wanted != "auto":
-            return int(self._wanted)
-        full = self._problem.design.is_full() or self._problem.penalty.widest is not None
-        entries = int(self._sizes[columns].sum())
-        needed = len(columns) / WIDEST_FULL_BLOCK if full else entries / MOST_ENTRIES
-        wanted = max(2 * self._n_workers if self._n_workers > 1 else 1, int(np.ceil(needed)))
-        return min(wanted, max(1, len(columns)))
+        penalty, sizes, wanted = self._problem.penalty, self._sizes, self._wanted
+        if wanted == "auto":
+            full = self._problem.design.is_full() or penalty.widest is not None
+            needed = len(columns) / WIDEST_FULL_BLOCK if full else sizes[columns].sum() / MOST_ENTRIES
+            wanted = min(max(self._fewest, np.ceil(needed)), max(1, len(columns)))
+        return penalty.cut(columns, sizes, int(wanted))
 
     def take(self, worker):
         """Number of a block for the worker, or None when no block is free."""

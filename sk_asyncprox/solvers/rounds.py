@@ -171,20 +171,17 @@ class RoundsBCD(Solver):
 
     def write(self, stamp, phase, index, direction, rise_allowed):
         """Write a step, of exact length or full where that is nearly as good; return it and its delay."""
-        delay, _ = self.ledger.measure(stamp)
         step, slope = self.at.write(index, direction, rise_allowed)
         if self.at.settles:
             self.at.settle(1e-2 * step * slope)
         self.touched += max(1, direction.touched)
-        self.tasks.written(delay, step, phase)
-        return step, delay
+        return step, self.tasks.written(stamp, step, phase)
 
     def go_to(self, stamp, w, b, touched, **known):
         """Write coefficients, intercept, and what is ``known`` of the margins and gradient that they have."""
-        delay, _ = self.ledger.measure(stamp)
         self.at.go_to(w, b, **known)
         self.touched += max(1, touched)
-        self.tasks.written(delay, 1.0, "newton")
+        self.tasks.written(stamp, 1.0, "newton")
 
     def image(self, w):
         """Product of the design: with the active columns, if they are there and others are not needed."""

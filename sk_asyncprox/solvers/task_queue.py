@@ -84,10 +84,12 @@ class TaskQueue:
         events, self._events = self._events, []
         return events
 
-    def written(self, delay, step, phase):
-        """What is being told has led to a write."""
+    def written(self, stamp, step, phase):
+        """What is being told has led to a write, of a read with that stamp; return its delay."""
+        delay, _ = self._ledger.measure(stamp)
         self._told = True
         self._events.append(self._ledger.written(delay, step, step, phase, (self._arrival,)))
+        return delay
 
     def certified(self, certificate):
         """What is being told has led to a certificate."""
