@@ -177,6 +177,7 @@ def walk(problem, penalties, options, start):
     if columns.square == 0.0:
         return
     steps = Walk(problem, columns, partial(gap_wanted, options.tol, problem.scale), start)
+    pass_size = problem.pass_size
     for stage in steps.stages(penalties):
         if options.stop is not None:
             options.stop.check()
@@ -184,7 +185,7 @@ def walk(problem, penalties, options, start):
         with limit, limit, np.errstate(over="ignore", invalid="ignore"):
             found = steps.stage(stage)
         for certificate, gap, touched in found:
-            passes = touched / problem.pass_size
+            passes = touched / pass_size
             if passes > options.max_iter:
                 return
             yield Solution(certificate, gap, passes)
