@@ -99,4 +99,4 @@ class Dask(Executor):
             crew.drive()
         finally:
             crew.disband()
-        return [held.task for held in crew.held.values()]
+        return list(crew.held.values())
