@@ -11,7 +11,7 @@ References
 """
 
 from collections import deque
-from itertools import count, pairwise
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -119,10 +119,6 @@ def recorded_delays(history, n_workers):
     """The same of a recorded run."""
     if history.solver == "bcd":
         return history.updates["delay"]
-    stamps, ages = np.zeros(n_workers, dtype=np.int64), []
-    arrivals = history.arrivals
-    starts = np.searchsorted(arrivals["update"], np.arange(len(history.updates) + 1))
-    for k, (a, b) in enumerate(pairwise(starts)):
-        stamps[arrivals["worker"][a:b]] = arrivals["stamp"][a:b]
-        ages.append(k - stamps)
-    return np.array(ages, dtype=np.int64)
+    arrivals, stamps = history.arrivals, np.zeros((len(history.updates), n_workers), dtype=np.int64)
+    stamps[arrivals["update"], arrivals["worker"]] = arrivals["stamp"]
+    return np.arange(len(stamps))[:, None] - np.maximum.accumulate(stamps)

@@ -189,15 +189,13 @@ class TimelineDisplay(Display):
         return ax.plot(*place, "o", color=axes.DARK, markersize=5, label=label, zorder=4)
 
     def _draw_inline(self, ax, first, last, unit):
-        look, lines = {"color": axes.DARK, "linestyle": ":", "linewidth": 1.3, "zorder": 3}, None
+        look, lines = {"color": axes.DARK, "linestyle": ":", "linewidth": 1.3, "zorder": 3}, []
         for times, (begin, end) in zip(self.inline_certificates, self._runs(), strict=True):
             inside = times[(times >= first) & (times <= last)]
             if len(inside):
-                lines = ax.vlines(inside * unit, begin - 0.5, end - 0.5, **look)
-        if lines is None:
-            return []
-        lines.set_label("certificate (no task)")
-        return [lines]
+                name = "certificate (no task)"
+                lines.append(ax.vlines(inside * unit, begin - 0.5, end - 0.5, label=name, **look))
+        return lines[-1:]
 
     def _runs(self):
         """First row of every run, and of what comes after it."""
