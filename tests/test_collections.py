@@ -653,7 +653,6 @@ def test_workers_that_come_while_the_chunks_are_read(monkeypatch):
             client.wait_for_workers(2, timeout=20)
 
         monkeypatch.setattr(dask_shards.Rows, "read", read)
-        monkeypatch.setattr(dask_shards, "SMALL", 1000)
         model = Lasso(alpha=0.05).fit(*rows(X, Y, size=20))
         assert (model.history_.n_workers, model.history_.n_blocks) == (2, 8)
 
@@ -675,7 +674,6 @@ def test_workers_that_come_after_the_count(client, n_jobs, used):
         solver="piag",
         step_size="adaptive1",
         n_jobs=n_jobs,
-        n_blocks=4,
         executor=executor,
     )
     with pytest.warns(ConvergenceWarning):

@@ -5,8 +5,6 @@ which the outputs follow one another. To the solvers it is a design like any oth
 rows and columns.
 """
 
-from copy import copy
-
 import numpy as np
 
 
@@ -89,7 +87,7 @@ class Copies(BlockDiagonal):
 
     def __init__(self, design, n_outputs):
         # They share the entries; each keeps column scales of its own.
-        super().__init__([design] + [copy(design) for _ in range(n_outputs - 1)])
+        super().__init__([design] + [type(design)(design.X, design.centre) for _ in range(n_outputs - 1)])
         self.design = design
 
     def mul(self, w):
@@ -98,11 +96,19 @@ class Copies(BlockDiagonal):
         used = np.flatnonzero(W.any(axis=0))
         if 2 * np.count_nonzero(w) <= len(w) or 2 * len(used) <= W.shape[1]:
             return super().mul(w)
-        return self.design.mul_all(W).ravel()
+        X = self.design.X
+        out = np.ascontiguousarray((X @ np.ascontiguousarray(W.T)).T) if self.is_sparse else W @ X.T
+        if self.design.centre is not None:
+            out -= (W @ self.design.centre)[:, None]
+        return out.ravel()
 
     def tmul(self, u):
         """Product of the transpose with ``u``."""
-        return self.design.tmul_all(self._margins(u)).ravel()
+        U, X = self._margins(u), self.design.X
+        out = (X.T @ np.ascontiguousarray(U.T)).T if self.is_sparse else np.dot(U, X)
+        if self.design.centre is not None:
+            out = out - U.sum(axis=1)[:, None] * self.design.centre
+        return out.ravel()
 
     def columns(self, index):
         """Design of the columns ``index`` (sorted); all of them share the products."""

@@ -10,15 +10,15 @@ from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.linalg import eigh_tridiagonal
 
-from .lanczos import largest_eigenvalue
 from .matrices import less, like, major_slice, row_squares, runs, times, times_rows, transpose
 
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
 DENSE_ABOVE = 0.3
 
-NEAR = 0.5
-"""Total variation (times two) of weights for which scales are kept."""
+NEAR, TINY = 0.5, 1e-250
+"""Total variation (times two) of weights for which scales are kept; squared norm that is not exact."""
 
 ENTRIES_OF_SAMPLE, COPY_COST = 10_000, 5
 """Entries whose rows tell how all are spread; cost of copying columns, relative to a product with them."""
@@ -95,28 +95,14 @@ class Design:
             out -= u.sum() * self.centre
         return out
 
-    def mul_all(self, W):
-        """Products with the rows of ``W``, a row each."""
-        X = self.X
-        out = np.ascontiguousarray((X @ np.ascontiguousarray(W.T)).T) if self.is_sparse else W @ X.T
-        if self.centre is not None:
-            out -= (W @ self.centre)[:, None]
-        return out
-
-    def tmul_all(self, U):
-        """Products of the transpose with the rows of ``U``, a row each; the entries are read once."""
-        out = (self.X.T @ np.ascontiguousarray(U.T)).T if self.is_sparse else np.dot(U, self.X)
-        if self.centre is not None:
-            out = out - U.sum(axis=1)[:, None] * self.centre
-        return out
-
     def there_and_back(self, w, b, between):
         """Products ``z = (X - 1 centre') w + b`` and ``U (X - 1 centre')``, where ``U[:, rows]`` is what
         ``between(rows, z[rows])`` answers, and the sums of its rows; the entries are read once."""
         centre = np.zeros(self.shape[1]) if self.centre is None else self.centre
         z, out, sums, shift = np.full(self.shape[0], b), 0.0, 0.0, b - centre @ w
         alone = self.is_by_rows and not w.any()  # then BLAS would not find entries in the cache
-        for rows, X in self.read(self.rows_of_run(ENTRIES_OF_LOOK)):
+        for rows in self._slices(ENTRIES_OF_LOOK):
+            X = self.X[rows]
             if not alone:
                 np.add(times(X, w), shift, out=z[rows])
             U = between(rows, z[rows])
@@ -167,10 +153,6 @@ class Design:
         if self.is_sparse and self.X.format == "csr":
             return Design(major_slice(self.X, a, b, (b - a, self.shape[1])), self.centre)
         return Design(self.X[a:b], self.centre)
-
-    def picked(self, mask):
-        """Design of the rows of a mask, copied."""
-        return Design(self.X[mask], self.centre)
 
     def by_columns(self):
         """The same sparse matrix stored by columns, and one without entries after them."""
@@ -236,12 +218,15 @@ class Design:
         """Runs of so many of the rows (a slice), numbered from zero, each with its columns ``index``,
         transposed, filled and centred, in memory that the next one overwrites: fresh pages cost more than the
         entries."""
-        n, k, by_rows = min(step, self.shape[0]), len(index), self.is_by_rows or self.is_sparse
+        rows = range(self.shape[0])[rows]
+        n, k, by_rows = min(step, len(rows)), len(index), self.is_by_rows or self.is_sparse
         out = np.empty((n, k), dtype).T if by_rows else np.empty((k, n), dtype)
         whole, centre = by_rows and k == self.shape[1], 0.0 if self.centre is None else self.centre[index]
         room = np.empty((n, k)) if by_rows and not whole else None
-        for run, X in self.read(step, rows):
-            X, some = X.toarray() if self.is_sparse else X, out[:, : run.stop - run.start]
+        for run in runs(len(rows), step):
+            of = rows[run]
+            X, some = self.X[of.start : of.stop : of.step], out[:, : len(of)]
+            X = X.toarray() if self.is_sparse else X
             if by_rows:
                 part = X if whole else X.take(index, axis=1, out=room[: len(X)], mode="clip")
                 np.subtract(part, centre, out=some.T, casting="same_kind")
@@ -257,19 +242,11 @@ class Design:
 
     def runs(self):
         """Runs of rows whose entries stay in the cache, and these rows, dense and explicitly centred."""
-        for rows, X in self.read(self.rows_of_run(ENTRIES_OF_RUN)):
-            yield rows, X if self.centre is None else X - self.centre
+        for rows in self._slices(ENTRIES_OF_RUN):
+            yield rows, self.X[rows] if self.centre is None else self.X[rows] - self.centre
 
-    def rows_of_run(self, entries):
-        """Rows that have about so many entries."""
-        return max(FEWEST_ROWS, entries // max(1, self.shape[1]))
-
-    def read(self, step, rows=slice(None)):
-        """Runs of so many of the rows (a slice), numbered from zero, and these rows, as they are stored."""
-        rows = range(self.shape[0])[rows]
-        for run in runs(len(rows), step):
-            some = rows[run]
-            yield run, self.X[some.start : some.stop : some.step]
+    def _slices(self, entries):
+        return runs(self.shape[0], max(FEWEST_ROWS, entries // max(1, self.shape[1])))
 
     def gram(self, weights):
         """Gram matrix, in these weights."""
@@ -278,14 +255,43 @@ class Design:
         elif (weights == weights[0]).all():
             Q = weights[0] * (self.X.T @ self.X)
         else:
-            roots, reads = np.sqrt(weights)[:, None], self.read(self.rows_of_run(ENTRIES_OF_RUN))
-            Q = sum(part.T @ part for part in (X * roots[rows] for rows, X in reads))
+            roots, slices = np.sqrt(weights)[:, None], self._slices(ENTRIES_OF_RUN)
+            Q = sum(part.T @ part for part in (self.X[rows] * roots[rows] for rows in slices))
         if self.centre is not None:
             sums = 0.0 if weights is self.balance else self.tmul(weights)
             across = np.outer(sums + 0.5 * weights.sum() * self.centre, self.centre)
             Q -= across + across.T
         return Q
 
-    def smoothness(self, weights, **options):
-        """Largest eigenvalue of ``X' diag(weights) X``, with a safe margin."""
-        return largest_eigenvalue(self, weights, **options)
+    def smoothness(self, weights, random_state=0, min_products=12, max_products=60, rtol=1e-3, margin=1.02):
+        """Largest eigenvalue of ``X' diag(weights) X`` by Lanczos' method, with a safe margin.
+
+        Ritz values approach the eigenvalue from below; iterations stop when the residual is below
+        ``rtol``, and ``margin`` covers what is left. A power iteration will not do: where one
+        eigenvalue stands out of many equal ones, it stalls at these for long. Infinite where squares
+        overflow.
+        """
+        if self.shape[1] == 0 or self.size == 0:
+            return 0.0
+        x = np.random.default_rng(random_state).standard_normal(self.shape[1])
+        x, old, beta, value = x / np.linalg.norm(x), 0.0, 0.0, 0.0
+        diagonal, beside = [], []
+        for _ in range(max_products):
+            new = self.tmul(weights * self.mul(x)) - beta * old
+            diagonal.append(x @ new)
+            new -= diagonal[-1] * x
+            size = new @ new
+            if not TINY < size < 1.0 / TINY and new.any():
+                largest = np.abs(new).max()
+                exponent = int(np.frexp(largest)[1])
+                if not np.isfinite(largest):
+                    return np.inf
+                return float(np.ldexp(self.smoothness(np.ldexp(weights, -exponent)), exponent))
+            values, vectors = eigh_tridiagonal(diagonal, beside)
+            value, beta = values[-1], np.sqrt(size)
+            residual = beta * abs(vectors[-1, -1])
+            if (residual <= rtol * value and len(diagonal) >= min_products) or beta <= 1e-10 * value:
+                break
+            beside.append(beta)
+            old, x = x, new / beta
+        return margin * max(0.0, value)

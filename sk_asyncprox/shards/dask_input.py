@@ -124,12 +124,13 @@ def matrix(block):
     """A block of X as ndarray or CSR matrix, float64 or float32."""
     block = _plain(block)
     try:
-        options = {"accept_sparse": "csr", "dtype": DTYPES, "order": "C"}
-        X = check_array(block, **options, ensure_min_samples=0, input_name="X")
+        X = check_array(block, accept_sparse="csr", dtype=DTYPES, ensure_min_samples=0, input_name="X")
     except (TypeError, ValueError) as error:
         said = str(error).startswith("Input X contains")
         raise (error if said or not hasattr(block, "columns") else _explained(block, error)) from None
-    return X if X.dtype in DTYPES else X.astype(np.float64)
+    X = X if X.dtype in DTYPES else X.astype(np.float64)
+    # What has come over the wire may begin at any byte, and BLAS would copy it in every product.
+    return X if sp.issparse(X) else np.require(X, requirements="A")
 
 
 def column(block, name):

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import scipy.sparse as sp
 
 from .._blas_limit import one_blas_thread
 from ..data.dataset import design_of
@@ -66,8 +65,6 @@ class SummedRows(Rows):
 def _by_part(chunks, exponent, wanted=None):
     """Rows of positive weight of some chunks, part by part; weights over a power of two."""
     for (X, y, weights), parts in chunks:
-        # What has come over the wire may begin at any byte, and BLAS would copy it in every product.
-        X = X if sp.issparse(X) else np.require(X, requirements="A")
         weights = np.ldexp(weights, -exponent)
         used = weights > TINY if wanted is None else (weights > TINY) & np.isin(parts, wanted)
         for part in np.unique(parts[used]).tolist():

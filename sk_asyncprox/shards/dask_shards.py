@@ -1,6 +1,5 @@
 """Dask collections as shards: built where their chunks lie, never brought home."""
 
-import math
 import weakref
 from itertools import chain
 
@@ -10,7 +9,6 @@ import scipy.sparse as sp
 from ..data.dataset import design_of
 from ..data.design import Design
 from ..data.moments import is_far_in_some
-from ..data.stacked import Stacked
 from ..executors.base import SHARDS_PER_WORKER, WorkersLost
 from ..executors.dask_run import (
     GONE,
@@ -26,8 +24,8 @@ from .dask_input import join, piece, rows_of, survey
 from .shard import RowShard
 from .sharded_problem import ShardedProblem, centre, check_targets, count, without_idle
 
-SMALL = 100_000_000
-"""Bytes of a shard below which the cost of its tasks outweighs their work."""
+SMALL = 32_000_000
+"""Bytes of a shard of wide data below which the cost of its tasks outweighs their work."""
 
 NOTHING = "X has no rows, or all sample weights are zero; at least one must be positive."
 LOST = "The Dask cluster has lost the data, or cannot be reached any more."
@@ -68,10 +66,12 @@ class Rows:
         self.dtype = np.result_type(*(each.dtype for each in told if each.used))
 
     def enough_shards(self, n_workers):
-        """How many shards to begin with: no smaller ones than pay, unless a worker would have none; all
-        workers have equally many."""
-        size = sum(each.size for each in self._surveys)
-        return n_workers * min(SHARDS_PER_WORKER, max(1, math.ceil(size / n_workers / SMALL)))
+        """How many shards to begin with: wide data take few and short tasks, and are not cut smaller than
+        pays, unless a worker would have none; all workers have equally many."""
+        most, size = SHARDS_PER_WORKER * n_workers, sum(each.size for each in self._surveys)
+        if self.n_features <= WIDEST:
+            return most
+        return min(most, n_workers * max(1, -(-size // (n_workers * SMALL))))
 
     def join(self, n_shards, classes=None, factors=None):
         """Join the pieces to shards, so many at most: those that lie on one worker to the same shards. Of two
@@ -245,13 +245,21 @@ def _shard(raw, columns, means, n_features, loss, fit_intercept):
 
 
 def _joined(Xs, s, means):
-    """Design of all the rows, the means taken out; dense rows stay as they lie."""
+    """Design of all the rows, the means taken out. Dense rows stay as they lie where they can, else they are
+    copied once."""
+    X, begin = Xs[0], 0
     if any(map(sp.issparse, Xs)):
-        design, _ = design_of(sp.vstack(Xs, format="csr") if len(Xs) > 1 else Xs[0], s, rows=True)
+        design, _ = design_of(sp.vstack(Xs, format="csr") if len(Xs) > 1 else X, s, rows=True)
         return Design(design.X, means)
-    each = np.split(s, np.cumsum(list(map(len, Xs)))[:-1])
-    far = means is not None and any(map(is_far_in_some, Xs, each))
-    return Stacked(Xs, means, far)
+    fits = len(Xs) == 1 and X.dtype == np.float64 and X.flags.c_contiguous
+    if fits and (means is None or not is_far_in_some(X, s)):
+        return Design(X, means)
+    out = np.empty((len(s), X.shape[1]))
+    for X in Xs:
+        rows = out[begin : begin + len(X)]
+        np.subtract(X, 0.0 if means is None else means, out=rows)
+        begin += len(X)
+    return Design(out)
 
 
 def _call(shard, name, *args):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.block_diagonal import BlockDiagonal, Copies
+from ..data.design import Design
 from .sharded_certificate import FACTORS, Facts, Look, ShardGradient, Thin
 
 ROWS_AT_ONCE = 900
@@ -190,9 +191,12 @@ class RowShard:
             return self.design.tmul(pull.ravel())[None]
         if len(pull) == 1:
             # All at once read the entries once.
-            return self.features.tmul_all(np.where(groups, pull, 0.0))
+            by_group = np.where(groups, pull, 0.0)
+            return Copies(self.features, len(groups)).tmul(by_group.ravel()).reshape(len(groups), -1)
         # Each row is in one of many groups: all their products together read it once.
-        return np.array([self.features.picked(rows).tmul_all(pull[:, rows]).ravel() for rows in groups])
+        X, centre, outputs = self.features.X, self.features.centre, len(pull)
+        products = (Copies(Design(X[rows], centre), outputs).tmul(pull[:, rows].ravel()) for rows in groups)
+        return np.array(list(products))
 
 
 def _given(sums):

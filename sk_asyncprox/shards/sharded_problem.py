@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.stacked import Stacked
 from ..problem.base import Centred
 from .sharded_certificate import Facts, add_up, conclude, thin
 
@@ -41,8 +40,6 @@ def count(Xs, y, weights, loss, columns=slice(None), means=True):
     each = np.split(weights / total, np.cumsum([X.shape[0] for X in Xs])[:-1])
 
     def mean(of):
-        if not hasattr(Xs[0], "nnz"):
-            return Stacked(Xs, None, False).tmul(weights / total)
         return sum(np.asarray(of(X).T @ shares) for X, shares in zip(Xs, each, strict=True))
 
     means = mean(lambda X: X) if means else None

@@ -25,7 +25,7 @@ from .shard_work import minimised
 WAIT = 20
 """Passes between two certificates, at most."""
 
-PROMISED = 10.0
+PROMISED = 20.0
 """Gap that the models promise, relative to the one wanted, from which on a certificate is worth its cost."""
 
 ENOUGH = 0.01
