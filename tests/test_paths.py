@@ -39,6 +39,14 @@ def test_values_are_scikit_learns(data, kind, l1_ratio, positive):
     assert_allclose(alphas, np.geomspace(1, 1e-3, 12) * Xy.max() / len(data.y) / l1_ratio, rtol=1e-12)
 
 
+@pytest.mark.parametrize("weight", [0.3, 1.0, 5.0, 1e200])
+def test_a_known_product_makes_the_grid_that_the_data_make(data, weight):
+    s = weight * np.linspace(0.5, 1.0, len(data.y))
+    Xy = data.X.T @ (s * data.y)
+    own, given = (lasso_path(data.X, data.y, alphas=3, sample_weight=s, Xy=known)[0] for known in (None, Xy))
+    assert_allclose(given, own, rtol=1e-12)
+
+
 def test_lasso_path_takes_given_alphas_in_any_order(data):
     alphas, coefs, _ = lasso_path(data.X, data.y, alphas=[0.1, 1.0, 0.3], tol=1e-12)
     assert_array_equal(alphas, [1.0, 0.3, 0.1])

@@ -57,7 +57,7 @@ class OfPath(OfPaths, OfElasticNet):
     l1_ratio : float
         Share of the l1 part, in [0, 1]; with 0, `alphas` must be given.
     Xy : array-like of shape (n_features,)
-        ``X'y``, when it is known; of use for an automatic grid only.
+        ``X'y``, of `y` times the sample weights, when it is known; of use for an automatic grid only.
     copy_X : bool
         Kept for compatibility: `X` is never overwritten.
     coef_init : array-like of shape (n_features,)
@@ -237,8 +237,9 @@ def _read(path, X, y):
             f"y has {y.shape[1]} columns, but a path is of one target (the mixed-norm penalty that "
             "scikit-learn's path puts on several together is not offered): call once per column."
         )
-    (weights, _), X = scaled(checked_weights(path.sample_weight, X)), in_floats(X)
-    return X, y.ravel(), weights, _of_features(path.Xy, "Xy", X.shape[1]), X.dtype, y.ndim == 2
+    (weights, exponent), X = scaled(checked_weights(path.sample_weight, X)), in_floats(X)
+    Xy = _of_features(path.Xy, "Xy", X.shape[1])
+    return X, y.ravel(), weights, None if Xy is None else np.ldexp(Xy, -exponent), X.dtype, y.ndim == 2
 
 
 def _of_features(values, name, n_features):
