@@ -258,12 +258,13 @@ def test_solutions_between_two_are_made_of_them_where_that_will_do(shape, tol, m
         assert problem.with_penalty(penalty).certify(solution.certificate.w, 0.0).gap <= tol * problem.scale
 
 
-@pytest.mark.parametrize("patience", [0, 8])
+@pytest.mark.parametrize("patience", [0, 32])
 def test_sweeps_go_on_where_a_newton_step_costs_more(patience, monkeypatch):
     """The goal is reached either way: where the gap falls slowly and is nearly there, by sweeps alone."""
     steps, newton = [], gram_model.newton_on_gram
     monkeypatch.setattr(gram_model, "PATIENCE", patience)
-    monkeypatch.setattr(gram_model, "FEW_ENTRIES", 1)
+    for name in ("FEW_ENTRIES", "FEW_SWEEPS", "MANY_SWEEPS"):
+        monkeypatch.setattr(gram_model, name, 4)
     monkeypatch.setattr(gram_model, "newton_on_gram", lambda *model: steps.append(1) or newton(*model))
     X, y = drawn(200, 40)
     Q, q, square, penalty = X.T @ X, X.T @ y, y @ y, ElasticNetPenalty(1e-3 * np.abs(X.T @ y).max())

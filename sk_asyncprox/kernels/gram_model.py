@@ -14,11 +14,11 @@ from .newton import LENGTHS, along_ray
 FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 20, 200, 500_000
 """Sweeps of a call: on a small matrix many cost no more than the call."""
 
-FEW_SWEEPS, MANY_SWEEPS, FEW_ENTRIES, MOST_DESCENTS = 4, 100, 200_000, 50
-"""The same where a call ends at a gap, and such calls, at most."""
+FEW_SWEEPS, MANY_SWEEPS, FEW_ENTRIES, MOST_DESCENTS = 8, 128, 200_000, 50
+"""The same where a call ends at a gap, and such calls, at most; the next one may have twice the sweeps."""
 
-FAST_DESCENT, PATIENCE = 0.5, 8
-"""Share of the gap that a call may leave for sweeps to go on, before the first Newton step; and calls that a
+FAST_DESCENT, PATIENCE = 0.5, 300
+"""Share of the gap that a call may leave for sweeps to go on, before the first Newton step; and sweeps that a
 slower fall may take, at its present rate, to a gap that is given: they cost less than such a step."""
 
 MOST_TIMES, MOST_CALLS = 4, 200
@@ -86,9 +86,9 @@ def descend_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_DESCENTS):
         touched += n_sweeps * Q.size
         if gap <= goal:
             break
-        if gap > FAST_DESCENT * before and gap > goal * (before / gap) ** PATIENCE:
+        if gap > FAST_DESCENT * before and gap > goal * (before / gap) ** (PATIENCE / sweeps):
             w = newton_on_gram(Q, q, w, penalty)
-        before = gap
+        before, sweeps = gap, min(2 * sweeps, MANY_SWEEPS)
     return w, gap, touched
 
 

@@ -30,7 +30,7 @@ LARGEST_SWEPT, MANY, MOST = 10_000_000, 0.2, 0.9
 first certificate has to call for: of few a working set is quicker. Of most of more columns than rows, sweeps
 are slow."""
 
-RIGHT, TENTH = 0.5, 0.1
+RIGHT, TENTH = 0.9, 0.1
 """Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
 
 
@@ -74,7 +74,7 @@ class GramSteps:
             return False
         stamp, index = run.stamp(), np.arange(p)
         read = Read(None, index, run.at.w.copy(), run.at.point(), penalty, True)
-        [direction] = yield Phase("columns", 1, lambda _: (read, RIGHT * run.goal))
+        [direction] = yield Phase("columns", 1, lambda _: (read, RIGHT * run.goal, certificate.gap))
         run.from_zero = not read.w.any()
         run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         return True
@@ -122,17 +122,18 @@ class GramSteps:
             return False
         stamp, index, point = run.stamp(), run.active, run.at.point()
         key = "blocks" if len(run.blocks) == 1 else "gram", run.generation, 0
+        fresh = not np.array_equal(index, self.matrix.index)
         Q, model = yield from self._matrix_of(run, form, key, index, run.columns.model(point))
         if Q is None:
             return False
         beside = run.ridge.beside(run, certificate.w) if self._once(run) else None
         read = Read(key, index, run.at.w[index], point, run.penalty.on(index), True, beside=beside)
-        # Nothing but the next start depends on the solution of a penalty that will be lowered.
-        roughly, enough = run.penalty.l1 > run.problem.penalty.l1, 0.0
-        if run.problem.loss.quadratic and not roughly:
-            # The model is the problem itself: its gap is the one that is wanted.
-            enough = min(RIGHT * run.goal, TENTH * run.gap * run.problem.scale)
-        last = run.problem.loss.quadratic and run.looks.streamed and not roughly
+        # Nothing but the next start depends on the solution of a penalty that will be lowered; nor on columns
+        # that are new, as others are missing then. Of a squared loss the model is the problem itself.
+        lowered, quadratic = run.penalty.l1 > run.problem.penalty.l1, run.problem.loss.quadratic
+        roughly = lowered or (quadratic and fresh)
+        enough = RIGHT * run.goal if quadratic and not lowered else 0.0
+        last = quadratic and run.looks.streamed and not lowered
         ridge = self.matrix.ridge if last else None
         payload = read, Q, model, certificate.correlations[index], roughly, enough, ridge
         if run.looks.streamed and beside is None:

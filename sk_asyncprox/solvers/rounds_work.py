@@ -5,6 +5,7 @@ import numpy as np
 from .._compat import columns_cd
 from ..kernels.banded_gram import banded
 from ..kernels.blocks import describe, direction
+from ..kernels.gram_model import FEWEST_SWEEPS, SHARE_OF_GAP
 from ..kernels.gram_rows import add_rows
 from ..kernels.logistic_path import steps
 from ..kernels.newton import COST, in_place
@@ -13,13 +14,10 @@ from ..kernels.smooth_descent import arrived, descend
 from ..kernels.subspace import described, join, joint_step, lands
 from ..problem.certificate import quadratic_bound
 
-SWEEPS, SLOWING = (8, 4, 8, 20, 32, 64), 1.5
-"""Sweeps over the columns after which the gap is looked at: where it falls too slowly for those that are
-left, working sets and Newton steps are quicker. It will take so many times more than the last ones tell."""
-
-NEARLY = 50.0
-"""Gap, relative to the one wanted, up to which these go on from where the sweeps have ended, in data of more
-columns than rows. Before that the support is too large: the penalty is lowered slowly, from the start."""
+FIRST_SWEEPS, SLOWING, LOOKED, AT_ONCE, PREPARED = 8, 1.5, 10, 10, 20_000_000
+"""Sweeps over the columns after which the gap is looked at first; it tells how many are left: so many times
+more than at its last rate. And when these are more than working sets cost: sweeps for looks at them, how much
+less their products cost, made at once, and entries that are swept while their steps are prepared."""
 
 ROWS_AT_ONCE = 50_000
 """Samples whose losses are evaluated at a time, in memory that is written again; in fewer calls, as threads
@@ -129,7 +127,12 @@ def minimum(part, payload):
     # The norm of the model's target, less its part that no coefficients explain.
     square = read.w @ (Q @ read.w + 2.0 * correlations) + curvature.inverse_size(gradient, weights)
     q = Q @ read.w + correlations
-    new, calls = read.penalty.solve_on_gram(Q, q, read.w, square, roughly=roughly, enough=enough)
+    if roughly and part.problem.loss.quadratic and isinstance(Q, np.ndarray):
+        goal = max(SHARE_OF_GAP * read.penalty.gap_on_gram(Q, q, read.w, square), enough)
+        new, _, touched = read.penalty.descend_on_gram(Q, q, read.w, square, goal)
+        calls = 1 + touched // (FEWEST_SWEEPS * Q.size)
+    else:
+        new, calls = read.penalty.solve_on_gram(Q, q, read.w, square, roughly=roughly, enough=enough)
     if ridge is None or not ridge.any():
         return new, calls
     # It holds on to where the way has begun: what is left of that is far less than the gap wanted.
@@ -168,26 +171,22 @@ def moments(part, payload):
 def columns(part, payload):
     """Work of the kind ``"columns"``: the step of all columns to where a squared loss has the gap wanted, by
     sweeps over these, while few more will do."""
-    read, goal = payload
-    problem, w, before, touched = part.problem, read.w, np.inf, 0
-    design, target = problem.design, problem.design.mul(read.w) - read.point.gradient
-    for number, sweeps in enumerate(SWEEPS):
+    read, goal, before = payload
+    problem, w, sweeps, touched = part.problem, read.w, FIRST_SWEEPS, 0
+    design, p = problem.design, len(w)
+    target = design.mul(w) - read.point.gradient if w.any() else -read.point.gradient
+    while True:
         new, gap, n_sweeps = columns_cd(w, read.penalty, sweeps, design.X, target, goal)
         touched += 2 * (n_sweeps + 1) * design.size
-        slow = gap > goal and _is_slow(gap / before, sweeps, goal / gap, sum(SWEEPS[number + 1 :]))
-        if not np.isfinite(gap) or (slow and gap > NEARLY * goal and design.shape[0] < design.shape[1]):
-            w = read.w
+        fall, gap = before / max(gap, goal), max(gap, goal)
+        if not fall > 1.0:
             break
-        w, before = new, gap
-        if gap <= goal or slow:
+        w, before, left = new, gap, SLOWING * sweeps * np.log(gap / goal) / np.log(fall)
+        if not 0.0 < left <= LOOKED + np.count_nonzero(w) ** 2 / (AT_ONCE * p) + PREPARED / design.size:
             break
+        sweeps = 1 + int(left)
     v = design.mul(w - read.w)
     return describe(part, read, w, v, part.model(read.point), touched + design.size)
-
-
-def _is_slow(fall, sweeps, wanted, left):
-    """Whether the ``left`` sweeps are too few for a fall of the gap, after so many with one of ``fall``."""
-    return fall > 0.0 and np.log(fall) * left > SLOWING * sweeps * np.log(wanted)
 
 
 def bands(part, payload):
