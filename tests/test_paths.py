@@ -10,11 +10,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sk_asyncprox import Lasso, enet_path, lasso_path
 from sk_asyncprox.executors import Threads
 from sk_asyncprox.kernels.extrapolation import Trail
+from sk_asyncprox.kernels.working_set import dear_columns
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.penalty_path import solutions_along
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
+from sk_asyncprox.solvers import rounds
 
 KINDS = {
     "C order": np.ascontiguousarray,
@@ -288,7 +290,29 @@ def test_several_targets_are_refused(data):
 def test_targets_whose_squares_overflow_are_no_matter_for_paths():
     X = sp.random(40, 30, 0.3, format="csc", random_state=0)
     y = X @ np.arange(30.0)
-    alphas, coefs, _ = lasso_path(X, y, alphas=5, tol=1e-6)
-    large, of_large, _ = lasso_path(X, np.ldexp(y, 600), alphas=5, tol=1e-6)
+    alphas, coefs, _ = lasso_path(X, y, alphas=5, tol=1e-8)
+    large, of_large, _ = lasso_path(X, np.ldexp(y, 600), alphas=5, tol=1e-8)
     assert_allclose(np.ldexp(large, -600), alphas)
     assert_allclose(np.ldexp(of_large, -600), coefs, atol=1e-2)
+
+
+def test_few_columns_are_mended_alone_near_the_end(monkeypatch):
+    """Those whose correlations cost at least a tenth of the gap wanted; and the path is certified."""
+    w, c, penalty = np.tile([2.0, -3.0], 4), np.ones(8), ElasticNetPenalty(l1=1.0)
+    c[[1, 2, 5]] = -1.3, 1.1, 1.005  # beyond 1 + 0.1 * 2 / 20
+    assert dear_columns(penalty, w, c, gap=3.0, goal=2.0).tolist() == [1, 2]
+    assert len(dear_columns(penalty, w, c, gap=9.0, goal=2.0)) == 0
+    assert len(dear_columns(penalty, w, 1.3 * np.ones(8), gap=3.0, goal=2.0)) == 0
+    assert len(dear_columns(penalty, 0.0 * w, c, gap=3.0, goal=2.0)) == 0
+
+    rng, found = np.random.default_rng(0), []
+    X = sp.random(1500, 4000, 0.01, format="csc", random_state=rng)
+    y = X @ (rng.standard_normal(4000) * (rng.random(4000) < 0.1)) + 0.1 * rng.standard_normal(1500)
+    monkeypatch.setattr(rounds, "dear_columns", lambda *args: found.append(dear_columns(*args)) or found[-1])
+    alphas, coefs, gaps = lasso_path(X, y, alphas=100, eps=1e-2, tol=1e-3)
+    assert any(len(few) for few in found)
+    assert gaps.max() <= 1e-3 * (y @ y) / len(y)
+    for alpha, w, gap in list(zip(alphas, coefs.T, gaps, strict=True))[39::20]:
+        best = peer.Lasso(alpha=alpha, fit_intercept=False, tol=1e-7, max_iter=100_000).fit(X, y).coef_
+        objectives = [((y - X @ v) ** 2).sum() / (2 * len(y)) + alpha * np.abs(v).sum() for v in (w, best)]
+        assert objectives[0] - objectives[1] <= gap + 1e-12

@@ -10,6 +10,10 @@ that has chosen them. Most of them will turn out to be superfluous."""
 KEPT = 1.2
 """Size of the present working set, relative to what is wanted, up to which it is kept."""
 
+MENDED, DEAR, FEW = 4.0, 0.1, 0.25
+"""Gaps wanted up to which the few columns that cost most of one are mended alone; the share of the one wanted
+that the correlation of one of these costs at least; and how many there may be, per column in the support."""
+
 
 def among(index, active):
     """Mask of the columns ``index`` that are among the sorted ones ``active``, and their places there."""
@@ -43,3 +47,13 @@ def wanted_columns(penalty, w, correlations, active, first, fewest=FEWEST_COLUMN
     chosen = penalty.whole(chosen)
     kept = len(chosen) <= len(active) <= KEPT * len(chosen)
     return active if kept and among(chosen, active)[0].all() else chosen
+
+
+def dear_columns(penalty, w, correlations, gap, goal):
+    """Columns that alone keep a small ``gap`` above the ``goal``: the dual point has to shrink until none of
+    their ``correlations`` is above the l1 part, while the coefficients are long good enough."""
+    size = np.abs(w).sum()
+    if not (0.0 < gap <= MENDED * goal and size > 0.0):
+        return np.empty(0, int)
+    dear = penalty.whole(np.flatnonzero(penalty.pull(correlations) > penalty.l1 + DEAR * goal / size))
+    return dear if len(dear) <= FEW * np.count_nonzero(w) else dear[:0]

@@ -16,7 +16,7 @@ from ..kernels.block_iterate import Iterate, Read
 from ..kernels.blocks import ColumnPart, describe
 from ..kernels.extrapolation import Trail
 from ..kernels.subspace import Beside
-from ..kernels.working_set import first_columns, wanted_columns
+from ..kernels.working_set import dear_columns, first_columns, wanted_columns
 from ..step_sizes import Setting
 from .base import Ledger, Snapshot, Solver
 from .certificate_steps import Looks
@@ -103,7 +103,7 @@ class RoundsBCD(Solver):
         self.head_start = 0.0 if full and size > LARGEST_SWEPT else self.head_start
         self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
         self.active, self.generation, self.blocks = np.empty(0, int), 0, []
-        self._late, self._resumed, self._doubted = False, False, start is not None
+        self._late, self._resumed, self._doubted, self._mended = False, False, start is not None, False
         self._known, self._trail, self.goal = None, Trail(), goal
         self._begin(Beside())
 
@@ -121,7 +121,7 @@ class RoundsBCD(Solver):
         before = self.problem.penalty
         self._trail.add(before, self.at.w)
         self.problem = self.columns.problem = self.at.problem = problem
-        self.touched, self._resumed = 0, True
+        self.touched, self._resumed, self._mended = 0, True, False
         self._begin(self.ridge.moves)
         # Under a weaker penalty no iterate gets worse beside the zero model.
         if (problem.penalty.l1 > before.l1 or problem.penalty.l2 > before.l2) and self.at.retreat():
@@ -257,7 +257,10 @@ class RoundsBCD(Solver):
             lowered = l1 * (LOWERED_IN_READS if self.looks.streamed else LOWERED)
             self.penalty = wanted.with_l1(max(wanted.l1, lowered))
             near = wanted.with_l1(NEAR * wanted.l1) if self.is_near() else self.penalty
-            active = wanted_columns(near, self.at.w, c, active, first_columns(len(self.at.z), p, full))
+            gap = np.inf if self._mended or not self.is_near() else self.gap * problem.scale
+            few = dear_columns(wanted, self.at.w, c, gap, self.goal)
+            first, self._mended = first_columns(len(self.at.z), p, full), len(few) > 0
+            active = few if len(few) else wanted_columns(near, self.at.w, c, active, first)
         late, same = self.gap < LATE, active is self.active or np.array_equal(active, self.active)
         if self.generation and late == self._late and same:
             if self.fall > SLOW and self.penalty.l1 == before:
