@@ -127,7 +127,7 @@ def minimum(part, payload):
     # The norm of the model's target, less its part that no coefficients explain.
     square = read.w @ (Q @ read.w + 2.0 * correlations) + curvature.inverse_size(gradient, weights)
     q = Q @ read.w + correlations
-    if roughly and part.problem.loss.quadratic and isinstance(Q, np.ndarray):
+    if roughly and square > 0.0 and part.problem.loss.quadratic and isinstance(Q, np.ndarray):
         goal = max(SHARE_OF_GAP * read.penalty.gap_on_gram(Q, q, read.w, square), enough)
         new, _, touched = read.penalty.descend_on_gram(Q, q, read.w, square, goal)
         calls = 1 + touched // (FEWEST_SWEEPS * Q.size)
