@@ -17,7 +17,7 @@ FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 20, 200, 500_000
 FEW_SWEEPS, MANY_SWEEPS, FEW_ENTRIES, MOST_DESCENTS = 8, 128, 200_000, 50
 """The same where a call ends at a gap, and such calls, at most; the next one may have twice the sweeps."""
 
-FAST_DESCENT, PATIENCE = 0.5, 300
+FAST_DESCENT, PATIENCE = 0.5, 100
 """Share of the gap that a call may leave for sweeps to go on, before the first Newton step; and sweeps that a
 slower fall may take, at its present rate, to a gap that is given: they cost less than such a step."""
 

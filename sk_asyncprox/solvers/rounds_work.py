@@ -14,7 +14,7 @@ from ..kernels.smooth_descent import arrived, descend
 from ..kernels.subspace import described, join, joint_step, lands
 from ..problem.certificate import quadratic_bound
 
-FIRST_SWEEPS, SLOWING, LOOKED, AT_ONCE, PREPARED = 8, 1.5, 10, 10, 20_000_000
+FIRST_SWEEPS, SLOWING, LOOKED, AT_ONCE, PREPARED = 8, 1.5, 10, 10, 6_000_000
 """Sweeps over the columns after which the gap is looked at first; it tells how many are left: so many times
 more than at its last rate. And when these are more than working sets cost: sweeps for looks at them, how much
 less their products cost, made at once, and entries that are swept while their steps are prepared."""
@@ -127,7 +127,9 @@ def minimum(part, payload):
     # The norm of the model's target, less its part that no coefficients explain.
     square = read.w @ (Q @ read.w + 2.0 * correlations) + curvature.inverse_size(gradient, weights)
     q = Q @ read.w + correlations
-    if roughly and square > 0.0 and part.problem.loss.quadratic and isinstance(Q, np.ndarray):
+    # Of more columns than rows the support is not settled yet: a Newton step on it is soon for nothing.
+    wide = part.problem.loss.quadratic and part.problem.shape[0] < part.problem.shape[1]
+    if roughly and wide and square > 0.0 and isinstance(Q, np.ndarray):
         goal = max(SHARE_OF_GAP * read.penalty.gap_on_gram(Q, q, read.w, square), enough)
         new, _, touched = read.penalty.descend_on_gram(Q, q, read.w, square, goal)
         calls = 1 + touched // (FEWEST_SWEEPS * Q.size)
