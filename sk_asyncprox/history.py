@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import defaultdict, deque
 from typing import Any, Self
 
 import numpy as np
@@ -213,6 +214,44 @@ class History:
         arrivals = pd.DataFrame(self.arrivals).groupby("update")
         first = arrivals[["worker", "block", "stamp"]].first()
         return frame.join(first, on="update").join(arrivals.size().rename("n_arrivals"), on="update")
+
+    def visits(self):
+        """The blocks or shards of every worker, in turn: a dict of lists."""
+        visits = defaultdict(list)
+        for _, _, worker, block, _ in self._tasks():
+            if block >= 0:
+                visits[worker].append(block)
+        return visits
+
+    def places(self):
+        """The places of every worker's results, in turn, among its tasks in flight, the oldest first: a
+        cluster's need not come in the order they were asked for. A dict of deques."""
+        flights, places = defaultdict(list), defaultdict(deque)
+        for _, time, worker, asked in self.events():
+            flight = flights[worker]
+            if time is None:
+                flight.append(asked)
+            else:
+                places[worker].append(flight.index(asked))
+                flight.remove(asked)
+        return places
+
+    def events(self):
+        """Asks and tells, in order, as tuples ``(position, time, worker, asked)``; asks have no time."""
+        tasks = self._tasks()
+        events = [(told, time, worker, asked) for asked, told, worker, _, time in tasks if told >= 0]
+        return sorted(events + [(asked, None, worker, asked) for asked, _, worker, *_ in tasks])
+
+    def _tasks(self):
+        """Every task, in the order of the asks, as tuples ``(asked, told, worker, block, time)``: of what was
+        dropped, told is -1; a result that waited for others to make an update with it has its time."""
+        when = dict(self.updates[["update", "time"]].tolist())
+        tasks = [(a, t, worker, -1, time) for _, time, *_, worker, a, t in self.certificates.tolist()]
+        tasks += [(a, t, worker, block, when[k]) for k, worker, block, _, a, t in self.arrivals.tolist()]
+        tasks += [(a, t, worker, block, time) for _, time, worker, block, a, t in self.shares.tolist()]
+        tasks += [(a, -1, worker, block, None) for worker, block, a in self.unfinished.tolist()]
+        # A result may have led to a certificate and to a write.
+        return sorted({task[0]: task for task in tasks if task[2] >= 0}.values())
 
     def who(self):
         if self.n_workers < self.n_granted:

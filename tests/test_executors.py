@@ -16,7 +16,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sk_asyncprox import Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Threads, Trace
 from sk_asyncprox.executors.base import Plan
-from sk_asyncprox.executors.replay import places, visits
 from sk_asyncprox.history import TABLES, History
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, FixedStep
 
@@ -460,7 +459,7 @@ def test_results_of_a_worker_may_come_in_another_order():
     history._rows["arrivals"] = [(0, 1, 0, 0, 2, 3), (1, 0, 0, 0, 4, 6)]
     history._rows["certificates"] = [(1, 0.0, 0.0, 0.0, 0.0, 0, 1, 8), (1, 0.0, 0.0, 0.0, 0.0, -1, -1, 9)]
     history._rows["unfinished"] = [(0, 2, 7)]
-    assert {worker: list(places) for worker, places in places(history).items()} == {0: [1, 0], 1: [0]}
+    assert {worker: list(places) for worker, places in history.places().items()} == {0: [1, 0], 1: [0]}
 
 
 def test_older_histories_are_read_and_replayed(tmp_path):
@@ -479,7 +478,7 @@ def test_older_histories_are_read_and_replayed(tmp_path):
     pickled.__setstate__(state)
     for older in (History.load(tmp_path / "run.npz"), pickled):
         assert older.unfinished["block"].tolist() == [-1] * len(history.unfinished)
-        taken = visits(older)
+        taken = older.visits()
         assert sum(map(len, taken.values())) == len(history.arrivals) + len(history.shares)
         assert all(type(worker) is int for worker in taken)
         again = clone(model).set_params(executor=Simulated(Trace.from_history(older))).fit(X, y)

@@ -2,9 +2,8 @@
 
 from .base import WorkersLost
 from .dask_executor import Dask
-from .machine import Machine
 from .processes import Processes
-from .simulated import Simulated
+from .simulated import Machine, Simulated
 from .threads import Threads
 from .traces import Trace
 

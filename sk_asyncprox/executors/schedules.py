@@ -262,3 +262,16 @@ def _times(times, name):
     if array.ndim != 1 or len(array) == 0 or not np.all(np.isfinite(array)):
         raise ValueError(f"The {name} must be finite times, one for each write and at least one.")
     return array
+
+
+class Recorded:
+    """Asks and tells of a recorded run, in their order."""
+
+    def __init__(self, history):
+        self._events, self.n_rows = history.events(), len(history.updates)
+
+    def __iter__(self):
+        pairs = pairwise([(-1,), *self._events])
+        return together(
+            (time, worker, position > last + 1) for (last, *_), (position, time, worker, _) in pairs
+        )

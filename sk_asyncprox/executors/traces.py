@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 
 from ..delays import ages, recorded_delays
 from ..history import History
-from .replay import Recorded
 from .schedules import (
     Ages,
     Delays,
     Events,
+    Recorded,
     ServiceTimes,
     integer_delays,
     means_of,
