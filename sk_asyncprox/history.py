@@ -216,16 +216,27 @@ class History:
         return frame.join(first, on="update").join(arrivals.size().rename("n_arrivals"), on="update")
 
     def visits(self):
-        """The blocks or shards of every worker, in turn: a dict of lists."""
+        """Which blocks or shards were taken.
+
+        Returns
+        -------
+        dict of int to list of int
+            Of every worker, its blocks or shards in turn.
+        """
         visits = defaultdict(list)
         for _, _, worker, block, _ in self._tasks():
             if block >= 0:
                 visits[worker].append(block)
-        return visits
+        return dict(sorted(visits.items()))
 
     def places(self):
-        """The places of every worker's results, in turn, among its tasks in flight, the oldest first: a
-        cluster's need not come in the order they were asked for. A dict of deques."""
+        """Which tasks the results were of: a cluster's need not come in the order they were asked for.
+
+        Returns
+        -------
+        dict of int to deque of int
+            Of every worker, the places of its results, in turn, among its tasks in flight, the oldest first.
+        """
         flights, places = defaultdict(list), defaultdict(deque)
         for _, time, worker, asked in self.events():
             flight = flights[worker]
@@ -234,10 +245,16 @@ class History:
             else:
                 places[worker].append(flight.index(asked))
                 flight.remove(asked)
-        return places
+        return dict(places)
 
     def events(self):
-        """Asks and tells, in order, as tuples ``(position, time, worker, asked)``; asks have no time."""
+        """Asks and tells, in their order.
+
+        Returns
+        -------
+        list of tuple
+            Tuples ``(position, time, worker, asked)``; asks have no time.
+        """
         tasks = self._tasks()
         events = [(told, time, worker, asked) for asked, told, worker, _, time in tasks if told >= 0]
         return sorted(events + [(asked, None, worker, asked) for asked, _, worker, *_ in tasks])

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from copy import copy
 from itertools import islice
 from pathlib import Path
 
@@ -483,6 +484,16 @@ def test_older_histories_are_read_and_replayed(tmp_path):
         assert all(type(worker) is int for worker in taken)
         again = clone(model).set_params(executor=Simulated(Trace.from_history(older))).fit(X, y)
         assert_array_equal(again.history_.updates["step"], history.updates["step"])
+
+
+def test_a_recorded_schedule_of_an_older_pickle_is_read():
+    X, y = data()
+    model = Lasso(alpha=0.1, step_size="adaptive1", n_jobs=2, n_blocks=4).fit(X, y)
+    schedule = Trace.from_history(model.history_)._events
+    older = copy(schedule)
+    positions = {position: event[:2] for position, *event in reversed(schedule._events)}
+    older.__setstate__(vars(schedule) | {"_events": positions})
+    assert list(older) == list(schedule)
 
 
 def test_a_run_that_grew_working_sets_in_the_scalar_metric_is_replayed():

@@ -270,6 +270,12 @@ class Recorded:
     def __init__(self, history):
         self._events, self.n_rows = history.events(), len(history.updates)
 
+    def __setstate__(self, state):
+        events = state["_events"]
+        if isinstance(events, dict):  # of older pickles: the time and the worker by position, in any order
+            events = sorted((position, *event, -1) for position, event in events.items())
+        vars(self).update(state | {"_events": events})
+
     def __iter__(self):
         pairs = pairwise([(-1,), *self._events])
         return together(
