@@ -229,6 +229,16 @@ def test_a_worker_that_has_been_slow_comes_back():
     assert np.count_nonzero(placement.homes == 3) >= 2
 
 
+def test_a_queued_task_takes_as_long_as_its_worker_has_it_to_itself():
+    placement = Placement(np.arange(4) % 2, movable=True)
+    first, second = placement.take(0), placement.take(0)
+    for _ in range(3):
+        placement.told(1, placement.take(1))
+    placement.told(0, first)
+    placement.told(0, second)
+    assert list(placement._times[0]) == [8, 1]
+
+
 def test_a_new_worker_is_given_shards():
     placement, _ = serve([1.0, 1.0, 1.0], 16, 10)
     before = placement.homes.copy()

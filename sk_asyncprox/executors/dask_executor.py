@@ -99,4 +99,4 @@ class Dask(Executor):
             crew.drive()
         finally:
             crew.disband()
-        return list(crew.held.values())
+        return [held.task for held in crew.held.values()]

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,10 @@ PATIENCE = 60.0
 
 LARGE = 1_000_000
 """Bytes of a task beyond which it goes to its worker by itself, beside the scheduler's graph."""
+
+WORTH = 0.15
+"""Idle time between two tasks, relative to the work of one, above which a worker has its next task queued
+already. A queued task's iterate is older by the time of a task, so that it does not pay for long ones."""
 
 GONE = ("cancelled", "lost")
 
@@ -84,9 +89,11 @@ def next_batch(arrived):
 
 
 def do(work, part, task, payload):
-    """The work of one task, on its worker."""
+    """The work of one task, on its worker, and the seconds that it took."""
+    begin = time.perf_counter()
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        return work(part, task._replace(payload=payload))
+        result = work(part, task._replace(payload=payload))
+    return result, time.perf_counter() - begin
 
 
 def keep(part):
@@ -101,6 +108,33 @@ def place(client, data, address):
         return client.scatter(data, workers=[address], hash=False)
 
 
+class Held(NamedTuple):
+    """A task in flight, and whether its worker had nothing else to do when it was submitted."""
+
+    task: object
+    part: object
+    begin: float
+    alone: bool
+
+
+class Pace:
+    """How long a worker's tasks take, and how long it waits between two when none is queued."""
+
+    waits, work = (), np.inf
+
+    def took(self, turn, work, alone):
+        """Take the time of a task from submission to arrival into account, and that of its work."""
+        self.work = work
+        if alone:
+            # The first task of a worker also loads what it needs; so the least of two counts at first.
+            self.waits = (*self.waits[-4:], turn - work)
+
+    @property
+    def depth(self):
+        """Tasks that the worker should have, the running one included."""
+        return 2 if len(self.waits) > 1 and min(self.waits) > WORTH * self.work else 1
+
+
 class Crew:
     """One run."""
 
@@ -109,9 +143,12 @@ class Crew:
 
         self.client, self.solver, self.on_events = client, solver, on_events
         slots = wait_for_slots(client)
-        self._most = solver.most_workers or solver.n_workers
+        # Only solvers whose workers may come and go take several tasks of one of them in any order.
+        most = solver.most_workers
+        self._deep, self._most = most is not None, most or solver.n_workers
         self._slots = [address for number, address in enumerate(slots) if number < self._most]
         self.held, self._copies = {}, {}
+        self._queues, self._paces = defaultdict(list), defaultdict(Pace)
         self._arrived = as_completed(loop=client.loop, with_results=True, raise_errors=False)
         self._roll, self._begin = RollCall(client), time.perf_counter()
         self._seen = self._begin
@@ -135,17 +172,19 @@ class Crew:
         future, result = answer
         if future not in self.held:
             return None
-        task = self._forget(future)
+        held = self.held[future]
         if future.status == "error":
             raise result[1].with_traceback(result[2])
         if future.status != "finished":
-            self.solver.drop(task)
-            part = self.solver.part(task)
-            if isinstance(part, Lying) and part.future.status in GONE:
+            self.solver.drop(self._forget(future))
+            if isinstance(held.part, Lying) and held.part.future.status in GONE:
                 self._look_round()
                 raise WorkersLost("The data of a shard are lost with its worker and cannot be computed anew.")
             return None
-        return task, result
+        self._forget(future)
+        answer, work = result
+        self._paces[held.task.worker].took(time.perf_counter() - held.begin, work, held.alone)
+        return held.task, answer
 
     def _look_round(self):
         """Give the slots of workers that have gone to new ones; tell the solver what is lost."""
@@ -156,7 +195,8 @@ class Crew:
                 present.remove(address)
             else:
                 self._slots[number] = None
-                for future in [future for future, task in self.held.items() if task.worker == number]:
+                self._paces.pop(number, None)
+                for future in list(self._queues[number]):
                     self.solver.drop(self._forget(future))
         for address in present:
             if None in self._slots:
@@ -165,20 +205,24 @@ class Crew:
                 self._slots.append(address)
 
     def _hand_out(self):
-        idle, busy = True, {task.worker for task in self.held.values()}
-        for number, address in enumerate(self._slots):
-            task = None if address is None or number in busy else self.solver.ask(number)
-            if task is not None:
-                # Where its worker has just gone the task is held by nobody, and asked for again.
-                idle = False
-                self._submit(task, address)
+        idle = True
+        # Nobody has a second task before everybody has a first.
+        for depth in (1, 2) if self._deep else (1,):
+            for number, address in enumerate(self._slots):
+                wanted = address is not None and len(self._queues[number]) < depth
+                if wanted and depth <= self._paces[number].depth:
+                    task = self.solver.ask(number)
+                    if task is not None:
+                        # Where its worker has just gone the task is held by nobody, and asked for again.
+                        idle = False
+                        self._submit(task, address)
         if idle and not self.held and any(self._slots):
             raise RuntimeError("The solver has nothing to do and nothing is in flight.")
 
     def _submit(self, task, address):
-        payload = task.payload
+        part, payload = self.solver.part(task), task.payload
         try:
-            part = self._ship(self.solver.part(task), address)
+            shipped = self._ship(part, address)
             if _size(payload) > LARGE:
                 payload = place(self.client, payload, address)
         except (KeyError, OSError):
@@ -189,8 +233,9 @@ class Crew:
             return
         bare = task._replace(payload=None)
         where = {"workers": [address], "pure": False}
-        future = self.client.submit(do, self.solver.work, part, bare, payload, **where)
-        self.held[future] = task
+        future = self.client.submit(do, self.solver.work, shipped, bare, payload, **where)
+        self.held[future] = Held(task, part, time.perf_counter(), not self._queues[task.worker])
+        self._queues[task.worker].append(future)
         self._arrived.add(future)
 
     def _ship(self, part, address):
@@ -209,7 +254,8 @@ class Crew:
         return places[address]
 
     def _forget(self, future):
-        task = self.held.pop(future)
+        task = self.held.pop(future).task
+        self._queues[task.worker].remove(future)
         # Left to the end of its life it would do the same, where what a signal raises is lost.
         future.release()
         return task

@@ -41,7 +41,7 @@ class Placement:
         self.homes, self._movable, n = homes.copy(), movable, len(homes)
         self._seen, self._asked = np.zeros(n, dtype=bool), np.full(n, -1.0)
         self._clock, self.flights, self._times = 0, {}, {}
-        self._last, self.complete = {}, False
+        self._last, self._told, self.complete = {}, {}, False
         self._most = 1.0
         self._visits = {worker: deque(shards) for worker, shards in (visits or {}).items()}
 
@@ -142,7 +142,9 @@ class Placement:
         if not (late or self.complete):
             self._seen[shard] = True
             self.complete = bool(self._seen.all())
-        took = self._clock - self.flights.pop((worker, shard), self._clock)
+        # A task that was queued behind another has taken as long as its worker had it to itself.
+        begin = max(self.flights.pop((worker, shard), self._clock), self._told.get(worker, 0))
+        took, self._told[worker] = self._clock - begin, self._clock
         self._times.setdefault(worker, deque(maxlen=KNOWN)).append(took / work)
         self._last[worker], self._most = self._clock, max(self._most, work)
 
