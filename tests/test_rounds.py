@@ -707,3 +707,21 @@ def test_moments_that_rounding_has_spoilt_end_no_run(tol):
     assert abs(objective - model.objective_) <= model.dual_gap_
     strict = Lasso(1e-5, tol=1e-9, max_iter=100_000).fit(X, y)
     assert model.objective_ - strict.objective_ <= model.dual_gap_ + strict.dual_gap_
+
+
+@pytest.mark.parametrize("seed", [6, 7, 9])
+def test_where_little_is_to_be_gained_rounds_go_on_below_the_gap_of_the_scale(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((60, 1)) + 1e-3 * rng.standard_normal((60, 90))
+    y = rng.standard_normal(60)
+    alpha = 0.9 * np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
+    assert len(Lasso(alpha, tol=1e-6).fit(X, y).history_.updates) <= 5
+
+
+def test_models_without_a_gap_are_not_swept_again_and_again():
+    """Beside a coefficient that is not negative, but free otherwise, no dual point is better than zero."""
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((60, 90)), rng.standard_normal(60)
+    model = Lasso(1e-3, tol=1e-6, positive=True, penalty_weights=np.repeat([0.0, 1.0], 45)).fit(X, y)
+    assert model.dual_gap_ <= 1e-6
+    assert model.n_iter_ <= 250

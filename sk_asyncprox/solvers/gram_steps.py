@@ -70,7 +70,7 @@ class GramSteps:
         if problem.features.is_as_given or not (swept and penalty.l1 > 0.0 and run.n_workers == 1):
             return False
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
-        if not MANY * p < wanted <= (p if p <= n else MOST * p):
+        if certificate.gap <= run.goal or not MANY * p < wanted <= (p if p <= n else MOST * p):
             return False
         stamp, index = run.stamp(), np.arange(p)
         read = Read(None, index, run.at.w.copy(), run.at.point(), penalty, True)
@@ -111,6 +111,11 @@ class GramSteps:
         bands = problem.loss.n_outputs == 1 and run.penalty.alike
         return self.rule.choose(run.products.sizes[index], len(problem.sample_weights), wanted, bands)
 
+    def _enough(self, run, certificate):
+        """Gap that a model of a squared loss is solved to. Where the one wanted has been reached and the run
+        goes on, less is asked for: little is to be gained on the model without features."""
+        return RIGHT * run.goal if certificate.gap > run.goal else TENTH * certificate.gap
+
     def _once(self, run):
         """Whether a Gram matrix serves for one step only: no zeros are made, and the curvature changes."""
         return not (run.penalty.has_zeros or run.problem.loss.quadratic)
@@ -132,7 +137,7 @@ class GramSteps:
         # that are new, as others are missing then. Of a squared loss the model is the problem itself.
         lowered, quadratic = run.penalty.l1 > run.problem.penalty.l1, run.problem.loss.quadratic
         roughly = lowered or (quadratic and fresh)
-        enough = RIGHT * run.goal if quadratic and not lowered else 0.0
+        enough = self._enough(run, certificate) if quadratic and not lowered else 0.0
         last = quadratic and run.looks.streamed and not lowered
         ridge = self.matrix.ridge if last else None
         payload = read, Q, model, certificate.correlations[index], roughly, enough, ridge

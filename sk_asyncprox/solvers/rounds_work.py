@@ -19,6 +19,10 @@ FIRST_SWEEPS, SLOWING, LOOKED, AT_ONCE, PREPARED = 8, 1.5, 10, 10, 6_000_000
 more than at its last rate. And when these are more than working sets cost: sweeps for looks at them, how much
 less their products cost, made at once, and entries that are swept while their steps are prepared."""
 
+ROUGH_CALLS = 8
+"""Calls of sweeps in a model that need not be solved exactly, at most: what they leave is left to the next
+one."""
+
 ROWS_AT_ONCE = 50_000
 """Samples whose losses are evaluated at a time, in memory that is written again; in fewer calls, as threads
 wait for one another in each."""
@@ -131,7 +135,7 @@ def minimum(part, payload):
     wide = part.problem.loss.quadratic and part.problem.shape[0] < part.problem.shape[1]
     if roughly and wide and square > 0.0 and isinstance(Q, np.ndarray):
         goal = max(SHARE_OF_GAP * read.penalty.gap_on_gram(Q, q, read.w, square), enough)
-        new, _, touched = read.penalty.descend_on_gram(Q, q, read.w, square, goal)
+        new, _, touched = read.penalty.descend_on_gram(Q, q, read.w, square, goal, ROUGH_CALLS)
         calls = 1 + touched // (FEWEST_SWEEPS * Q.size)
     else:
         new, calls = read.penalty.solve_on_gram(Q, q, read.w, square, roughly=roughly, enough=enough)
