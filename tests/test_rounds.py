@@ -3,6 +3,7 @@
 import pickle
 import time
 import tracemalloc
+import warnings
 from functools import cache
 
 import numpy as np
@@ -20,7 +21,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold
 from test_solvers import drive, make_problem
 
-from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
+from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, lasso_path
 from sk_asyncprox.data.dataset import Data
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
 from sk_asyncprox.kernels.blocks import ColumnPart
@@ -725,3 +726,15 @@ def test_models_without_a_gap_are_not_swept_again_and_again():
     model = Lasso(1e-3, tol=1e-6, positive=True, penalty_weights=np.repeat([0.0, 1.0], 45)).fit(X, y)
     assert model.dual_gap_ <= 1e-6
     assert model.n_iter_ <= 250
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_free_columns_are_in_every_working_set_of_a_sparse_path(seed):
+    rng = np.random.default_rng(seed)
+    X = sp.random(50, 400, 0.05, random_state=seed, format="csc", data_rvs=rng.standard_normal)
+    y, weights = rng.standard_normal(50), rng.choice([0.0, 1.0, 2.0], p=[0.1, 0.5, 0.4], size=400)
+    settings = {"alphas": 20, "eps": 1e-2, "tol": 1e-3, "positive": True, "penalty_weights": weights}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gaps = lasso_path(X, y, **settings)[2]
+    assert gaps.max() <= 1e-3 * (y @ y) / len(y)

@@ -55,5 +55,8 @@ def dear_columns(penalty, w, correlations, gap, goal):
     size = np.abs(w).sum()
     if not (0.0 < gap <= MENDED * goal and size > 0.0):
         return np.empty(0, int)
+    if penalty.support(np.zeros_like(w)).any():
+        # After a step without the columns that are free no dual point is orthogonal to these.
+        return np.empty(0, int)
     dear = penalty.whole(np.flatnonzero(penalty.pull(correlations) > penalty.l1 + DEAR * goal / size))
     return dear if len(dear) <= FEW * np.count_nonzero(w) else dear[:0]
