@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from scipy.special import logsumexp, softmax
 from sklearn import linear_model
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold
 
 from sk_asyncprox import (
@@ -419,6 +420,19 @@ def test_a_system_whose_diagonal_is_lost_to_rounding_has_no_solution():
     A = np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 10.0], [0.0, 10.0, -1.0]])
     with np.errstate(over="ignore"):
         assert np.isnan(solution(A, np.ones((3, 1)))).all()
+
+
+def test_singular_values_that_do_not_converge_end_no_fit(monkeypatch):
+    def fails(*_):
+        raise np.linalg.LinAlgError("SVD did not converge in Linear Least Squares")
+
+    X, y = np.random.default_rng(0).standard_normal((2, 30, 5))
+    weights = [0.0, 0.0, 1.0, 1.0, 1.0]
+    model = LogisticRegression(C=0.1, l1_ratio=0.9, penalty_weights=weights, fit_intercept=False, max_iter=20)
+    monkeypatch.setattr(np.linalg, "lstsq", fails)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, y[:, 0] > 0)
+    assert np.isfinite(model.coef_).all()
 
 
 def test_a_penalty_beyond_the_largest_number_is_that_one():

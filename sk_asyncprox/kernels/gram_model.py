@@ -232,4 +232,7 @@ def solution(A, B):
     A, B = A / np.outer(size, size), B / size[:, None]
     if not np.isfinite(A.sum() + B.sum()):
         return np.full(B.shape, np.nan)  # LAPACK would print that it cannot
-    return np.linalg.lstsq(A, B)[0] / size[:, None]
+    try:
+        return np.linalg.lstsq(A, B)[0] / size[:, None]
+    except np.linalg.LinAlgError:  # the singular values did not converge
+        return np.full(B.shape, np.nan)
