@@ -136,7 +136,7 @@ class GramSteps:
         # Nothing but the next start depends on the solution of a penalty that will be lowered; nor on columns
         # that are new, as others are missing then. Of a squared loss the model is the problem itself.
         lowered, quadratic = run.penalty.l1 > run.problem.penalty.l1, run.problem.loss.quadratic
-        roughly = lowered or (quadratic and fresh)
+        roughly = lowered or (quadratic and fresh and run.problem.is_dense)
         enough = self._enough(run, certificate) if quadratic and not lowered else 0.0
         last = quadratic and run.looks.streamed and not lowered
         ridge = self.matrix.ridge if last else None
