@@ -134,7 +134,7 @@ class GramSteps:
         beside = run.ridge.beside(run, certificate.w) if self._once(run) else None
         read = Read(key, index, run.at.w[index], point, run.penalty.on(index), True, beside=beside)
         # Nothing but the next start depends on the solution of a penalty that will be lowered; nor on columns
-        # that are new, as others are missing then. Of a squared loss the model is the problem itself.
+        # of full data that are new, as others are missing then. Of a squared loss the model is the problem.
         lowered, quadratic = run.penalty.l1 > run.problem.penalty.l1, run.problem.loss.quadratic
         roughly = lowered or (quadratic and fresh and run.problem.is_dense)
         enough = self._enough(run, certificate) if quadratic and not lowered else 0.0
