@@ -180,7 +180,7 @@ def point_of(X, y, weights, centred):
     if not centred:
         return point
     point[-1] = y.sum() / len(y) if weights is None else weights @ y / weights.sum()
-    if (is_far_in_some if weights is None else is_far)(X, weights):
+    if is_far_in_some(X, None) if weights is None else is_far(X, weights):
         each = np.ones(len(X)) if weights is None else weights
         point[:-1] = sum(each[some] @ X[some] for some in _runs(X)) / each.sum()
     return point

@@ -5,10 +5,9 @@ import numpy as np
 from ..kernels.block_iterate import Read
 from ..kernels.blocks import describe
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
-from ..kernels.gram_rows import LEAST
 from ..kernels.logistic_path import Seen
 from .gram_matrix import GramMatrix
-from .newton_steps import RISE_OF_NEWTON
+from .newton_steps import RISE_OF_NEWTON, TINY
 from .task_queue import Phase
 
 WIDEST_GRAM_ONCE = 128
@@ -182,7 +181,7 @@ class GramSteps:
         if form is None:
             return None, None
         # As good as the model is: by a Newton step the gap falls with the square of what it fell by before.
-        wanted = RIGHT * run.goal / max(LEAST, run.gap * run.problem.scale)
+        wanted = RIGHT * run.goal / max(TINY, run.gap * run.problem.scale)
         yield from matrix.renew(key, index, model, max(run.fall**2, wanted))
         run.touched, matrix.touched = run.touched + matrix.touched, 0
         return matrix.Q, matrix.model
