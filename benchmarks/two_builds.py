@@ -28,6 +28,10 @@ from sklearn.preprocessing import scale
 
 FOLDER = Path(os.environ.get("BENCHMARK_DATA", "."))
 SHORT = 0.03
+FULL = "100x10 1000x100 10000x30 200x1000 500x3000 2000x300 2000x1000 20000x300 50000x100"
+LABELLED = (
+    "300x10x2 2000x50x3 2000x300x2 2000x1000x2 2000x3000x2 10000x1000x2 50000x10x10 50000x100x2 20000x100x5"
+)
 
 
 def gaussian(n, p, rho=0.0, seed=0):
@@ -117,18 +121,7 @@ def logistic(name, l1_ratio, divisor=None, C=1.0, **settings):
 def rows():
     """The fits by their names."""
     found = {}
-    full = (
-        "100x10",
-        "1000x100",
-        "10000x30",
-        "200x1000",
-        "500x3000",
-        "2000x300",
-        "2000x1000",
-        "20000x300",
-        "50000x100",
-    )
-    for size in full:
+    for size in FULL.split():
         for divisor in (30, 300):
             found[f"lasso {size} /{divisor}"] = regression("Lasso", f"gaussian:{size}", divisor)
         found[f"net {size} /30"] = regression("ElasticNet", f"gaussian:{size}", 30, l1_ratio=0.5)
@@ -150,8 +143,7 @@ def rows():
         for penalty, ratio in [("l2", 0.0), ("l1", 1.0), ("l1r .5", 0.5)]:
             found[f"{penalty} {name}"] = logistic(name, ratio)
     found["l2 digits C 100"] = logistic("digits", 0.0, C=100.0)
-    for size in ("300x10x2", "2000x50x3", "2000x300x2", "2000x1000x2", "2000x3000x2", "10000x1000x2", "50000x10x10",
-                 "50000x100x2", "20000x100x5"):  # fmt: skip
+    for size in LABELLED.split():
         found[f"l2 {size}"] = logistic(f"classes:{size}", 0.0)
         if not size.startswith(("10000", "20000")):
             found[f"l1r .5 {size} /30"] = logistic(f"classes:{size}", 0.5, 30)
