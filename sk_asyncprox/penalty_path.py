@@ -7,9 +7,9 @@ import numpy as np
 from ._blas_limit import one_blas_thread
 from ._interrupts import cached_property
 from .executors import Threads
-from .kernels.extrapolation import strength
 from .kernels.logistic_path import WIDEST, NewtonWalk
 from .kernels.path_columns import Kept, Known
+from .kernels.path_extrapolation import strength
 from .kernels.squared_path import LOOSE, Walk
 from .problem.certificate import tidy
 from .run import Solution

@@ -10,7 +10,7 @@ import numpy as np
 from .advice import advice, warn_of_steps
 from .history import History
 from .problem.certificate import Certificate, tidy
-from .problem.rescaling import held
+from .problem.units import held
 from .solvers.base import Certified, Shared
 from .stopping import ROUNDING, StopRule
 

@@ -23,7 +23,7 @@ from sk_asyncprox import (
     enet_path,
     lasso_path,
 )
-from sk_asyncprox.executors import Dask, dask_run
+from sk_asyncprox.executors import Dask, dask_tasks
 from sk_asyncprox.executors.base import Plan, WorkersLost
 from sk_asyncprox.run import Run
 from sk_asyncprox.shards import dask_input, dask_shards
@@ -691,8 +691,8 @@ def test_how_many_workers_there_may_be(client):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(dask_run, "PATIENCE", 0.3)
-    monkeypatch.setattr(dask_run, "LOOK_ROUND", 0.05)
+    monkeypatch.setattr(dask_tasks, "PATIENCE", 0.3)
+    monkeypatch.setattr(dask_tasks, "LOOK_ROUND", 0.05)
 
 
 def test_nobody_there_from_the_start(impatient):

@@ -24,7 +24,7 @@ from sk_asyncprox import ElasticNet, GroupLasso, Lasso, LogisticRegression, lass
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Dask, Simulated, Trace
 from sk_asyncprox.executors.base import WorkersLost
-from sk_asyncprox.executors.dask_run import Crew, RollCall
+from sk_asyncprox.executors.dask_tasks import Crew, RollCall
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem

@@ -20,7 +20,7 @@ from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.problem.certificate import Certificate, duality_gap
-from sk_asyncprox.problem.rescaling import OWN, Units, exponent_between
+from sk_asyncprox.problem.units import OWN, Units, exponent_between
 from sk_asyncprox.solvers.base import Certified
 from sk_asyncprox.step_sizes import StepSize
 
@@ -514,7 +514,7 @@ def test_squares_of_rows_without_weight(xy):
     "model", [LogisticRegression(), LogisticRegression(l1_ratio=1.0, C=5.0), Lasso(0.01)]
 )
 def test_more_workers_than_rows(monkeypatch, form, n_rows, model):
-    monkeypatch.setattr("sk_asyncprox.solvers.certificate_steps.TINY", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_certificates.TINY", 0)
     for name in ("rounds.SMALL", "rounds.SMALL_FULL", "shared_products.SMALL_SHARE"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.{name}", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.RoundsBCD.head_start", 0.0)

@@ -12,13 +12,13 @@ from sklearn.preprocessing import PolynomialFeatures
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox._compat import block_cd
 from sk_asyncprox.kernels import banded_gram as bands_module
-from sk_asyncprox.kernels import gram_rows
+from sk_asyncprox.kernels import gram_products
 from sk_asyncprox.kernels.banded_gram import BandedGram, banded, bands_cost
-from sk_asyncprox.kernels.gram_rows import add_filled, add_sparse, rows_cost
+from sk_asyncprox.kernels.gram_products import add_filled, add_sparse, rows_cost
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.solvers import rounds_work
-from sk_asyncprox.solvers.gram_steps import GramRule
+from sk_asyncprox.solvers.rounds_gram_steps import GramRule
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -55,8 +55,8 @@ def test_rows_of_sparse_columns_are_those_of_dense_ones(heavy, seed, n_outputs, 
     k = sum(len(block) for block in blocks)
     wanted = np.flatnonzero(rng.random(k) <= share)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gram_rows, "HEAVY", heavy)
-        patch.setattr(gram_rows, "AT_ONCE", 500)
+        patch.setattr(gram_products, "HEAVY", heavy)
+        patch.setattr(gram_products, "AT_ONCE", 500)
         found = np.ones((len(wanted), k)), np.ones((k, n_outputs))
         add_sparse([sp.csr_matrix(block) for block in blocks], model, "float64", wanted, *found)
         single = np.ones((len(wanted), k)), np.ones((k, n_outputs))

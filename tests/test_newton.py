@@ -11,9 +11,9 @@ from sklearn.linear_model import ElasticNet
 
 from sk_asyncprox.data.dataset import design_of
 from sk_asyncprox.data.design import Design
-from sk_asyncprox.kernels import gram_model
-from sk_asyncprox.kernels.gram_model import Model, newton_on_gram, solve_on_gram
-from sk_asyncprox.kernels.newton import along_ray, in_place, newton_step
+from sk_asyncprox.kernels import quadratic_minimiser
+from sk_asyncprox.kernels.newton_cg import along_ray, in_place, newton_step
+from sk_asyncprox.kernels.quadratic_minimiser import Model, newton_on_gram, solve_on_gram
 from sk_asyncprox.losses.curvature import DiagonalCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 
@@ -50,13 +50,15 @@ def test_the_gram_form_is_the_elastic_net(l1, l2, positive, n, k):
 
 
 def test_no_newton_step_where_sweeps_are_enough(monkeypatch):
-    steps, newton = [], gram_model.newton_on_gram
-    monkeypatch.setattr(gram_model, "newton_on_gram", lambda *model: steps.append(1) or newton(*model))
-    monkeypatch.setattr(gram_model, "FEWEST_SWEEPS", 3)
-    monkeypatch.setattr(gram_model, "MOST_SWEEPS", 3)
+    steps, newton = [], quadratic_minimiser.newton_on_gram
+    monkeypatch.setattr(
+        quadratic_minimiser, "newton_on_gram", lambda *model: steps.append(1) or newton(*model)
+    )
+    monkeypatch.setattr(quadratic_minimiser, "FEWEST_SWEEPS", 3)
+    monkeypatch.setattr(quadratic_minimiser, "MOST_SWEEPS", 3)
     _, _, Q, q, square = model(np.random.default_rng(0), 30, 8)
     penalty, start = ElasticNetPenalty(2.0), np.zeros(8)
-    reached = penalty.gap_on_gram(Q, q, gram_model.swept(Q, q, start, penalty, 3), square)
+    reached = penalty.gap_on_gram(Q, q, quadratic_minimiser.swept(Q, q, start, penalty, 3), square)
     w, _ = solve_on_gram(Q, q, start, penalty, square, enough=1.01 * reached)
     assert penalty.gap_on_gram(Q, q, w, square) == pytest.approx(reached)
     assert not steps
@@ -139,7 +141,7 @@ def test_the_ray_is_searched_exactly(seed, positive, l2):
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("centred", [False, True])
 def test_without_kinks_the_step_solves_the_newton_system(sparse, centred, monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.kernels.newton.RESIDUAL", 1e-10)
+    monkeypatch.setattr("sk_asyncprox.kernels.newton_cg.RESIDUAL", 1e-10)
     rng = np.random.default_rng(1)
     X = rng.standard_normal((40, 7)) * (rng.random((40, 7)) < 0.5)
     omega, pull, w = rng.uniform(0.1, 1, 40), 1e-3 * rng.standard_normal(40), np.full(7, 5.0)
@@ -157,7 +159,7 @@ def test_without_kinks_the_step_solves_the_newton_system(sparse, centred, monkey
 
 
 def test_a_newton_step_ends_at_the_slope_that_is_enough(monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.kernels.newton.RESIDUAL", 1e-10)
+    monkeypatch.setattr("sk_asyncprox.kernels.newton_cg.RESIDUAL", 1e-10)
     rng = np.random.default_rng(2)
     X, w, penalty = rng.standard_normal((60, 30)), np.full(30, 9.0), ElasticNetPenalty(0.0, 1e-3)
     pull, design = rng.standard_normal(60), Design(X)

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import Lasso, enet_path, lasso_path
 from sk_asyncprox.executors import Threads
-from sk_asyncprox.kernels.extrapolation import Trail
+from sk_asyncprox.kernels.path_extrapolation import Trail
 from sk_asyncprox.kernels.working_set import dear_columns
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
@@ -137,7 +137,7 @@ def test_a_path_costs_less_than_its_fits():
 @pytest.mark.parametrize("fit_intercept", [False, True])
 def test_gaps_bound_the_distance_from_the_optimum_along_rounds(fit_intercept, monkeypatch):
     """Against scikit-learn's; and products with the columns that are there are those of the design."""
-    monkeypatch.setattr("sk_asyncprox.solvers.gram_steps.GramRule.choose", lambda *_: None)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_steps.GramRule.choose", lambda *_: None)
     X, y = sparse_problem(300, 400)
     penalties = [ElasticNetPenalty(alpha) for alpha in np.geomspace(2e-3, 1e-4, 8)]
     problem = Problem(X, y + 1.0, SquaredLoss(), None, None, fit_intercept)

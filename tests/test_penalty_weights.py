@@ -24,7 +24,7 @@ from sk_asyncprox import (
     lasso_path,
 )
 from sk_asyncprox.executors import Simulated, Trace
-from sk_asyncprox.kernels.gram_model import solution
+from sk_asyncprox.kernels.quadratic_minimiser import solution
 from sk_asyncprox.linear_model._penalty_grids import alphas_of
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty

@@ -60,7 +60,7 @@ def large(monkeypatch):
     """Small problems are shared as large ones are."""
     for name in ("rounds.SMALL", "rounds.SMALL_FULL", "shared_products.SMALL_SHARE"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.{name}", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.gram_steps.GramRule.choose", lambda *_: None)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_steps.GramRule.choose", lambda *_: None)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.RoundsBCD.head_start", 0.0)
 
 

@@ -10,9 +10,9 @@ from sklearn.linear_model import LogisticRegression as PeerLogistic
 
 from sk_asyncprox import LogisticRegression
 from sk_asyncprox.executors import Simulated, Trace
-from sk_asyncprox.kernels.block_iterate import Point, Read
-from sk_asyncprox.kernels.blocks import ColumnPart
-from sk_asyncprox.kernels.newton import in_place
+from sk_asyncprox.kernels.block_steps import ColumnPart
+from sk_asyncprox.kernels.iterate import Point, Read
+from sk_asyncprox.kernels.newton_cg import in_place
 from sk_asyncprox.kernels.subspace import Beside, Subspace, join, joint_step, lands
 from sk_asyncprox.linear_model._path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
@@ -21,9 +21,9 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import (
     RoundsBCD,
-    gram_steps,
-    newton_steps,
     rounds,
+    rounds_gram_steps,
+    rounds_newton_steps,
     shared_products,
 )
 
@@ -31,8 +31,8 @@ from sk_asyncprox.solvers import (
 @pytest.fixture
 def always(monkeypatch):
     """Small problems are joined as large ones are, and have no Gram matrix."""
-    monkeypatch.setattr(newton_steps, "LARGE", 0)
-    monkeypatch.setattr(gram_steps, "WIDEST_GRAM_ONCE", 0)
+    monkeypatch.setattr(rounds_newton_steps, "LARGE", 0)
+    monkeypatch.setattr(rounds_gram_steps, "WIDEST_GRAM_ONCE", 0)
 
 
 def data(kind="sparse", n=120, p=40, seed=0):

@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, ShuffleSplit
 
 from sk_asyncprox import ElasticNetCV, LassoCV, enet_path, lasso_path
 from sk_asyncprox._compat import block_cd, gram_cd
-from sk_asyncprox.kernels import gram_model, path_columns, squared_path
+from sk_asyncprox.kernels import path_columns, quadratic_minimiser, squared_path
 from sk_asyncprox.linear_model import _fold_errors as _folds
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
@@ -261,18 +261,20 @@ def test_solutions_between_two_are_made_of_them_where_that_will_do(shape, tol, m
 @pytest.mark.parametrize("patience", [0, 32])
 def test_sweeps_go_on_where_a_newton_step_costs_more(patience, monkeypatch):
     """The goal is reached either way: where the gap falls slowly and is nearly there, by sweeps alone."""
-    steps, newton = [], gram_model.newton_on_gram
-    monkeypatch.setattr(gram_model, "PATIENCE", patience)
+    steps, newton = [], quadratic_minimiser.newton_on_gram
+    monkeypatch.setattr(quadratic_minimiser, "PATIENCE", patience)
     for name in ("FEW_ENTRIES", "FEW_SWEEPS", "MANY_SWEEPS"):
-        monkeypatch.setattr(gram_model, name, 4)
-    monkeypatch.setattr(gram_model, "newton_on_gram", lambda *model: steps.append(1) or newton(*model))
+        monkeypatch.setattr(quadratic_minimiser, name, 4)
+    monkeypatch.setattr(
+        quadratic_minimiser, "newton_on_gram", lambda *model: steps.append(1) or newton(*model)
+    )
     X, y = drawn(200, 40)
     Q, q, square, penalty = X.T @ X, X.T @ y, y @ y, ElasticNetPenalty(1e-3 * np.abs(X.T @ y).max())
     start, _, _ = gram_cd(np.zeros(40), penalty, 40, Q, q, square, 0.0)
     _, goal, _ = gram_cd(start, penalty, 12, Q, q, square, 0.0)
     _, first, _ = gram_cd(start, penalty, 4, Q, q, square, 0.0)
     assert goal < first < penalty.gap_on_gram(Q, q, start, square)
-    w, gap, _ = gram_model.descend_on_gram(Q, q, start, penalty, square, 1.01 * goal)
+    w, gap, _ = quadratic_minimiser.descend_on_gram(Q, q, start, penalty, square, 1.01 * goal)
     assert penalty.gap_on_gram(Q, q, w, square) == pytest.approx(gap, rel=1e-6)
     assert gap <= 1.01 * goal
     assert bool(steps) == (patience == 0)

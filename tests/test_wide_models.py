@@ -18,7 +18,7 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.shards.shard import RowShard
 from sk_asyncprox.shards.sharded_certificate import add_up, thin
 from sk_asyncprox.shards.sharded_problem import SURELY, count, facts_of, without_idle
-from sk_asyncprox.solvers import WidePIAG, registry, wide_piag
+from sk_asyncprox.solvers import WidePIAG, piag_working_set, registry
 from sk_asyncprox.step_sizes import ExactStep
 
 LOSSES = {"squared": SquaredLoss(), "logistic": LogisticLoss(), "multinomial": MultinomialLoss(3)}
@@ -169,7 +169,7 @@ def test_fewer_rows_than_columns_and_a_slow_worker(monkeypatch):
 def test_more_coefficients_than_a_working_set_holds(squared, monkeypatch):
     """Those that violate most move, beside others that are held."""
     monkeypatch.setattr(registry, "WIDEST", 20)
-    monkeypatch.setattr(wide_piag, "MOST_COLUMNS", 15)
+    monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 15)
     X, z = text(300, 60, 12)
     if squared:
         model, y = Lasso(2e-3, tol=1e-7), z
@@ -186,7 +186,7 @@ def test_more_coefficients_than_a_working_set_holds(squared, monkeypatch):
 def test_a_warm_start_with_more_coefficients_than_a_working_set_holds(monkeypatch):
     """What is held beside the first set is penalised as well: the start is no better than it is."""
     monkeypatch.setattr(registry, "WIDEST", 20)
-    monkeypatch.setattr(wide_piag, "MOST_COLUMNS", 15)
+    monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 15)
     rng = np.random.default_rng(3)
     X = rng.standard_normal((60, 100))
     y = X[:, 0] + rng.standard_normal(60) > 0.0

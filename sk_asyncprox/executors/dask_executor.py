@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .base import Executor, Plan
-from .dask_run import Crew, wait_for_slots
+from .dask_tasks import Crew, wait_for_slots
 from .threads import Threads
 
 

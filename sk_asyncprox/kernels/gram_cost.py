@@ -3,7 +3,7 @@
 import numpy as np
 
 from .banded_gram import bands_cost
-from .gram_rows import rows_cost
+from .gram_products import rows_cost
 
 READS = 32
 """How often a round without a Gram matrix is taken to read its columns before one was counted."""

@@ -41,7 +41,7 @@ class Direction(NamedTuple):
     """Predicted fall per unit of step at the read, ``-phi'(0)`` there; of block steps."""
 
     damping: float = 1.0
-    """Factor that makes an inexact full step as safe as the exact one (see ``blocks``)."""
+    """Factor that makes an inexact full step as safe as the exact one (see ``block_steps``)."""
 
     instead: np.ndarray | None = None
     """Change of the margins by a step that this one is taken instead of."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.certificate import Certificate
-from .gram_model import newton_on_gram
-from .gram_rows import full_rows
+from .gram_products import full_rows
+from .quadratic_minimiser import newton_on_gram
 
 WIDEST = 256
 """Coefficients of all outputs, at most."""

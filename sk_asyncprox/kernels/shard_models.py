@@ -16,7 +16,7 @@ from scipy.linalg import block_diag
 
 from ..losses.curvature import secants
 from ..shards.sharded_certificate import ShardGradient
-from .gram_rows import BLAS, LARGE, LEAST, RIDGE, add_rows
+from .gram_products import BLAS, LARGE, LEAST, RIDGE, add_rows
 
 NEAR = 0.2
 """Change of a margin up to which a curvature is kept."""

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.certificate import Certificate
-from .extrapolation import Trail, strength
 from .path_columns import intercept_of
+from .path_extrapolation import Trail, strength
 
 TINY = np.finfo(float).tiny
 

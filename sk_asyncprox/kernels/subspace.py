@@ -13,9 +13,9 @@ import numpy as np
 from scipy.linalg.blas import daxpy
 from scipy.linalg.lapack import dposv, dpotrs
 
-from .block_iterate import Point
-from .blocks import describe
-from .newton import newton_step
+from .block_steps import describe
+from .iterate import Point
+from .newton_cg import newton_step
 
 STEPS, ENOUGH = 4, 0.01
 """Newton steps in the subspace, at most, and the share of the first one's fall below which none follows."""
@@ -69,7 +69,7 @@ class Beside(NamedTuple):
 
 def joint_step(part, read, pull, model):
     """A Newton step, where nothing makes zeros joined with what is beside it; a generator of products as in
-    :func:`~sk_asyncprox.kernels.newton.newton_step`.
+    :func:`~sk_asyncprox.kernels.newton_cg.newton_step`.
 
     ``read.effort`` is the most products of the Newton step; with 0 (then of all columns, with correlations)
     there is the scaled gradient in its place. Returned are the move, the margins' change without the

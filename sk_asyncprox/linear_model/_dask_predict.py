@@ -11,7 +11,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length
 
 from .._docstrings import filled
-from ..executors.dask_run import tell_released
+from ..executors.dask_tasks import tell_released
 from ..shards.dask_input import (
     blocks_of,
     column,

@@ -6,7 +6,7 @@ from ..data.dataset import rows_of
 from ..losses import SquaredLoss
 from ..penalty_path import moments_pay, solutions_along
 from ..problem import Problem
-from ..problem.rescaling import are_in_range
+from ..problem.units import are_in_range
 from ..solve import SOLVERS
 
 CANCELLED = 1e-4

@@ -3,6 +3,6 @@ and the dual quantities of a certificate."""
 
 from .base import Penalty
 from .elastic_net import ElasticNetPenalty
-from .groups import GroupPenalty
+from .group_lasso import GroupPenalty
 
 __all__ = ["ElasticNetPenalty", "GroupPenalty", "Penalty"]

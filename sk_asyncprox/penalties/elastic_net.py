@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..kernels import gram_model as gram
+from ..kernels import quadratic_minimiser as gram
 from .base import Penalty
 
 WITHIN = 1.0 - 4.0 * np.finfo(float).eps
@@ -168,14 +168,14 @@ class ElasticNetPenalty(Penalty):
 
     def solve_on_gram(self, Q, q, w, square, **limits):
         """Lower the model's gap to a share of what it is at ``w``: new coefficients, and how often the matrix
-        was gone over; as :func:`~sk_asyncprox.kernels.gram_model.solve_on_gram`."""
+        was gone over; as :func:`~sk_asyncprox.kernels.quadratic_minimiser.solve_on_gram`."""
         model, restored = self.plain(Q, q, w, square)
         w, calls = gram.solve_on_gram(*model, **limits)
         return restored(w), calls
 
     def descend_on_gram(self, Q, q, w, square, goal, most_calls=gram.MOST_DESCENTS):
         """Lower the model's gap to ``goal``, if that can be: new coefficients, gap, and entries touched; as
-        :func:`~sk_asyncprox.kernels.gram_model.descend_on_gram`."""
+        :func:`~sk_asyncprox.kernels.quadratic_minimiser.descend_on_gram`."""
         model, restored = self.plain(Q, q, w, square)
         w, *found = gram.descend_on_gram(*model, goal, most_calls)
         return restored(w), *found

@@ -9,7 +9,7 @@ from ..data.dataset import design_of
 from ..data.moments import EPS, Moments, joined
 from ..kernels.shard_models import model_of
 from ..losses import SquaredLoss
-from ..problem.rescaling import LEAST, MOST
+from ..problem.units import LEAST, MOST
 from .dask_shards import Rows
 from .shard import RowShard
 

@@ -10,7 +10,7 @@ from ..data.dataset import design_of
 from ..data.design import Design
 from ..data.moments import is_far_in_some
 from ..executors.base import SHARDS_PER_WORKER, WorkersLost
-from ..executors.dask_run import (
+from ..executors.dask_tasks import (
     GONE,
     Lying,
     RollCall,

@@ -1,10 +1,10 @@
 """The solvers, as state machines that any executor can drive."""
 
 from .bcd import AsyncBCD
-from .model_piag import ModelPIAG
 from .piag import PIAG
+from .piag_models import ModelPIAG
+from .piag_working_set import WidePIAG
 from .registry import SOLVERS
 from .rounds import RoundsBCD
-from .wide_piag import WidePIAG
 
 __all__ = ["PIAG", "SOLVERS", "AsyncBCD", "ModelPIAG", "RoundsBCD", "WidePIAG"]

@@ -15,7 +15,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from ..kernels.server_model import Sums
+from ..kernels.aggregate import Sums
 from ..shards.shard import cut_rows, joint_smoothness
 from ..shards.sharded_certificate import ShardGradient, conclude, thin
 from ..step_sizes import Setting

@@ -6,10 +6,10 @@ from ..executors.base import SHARDS_PER_WORKER
 from ..shards.shard import divisible
 from ..step_sizes import STEP_SIZES, Adaptive1, NaiveStep
 from .bcd import AsyncBCD
-from .model_piag import ModelPIAG
 from .piag import PIAG
+from .piag_models import ModelPIAG
+from .piag_working_set import WidePIAG
 from .rounds import RoundsBCD
-from .wide_piag import WidePIAG
 
 WIDEST = 2000
 """Coefficients of all outputs up to which shards send the curvature of all; beyond, that of a working set."""

@@ -12,19 +12,19 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 import numpy as np
 
 from ..data.dataset import SQUARED_NARROW
-from ..kernels.block_iterate import Iterate, Read
-from ..kernels.blocks import ColumnPart, describe
-from ..kernels.extrapolation import Trail
+from ..kernels.block_steps import ColumnPart, describe
+from ..kernels.iterate import Iterate, Read
+from ..kernels.path_extrapolation import Trail
 from ..kernels.subspace import Beside
 from ..kernels.working_set import dear_columns, first_columns, wanted_columns
 from ..step_sizes import Setting
 from .base import Ledger, Snapshot, Solver
-from .certificate_steps import Looks
-from .gram_steps import LARGEST_SWEPT, GramSteps
-from .newton_steps import RISE_OF_NEWTON, NewtonSteps, RidgeSteps
+from .rounds_certificates import Looks
+from .rounds_gram_steps import LARGEST_SWEPT, GramSteps
+from .rounds_newton_steps import RISE_OF_NEWTON, NewtonSteps, RidgeSteps
+from .rounds_phases import Phase, TaskQueue
 from .rounds_work import work
 from .shared_products import Products
-from .task_queue import Phase, TaskQueue
 
 LOWERED, LOWERED_IN_READS = 0.3, 0.1
 """Factor of the l1 part from round to round; and where each reads data of many more rows than columns."""

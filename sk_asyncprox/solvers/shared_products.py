@@ -22,7 +22,7 @@ from .._interrupts import cached_property
 from ..kernels.subspace import described, joint_step
 from ..penalties import Penalty
 from .block_layout import WIDEST_FULL_BLOCK
-from .task_queue import Phase
+from .rounds_phases import Phase
 
 SMALL_SHARE = 1_000_000
 """Stored entries of a working set below which its columns stay together: handing over a share costs

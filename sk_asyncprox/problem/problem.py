@@ -10,11 +10,11 @@ import numpy as np
 from .._interrupts import cached_property
 from ..data.block_diagonal import Copies
 from ..data.dataset import Data, is_by_rows, is_wide_in_rows
-from . import unpenalised_dual as unpenalised
+from . import dual_point as unpenalised
 from .base import MADE, Centred
 from .certificate import Certificate, factors, lower_bound, quadratic_bound
 from .folds import Folds
-from .rescaling import OWN, Units, exponent_between, units_of_targets
+from .units import OWN, Units, exponent_between, units_of_targets
 
 SETTLED = 1e-7
 """Newton step of the intercept, relative to it or to 1, that is the last: what it leaves is of its square."""

@@ -17,7 +17,7 @@ ever is, as with Huber's, it is shrunk. With ``w >= 0`` it suffices that no
 import numpy as np
 from scipy.linalg import qr
 
-from ..kernels.gram_model import solution
+from ..kernels.quadratic_minimiser import solution
 from ..losses.curvature import FLOOR
 
 STEPS, HALVINGS = 50, 30

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels.server_model import ModelSum
+from ..kernels.aggregate import ModelSum
 from ..kernels.shard_models import Care
 from .base import Shared
 from .piag import PIAG

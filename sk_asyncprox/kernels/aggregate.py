@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .gram_model import solution
+from .quadratic_minimiser import solution
 
 MOST_CALLS = 20
 """Rounds of coordinate descent and Newton steps for a minimiser; the next one goes on from where they end."""

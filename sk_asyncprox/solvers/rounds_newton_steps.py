@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..kernels.block_iterate import Read
-from ..kernels.smooth_descent import STEPS, Memory, arrived, descend
-from .task_queue import Phase
+from ..kernels.iterate import Read
+from ..kernels.lbfgs import STEPS, Memory, arrived, descend
+from .rounds_phases import Phase
 
 MOVES = 6
 """Last moves that a direction is joined with."""

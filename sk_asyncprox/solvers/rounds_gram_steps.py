@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ..kernels.block_iterate import Read
-from ..kernels.blocks import describe
+from ..kernels.block_steps import describe
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
+from ..kernels.iterate import Read
 from ..kernels.logistic_path import Seen
-from .gram_matrix import GramMatrix
-from .newton_steps import RISE_OF_NEWTON, TINY
-from .task_queue import Phase
+from .rounds_gram_matrix import GramMatrix
+from .rounds_newton_steps import RISE_OF_NEWTON, TINY
+from .rounds_phases import Phase
 
 WIDEST_GRAM_ONCE = 128
 """Columns of a Gram matrix that serves one step, at most: beyond, it costs more than the step's products."""

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg.blas import daxpy
 
-from .gram_model import RIDGE, factored
-from .gram_rows import full_rows
+from .gram_products import full_rows
+from .quadratic_minimiser import RIDGE, factored
 
 STEPS, STEPS_OF_SEVERAL, MORE, TENTH = 10, 20, 20, 0.1
 """Steps between two certificates, of one output and of several, whose certificates cost more; and so many
@@ -106,7 +106,7 @@ class Place(NamedTuple):
 
 def descend(part, read, memory, every, goal, finest=0.0):
     """Steps until the duality gap is about ``goal``; a generator of products as in
-    :func:`~sk_asyncprox.kernels.newton.newton_step`.
+    :func:`~sk_asyncprox.kernels.newton_cg.newton_step`.
 
     Parameters
     ----------

@@ -11,8 +11,8 @@ from math import sqrt
 import numpy as np
 from scipy.linalg.lapack import dposv
 
-from ..kernels.gram_model import RIDGE, ROUNDING, gap_on_gram
-from ..kernels.newton import LENGTHS
+from ..kernels.newton_cg import LENGTHS
+from ..kernels.quadratic_minimiser import RIDGE, ROUNDING, gap_on_gram
 from .elastic_net import ElasticNetPenalty
 
 SHARE_OF_GAP = 1e-3

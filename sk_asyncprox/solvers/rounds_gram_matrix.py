@@ -10,10 +10,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..kernels.gram_rows import LARGE, LEAST, RIDGE
+from ..kernels.gram_products import LARGE, LEAST, RIDGE
 from ..kernels.working_set import among
+from .rounds_phases import Phase
 from .shared_products import PIECES
-from .task_queue import Phase
 
 REBUILD_ABOVE = 1e-4
 """Relative change of any curvature beyond which the matrix is computed anew. The exact step is safe for any
