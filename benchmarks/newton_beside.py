@@ -21,15 +21,14 @@ from paths import load
 from sk_asyncprox import ElasticNet, LogisticRegression, solve
 from sk_asyncprox.kernels.iterate import Read
 from sk_asyncprox.solvers.rounds import RISE_OF_NEWTON, RoundsBCD
-from sk_asyncprox.solvers.rounds_work import work
 
-SECONDS = collections.defaultdict(list)
+WORK, SECONDS = RoundsBCD.work, collections.defaultdict(list)
 
 
 def timed(part, task):
     """The task's work; its seconds are kept."""
     begin = time.thread_time()
-    result = work(part, task)
+    result = WORK(part, task)
     SECONDS[task.kind].append(time.thread_time() - begin)
     return result
 

@@ -378,7 +378,7 @@ def test_worker_exception_of_any_kind(data, kind, error, monkeypatch):
     """Whatever a worker thread raises comes out of ``fit`` in the caller's thread, unchanged."""
     from sk_asyncprox.solvers import bcd
 
-    work, seen = bcd.work, []
+    work, seen = bcd.AsyncBCD.work, []
 
     def fail(part, task):
         if task.kind == kind:

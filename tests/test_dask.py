@@ -30,11 +30,11 @@ from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.shards.dask_input import piece
 from sk_asyncprox.shards.dask_shards import _shard
+from sk_asyncprox.shards.placement import Placement
 from sk_asyncprox.shards.shard import RowShard, cut_rows
 from sk_asyncprox.shards.sharded_certificate import balance_of, conclude
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers.base import Update
-from sk_asyncprox.solvers.shard_work import Placement
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")

@@ -19,6 +19,7 @@ from sk_asyncprox.penalties.group_lasso import group_minimiser
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers import piag_working_set
+from sk_asyncprox.solvers.block_layout import cut_columns
 
 some = settings(max_examples=30, deadline=None)
 
@@ -145,7 +146,7 @@ def test_blocks_keep_groups_together(labels, n_blocks, seed):
     sizes = np.random.default_rng(seed).integers(0, 50, len(labels))
     present, groups = np.unique(labels, return_inverse=True)
     penalty = GroupPenalty(1.0, groups, np.ones(len(present)))
-    blocks = penalty.cut(np.arange(len(labels)), sizes, n_blocks)
+    blocks = cut_columns(penalty, np.arange(len(labels)), sizes, n_blocks)
     assert len(blocks) == min(n_blocks, len(present))
     assert_array_equal(np.sort(np.concatenate(blocks)), np.arange(len(labels)))
     groups = [set(labels[block]) for block in blocks]

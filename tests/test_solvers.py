@@ -17,6 +17,7 @@ from sk_asyncprox.penalties import ElasticNetPenalty, Penalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solvers import PIAG, AsyncBCD, RoundsBCD
 from sk_asyncprox.solvers.base import Certified, Update
+from sk_asyncprox.solvers.block_layout import cut_columns
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep, NaiveStep
 
 
@@ -306,7 +307,7 @@ def test_partition_gives_runs_that_are_not_empty(n_blocks, heavy):
     index, sizes = np.arange(0, 60, 2), np.ones(60)
     if heavy is not None:
         sizes[index[heavy]] = 1e6
-    blocks = Penalty().cut(index, sizes, n_blocks)
+    blocks = cut_columns(Penalty(), index, sizes, n_blocks)
     assert_array_equal(np.concatenate(blocks), index)
     assert len(blocks) == min(n_blocks, 30)
     assert all(len(block) for block in blocks)

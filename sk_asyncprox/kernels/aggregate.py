@@ -100,6 +100,11 @@ class Quadratic(NamedTuple):
         tidied = np.where(crumbs, 0.0, w)
         return tidied if self.gap(tidied, penalty) <= max(self.gap(w, penalty), enough) else w
 
+    def solved(self, w, penalty, enough):
+        """The gap at ``w``, the minimiser from there, and the best intercepts beside that."""
+        new = self.minimiser(w, penalty, enough)
+        return self.gap(w, penalty), new, self.intercepts(new)
+
 
 class ModelSum:
     """Sum of the shards' models, of which ``shares`` are the weights, summing to one; ``n_free`` intercepts

@@ -131,3 +131,28 @@ def _sums(shard, model, dtype):
         H -= across + across.T - C @ model.own_of_samples @ C.T
         sums -= C @ model.own_of_samples
     return H, sums
+
+
+def answer_gradient(shard, payload, looking=False):
+    """A share of a certificate, if that is wanted, and the shard's gradient at its point."""
+    found = shard.look(*payload) if looking else None
+    return found, found.gradient if looking else shard.gradient(*payload)
+
+
+def answer_model(shard, payload, looking=False):
+    """The same with the shard's second-order model, of the working set where there is one: then its ``scope``
+    is told, with what is held beside."""
+    w, b, known, care, scope = payload
+    if scope is None:
+        z, correlations = shard.read(w, b, by_group=True) if looking else (None, None)
+        found = shard.look(w, b, z, correlations) if looking else None
+        return found, model_of(shard, w, b, known, care, z, found and found.gradient)
+    part, z, found = shard.on(*scope), None, None
+    if looking:
+        z = part.margins(w, b)
+        found = shard.look(w, b, z)
+        # The server finds the gradient in the correlations.
+        found = found._replace(gradient=found.gradient._replace(w=None))
+    answer = model_of(part, w, b, known, care, z)
+    share = part.design.size / max(1, shard.design.size)
+    return found, answer._replace(reads=looking + answer.reads * share)

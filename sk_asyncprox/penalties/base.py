@@ -43,18 +43,10 @@ class Penalty:
         """All coefficients that are joined with any of ``index``, which is sorted."""
         return index
 
-    def cut(self, index, sizes, n_blocks):
-        """Cut the columns ``index`` into at most ``n_blocks`` runs of nearly equal work; ``sizes`` are the
-        stored entries of all columns."""
-        n_blocks = min(n_blocks, len(index))
-        if n_blocks <= 1:
-            return [index] if len(index) else []
-        work = np.cumsum(sizes[index] + 1.0)
-        cuts = np.searchsorted(work, work[-1] * np.arange(1, n_blocks) / n_blocks, side="left") + 1
-        # Every block keeps at least one column, also where a single column outweighs a share.
-        least = np.arange(1, n_blocks)
-        spare = np.clip(cuts - least, 0, len(index) - n_blocks)
-        return np.split(index, np.maximum.accumulate(spare) + least)
+    def groups_of(self, index):
+        """Numbers, from 0 on, of the groups that the coefficients ``index`` are joined in; None where each is
+        by itself."""
+        return None
 
     def support(self, w):
         """Mask of the coefficients that no working set may lack."""

@@ -66,11 +66,9 @@ class GroupPenalty(ElasticNetPenalty):
         wanted[self.labels[index]] = True
         return np.flatnonzero(wanted[self.labels])
 
-    def cut(self, index, sizes, n_blocks):
-        """Cut columns into runs of whole groups."""
-        present, group = np.unique(self.labels[index], return_inverse=True)
-        runs = super().cut(np.arange(len(present)), np.bincount(group, sizes[index]), n_blocks)
-        return [index[(group >= run[0]) & (group <= run[-1])] for run in runs]
+    def groups_of(self, index):
+        """Numbers of the groups of coefficients, among those of which there are any."""
+        return np.unique(self.labels[index], return_inverse=True)[1]
 
     def sums(self, x):
         """Sums of the entries of every group; of several ``x``, one a row, rows."""

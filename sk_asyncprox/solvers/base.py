@@ -91,11 +91,14 @@ class Solver:
         worker once."""
         raise NotImplementedError
 
-    @staticmethod
-    def work(part, task):
+    works = {}
+    """What is done for a task of every kind: functions of its part and its payload."""
+
+    @classmethod
+    def work(cls, part, task):
         """The result. Heavy; changes nothing that others see; may run anywhere (threads, processes,
         machines). Parts, tasks and results pickle."""
-        raise NotImplementedError
+        return cls.works[task.kind](part, task.payload)
 
     def tell(self, arrivals):
         """Take a list of ``(task, result)``, measure the delays, ask the policy for the step, write. Return

@@ -15,17 +15,54 @@ from ..kernels.block_steps import ColumnPart, correlations, direction
 from ..kernels.iterate import Iterate, Read
 from ..step_sizes import Setting
 from .base import Ledger, Snapshot, Solver
-from .block_layout import Gate, Layout
+from .block_layout import Layout
 
-WORK = {
-    "certificate": lambda part, payload: part.problem.certify(*payload),
-    "gradient": correlations,
-    "direction": direction,
-}
+SHARE_OF_SLOPES, LONGEST_WAIT = 0.01, 20.0
+"""Slopes that are left, relative to those there were, at which a certificate is due; and passes between two
+certificates, at most."""
 
 
-def work(part, task):
-    return WORK[task.kind](part, task.payload)
+class Gate:
+    """Decides when a certificate is worth a pass over the data.
+
+    The predicted falls of the blocks (``slopes``) tell when the active problem is nearly solved. A step of
+    length zero leaves its slope as large as it was, so it never looks like convergence. After a certificate
+    that has neither ended the run nor changed the working set, the next one waits for twice the work.
+    """
+
+    def __init__(self, pass_size, n_blocks):
+        self._pass_size, self._wait = pass_size, 0.0
+        self.reset(n_blocks, grown=True)
+        self.due = True
+
+    def reset(self, n_blocks, grown, complete=False):
+        """A certificate has arrived, with or without a new working set, of a ``complete`` point or not."""
+        if grown or complete:
+            self._late = np.ones(n_blocks, bool)
+        self._slopes = np.full(n_blocks, np.inf)
+        self._first = self._since = 0.0
+        self._wait = 0.0 if grown else min(max(0.25, 2.0 * self._wait), LONGEST_WAIT)
+        self.due = n_blocks == 0
+
+    @property
+    def complete(self):
+        """Whether every block was moved since a certificate found that so, or new columns."""
+        return not self._late.any()
+
+    def visit(self, block, slope, touched, moved):
+        """A block was written, with its predicted fall and the entries touched."""
+        self._late[block] &= not moved
+        self._since += touched / self._pass_size
+        if np.isinf(self._slopes[block]):
+            self._first += max(slope, 0.0)
+        self._slopes[block] = max(slope, 0.0)
+        left = self._slopes.sum()
+        # Where nothing at all is left to gain, work that touches nothing would wait for ever.
+        small = left == 0.0 or (self._since >= self._wait and left <= SHARE_OF_SLOPES * self._first)
+        # A certificate says something new only when every block has had its turn, however late the
+        # worker that holds it; it is not waited for beyond reason.
+        everywhere = np.isfinite(self._slopes).all() or self._since >= 2 * LONGEST_WAIT
+        self.due = self.due or small or (everywhere and self._since >= LONGEST_WAIT)
 
 
 class AsyncBCD(Solver):
@@ -78,7 +115,11 @@ class AsyncBCD(Solver):
     1 0.089
     """
 
-    work = staticmethod(work)
+    works = {
+        "certificate": lambda part, payload: part.problem.certify(*payload),
+        "gradient": correlations,
+        "direction": direction,
+    }
     plain, needs_bound = ("lipschitz",), False
 
     def __init__(

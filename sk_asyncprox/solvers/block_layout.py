@@ -1,12 +1,8 @@
-"""How active columns are cut into blocks, who may take which, and when a certificate is worth its cost."""
+"""How columns are cut into blocks, and which worker may take which."""
 
 import numpy as np
 
 from ..kernels.working_set import FIRST_COLUMNS, among, wanted_columns
-
-SHARE_OF_SLOPES, LONGEST_WAIT = 0.01, 20.0
-"""Slopes that are left, relative to those there were, at which a certificate is due; and passes between two
-certificates, at most."""
 
 WIDEST_FULL_BLOCK = 256
 """Columns of a dense block; its Gram matrix is kept."""
@@ -44,7 +40,7 @@ class Layout:
             full = self._problem.design.is_full() or penalty.widest is not None
             needed = len(columns) / WIDEST_FULL_BLOCK if full else sizes[columns].sum() / MOST_ENTRIES
             wanted = min(max(self._fewest, np.ceil(needed)), max(1, len(columns)))
-        return penalty.cut(columns, sizes, int(wanted))
+        return cut_columns(penalty, columns, sizes, int(wanted))
 
     def take(self, worker):
         """Number of a block for the worker, or None when no block is free."""
@@ -88,44 +84,25 @@ class Layout:
         return True
 
 
-class Gate:
-    """Decides when a certificate is worth a pass over the data.
+def cut_columns(penalty, index, sizes, n_blocks):
+    """Cut the columns ``index`` into at most ``n_blocks`` runs of nearly equal work, which part no group of
+    the penalty; ``sizes`` are the stored entries of all columns."""
+    group = penalty.groups_of(index)
+    if group is None:
+        return equal_runs(index, sizes[index], n_blocks)
+    sizes = np.bincount(group, sizes[index])
+    runs = equal_runs(np.arange(len(sizes)), sizes, n_blocks)
+    return [index[(group >= run[0]) & (group <= run[-1])] for run in runs]
 
-    The predicted falls of the blocks (``slopes``) tell when the active problem is nearly solved. A step of
-    length zero leaves its slope as large as it was, so it never looks like convergence. After a certificate
-    that has neither ended the run nor changed the working set, the next one waits for twice the work.
-    """
 
-    def __init__(self, pass_size, n_blocks):
-        self._pass_size, self._wait = pass_size, 0.0
-        self.reset(n_blocks, grown=True)
-        self.due = True
-
-    def reset(self, n_blocks, grown, complete=False):
-        """A certificate has arrived, with or without a new working set, of a ``complete`` point or not."""
-        if grown or complete:
-            self._late = np.ones(n_blocks, bool)
-        self._slopes = np.full(n_blocks, np.inf)
-        self._first = self._since = 0.0
-        self._wait = 0.0 if grown else min(max(0.25, 2.0 * self._wait), LONGEST_WAIT)
-        self.due = n_blocks == 0
-
-    @property
-    def complete(self):
-        """Whether every block was moved since a certificate found that so, or new columns."""
-        return not self._late.any()
-
-    def visit(self, block, slope, touched, moved):
-        """A block was written, with its predicted fall and the entries touched."""
-        self._late[block] &= not moved
-        self._since += touched / self._pass_size
-        if np.isinf(self._slopes[block]):
-            self._first += max(slope, 0.0)
-        self._slopes[block] = max(slope, 0.0)
-        left = self._slopes.sum()
-        # Where nothing at all is left to gain, work that touches nothing would wait for ever.
-        small = left == 0.0 or (self._since >= self._wait and left <= SHARE_OF_SLOPES * self._first)
-        # A certificate says something new only when every block has had its turn, however late the
-        # worker that holds it; it is not waited for beyond reason.
-        everywhere = np.isfinite(self._slopes).all() or self._since >= 2 * LONGEST_WAIT
-        self.due = self.due or small or (everywhere and self._since >= LONGEST_WAIT)
+def equal_runs(index, sizes, n_runs):
+    """Cut an index into at most so many runs of nearly equal sums of ``sizes``."""
+    n_runs = min(n_runs, len(index))
+    if n_runs <= 1:
+        return [index] if len(index) else []
+    work = np.cumsum(sizes + 1.0)
+    cuts = np.searchsorted(work, work[-1] * np.arange(1, n_runs) / n_runs, side="left") + 1
+    # Every run keeps at least one entry, also where a single one outweighs a share.
+    least = np.arange(1, n_runs)
+    spare = np.clip(cuts - least, 0, len(index) - n_runs)
+    return np.split(index, np.maximum.accumulate(spare) + least)

@@ -10,20 +10,43 @@ References
    asynchronous learning. ICML 2022, Algorithm 1.
 """
 
+from functools import partial
 from math import expm1
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels.aggregate import Sums
+from ..delays import Stamp
+from ..kernels.aggregate import Quadratic, Sums
+from ..kernels.shard_models import answer_gradient, answer_model
+from ..shards.placement import Placement
 from ..shards.shard import cut_rows, joint_smoothness
 from ..shards.sharded_certificate import ShardGradient, conclude, thin
 from ..step_sizes import Setting
 from .base import Ledger, Shared, Snapshot, Solver
-from .shard_work import Batch, Placement, Round, work
 
 LONGEST_WAIT = 10
 """Passes between two certificates, at most."""
+
+
+class Round(NamedTuple):
+    """A certificate whose shares are being collected."""
+
+    w: np.ndarray
+    b: float
+    stamp: Stamp
+    looks: dict
+
+
+class Batch(NamedTuple):
+    """What has arrived since the last write, the stamps of the table, and where the step leads if a task has
+    told it."""
+
+    arrivals: tuple
+    stamps: tuple
+    error: float
+    found: tuple | None = None
 
 
 class PIAG(Solver):
@@ -68,7 +91,14 @@ class PIAG(Solver):
     [(1, 0.175)]
     """
 
-    work = staticmethod(work)
+    works = {
+        "certificate": lambda problem, payload: problem.certify(*payload),
+        "shard": answer_gradient,
+        "look": partial(answer_gradient, looking=True),
+        "model": answer_model,
+        "model look": partial(answer_model, looking=True),
+        "solve": lambda _, payload: Quadratic.solved(*payload),
+    }
     plain = "gram", "lipschitz"
     phase = "descent"
     kinds = "shard", "look"

@@ -16,11 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels.aggregate import ModelSum
+from ..kernels.aggregate import ModelSum, Quadratic
 from ..kernels.shard_models import Care
 from .base import Shared
 from .piag import PIAG
-from .shard_work import minimised
 
 WAIT = 20
 """Passes between two certificates, at most."""
@@ -182,7 +181,7 @@ class ModelPIAG(PIAG):
             self._wanted = max(self._wanted, ROUNDING * abs(objective))
         if step == 0.0:
             return
-        gap, values, b = batch.found or minimised(*self._minimisation(length))
+        gap, values, b = batch.found or Quadratic.solved(*self._minimisation(length))
         self.w = self._with(values)
         if self._free:
             self.b = b if np.ndim(self.b) else float(b[0])

@@ -23,7 +23,7 @@ from .rounds_certificates import Looks
 from .rounds_gram_steps import LARGEST_SWEPT, GramSteps
 from .rounds_newton_steps import RISE_OF_NEWTON, NewtonSteps, RidgeSteps
 from .rounds_phases import Phase, TaskQueue
-from .rounds_work import work
+from .rounds_work import WORK
 from .shared_products import Products
 
 LOWERED, LOWERED_IN_READS = 0.3, 0.1
@@ -88,7 +88,7 @@ class RoundsBCD(Solver):
     'look'
     """
 
-    work = staticmethod(work)
+    works = WORK
     head_start, resumes, needs_bound = 0.1, True, False
 
     def __init__(self, problem, step_size, *, n_workers=1, start=None, goal=0.0):

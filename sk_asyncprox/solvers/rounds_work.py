@@ -267,8 +267,3 @@ WORK = {
     "product": product,
     "rows_product": rows_product,
 }
-
-
-def work(part, task):
-    """Do the task with what the part holds."""
-    return WORK[task.kind](part, task.payload)

@@ -20,8 +20,7 @@ import numpy as np
 
 from .._interrupts import cached_property
 from ..kernels.subspace import described, joint_step
-from ..penalties import Penalty
-from .block_layout import WIDEST_FULL_BLOCK
+from .block_layout import WIDEST_FULL_BLOCK, cut_columns, equal_runs
 from .rounds_phases import Phase
 
 SMALL_SHARE = 1_000_000
@@ -132,7 +131,7 @@ class Products:
     @cached_property
     def _everything(self):
         """Pieces of the columns."""
-        return Penalty().cut(np.arange(len(self.sizes)), self.sizes, PIECES * self.n_workers)
+        return equal_runs(np.arange(len(self.sizes)), self.sizes, PIECES * self.n_workers)
 
     def _product(self, ways, kind, pieces, common, again=True):
         """A product whose pieces the workers share, in one of the `ways` (a :class:`Sharing`): the answers,
@@ -222,7 +221,7 @@ class Products:
             n_blocks = 1 if len(index) <= penalty.widest else -(-len(index) // WIDEST_FULL_BLOCK)
         elif self.pay(index):
             n_blocks = sum(not self.speeds.is_slow(worker) for worker in range(self.n_workers))
-        return penalty.cut(index, self.sizes, n_blocks)
+        return cut_columns(penalty, index, self.sizes, n_blocks)
 
 
 class RowShares:

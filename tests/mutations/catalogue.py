@@ -480,9 +480,9 @@ MUTATIONS = [
     ),
     Mutation(
         "Blocks are cut through groups",
-        "penalties/group_lasso.py",
-        "        return [index[(group >= run[0]) & (group <= run[-1])] for run in runs]",
-        "        return super().cut(index, sizes, len(runs))",
+        "solvers/block_layout.py",
+        "    if group is None:",
+        "    if group is None or n_blocks > 1:",
         "test_group_lasso.py::test_blocks_keep_groups_together",
     ),
 ]

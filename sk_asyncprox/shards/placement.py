@@ -1,4 +1,4 @@
-"""The work on shards: which worker serves which shard, and what it does there.
+"""Which worker serves which shard.
 
 Every shard has a home, the worker that serves it in turn with its other shards. Where shards may move, a
 worker that asks takes one over from a worker that is so slow (or gone) that the shard's gradient will be much
@@ -9,13 +9,8 @@ together do about equally much in equal times; that of a task is taken in propor
 """
 
 from collections import deque
-from functools import partial
-from typing import NamedTuple
 
 import numpy as np
-
-from ..delays import Stamp
-from ..kernels.shard_models import model_of
 
 KNOWN = 5
 """Tasks after which a worker's usual time is known; the median of so many, the newest."""
@@ -150,67 +145,3 @@ class Placement:
 
     def dropped(self, worker, shard):
         self.flights.pop((worker, shard), None)
-
-
-class Round(NamedTuple):
-    """A certificate whose shares are being collected."""
-
-    w: np.ndarray
-    b: float
-    stamp: Stamp
-    looks: dict
-
-
-class Batch(NamedTuple):
-    """What has arrived since the last write, the stamps of the table, and where the step leads if a task has
-    told it."""
-
-    arrivals: tuple
-    stamps: tuple
-    error: float
-    found: tuple | None = None
-
-
-def gradient(shard, payload, looking=False):
-    """A share of a certificate, if that is wanted, and the shard's gradient at its point."""
-    found = shard.look(*payload) if looking else None
-    return found, found.gradient if looking else shard.gradient(*payload)
-
-
-def model(shard, payload, looking=False):
-    """The same with the shard's second-order model, of the working set where there is one: then its ``scope``
-    is told, with what is held beside."""
-    w, b, known, care, scope = payload
-    if scope is None:
-        z, correlations = shard.read(w, b, by_group=True) if looking else (None, None)
-        found = shard.look(w, b, z, correlations) if looking else None
-        return found, model_of(shard, w, b, known, care, z, found and found.gradient)
-    part, z, found = shard.on(*scope), None, None
-    if looking:
-        z = part.margins(w, b)
-        found = shard.look(w, b, z)
-        # The server finds the gradient in the correlations.
-        found = found._replace(gradient=found.gradient._replace(w=None))
-    answer = model_of(part, w, b, known, care, z)
-    share = part.design.size / max(1, shard.design.size)
-    return found, answer._replace(reads=looking + answer.reads * share)
-
-
-def minimised(quadratic, w, penalty, enough):
-    """The gap that the models' sum has at ``w``, its minimiser, and the best intercepts there."""
-    new = quadratic.minimiser(w, penalty, enough)
-    return quadratic.gap(w, penalty), new, quadratic.intercepts(new)
-
-
-WORK = {
-    "certificate": lambda problem, payload: problem.certify(*payload),
-    "shard": gradient,
-    "look": partial(gradient, looking=True),
-    "model": model,
-    "model look": partial(model, looking=True),
-    "solve": lambda _, payload: minimised(*payload),
-}
-
-
-def work(part, task):
-    return WORK[task.kind](part, task.payload)
