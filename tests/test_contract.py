@@ -213,7 +213,6 @@ def test_a_bound_on_the_optimum_is_kept(name):
     world = world_of(name, "logistic", 2)
     world.finish(np.inf)
     known = world.solver.ledger.lower_bound = max(optimum(world.problem), world.certificates[-1].dual)
-    assert world.solver.lower_bound == known
     world.finish(np.inf, more=True)
     assert world.certificates[-1].dual >= known
 

@@ -37,16 +37,15 @@ class LateGradients(Solver):
         return part.problem.certify(*task.payload)
 
     def tell(self, arrivals):
-        return [event for told in self.ledger.told(arrivals) for event in self._take(*told)]
-
-    def _take(self, task, certificate, arrival):
-        self.touched += self.problem.pass_size
-        delay, step = self.ledger.measure(task.stamp)
-        length = step * self.step_unit
-        late = self.w + length * certificate.correlations
-        self.w, self.b = self.problem.penalty.prox(late, length), certificate.b
-        yield self.ledger.written(delay, step, length, "descent", (arrival,))
-        yield self.ledger.certified(certificate, task.stamp.update)
+        for task, certificate in self.ledger.told(arrivals):
+            self.touched += self.problem.pass_size
+            delay, step = self.ledger.measure(task.stamp)
+            length = step * self.step_unit
+            late = self.w + length * certificate.correlations
+            self.w, self.b = self.problem.penalty.prox(late, length), certificate.b
+            self.ledger.written(delay, step, length, "descent")
+            self.ledger.certified(certificate, task.stamp.update)
+        return self.ledger.report()
 
     def drop(self, task):
         pass  # Nothing is held for a task.

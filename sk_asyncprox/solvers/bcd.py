@@ -160,7 +160,8 @@ class AsyncBCD(Solver):
         self.touched = problem.pass_size // 2
         self._gate = Gate(problem.pass_size, len(self._layout.blocks))
         self._certifying, self._complete = False, False
-        self._pending = [self._certify()] if inline else []
+        if inline:
+            self._certify()
 
     def _choose_constants(self, metric, max_delay):
         problem, policy = self.problem, self.step_size
@@ -207,11 +208,10 @@ class AsyncBCD(Solver):
     # -- tell --------------------------------------------------------------------------------------
 
     def tell(self, arrivals):
-        events, self._pending = self._pending, []
-        for task, result, arrival in self.ledger.told(arrivals):
+        for task, result in self.ledger.told(arrivals):
             if task.kind == "certificate":
                 self._certifying = False
-                events.append(self._digest(result, task))
+                self._digest(result, task.stamp.update, task.worker, task.asked)
                 continue
             delay, step = self.ledger.measure(task.stamp)
             write = self._write_prox if self._prox_form else self._write_theta
@@ -220,10 +220,10 @@ class AsyncBCD(Solver):
             self.touched += touched
             if task.payload.key[1] == self._layout.generation:
                 self._gate.visit(task.block, slope, touched, step > 0.0 or self.step_size.exact)
-            events.append(self.ledger.written(delay, step, step * self.step_unit, "descent", (arrival,)))
+            self.ledger.written(delay, step, step * self.step_unit, "descent")
             if self.inline and self._gate.due:
-                events.append(self._certify())
-        return events
+                self._certify()
+        return self.ledger.report()
 
     def _write_theta(self, task, direction, step):
         self._layout.release(task.block)
@@ -259,12 +259,11 @@ class AsyncBCD(Solver):
 
     def _certify(self):
         self._complete = self._gate.complete
-        return self._digest(self.problem.certify(self.at.w.copy(), self.at.b, self.at.z))
+        self._digest(self.problem.certify(self.at.w.copy(), self.at.b, self.at.z))
 
-    def _digest(self, certificate, task=None):
+    def _digest(self, certificate, *place):
         self.touched += self.problem.pass_size // 2
         grown = self.working_set and self._layout.grow(self.at.w, certificate)
         # What was written since the certificate was asked for is not in it.
         self._gate.reset(len(self._layout.blocks), grown, self._complete)
-        place = () if task is None else (task.stamp.update, task.worker, task.asked)
-        return self.ledger.certified(certificate, *place, complete=self._complete)
+        self.ledger.certified(certificate, *place, complete=self._complete)

@@ -81,7 +81,9 @@ class Ledger:
     """Makes the tasks and the events of a run, whose steps are those of a ``policy`` started for a
     ``setting``.
 
-    A tell takes a place in the order of asks and tells, and then one for each of its arrivals.
+    A tell takes a place in the order of asks and tells, and then one for each of its arrivals: ``arrival`` is
+    the one being told, ``events`` what has happened since the last report. ``over_bound`` counts updates with
+    a delay above the bound that the policy was given; ``lower_bound`` is the best one on the optimum so far.
     """
 
     def __init__(self, policy, setting):
@@ -89,6 +91,7 @@ class Ledger:
         self._rule, bound = policy.start(setting), policy.delay_bound(setting)
         self._bound = np.inf if bound is None else bound
         self.over_bound, self.lower_bound = 0, -np.inf
+        self.arrival, self.events = None, []
 
     @property
     def n_updates(self):
@@ -105,11 +108,12 @@ class Ledger:
         return Task(kind, worker, stamp or self.stamp(), self.clock, block, payload)
 
     def told(self, arrivals):
-        """What was told together, one after the other: the task, its result, and that as an Arrival."""
+        """What was told together, one after the other: tasks and their results."""
         self.clock += 1
         for task, result in arrivals:
             self.clock += 1
-            yield task, result, Arrival(task.worker, task.block, task.stamp.update, task.asked, self.clock)
+            self.arrival = Arrival(task.worker, task.block, task.stamp.update, task.asked, self.clock)
+            yield task, result
 
     def measure(self, *stamps):
         """Delay of a write that rests on reads with these stamps; and its step, in units of the largest."""
@@ -117,15 +121,26 @@ class Ledger:
         self.over_bound += delay > self._bound
         return delay, self._rule(delay, window)
 
-    def written(self, delay, step, length, phase, arrivals, error=0.0):
-        """A write, of such a step, which is of that ``length``."""
-        event = Update(self.n_updates, delay, length, phase, arrivals, error)
+    def written(self, delay, step, length, phase, arrivals=None, error=0.0):
+        """A write, of such a step, of that ``length``; what is being told has led to it, or some arrivals."""
+        arrivals = (self.arrival,) if arrivals is None else arrivals
+        self.events.append(Update(self.n_updates, delay, length, phase, arrivals, error))
         self._tracker.advance(step)
-        return event
+
+    def shared(self, kind):
+        """What is being told has led to no write and no certificate of its own."""
+        self.events.append(Shared(kind, self.arrival))
 
     def certified(self, certificate, update=None, worker=-1, asked=-1, complete=True):
         """A certificate, of the iterate after so many writes (all there are), and who was asked for it when,
         if it was one task."""
         self.lower_bound = max(self.lower_bound, certificate.dual)
         update = self.n_updates if update is None else update
-        return Certified(certificate, self.lower_bound, update, worker, asked, self.clock, complete)
+        event = Certified(certificate, self.lower_bound, update, worker, asked, self.clock, complete)
+        self.events.append(event)
+        return event
+
+    def report(self):
+        """What has happened since the last report, in order."""
+        events, self.events = self.events, []
+        return events

@@ -24,7 +24,7 @@ from ..shards.placement import Placement
 from ..shards.shard import cut_rows, joint_smoothness
 from ..shards.sharded_certificate import ShardGradient, conclude, thin
 from ..step_sizes import Setting
-from .base import Ledger, Shared, Snapshot, Solver
+from .base import Ledger, Snapshot, Solver
 
 LONGEST_WAIT = 10
 """Passes between two certificates, at most."""
@@ -217,45 +217,44 @@ class PIAG(Solver):
 
     def tell(self, arrivals):
         """Renew the table; one proximal step for all the arrivals together."""
-        events = []
-        for told in self.ledger.told(arrivals):
-            events += self._take(*told)
+        for task, result in self.ledger.told(arrivals):
+            self._take(task, result)
         if self._fresh and self._placement.complete:
-            events += self._move()
+            self._move()
         # Not by the next ask, which may lead to no task, so that no replay knows of it.
         if self._by_shards:
             self._begin_round()
-        return events
+        return self.ledger.report()
 
-    def _take(self, task, result, arrival):
+    def _take(self, task, result):
         if task.kind == "certificate":
             self.touched += self.problem.pass_size
-            return [self._digest(result, task.stamp.update, task.worker, task.asked)]
+            self._digest(result, task.stamp.update, task.worker, task.asked)
+            return
         found, answer = result
-        events = [] if found is None else self._collect(task, found)
-        return events + self._renew(task, answer, arrival)
+        if found is not None:
+            self._collect(task, found)
+        self._renew(task, answer)
 
     def _move(self):
-        events = [self._step(self._batch())]
+        self._step(self._batch())
         if self.inline and self._due:
             self.touched += self.problem.pass_size
-            events.append(self._digest(self.problem.certify(self.w, self.b), self.n_updates))
-        return events
+            self._digest(self.problem.certify(self.w, self.b), self.n_updates)
 
     def _collect(self, task, result):
         """Take a look; the last of a round makes the certificate."""
         looking = self._round
         if looking is None or looking.stamp != task.stamp:
-            return []
+            return
         looking.looks[task.block] = result
-        if len(looking.looks) < self.n_blocks:
-            return []
-        self._round = None
-        looks = [looking.looks[shard] for shard in range(self.n_blocks)]
-        certificate = conclude(self.problem, looking.w, looking.b, looks, self._facts)
-        return [self._digest(certificate, looking.stamp.update)]
+        if len(looking.looks) == self.n_blocks:
+            self._round = None
+            looks = [looking.looks[shard] for shard in range(self.n_blocks)]
+            certificate = conclude(self.problem, looking.w, looking.b, looks, self._facts)
+            self._digest(certificate, looking.stamp.update)
 
-    def _renew(self, task, answer, arrival):
+    def _renew(self, task, answer):
         shard, effort, old = task.block, self._facts[task.block].effort, self._stamps[task.block]
         self.touched += max(1, int(0.5 * answer.reads * self.problem.pass_size * effort))
         self._since += effort
@@ -264,11 +263,11 @@ class PIAG(Solver):
         late = task.asked <= self._barrier or (old is not None and task.stamp < old)
         self._placement.told(task.worker, shard, answer.work, late)
         if late:
-            return [Shared("late", arrival)]
+            self.ledger.shared("late")
+            return
         self._enter(task, answer)
         self._stamps[shard], self._changes[shard] = task.stamp, answer.change
-        self._fresh.append(arrival)
-        return []
+        self._fresh.append(self.ledger.arrival)
 
     def _enter(self, task, gradient):
         self._sums.renew(task.block, gradient)
@@ -277,7 +276,7 @@ class PIAG(Solver):
         delay, step = self.ledger.measure(*batch.stamps)
         length = step * self.step_unit
         self._go(step, length, batch)
-        return self.ledger.written(delay, step, length, self.phase, batch.arrivals, batch.error)
+        self.ledger.written(delay, step, length, self.phase, batch.arrivals, batch.error)
 
     def _go(self, step, length, batch):
         total = self._sums.total

@@ -18,7 +18,6 @@ import numpy as np
 
 from ..kernels.aggregate import ModelSum, Quadratic
 from ..kernels.shard_models import Care
-from .base import Shared
 from .piag import PIAG
 
 WAIT = 20
@@ -151,21 +150,23 @@ class ModelPIAG(PIAG):
 
     # -- steps -------------------------------------------------------------------------------------
 
-    def _take(self, task, result, arrival):
+    def _take(self, task, result):
         """Renew a model, or go to the minimiser of their sum."""
         if task.kind != "solve":
-            return super()._take(task, result, arrival)
+            super()._take(task, result)
+            return
         if task.asked <= self._barrier:
             self._give_back()  # what was found before a retreat is of no use after it
-            return [Shared("solve", arrival)]
-        batch, self._solving = self._solving, None
-        return [self._step(batch._replace(found=result)), Shared("solve", arrival)]
+        else:
+            batch, self._solving = self._solving, None
+            self._step(batch._replace(found=result))
+        self.ledger.shared("solve")
 
     def _move(self):
         if self._solves:
-            return super()._move()
-        self._ready = True
-        return []
+            super()._move()
+        else:
+            self._ready = True
 
     def _minimisation(self, length):
         w, exact = self.w[self._index], self.step_size.exact

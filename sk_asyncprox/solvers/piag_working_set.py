@@ -62,23 +62,24 @@ class WidePIAG(ModelPIAG):
         # A minimisation in many coefficients is to serve many rows.
         enough = min(MOST_AWAITED, len(self._index) / self._n_samples)
         fresh = sum(self._facts[arrival.block].effort for arrival in self._fresh)
-        return super()._move() if fresh >= enough else []
+        if fresh >= enough:
+            super()._move()
 
     # -- certificates --------------------------------------------------------------------------------
 
-    def _collect(self, task, found):
-        looking, barrier = self._round, self._barrier
-        events = super()._collect(task, found)
-        if events and self._barrier == barrier:
-            self._aim(looking, events[0])
-        return events
+    def _digest(self, certificate, *place):
+        barrier = self._barrier
+        event = super()._digest(certificate, *place)
+        if self._barrier == barrier:
+            self._aim(event)
+        return event
 
     def _guard(self, certificate):
         w = certificate.w
         change = self._penalty.value(w) - self.problem.penalty.value(w)
         super()._guard(certificate._replace(objective=certificate.objective + change))
 
-    def _aim(self, looking, event):
+    def _aim(self, event):
         wanted, w, c = self.problem.penalty, event.certificate.w, event.certificate.correlations
         self._lowest = min(self._lowest, float(wanted.pull(c).max(initial=0.0)))
         before, self._penalty = self._penalty, wanted.with_l1(max(wanted.l1, LOWERED * self._lowest))
@@ -88,9 +89,9 @@ class WidePIAG(ModelPIAG):
         if self._best is not None:
             change = self._penalty.value(w) - before.value(w)
             self._best = self._best._replace(objective=self._best.objective + change)
-        index = self._wanted_columns(looking.w, c)
+        index = self._wanted_columns(w, c)
         if index is not self._index:
-            self._turn_to(index, looking.w)
+            self._turn_to(index, w)
         self._own_penalty = self._penalty.on(self._index)
 
     def _wanted_columns(self, certified, c):

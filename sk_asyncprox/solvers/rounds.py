@@ -175,13 +175,18 @@ class RoundsBCD(Solver):
         if self.at.settles:
             self.at.settle(1e-2 * step * slope)
         self.touched += max(1, direction.touched)
-        return step, self.tasks.written(stamp, step, phase)
+        return step, self._written(stamp, step, phase)
 
     def go_to(self, stamp, w, b, touched, **known):
         """Write coefficients, intercept, and what is ``known`` of the margins and gradient that they have."""
         self.at.go_to(w, b, **known)
         self.touched += max(1, touched)
-        self.tasks.written(stamp, 1.0, "newton")
+        self._written(stamp, 1.0, "newton")
+
+    def _written(self, stamp, step, phase):
+        delay, _ = self.ledger.measure(stamp)
+        self.ledger.written(delay, step, step, phase)
+        return delay
 
     def image(self, w):
         """Product of the design: with the active columns, if they are there and others are not needed."""
@@ -233,7 +238,8 @@ class RoundsBCD(Solver):
 
     def _heed(self, certificate):
         """Take a certificate into account."""
-        self.tasks.certified(certificate)
+        told = self.ledger.arrival
+        self.ledger.certified(certificate, None, told.worker, told.asked)
         gap = (certificate.objective - self.ledger.lower_bound) / self.problem.scale
         self.fall = gap / self.gap if 0.0 < self.gap < np.inf else SLOW
         self.gap = gap

@@ -5,8 +5,6 @@ the script is resumed with their results when the last of them has been told. Re
 written one by one as they come: then the phase is asynchronous.
 """
 
-from .base import Shared
-
 
 class Phase:
     """Tasks of one kind that belong together: ``shares`` is their number, or their numbers.
@@ -44,7 +42,7 @@ class TaskQueue:
 
     def __init__(self, script, ledger, speeds):
         self._script, self._ledger, self._speeds, self._since = script, ledger, speeds, {}
-        self.phase, self._events, self._arrival, self._told = None, [], None, False
+        self.phase = None
 
     def ask(self, worker, now):
         """A share of the phase, as a task."""
@@ -68,8 +66,8 @@ class TaskQueue:
 
     def tell(self, arrivals, now):
         """Take results; when the phase is complete, go on with the script."""
-        for task, result, arrival in self._ledger.told(arrivals):
-            phase, self._arrival, self._told = self.phase, arrival, False
+        for task, result in self._ledger.told(arrivals):
+            phase, n_events = self.phase, len(self._ledger.events)
             if phase.write is not None:
                 phase.write(task, result)
             if phase.timed:
@@ -79,19 +77,6 @@ class TaskQueue:
             if not phase.missing:
                 phase.seconds = now - phase.begun
                 self._go_on(now, phase.results)
-            if not self._told:
-                self._events.append(Shared(phase.kind, self._arrival))
-        events, self._events = self._events, []
-        return events
-
-    def written(self, stamp, step, phase):
-        """What is being told has led to a write, of a read with that stamp; return its delay."""
-        delay, _ = self._ledger.measure(stamp)
-        self._told = True
-        self._events.append(self._ledger.written(delay, step, step, phase, (self._arrival,)))
-        return delay
-
-    def certified(self, certificate):
-        """What is being told has led to a certificate."""
-        self._told, at = True, self._arrival
-        self._events.append(self._ledger.certified(certificate, None, at.worker, at.asked))
+            if len(self._ledger.events) == n_events:
+                self._ledger.shared(phase.kind)
+        return self._ledger.report()

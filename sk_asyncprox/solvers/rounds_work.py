@@ -46,16 +46,6 @@ def look(part, payload):
     return z, b, gradient, problem.conclude(w, b, z, theta, correlations)
 
 
-def dual_point(part, payload):
-    """Work of the kind ``"dual_point"``: first part of a certificate whose products are shared."""
-    return part.problem.dual_point(*payload)
-
-
-def conclude(part, payload):
-    """Work of the kind ``"conclude"``: last part of a certificate whose products were shared."""
-    return part.problem.conclude(*payload)
-
-
 def seen(part, payload):
     """Work of the kind ``"seen"``: of a run of rows, margins at a point and the loss gradient; products of
     all columns with that, weighted, and with its derivative where the intercept is to move; the sums of both;
@@ -91,11 +81,6 @@ def settled(part, payload):
         losses = loss.value(y, z[rows]), *(loss.dual_value(y, factor * theta) for factor in factors)
         values = values + np.array([weights @ each for each in losses])
     return z, gradient, values
-
-
-def bound(part, payload):
-    """Work of the kind ``"bound"``: the lower bound of a squared loss by a dual point that is known."""
-    return quadratic_bound(part.problem.penalty, *payload)
 
 
 def newton(part, read):
@@ -249,10 +234,10 @@ def rows_product(part, payload):
 
 WORK = {
     "look": look,
-    "dual_point": dual_point,
+    "dual_point": lambda part, payload: part.problem.dual_point(*payload),
     "settled": settled,
-    "bound": bound,
-    "conclude": conclude,
+    "bound": lambda part, payload: quadratic_bound(part.problem.penalty, *payload),
+    "conclude": lambda part, payload: part.problem.conclude(*payload),
     "direction": direction,
     "newton": newton,
     "descent": descent,

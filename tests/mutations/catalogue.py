@@ -129,22 +129,22 @@ MUTATIONS = [
     Mutation(
         "A certificate of Async-BCD is stamped at its tell",
         "solvers/bcd.py",
-        "(task.stamp.update, task.worker, task.asked)\n",
-        "(self.n_updates, task.worker, task.asked)\n",
+        "(result, task.stamp.update, task.worker, task.asked)\n",
+        "(result, self.n_updates, task.worker, task.asked)\n",
         "test_contract.py::test_every_order[two-blocks, exact]",
     ),
     Mutation(
         "A certificate of PIAG is stamped at its tell",
         "solvers/piag.py",
-        "            return [self._digest(result, task.stamp.update, task.worker, task.asked)]",
-        "            return [self._digest(result, self.n_updates, task.worker, task.asked)]",
+        "            self._digest(result, task.stamp.update, task.worker, task.asked)",
+        "            self._digest(result, self.n_updates, task.worker, task.asked)",
         "test_contract.py::test_long_schedules[server]",
     ),
     Mutation(
         "A certificate by shards is stamped at its last tell",
         "solvers/piag.py",
-        "        return [self._digest(certificate, looking.stamp.update)]",
-        "        return [self._digest(certificate, self.n_updates)]",
+        "            self._digest(certificate, looking.stamp.update)",
+        "            self._digest(certificate, self.n_updates)",
         "test_contract.py::test_long_schedules[server, by shards]",
     ),
     Mutation(
