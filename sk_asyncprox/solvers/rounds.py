@@ -18,11 +18,11 @@ from ..kernels.path_extrapolation import Trail
 from ..kernels.subspace import Beside
 from ..kernels.working_set import dear_columns, first_columns, wanted_columns
 from ..step_sizes import Setting
-from .base import Ledger, Snapshot, Solver
+from .base import Ledger, Snapshot
 from .rounds_certificates import Looks
 from .rounds_gram_steps import LARGEST_SWEPT, GramSteps
 from .rounds_newton_steps import RISE_OF_NEWTON, NewtonSteps, RidgeSteps
-from .rounds_phases import Phase, TaskQueue
+from .rounds_phases import Phase, Script
 from .rounds_work import WORK
 from .shared_products import Products
 
@@ -53,7 +53,7 @@ RISE_OF_DESCENT = 0.25
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
 
 
-class RoundsBCD(Solver):
+class RoundsBCD(Script):
     """Async-BCD with exact steps and Newton steps, in rounds, as a state machine of ask, work and tell.
 
     Parameters
@@ -109,8 +109,8 @@ class RoundsBCD(Solver):
 
     def _begin(self, moves):
         """At the start of the script, without what other penalties have taught."""
-        problem, self.ledger = self.problem, Ledger(self.step_size, Setting("bcd"))
-        self.tasks = TaskQueue(self._run(), self.ledger, self.products.speeds)
+        problem = self.problem
+        self.begin_script(self._run(), Ledger(self.step_size, Setting("bcd")), self.products.speeds)
         self.gap, self.fall, self.from_zero = np.inf, SLOW, False
         self.penalty = problem.penalty.with_l1(np.inf)
         self.at.learns, self.at.least = not problem.loss.quadratic, None
@@ -141,25 +141,9 @@ class RoundsBCD(Solver):
             self._known = None
         self.touched += touched
 
-    def rest(self):
-        """Let the script go: it holds the solver, and that the data, until Python looks for such circles."""
-        self.tasks = None
-
     def part(self, task):
         """What every task needs: the columns."""
         return self.columns
-
-    def ask(self, worker):
-        """Hand out a share of the phase."""
-        return self.tasks.ask(worker, self.now)
-
-    def drop(self, task):
-        """The share of a task that will never be told is handed out again."""
-        self.tasks.drop(task)
-
-    def tell(self, arrivals):
-        """Take results; when the phase is complete, go on with the script."""
-        return self.tasks.tell(arrivals, self.now)
 
     def snapshot(self):
         """The iterate now."""
@@ -294,4 +278,4 @@ class RoundsBCD(Solver):
         step, delay = self.write(task.stamp, "descent", task.payload.index, direction, RISE_OF_DESCENT)
         if delay and step < SPOILT:
             # What was written since the read has spoilt the step: once more, from the point of now.
-            self.tasks.phase.again(task.block)
+            self.phase.again(task.block)

@@ -1,9 +1,11 @@
-"""Tasks of a script in phases, handed out to the workers: it goes on when all of a phase has been done.
+"""A solver as a script in phases, handed out to the workers: it goes on when all of a phase has been done.
 
-A solver that is a script is a generator of phases. A phase is a set of shares, each of them a task;
-the script is resumed with their results when the last of them has been told. Results may also be
-written one by one as they come: then the phase is asynchronous.
+The script is a generator of phases. A phase is a set of shares, each of them a task; the script is resumed
+with their results when the last of them has been told. Results may also be written one by one as they come:
+then the phase is asynchronous.
 """
+
+from .base import Solver
 
 
 class Phase:
@@ -36,47 +38,52 @@ class Phase:
         self.missing += 1
 
 
-class TaskQueue:
-    """Ask and tell for a script, a generator that yields phases, and None where what follows is to wait for
+class Script(Solver):
+    """A solver that is a script: a generator that yields phases, and None where what follows is to wait for
     the next ask. ``speeds`` is what is known of the workers'."""
 
-    def __init__(self, script, ledger, speeds):
-        self._script, self._ledger, self._speeds, self._since = script, ledger, speeds, {}
+    def begin_script(self, script, ledger, speeds):
+        """Start a script, and what is kept of its run."""
+        self.ledger, self._script, self._speeds, self._since = ledger, script, speeds, {}
         self.phase = None
 
-    def ask(self, worker, now):
+    def ask(self, worker):
         """A share of the phase, as a task."""
         if self.phase is None:
-            self._go_on(now)
+            self._go_on()
         phase = self.phase
         number = phase.take(worker, self._speeds)
         if number is None:
             return None
-        self._since[worker] = now
-        return self._ledger.task(phase.kind, worker, number, phase.payload(number))
+        self._since[worker] = self.now
+        return self.ledger.task(phase.kind, worker, number, phase.payload(number))
 
-    def _go_on(self, now, results=None):
+    def _go_on(self, results=None):
         self.phase = self._script.send(results)
         if self.phase is not None:
-            self.phase.begun = now
+            self.phase.begun = self.now
 
     def drop(self, task):
         """The share of a task that will never be told is handed out again."""
         self.phase.todo.append(task.block)
 
-    def tell(self, arrivals, now):
+    def tell(self, arrivals):
         """Take results; when the phase is complete, go on with the script."""
-        for task, result in self._ledger.told(arrivals):
-            phase, n_events = self.phase, len(self._ledger.events)
+        for task, result in self.ledger.told(arrivals):
+            phase, n_events = self.phase, len(self.ledger.events)
             if phase.write is not None:
                 phase.write(task, result)
             if phase.timed:
-                self._speeds.worked(task.worker, now - self._since[task.worker], max(1, result[1]))
+                self._speeds.worked(task.worker, self.now - self._since[task.worker], max(1, result[1]))
             phase.results[task.block] = result
             phase.missing -= 1
             if not phase.missing:
-                phase.seconds = now - phase.begun
-                self._go_on(now, phase.results)
-            if len(self._ledger.events) == n_events:
-                self._ledger.shared(phase.kind)
-        return self._ledger.report()
+                phase.seconds = self.now - phase.begun
+                self._go_on(phase.results)
+            if len(self.ledger.events) == n_events:
+                self.ledger.shared(phase.kind)
+        return self.ledger.report()
+
+    def rest(self):
+        """Let the script go: it holds the solver, and that the data, until Python looks for such circles."""
+        self._script = self.phase = None
