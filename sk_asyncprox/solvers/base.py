@@ -70,7 +70,7 @@ class Solver:
     @property
     def n_updates(self):
         """Writes so far, zero steps included."""
-        return self.ledger.n_updates
+        return self.ledger.update
 
     def ask(self, worker):
         """A stamped piece of work for the worker, or None: nothing to do until the next tell. Cheap."""

@@ -77,7 +77,7 @@ class Certified(NamedTuple):
         return duality_gap(self.certificate.objective, self.dual)
 
 
-class Ledger:
+class Ledger(DelayTracker):
     """Makes the tasks and the events of a run, whose steps are those of a ``policy`` started for a
     ``setting``.
 
@@ -87,20 +87,11 @@ class Ledger:
     """
 
     def __init__(self, policy, setting):
-        self._tracker, self.clock = DelayTracker(), 0
+        super().__init__()
+        self.clock, self.arrival, self.events = 0, None, []
         self._rule, bound = policy.start(setting), policy.delay_bound(setting)
         self._bound = np.inf if bound is None else bound
         self.over_bound, self.lower_bound = 0, -np.inf
-        self.arrival, self.events = None, []
-
-    @property
-    def n_updates(self):
-        """Writes so far, zero steps included."""
-        return self._tracker.update
-
-    def stamp(self):
-        """Stamp of a read now."""
-        return self._tracker.stamp()
 
     def task(self, kind, worker, block, payload, stamp=None):
         """A task to be handed out, of a read now if no stamp of another is given."""
@@ -117,15 +108,15 @@ class Ledger:
 
     def measure(self, *stamps):
         """Delay of a write that rests on reads with these stamps; and its step, in units of the largest."""
-        delay, window = self._tracker.measure(*stamps)
+        delay, window = super().measure(*stamps)
         self.over_bound += delay > self._bound
         return delay, self._rule(delay, window)
 
     def written(self, delay, step, length, phase, arrivals=None, error=0.0):
         """A write, of such a step, of that ``length``; what is being told has led to it, or some arrivals."""
         arrivals = (self.arrival,) if arrivals is None else arrivals
-        self.events.append(Update(self.n_updates, delay, length, phase, arrivals, error))
-        self._tracker.advance(step)
+        self.events.append(Update(self.update, delay, length, phase, arrivals, error))
+        self.advance(step)
 
     def shared(self, kind):
         """What is being told has led to no write and no certificate of its own."""
@@ -135,7 +126,7 @@ class Ledger:
         """A certificate, of the iterate after so many writes (all there are), and who was asked for it when,
         if it was one task."""
         self.lower_bound = max(self.lower_bound, certificate.dual)
-        update = self.n_updates if update is None else update
+        update = self.update if update is None else update
         event = Certified(certificate, self.lower_bound, update, worker, asked, self.clock, complete)
         self.events.append(event)
         return event
