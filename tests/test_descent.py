@@ -13,11 +13,11 @@ from sk_asyncprox.data import single_precision
 from sk_asyncprox.data.block_diagonal import Copies
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.data.single_precision import Single
-from sk_asyncprox.kernels import lbfgs as descent
+from sk_asyncprox.kernels import smooth_descent as descent
 from sk_asyncprox.kernels.block_steps import ColumnPart
 from sk_asyncprox.kernels.iterate import Point, Read
-from sk_asyncprox.kernels.lbfgs import STEPS, Memory, Place, descend, newton_solver
 from sk_asyncprox.kernels.newton_cg import in_place
+from sk_asyncprox.kernels.smooth_descent import STEPS, Memory, Place, descend, newton_solver
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem

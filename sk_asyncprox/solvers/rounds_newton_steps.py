@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..kernels.iterate import Read
-from ..kernels.lbfgs import STEPS, Memory, arrived, descend
+from ..kernels.smooth_descent import STEPS, Memory, arrived, descend
 from .rounds_phases import Phase
 
 MOVES = 6

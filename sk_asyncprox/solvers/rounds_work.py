@@ -6,11 +6,11 @@ from .._compat import columns_cd
 from ..kernels.banded_gram import banded
 from ..kernels.block_steps import describe, direction
 from ..kernels.gram_products import add_rows
-from ..kernels.lbfgs import arrived, descend
 from ..kernels.logistic_path import steps
 from ..kernels.newton_cg import COST, in_place
 from ..kernels.newton_cg import product as multiplied
 from ..kernels.quadratic_minimiser import FEWEST_SWEEPS, SHARE_OF_GAP
+from ..kernels.smooth_descent import arrived, descend
 from ..kernels.subspace import described, join, joint_step, lands
 from ..problem.certificate import quadratic_bound
 
