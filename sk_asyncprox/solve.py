@@ -18,7 +18,7 @@ from .solvers.base import Snapshot
 
 class Options(NamedTuple):
     """How a problem is to be solved; the estimators' parameters of the same names, and what ends several runs
-    together, a :class:`~sk_asyncprox.executors.threads.Stop`."""
+    together, a :class:`~sk_asyncprox._interrupts.Stop`."""
 
     solver: str = "bcd"
     step_size: object = "auto"

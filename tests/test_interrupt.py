@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from soak_signals import CLUSTER_KINDS, KINDS
 
 from sk_asyncprox import ElasticNet, ElasticNetCV, LassoCV, LogisticRegressionCV, enet_path
-from sk_asyncprox.executors.threads import Deferred, Stop
+from sk_asyncprox._interrupts import Deferred, Stop
 from sk_asyncprox.step_sizes import Adaptive1
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="os.kill(SIGINT) ends a Windows process outright")
@@ -279,7 +279,7 @@ def test_a_handler_that_does_not_raise_ends_nothing(alarm, nothing_left):
 
 
 def test_a_second_interrupt_is_raised_at_once_when_the_threads_take_long(monkeypatch, alarm):
-    monkeypatch.setattr("sk_asyncprox.executors.threads.PATIENCE", 0.2)
+    monkeypatch.setattr("sk_asyncprox._interrupts.PATIENCE", 0.2)
     stop = Stop()
     alarm(0.1), alarm(0.6)
     begin = time.monotonic()

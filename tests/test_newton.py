@@ -12,7 +12,8 @@ from sklearn.linear_model import ElasticNet
 from sk_asyncprox.data.dataset import design_of
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.kernels import quadratic_minimiser
-from sk_asyncprox.kernels.newton_cg import along_ray, in_place, newton_step
+from sk_asyncprox.kernels.line_search import along_ray
+from sk_asyncprox.kernels.newton_cg import in_place, newton_step
 from sk_asyncprox.kernels.quadratic_minimiser import Model, newton_on_gram, solve_on_gram
 from sk_asyncprox.losses.curvature import DiagonalCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty

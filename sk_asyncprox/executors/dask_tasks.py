@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._blas_limit import one_blas_thread
+from .._interrupts import Deferred, Stop
 from .base import WorkersLost
-from .threads import Deferred, Stop
 
 LOOK_ROUND = 0.25
 """Seconds between two looks at who is there, when nothing arrives."""

@@ -10,10 +10,10 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 
 from .._blas_limit import one_blas_thread
-from .._interrupts import surely
+from .._interrupts import Deferred, Stop, surely
 from .._joblib import granted_workers
 from .base import Executor, Plan, WorkersLost
-from .threads import Deferred, Stop, run_alone
+from .threads import run_alone
 
 START = "forkserver" if sys.platform == "linux" else "spawn"
 """The server imports this package once, which takes a second or two, and is there until the calling process

@@ -1,4 +1,5 @@
-"""The exact step: the best length along a block's direction, measured at the write.
+"""Lengths of steps: the exact one along a block's direction, measured at the write, and the best along a ray
+on which coefficients change their signs.
 
 Let ``phi(theta)`` be the loss at ``z + theta v`` plus the penalty, its l1 part bounded by convexity:
 ``phi'(theta) = <weights * loss'(z + theta v), v> + change + theta l2 |d|^2``. For the squared loss the
@@ -11,6 +12,9 @@ loss proves safe. Since ``phi`` is convex, the objective falls by at least ``the
 from typing import NamedTuple
 
 import numpy as np
+
+LENGTHS = 0.4 ** np.arange(6)
+"""Lengths of the projected step that are tried, until it is as good as the best point of the ray."""
 
 
 class Direction(NamedTuple):
@@ -104,3 +108,34 @@ def exact_step(problem, z, gradient, direction):
             theta = safe if last else max(safe, theta * slope / (slope + rise))
             rise, z_new, g_new = at(theta)
     return theta, slope, z_new, g_new
+
+
+class Ray(NamedTuple):
+    """The best point on a ray."""
+
+    length: float
+    move: np.ndarray
+
+
+def along_ray(w, x, fall, bend, penalty):
+    """Minimiser of the objective along ``w + t x``, kinks included (with ``w >= 0``: up to the first). Where
+    ``w`` is zero, ``x`` is; ``fall`` and ``bend`` are minus the slope at ``t = 0`` and the curvature.
+
+    Where more coefficients than samples are non-zero, the full step is a direction in the null space of the
+    quadratic; going to a kink makes one of them exactly zero and so leads out of it.
+    """
+    back = np.flatnonzero(x * np.sign(w) < 0)
+    kinks = -w[back] / x[back]
+    order = np.argsort(kinks)
+    back, kinks = back[order], kinks[order]
+    jumps = np.full(len(back), np.inf) if penalty.positive else 2.0 * penalty.on(back).l1s * np.abs(x[back])
+    passed = np.concatenate([[0.0], np.cumsum(jumps)[:-1]])
+    before = bend * kinks - fall + passed
+    stop = np.flatnonzero(before + jumps >= 0.0)
+    k = int(stop[0]) if len(stop) else len(kinks) - 1
+    if before[k] > 0.0 and bend > 0.0:
+        length = kinks[k] - before[k] / bend
+        return Ray(length, length * x)
+    move = kinks[k] * x
+    move[back[k]] = -w[back[k]]
+    return Ray(kinks[k], move)

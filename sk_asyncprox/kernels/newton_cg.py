@@ -11,18 +11,15 @@ The iterative form is a generator that asks for the products it needs, ``(operat
 one worker can do them in place and several can share them.
 """
 
-from typing import NamedTuple
-
 import numpy as np
+
+from .line_search import LENGTHS, along_ray
 
 COST = {"mul": 1, "tmul": 1, "column_squares": 1, "curve": 2}
 """Times an operation reads the stored entries."""
 
 RESIDUAL = 0.2
 """Norm of the preconditioned residual, relative to the first, at which conjugate gradients end."""
-
-LENGTHS = 0.4 ** np.arange(6)
-"""Lengths of the projected step that are tried, until it is as good as the best point of the ray."""
 
 
 def newton_step(w, pull, model, penalty, centred, most_products, correlations=None, enough=0.0, squares=None):
@@ -63,37 +60,6 @@ def newton_step(w, pull, model, penalty, centred, most_products, correlations=No
         if change(move, image) <= goal:
             return move, image
     return ray.move, ray.length * v
-
-
-class Ray(NamedTuple):
-    """The best point on a ray."""
-
-    length: float
-    move: np.ndarray
-
-
-def along_ray(w, x, fall, bend, penalty):
-    """Minimiser of the objective along ``w + t x``, kinks included (with ``w >= 0``: up to the first). Where
-    ``w`` is zero, ``x`` is; ``fall`` and ``bend`` are minus the slope at ``t = 0`` and the curvature.
-
-    Where more coefficients than samples are non-zero, the full step is a direction in the null space of the
-    quadratic; going to a kink makes one of them exactly zero and so leads out of it.
-    """
-    back = np.flatnonzero(x * np.sign(w) < 0)
-    kinks = -w[back] / x[back]
-    order = np.argsort(kinks)
-    back, kinks = back[order], kinks[order]
-    jumps = np.full(len(back), np.inf) if penalty.positive else 2.0 * penalty.on(back).l1s * np.abs(x[back])
-    passed = np.concatenate([[0.0], np.cumsum(jumps)[:-1]])
-    before = bend * kinks - fall + passed
-    stop = np.flatnonzero(before + jumps >= 0.0)
-    k = int(stop[0]) if len(stop) else len(kinks) - 1
-    if before[k] > 0.0 and bend > 0.0:
-        length = kinks[k] - before[k] / bend
-        return Ray(length, length * x)
-    move = kinks[k] * x
-    move[back[k]] = -w[back[k]]
-    return Ray(kinks[k], move)
 
 
 def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_products, enough):

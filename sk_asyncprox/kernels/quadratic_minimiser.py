@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg.lapack import dposv, dpotrf, dpotrs
 
 from .._compat import block_cd, gram_cd
-from .newton_cg import LENGTHS, along_ray
+from .line_search import LENGTHS, along_ray
 
 FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 20, 200, 500_000
 """Sweeps of a call: on a small matrix many cost no more than the call."""

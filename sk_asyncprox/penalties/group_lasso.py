@@ -11,7 +11,7 @@ from math import sqrt
 import numpy as np
 from scipy.linalg.lapack import dposv
 
-from ..kernels.newton_cg import LENGTHS
+from ..kernels.line_search import LENGTHS
 from ..kernels.quadratic_minimiser import RIDGE, ROUNDING, gap_on_gram
 from .elastic_net import ElasticNetPenalty
 

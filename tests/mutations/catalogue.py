@@ -61,14 +61,14 @@ MUTATIONS = [
     ),
     Mutation(
         "What a signal's handler raises is raised at once, in the middle of anything",
-        "executors/threads.py",
+        "_interrupts.py",
         "            self._stop.ask()\n            if self._raised is None:",
         "            raise\n            if self._raised is None:",
         "test_interrupt.py::test_a_second_interrupt_is_raised_at_once_when_the_threads_take_long",
     ),
     Mutation(
         "Handlers of signals are not put back",
-        "executors/threads.py",
+        "_interrupts.py",
         "            signal.signal(number, handler)\n            del self._handlers[number]",
         "            del self._handlers[number]",
         "test_interrupt.py::test_a_second_interrupt_is_raised_at_once_when_the_threads_take_long",
