@@ -11,7 +11,7 @@ TINY = np.finfo(float).tiny
 class Loss:
     """Convex loss of a sample's margin ``z``, never below zero.
 
-    A loss of one output says ``value``, ``gradient``, ``second_derivative``, ``majorant``, ``dual_value``,
+    A loss of one output says ``value``, ``gradient``, ``second_derivative``, ``dual_value``,
     ``best_intercept`` and ``scale``. The other answers follow, and are given where more is known.
 
     See Also
@@ -57,6 +57,10 @@ class Loss:
     def in_units(self, exponent):
         """The loss where targets and margins are divided by ``2^exponent``, and values by ``4^exponent``."""
         return self
+
+    def majorant(self, y, z):
+        """Curvature of a quadratic that touches the loss at ``z`` and lies above it everywhere."""
+        return np.full_like(z, self.curvature)
 
     def bend(self, y, gradient, v):
         """Second derivative along ``v`` at the point with this gradient."""

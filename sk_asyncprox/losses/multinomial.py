@@ -39,6 +39,7 @@ class MultinomialLoss(LabelLoss):
         Number K of classes, and of outputs.
     """
 
+    # For every output, the bound of Boehning (1992): a covariance diag(p) - pp' has no larger eigenvalue.
     curvature = 0.5
     steepest = length = 1.0
     target_type = np.intp
@@ -95,14 +96,6 @@ class MultinomialLoss(LabelLoss):
         V, p = self._by_class(v), self._at(y, gradient)
         mean = (p * V).sum(axis=0)
         return (p * (V - mean) ** 2).ravel()
-
-    def majorant(self, y, z):
-        """Curvature of a quadratic that touches the loss at ``z`` and lies above it everywhere.
-
-        1/2 for every output, the bound of Boehning (1992): a covariance ``diag(p) - pp'`` has no larger
-        eigenvalue.
-        """
-        return np.full_like(z, 0.5)
 
     def model(self, y, z, gradient, weights, least):
         p = self._at(y, gradient)

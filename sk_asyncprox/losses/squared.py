@@ -40,10 +40,6 @@ class SquaredLoss(Loss):
     def bend(self, y, gradient, v):
         return v * v
 
-    def majorant(self, y, z):
-        """Curvature of a quadratic that touches the loss at ``z`` and lies above it everywhere."""
-        return np.ones_like(z)
-
     def model(self, y, z, gradient, weights, least):
         return DiagonalCurvature(weights)
 

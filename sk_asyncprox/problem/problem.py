@@ -182,9 +182,9 @@ class Problem(Centred, Folds):
             units = Units(exponent_between(*self.features.extremes()))
         if units.own:
             return self
-        other = self._altered(units=self.units.then(units), penalty=units.penalty(self.penalty))
+        other = self._altered(units=units, penalty=units.penalty(self.penalty))
         if units.x:
-            other._data = self._data.scaled(-units.x)
+            other.units, other._data = self.units._replace(x=units.x), self._data.scaled(-units.x)
         else:
             other.y, other.loss = np.ldexp(self.y - units.shift, -units.y), self.loss.in_units(units.y)
         return other

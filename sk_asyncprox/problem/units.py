@@ -31,10 +31,6 @@ class Units(NamedTuple):
         """Whether these are the problem's own units."""
         return self == (0, 0, 0.0)
 
-    def then(self, features):
-        """Units of features in units of targets."""
-        return self._replace(x=features.x) if features.x else features
-
     def penalty(self, penalty):
         """The penalty of a problem in these units; a term that is there stays there. None stays so."""
         if self.own or penalty is None:

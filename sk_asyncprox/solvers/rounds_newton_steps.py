@@ -64,10 +64,7 @@ class NewtonSteps:
             enough = share * run.goal / max(np.abs(at.w).sum(), TINY)
         penalty = run.penalty.on(support)
         read = Read(key, support, at.w[support], at.point(), penalty, True, PRODUCTS, enough=enough)
-        if run.products.pay(support):
-            direction = yield from run.products.newton(read)
-        else:
-            [direction] = yield Phase("newton", 1, lambda _: read)
+        direction = yield from run.products.newton(read, support)
         run.write(stamp, "newton", support, direction, RISE_OF_NEWTON)
 
     def _columns(self, run):
@@ -150,10 +147,7 @@ class RidgeSteps:
             ("support", -1, 0), run.active, certificate.w, run.at.point(), run.penalty,
             True, 0 if joined else PRODUCTS, certificate.correlations, beside,
         )  # fmt: skip
-        if run.products.pay(EVERYTHING):
-            direction = yield from run.products.newton(read)
-        else:
-            [direction] = yield Phase("newton", 1, lambda _: read)
+        direction = yield from run.products.newton(read, EVERYTHING)
         run.write(stamp, "newton", EVERYTHING, direction, RISE_OF_NEWTON)
         if beside is not None:
             self.remember(run, direction)

@@ -159,9 +159,12 @@ class Products:
         answers, _ = yield from self._product(self._ways_for("look"), "product", pieces, (pull,), again)
         return np.concatenate(answers)
 
-    def newton(self, read):
-        """A Newton step whose products the workers share by rows: one meeting per product of the matrix
-        of the system, where shares of columns would take two."""
+    def newton(self, read, columns):
+        """A Newton step, whose products the workers share by rows where the columns are worth that: one
+        meeting per product of the matrix of the system, where shares of columns would take two."""
+        if not self.pay(columns):
+            [direction] = yield Phase("newton", 1, lambda _: read)
+            return direction
         part, point = self._part, read.point
         model, pull = part.model(point), -part.problem.weights * point.gradient
         step, touched = yield from self.by_rows(joint_step(part, read, pull, model), read, model)
