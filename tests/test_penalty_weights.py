@@ -24,11 +24,14 @@ from sk_asyncprox import (
     lasso_path,
 )
 from sk_asyncprox.executors import Simulated, Trace
+from sk_asyncprox.kernels.block_steps import ColumnPart, direction
+from sk_asyncprox.kernels.iterate import Iterate, Read
 from sk_asyncprox.kernels.quadratic_minimiser import solution
 from sk_asyncprox.linear_model._penalty_grids import alphas_of
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
+from sk_asyncprox.solvers.base import Snapshot
 
 N, P = 40, 8
 ALPHA = {"squared": 0.1, "logistic": 0.02, "multinomial": 0.02}
@@ -359,6 +362,38 @@ def test_models_on_gram_matrices(weights, positive):
 
 
 LOSSES = {"squared": SquaredLoss(), "logistic": LogisticLoss(), "multinomial": MultinomialLoss(3)}
+
+
+class OneByOne(ElasticNetPenalty):
+    """One column of a block after the other."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.widest_run = 1
+
+
+@pytest.mark.parametrize("format", [np.asarray, sp.csc_matrix])
+@pytest.mark.parametrize("loss", [SquaredLoss(), LogisticLoss()], ids=["squared", "logistic"])
+def test_runs_of_a_block_follow_one_another(loss, format):
+    """With runs of one column a step is one sweep, made here by hand in centred columns."""
+    X, y = data("logistic" if loss.labelled else "squared")
+    l1, l2, weights = 0.05, 0.1, WEIGHTS["positive"]
+    problem = Problem(format(X), y.astype(float), loss, OneByOne(l1, l2, False, weights))
+    old = 0.1 * np.cos(np.arange(P))
+    at = Iterate(problem, Snapshot(old, 0.0))
+    at.z, at.b, at.gradient = problem.settle(at.z, at.b)
+    part = ColumnPart(problem, 1.0, True, None)
+    read = Read(("blocks", 0, 0), np.arange(P), old.copy(), at.point(), problem.penalty, False)
+    omega = part.model(at.point()).diagonal
+    X = X - omega @ X / omega.sum()
+    left, new = -at.gradient * problem.weights / omega, old.copy()
+    for j in range(P):
+        size = omega @ X[:, j] ** 2
+        pull = size * old[j] + omega @ (X[:, j] * left)
+        shrunk = np.sign(pull) * max(abs(pull) - l1 * weights[j], 0.0)
+        new[j] = shrunk / (size + l2 * weights[j])
+        left = left - (new[j] - old[j]) * X[:, j]
+    np.testing.assert_allclose(direction(part, read).new, new, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", LOSSES)
