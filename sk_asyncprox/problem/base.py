@@ -96,10 +96,6 @@ class Centred:
         b = self.loss.best_intercept(self.y, self.weights)
         return w, b if self.fit_intercept else 0.0 * b
 
-    def _reached(self, w):
-        """The coefficients, without those that no step would ever touch."""
-        return w
-
     def _offsets(self, w):
         """What the column means add to the intercept."""
         if self.loss.n_outputs == 1:

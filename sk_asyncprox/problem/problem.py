@@ -190,8 +190,8 @@ class Problem(Centred, Folds):
         return other
 
     def _reached(self, w):
+        """The coefficients, without those that no step would ever touch."""
         if not self.penalty.is_zero:
-            # No step would ever touch them.
             empty = self.quadratic.Q.diagonal() == 0.0 if self.suits_moments else self.design.empty_columns()
             w[empty] = 0.0
         return w

@@ -168,8 +168,6 @@ class PIAG(Solver):
 
     def ask(self, worker):
         """Hand out a certificate when one is due, else the worker's next shard."""
-        if worker >= self.n_workers and self.most_workers is None:
-            return None
         if self._by_shards:
             self._begin_round()
         elif not self.inline and self._due and not self._certifying:
