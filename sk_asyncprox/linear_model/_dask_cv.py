@@ -4,7 +4,6 @@ A squared loss knows of its data only sums over the rows: those of parts that al
 serve every fold and every penalty. Folds of classifiers are solved on shards of their rows, one by one.
 """
 
-import math
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -93,27 +92,24 @@ def folds_of(cv, n, routed):
 def shared(folds, n, most):
     """Groups of folds that read the data together and divide the rows into so many parts at most: the part
     of each row, and for every fold how often it uses those of each part, in its training and in its test."""
-    parts, uses = np.zeros(n, dtype=np.uint8), []
-    for train, test in folds:
-        counts = (np.bincount(index, minlength=n) for index in (train, test))
-        use = [each.astype(np.min_scalar_type(each.max())) for each in counts]
-        divided, counts = _divided(parts, use)
-        if uses and counts.shape[1] > most:
-            yield parts, uses
-            divided, counts = _divided(np.zeros(n, dtype=np.uint8), use)
-            uses = []
-        old, parts = counts[0], divided
-        uses = [each[:, old] for each in uses] + [counts[1:]]
+    parts, first, uses = np.zeros(n, dtype=int), [0], []
+    for fold in folds:
+        use = [np.bincount(index, minlength=n) for index in fold]
+        divided, found = _divided(parts, *use)
+        if uses and len(found) > most:
+            yield parts, [counts[:, first] for counts in uses]
+            (divided, found), uses = _divided(*use), []
+        parts, first = divided, found
+        uses.append(np.array(use, dtype=np.min_scalar_type(max(map(np.max, use)))))
     if uses:
-        yield parts, uses
+        yield parts, [counts[:, first] for counts in uses]
 
 
-def _divided(parts, use):
-    """Parts of rows that are used alike, and for each of these its old part and its uses."""
-    sizes = [int(counts.max(initial=0)) + 1 for counts in (parts, *use)]
-    keys = np.ravel_multi_index((parts, *use), sizes).astype(np.min_scalar_type(math.prod(sizes)))
-    present, codes = np.unique(keys, return_inverse=True)
-    return codes.astype(np.min_scalar_type(len(present))), np.stack(np.unravel_index(present, sizes))
+def _divided(*columns):
+    """Number of the part of every row, those of a part with the same entries, and the first row of each."""
+    keys = np.ravel_multi_index(columns, [int(column.max(initial=0)) + 1 for column in columns])
+    _, first, parts = np.unique(keys, return_index=True, return_inverse=True)
+    return parts, first
 
 
 def used(sums, times, kind):

@@ -12,9 +12,6 @@ from ..solve import SOLVERS
 CANCELLED = 1e-4
 """Error, relative to what it is the difference of, below which it is computed from the rows themselves."""
 
-AT_ONCE = 64
-"""Solutions of a path whose predictions are one product."""
-
 
 def problem_of_folds(model, X, y, weights, paths, folds):
     """The problem of all rows, with second moments that folds share where these cost less than they save."""
@@ -38,13 +35,10 @@ def squared_errors(whole, X, y, weights, paths, train, test, options):
         if (known := whole.kept_moments(test)) is not None:
             found, lost = errors_by_moments(known, W, problem.offset, b[0])
         if len(lost):
-            shifts, rows = np.array(b) - W @ problem.offset, rows_of(X, test).T
-        for i in range(0, len(lost), AT_ONCE):
-            some = lost[i : i + AT_ONCE]
-            residuals = np.asarray(W[some] @ rows)
-            residuals += shifts[some, None] - y[test]
+            residuals = np.asarray(W[lost] @ rows_of(X, test).T)
+            residuals += (np.array(b) - W @ problem.offset)[lost, None] - y[test]
             with np.errstate(over="ignore"):
-                found[some] = np.einsum("ij,ij,j->i", residuals, residuals, weights)
+                found[lost] = np.einsum("ij,ij,j->i", residuals, residuals, weights)
         errors.append(found)
         messages += said
     return errors, messages

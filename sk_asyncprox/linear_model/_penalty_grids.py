@@ -4,7 +4,8 @@ from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.optimize import nnls
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import maxabs_scale
 
 from ..penalties import ElasticNetPenalty
 from ._validation import check_numbers
@@ -53,14 +54,9 @@ def alphas_of(model, X, y, sample_weight, ratios, fit_intercept, Xy=None):
 
 def _left_by(Z, y, weights, centred, positive):
     """Residual of the least-squares model with the columns ``Z`` alone."""
-    Z, root = np.asarray(Z.toarray() if sp.issparse(Z) else Z, dtype=np.float64), np.sqrt(weights)
-    if centred:
-        Z, y = Z - np.average(Z, axis=0, weights=weights), y - np.average(y, weights=weights)
-    size = np.maximum(np.abs(Z).max(axis=0), np.finfo(float).tiny)
-    Z = Z / size
     # A columns' scale says nothing of its rank.
-    A, b = root[:, None] * Z, root * y
-    return y - Z @ (nnls(A, b)[0] if positive else np.linalg.lstsq(A, b)[0])
+    Z = maxabs_scale(np.asarray(Z.toarray() if sp.issparse(Z) else Z, dtype=np.float64))
+    return y - LinearRegression(fit_intercept=centred, positive=positive).fit(Z, y, weights).predict(Z)
 
 
 def grid_of(Cs, l1_ratios):
