@@ -230,7 +230,15 @@ def test_parameter_of_one_model(model, data, name, value):
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("executor", ["auto", "threads", Threads()])
 def test_n_jobs_zero(model, data, executor):
-    refused(model, data, data.X, target(model, data), "n_jobs=0 has no meaning", n_jobs=0, executor=executor)
+    refused(
+        model,
+        data,
+        data.X,
+        target(model, data),
+        "'n_jobs' parameter of .* Got 0 instead",
+        n_jobs=0,
+        executor=executor,
+    )
 
 
 def test_negative_n_jobs_is_joblibs(data):

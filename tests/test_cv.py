@@ -224,7 +224,7 @@ def test_one_warning_names_the_first_fit_that_did_not_converge(data):
     [
         (ElasticNetCV(), {"l1_ratio": [0.0, 0.5]}, "Automatic alpha grid"),
         (LassoCV(), {"alphas": [0.1, -1.0]}, r"alphas\[1\] == -1"),
-        (LassoCV(), {"n_jobs": 0}, "n_jobs=0"),
+        (LassoCV(), {"n_jobs": 0}, "'n_jobs' parameter"),
         (LassoCV(), {"cv": 1}, "'cv' parameter of LassoCV"),
         (LogisticRegressionCV(), {"l1_ratios": ()}, "l1_ratios must be"),
         (LogisticRegressionCV(), {"l1_ratios": (2.0,)}, "l1_ratios must be"),

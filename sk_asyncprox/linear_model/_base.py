@@ -111,7 +111,6 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         """Solve on validated data, for every column of ``y``, and set what is found: ``fitted`` makes
         attributes of coefficients, intercept and passes; ``given`` are what callbacks are told, ``X, y,
         sample_weight``."""
-        self._check_n_jobs()
         rows, overwrite = SOLVERS[self.solver].rows, not getattr(self, "copy_X", True)
         watcher = Watcher(self, *given, fitted=fitted)
         problem = Problem(X, y, loss, penalty, weights, self.fit_intercept, rows, overwrite)
@@ -161,10 +160,6 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         validate_parameter_constraints(
             self._parameter_constraints, no_defaults(self, vars(self)), type(self).__name__
         )
-
-    def _check_n_jobs(self):
-        if self.n_jobs == 0:
-            raise ValueError("n_jobs=0 has no meaning; use None, a positive number, or -1 for all cores.")
 
     def _options(self):
         """Options of the run."""

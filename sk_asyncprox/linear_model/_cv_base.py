@@ -51,7 +51,6 @@ class CrossValidated:
         """
         begin = time.perf_counter()
         _raise_for_params(params, self, "fit")
-        self._check_n_jobs()
         watcher = (self._on_cluster if is_collection(X) else self._in_memory)(X, y, sample_weight, params)
         self.fit_time_ = time.perf_counter() - begin
         watcher.end()

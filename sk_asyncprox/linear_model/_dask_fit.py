@@ -35,7 +35,6 @@ def fit_rows(model, X, y, sample_weight, begin):
 def on_cluster(model, X, y, kind):
     """The collection as a table, its rows, which are yet to be read, as long as they lie on the cluster, and
     the executor."""
-    model._check_n_jobs()
     X = table(X)
     check_one_target(y)
     executor = Dask() if model.executor in ("auto", "dask") else model.executor

@@ -92,7 +92,7 @@ class OfAll:
     random_state: int | np.random.RandomState | None = parameter("random_state", default=None)
     solver: str = parameter(StrOptions(SOLVERS.keys()), default="bcd")
     step_size: str | StepSize = parameter(StrOptions({"auto", *STEP_SIZES}), StepSize, default="auto")
-    n_jobs: int | None = parameter(None, Integral, default=None)
+    n_jobs: int | None = parameter(None, COUNT, Interval(Integral, None, -1, closed="right"), default=None)
     executor: str | BaseEstimator = parameter(
         StrOptions({"auto", "threads", "processes", "dask"}), _ExecutorObject(["plan", "run"]), default="auto"
     )

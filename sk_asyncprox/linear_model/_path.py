@@ -190,7 +190,6 @@ def _solutions(name, kind, X, y, settings):
     path = kind(**settings)
     given = {"y": y} | no_defaults(path, vars(path))
     validate_parameter_constraints(path._parameter_constraints | TARGET, given, name)
-    path._check_n_jobs()
     X, y, sample_weight, Xy, dtype, column = _read(path, X, y)
     [alphas] = alphas_of(path, X, y, sample_weight, [path.l1_ratio], False, Xy)
     coefs, gaps, n_iters, messages = _along(path, X, y, sample_weight, alphas, dtype)
