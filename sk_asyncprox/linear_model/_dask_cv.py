@@ -16,7 +16,7 @@ from ..problem import Problem
 from ..shards.dask_moments import SummedRows
 from ..shards.dask_shards import FoldedRows
 from ..solve import SOLVERS
-from ._dask_fit import labels_of, loss_of, n_shards_of, on_cluster, refuse_unpenalised
+from ._dask_fit import labels_of, n_shards_of, on_cluster, refuse_unpenalised
 from ._fold_errors import errors_by_moments, models
 from ._fold_scores import TOGETHER, scored_paths, scores_of
 from ._penalty_grids import alphas_of, penalties_of
@@ -159,16 +159,16 @@ class FoldsOnCluster:
     """What :func:`scored_paths` asks of a problem and of scores: weights of rows are
     multiplied by the factors of their classes; ``weighted`` says whether scores heed the sample weights."""
 
-    def __init__(self, rows, n_shards, model, classes, factors, weighted):
-        self._rows, self._n_shards, self._classes, self._factors = rows, n_shards, classes, factors
+    def __init__(self, rows, n_shards, model, loss, classes, factors, weighted):
+        self._rows, self._n_shards, self._loss = rows, n_shards, loss
+        self._classes, self._factors = classes, factors
         self._together, self._weighted = TOGETHER[model.scoring], weighted
         self.fit_intercept = model.fit_intercept
 
     def fold(self, train):
         """The problem of some rows."""
-        loss = loss_of(self._classes)
         problem, self._total = self._rows.fold(
-            train, self._n_shards, self._classes, self._factors, loss, self.fit_intercept
+            train, self._n_shards, self._classes, self._factors, self._loss, self.fit_intercept
         )
         present = len(np.unique(problem.y))
         if present < len(self._classes):
@@ -216,12 +216,11 @@ def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios):
     with on_cluster(model, X, y, FoldedRows) as (X, rows, executor):
         refuse_unpenalised(model)
         rows.read(X, y, sample_weight, labelled=True)
-        classes, factors = labels_of(model, rows)
+        loss, classes, factors = labels_of(model, rows)
         n_shards = n_shards_of(model, rows, executor)
         options = model._fold_options()._replace(solver="piag", executor=executor)
-        job = FoldsOnCluster(rows, n_shards, model, classes, factors, "sample_weight" in params)
-        n_outputs = loss_of(classes).n_outputs
-        own = checked_penalty_weights(model.penalty_weights, model.n_features_in_, n_outputs)
+        job = FoldsOnCluster(rows, n_shards, model, loss, classes, factors, "sample_weight" in params)
+        own = checked_penalty_weights(model.penalty_weights, model.n_features_in_, loss.n_outputs)
         n, codes, found = np.arange(rows.n_rows), rows.codes(classes), []
         for train, test in check_cv(model.cv, codes, classifier=True).split(n[:, None], codes, **split):
             found.append(scored_paths(job, job, Cs, ratios, own, n[train], n[test], options))
