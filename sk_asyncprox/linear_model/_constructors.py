@@ -96,19 +96,17 @@ def declared(cls):
         if not known.init and known.default is not MISSING:
             setattr(cls, name, known.default)
     bases = cls.__mro__[:-1]
-    types, found, cls._words = (
-        ChainMap(*map(known, bases))
-        for known in (inspect.get_annotations, attrgetter("_own"), attrgetter("_told"))
-    )
+    found, cls._words = (ChainMap(*map(attrgetter(known), bases)) for known in ("_own", "_told"))
     names = dict.fromkeys(name for base in bases for name in (*base._told, *base._own))
     cls._parameters = {name: found[name] for name in names if found[name].init}
     cls._parameter_constraints = {
         name: known.metadata["constraint"] for name, known in cls._parameters.items()
     }
-    fields = [(name, types[name], known) for name, known in cls._parameters.items()]
+    fields = [(name, Any, known) for name, known in cls._parameters.items()]
     # With words of its own, none are made from its signature.
     record = make_dataclass(cls.__name__, fields, eq=False, repr=False, namespace={"__doc__": cls.__doc__})
     cls.__init__ = record.__init__
+    cls.__init__.__annotations__ = {}  # which nobody could read: type checkers take those of the class
     return cls
 
 
