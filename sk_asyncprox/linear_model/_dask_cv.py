@@ -17,8 +17,7 @@ from ..shards.dask_moments import SummedRows
 from ..shards.dask_shards import FoldedRows
 from ..solve import SOLVERS
 from ._dask_fit import labels_of, n_shards_of, on_cluster, refuse_unpenalised
-from ._fold_errors import errors_by_moments, models
-from ._fold_scores import TOGETHER, scored_paths, scores_of
+from ._folds import TOGETHER, errors_by_moments, models, scored_paths, scores_of
 from ._penalty_grids import alphas_of, penalties_of
 from ._weights import checked_penalty_weights
 

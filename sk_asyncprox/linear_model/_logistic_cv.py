@@ -19,7 +19,7 @@ from ._callbacks import Watcher
 from ._constructors import DATA, documented
 from ._cv_base import OF_THE_LAST, CrossValidated
 from ._dask_cv import paths_on_cluster
-from ._fold_scores import Scores, scored_paths
+from ._folds import Scores, scored_paths
 from ._logistic import LogisticRegression
 from ._parameters import OfLogisticRegressionCV
 from ._path import warn_of_folds

@@ -16,7 +16,7 @@ from ._constructors import documented
 from ._cv_base import CrossValidated
 from ._dask_cv import cross_validated, reading
 from ._dask_predict import PredictsCollections
-from ._fold_errors import problem_of_folds, squared_errors
+from ._folds import problem_of_folds, squared_errors
 from ._parameters import OfElasticNetCV, OfLassoCV
 from ._path import warn_of_folds
 from ._penalty_grids import alphas_of, penalties_of

@@ -4,8 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from .base import StepSize
-from .setting import Rule, Setting
+from .base import Rule, Setting, StepSize
 
 
 class Adaptive1(StepSize):
