@@ -266,7 +266,7 @@ def test_one_warning_for_all_that_did_not_converge(data):
     ("wrong", "message"),
     [
         ({"l1_ratio": 0.0}, "Automatic alpha grid"),
-        ({"alphas": [1.0, -1.0]}, r"alphas\[1\] == -1"),
+        ({"alphas": [1.0, -1.0]}, r"alphas\[1\] must be .*, got -1"),
         ({"alphas": 0}, "'alphas' parameter"),
         ({"alphas": []}, "alphas"),
         ({"n_jobs": 0}, "'n_jobs' parameter"),

@@ -8,6 +8,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import maxabs_scale
 
 from ..penalties import ElasticNetPenalty
+from ._parameters import NON_NEGATIVE, POSITIVE_OR_INFINITE, SHARE
 from ._validation import check_numbers
 from ._weights import checked_penalty_weights
 
@@ -29,7 +30,7 @@ def alphas_of(model, X, y, sample_weight, ratios, fit_intercept, Xy=None):
     ``X'y``, when it is known.
     """
     if not isinstance(model.alphas, Integral):
-        return np.tile(np.sort(check_numbers(model.alphas, "alphas"))[::-1], (len(ratios), 1))
+        return np.tile(np.sort(check_numbers(model.alphas, "alphas", NON_NEGATIVE))[::-1], (len(ratios), 1))
     if not np.all(ratios):
         raise ValueError(
             "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a grid by "
@@ -61,12 +62,9 @@ def _left_by(Z, y, weights, centred, positive):
 
 def grid_of(Cs, l1_ratios):
     """Values of C, given as such or as their number, and of the share of the l1 part, checked."""
-    if isinstance(Cs, Integral):
-        Cs = np.logspace(-4, 4, Cs)
-    else:
-        Cs = check_numbers(Cs, "Cs", boundaries="neither", finite=False)
+    Cs = np.logspace(-4, 4, Cs) if isinstance(Cs, Integral) else check_numbers(Cs, "Cs", POSITIVE_OR_INFINITE)
     try:
-        return Cs, check_numbers(l1_ratios, "l1_ratios", high=1.0, boundaries="both")
+        return Cs, check_numbers(l1_ratios, "l1_ratios", SHARE)
     except (TypeError, ValueError) as wrong:
         raise ValueError(
             f"l1_ratios must be an array-like of numbers between 0 and 1; got (l1_ratios={l1_ratios!r})"

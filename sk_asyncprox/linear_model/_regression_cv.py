@@ -17,7 +17,7 @@ from ._cv_base import CrossValidated
 from ._dask_cv import cross_validated, reading
 from ._dask_predict import PredictsCollections
 from ._folds import problem_of_folds, squared_errors
-from ._parameters import OfElasticNetCV, OfLassoCV
+from ._parameters import SHARE, OfElasticNetCV, OfLassoCV
 from ._path import warn_of_folds
 from ._penalty_grids import alphas_of, penalties_of
 from ._regression import ElasticNet
@@ -97,7 +97,7 @@ class ElasticNetCV(
 
     def _ratios(self):
         ratios = self.l1_ratio if np.iterable(self.l1_ratio) else [float(self.l1_ratio)]
-        return check_numbers(ratios, "l1_ratio", high=1.0, boundaries="both")
+        return check_numbers(ratios, "l1_ratio", SHARE)
 
     def _choose(self, ratios, grids, errors, messages, y):
         """Keep the errors and what is the best by them, the parameters of the last fit; say what fits have

@@ -7,8 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._compat import Interval, validate_parameter_constraints
+
 Rule = Callable[[int, float], float]
 """``(delay, window) -> step``; window and step are in units of ``gamma'``."""
+
+
+POSITIVE = Interval(Real, 0, None, closed="neither")
 
 
 class Setting(NamedTuple):
@@ -100,6 +105,8 @@ class StepSize(BaseEstimator):
     h = 0.99
     """Safety factor of ``gamma' = h / L``; the theorems want it below 1."""
 
+    _parameter_constraints = {"h": [POSITIVE]}
+
     def __repr__(self):
         # All parameters, also those at their defaults: a record of a run must say what ran.
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
@@ -128,8 +135,10 @@ class StepSize(BaseEstimator):
                 f"step_size {type(self).__name__} cannot be served by solver {setting.solver!r}; "
                 f"it needs solver {' or '.join(map(repr, self.solvers))}."
             )
+        known = self._parameter_constraints
+        values = {name: getattr(self, name) for name in known}
+        validate_parameter_constraints(known, values, type(self).__name__)
         rule = self.make_rule(setting)
-        self._check("h", 0, np.inf)
 
         def checked(delay, window):
             step = rule(delay, window)
@@ -159,12 +168,3 @@ class StepSize(BaseEstimator):
     def delay_bound(self, setting: Setting) -> int | None:
         """Delay up to which the rule is safe; None when it is safe for every delay."""
         return None
-
-    def _check(self, name, low, high, *, closed=False):
-        value = getattr(self, name)
-        inside = isinstance(value, Real) and low < value and (value <= high if closed else value < high)
-        if not inside:
-            raise ValueError(
-                f"{type(self).__name__}({name}={value!r}): {name} must be a number in "
-                f"({low}, {high}{']' if closed else ')'}."
-            )
