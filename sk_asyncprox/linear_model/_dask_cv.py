@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import check_cv
 
 from ..data.moments import few_rows, joined
 from ..losses import SquaredLoss
@@ -76,18 +75,6 @@ def most_parts(n_features):
     return max(2, min(MOST_PARTS, MOST_BYTES // size - BESIDE))
 
 
-def folds_of(cv, n, routed):
-    """Folds of ``n`` rows as pairs of index arrays, one after the other; made of their numbers alone."""
-    folds = check_cv(cv, None, classifier=False)
-    try:
-        for train, test in folds.split(np.broadcast_to(0.0, (n, 1)), None, **routed):
-            yield tuple(np.arange(n)[index] for index in (train, test))
-    except (TypeError, ValueError, IndexError) as error:
-        raise ValueError(
-            f"On a dask collection folds are made from the number of rows alone, here {n:,}: {error}"
-        ) from error
-
-
 def shared(folds, n, most):
     """Groups of folds that read the data together and divide the rows into so many parts at most: the part
     of each row, and for every fold how often it uses those of each part, in its training and in its test."""
@@ -133,13 +120,14 @@ def errors_along(rows, parts, use, sums, paths, options, centred):
     return errors.reshape(len(paths), -1), messages
 
 
-def cross_validated(model, rows, ratios, cv, routed):
+def cross_validated(model, rows, ratios, routed):
     """Cross-validation of a squared loss on a dask collection: what stands for all rows, grids, errors of
     shape (n_folds, n_paths, n_penalties), and messages."""
     centred, n, few = model.fit_intercept, rows.n_rows, None
     options = model._fold_options()._replace(executor="threads", n_jobs=None)
     errors, messages = [], []
-    for parts, uses in shared(folds_of(cv, n, routed), n, most_parts(model.n_features_in_)):
+    folds = model._folds(np.broadcast_to(0.0, (n, 1)), None, routed)
+    for parts, uses in shared(folds, n, most_parts(model.n_features_in_)):
         sums = rows.moments(parts, centred)
         if few is None:
             few = few_of(joined(list(sums.values())), centred)
@@ -220,7 +208,6 @@ def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios):
         options = model._fold_options()._replace(solver="piag", executor=executor)
         job = FoldsOnCluster(rows, n_shards, model, loss, classes, factors, "sample_weight" in params)
         own = checked_penalty_weights(model.penalty_weights, model.n_features_in_, loss.n_outputs)
-        n, codes, found = np.arange(rows.n_rows), rows.codes(classes), []
-        for train, test in check_cv(model.cv, codes, classifier=True).split(n[:, None], codes, **split):
-            found.append(scored_paths(job, job, Cs, ratios, own, n[train], n[test], options))
+        folds = model._folds(np.broadcast_to(0.0, (rows.n_rows, 1)), rows.codes(classes), split)
+        found = [scored_paths(job, job, Cs, ratios, own, *fold, options) for fold in folds]
         return found, classes, rows.dtype

@@ -83,7 +83,7 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         loss, targets, self.classes_, codes, *weights = self._read_labels(y, sample_weight)
         self.Cs_, self.l1_ratios_ = grid = grid_of(self.Cs, self.l1_ratios)
         split, score = self._routed(sample_weight, params)
-        folds = self._folds(X, y, split)
+        folds = list(self._folds(X, y, split))
         rows = X.tocsr() if sp.issparse(X) else X
         whole = Problem(rows, targets, loss, None, weights[0], self.fit_intercept, SOLVERS[self.solver].rows)
         scores = Scores(self.scoring, score, self.classes_, rows, y, codes, *weights)

@@ -7,7 +7,6 @@ from numbers import Integral
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import RegressorMixin
-from sklearn.model_selection import check_cv
 
 from .._compat import LinearModel
 from ._base import AsyncLinearModel, check_range
@@ -70,7 +69,7 @@ class ElasticNetCV(
         weights, rows = scaled(sample_weight)[0], X.tocsr() if sp.issparse(X) else X
         grids = alphas_of(self, X, y, weights, ratios, self.fit_intercept)
         paths = penalties_of(self, ratios, grids, X.shape[1])
-        folds = self._folds(X, y, self._routed(sample_weight, params)[0])
+        folds = list(self._folds(X, y, self._routed(sample_weight, params)[0]))
         watcher = Watcher(self, X, y, sample_weight, len(folds) + 1)
         whole = problem_of_folds(self, rows, y, weights, paths, folds)
         found = self._run_folds(partial(squared_errors, whole, rows, y, weights, paths), folds, watcher)
@@ -83,7 +82,7 @@ class ElasticNetCV(
         """The data are read once: a few rows stand for all in every fit."""
         ratios = self._ratios()
         with reading(self, X, y, sample_weight) as rows:
-            found = cross_validated(self, rows, ratios, check_cv(self.cv), self._routed(None, params)[0])
+            found = cross_validated(self, rows, ratios, self._routed(None, params)[0])
         few, grids, errors, messages = found
         watcher = Watcher(self, few.X, few.y, None, 1)
         chosen = self._choose(ratios, grids, errors, messages, few.y)
