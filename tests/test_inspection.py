@@ -331,7 +331,7 @@ def test_bounds_need_a_policy(fit):
 def test_steps_of_several_targets_know_their_policy():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 6))
-    settings = {"n_blocks": 3, "executor": Simulated(UNEQUAL), "step_size": "adaptive1"}
+    settings = {"n_blocks": 6, "executor": Simulated(UNEQUAL), "step_size": "adaptive1"}
     model = Lasso(alpha=0.05, **settings).fit(X, X[:, :2] + 0.1 * rng.standard_normal((40, 2)))
     drawn = StepSizeDisplay.from_estimator({"both": model})
     assert list(drawn.policies) == ["both, target 0", "both, target 1"]
