@@ -18,17 +18,18 @@ def checked_data(estimator, X, y, y_numeric=False, later=False, **checks):
     if _is_ready(estimator, X, y, later):
         vars(estimator).pop("feature_names_in_", None)
         estimator.n_features_in_ = X.shape[1]
-        return X, y.astype(np.float64, copy=False) if y_numeric else y
-    if sp.issparse(y):
-        raise TypeError(
-            "Sparse data was passed for y, but dense data is required. Use '.toarray()' to convert to a "
-            "dense numpy array."
-        )
-    checks = {"accept_sparse": FORMATS, "dtype": FLOATS, "y_numeric": y_numeric} | checks
-    # scikit-learn sums the entries to see whether all are finite, and minds infinity less infinity.
-    with np.errstate(invalid="ignore"):
-        X, y = validate_data(estimator, X, y, **checks)
-    return in_floats(X), y.astype(np.float64, copy=False) if y_numeric else y
+    else:
+        if sp.issparse(y):
+            raise TypeError(
+                "Sparse data was passed for y, but dense data is required. Use '.toarray()' to convert to a "
+                "dense numpy array."
+            )
+        checks = {"accept_sparse": FORMATS, "dtype": FLOATS, "y_numeric": y_numeric} | checks
+        # scikit-learn sums the entries to see whether all are finite, and minds infinity less infinity.
+        with np.errstate(invalid="ignore"):
+            X, y = validate_data(estimator, X, y, **checks)
+        X = in_floats(X)
+    return X, y.astype(np.float64, copy=False) if y_numeric else y
 
 
 def is_large(X):
