@@ -3,10 +3,11 @@
 import copy
 import functools
 import sys
+import warnings
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length
 
 from .._docstrings import filled
@@ -62,14 +63,26 @@ def _answer(block, model, name, probe):
 
 
 def score_rows(model, X, y, sample_weight):
-    """Accuracy or R2 of a dask collection: predictions, made where its rows lie, meet on one worker."""
+    """Accuracy or R2 of a dask collection, from sums over its blocks."""
     from dask import delayed
 
     X = table(X)
     rows = rows_of(X, {"y": y, "sample_weight": sample_weight}, _compute)
-    beside = _for_blocks(model, X)
-    answers = [delayed(_answers, pure=False)(*row, beside=beside) for row in rows]
-    return _compute([delayed(_score, pure=False)(answers, is_classifier(model))])[0]
+    sums, beside = delayed(_sums, pure=False), _for_blocks(model, X)
+    n, weights, *parts = np.array(_compute([sums(*row, beside=beside) for row in rows])).T
+    total = weights.sum()
+    if total <= 0:
+        raise ValueError("X has no rows, or all sample weights are zero; at least one must be positive.")
+    if is_classifier(model):
+        return float(parts[0].sum() / total)
+    if n.sum() < 2:
+        warnings.warn(
+            "R^2 score is not well-defined with less than two samples.", UndefinedMetricWarning, stacklevel=3
+        )
+        return float("nan")
+    means, spreads, errors = parts
+    spread = float(spreads.sum() + weights @ (means - weights @ means / total) ** 2)
+    return 1.0 - float(errors.sum()) / spread if spread > 0 else float(errors.sum() == 0)
 
 
 def _compute(tasks):
@@ -86,19 +99,19 @@ def _compute(tasks):
     return found
 
 
-def _answers(block, y, weights=None, *, beside):
-    """Targets, predictions and weights of a block."""
-    y, found = column(y, "y"), _answer(block, beside[0], "predict", beside[1])[:, 0]
+def _sums(block, y, weights=None, *, beside):
+    """Rows and weight of a block, and what its score is made of: hits, or the mean of the targets, the sum of
+    squares about it, and that of the errors."""
+    (model, probe), y = beside, column(y, "y")
+    found = _answer(block, model, "predict", probe)[:, 0]
     s = np.ones(len(y)) if weights is None else column(weights, "sample_weight").astype(np.float64)
     check_consistent_length(found, y, s)
-    return y, found, s
-
-
-def _score(answers, is_classifier):
-    y, found, weights = map(np.concatenate, zip(*answers, strict=True))
-    if not weights.sum() > 0:
-        raise ValueError("X has no rows, or all sample weights are zero; at least one must be positive.")
-    return float((accuracy_score if is_classifier else r2_score)(y, found, sample_weight=weights))
+    total = s.sum()
+    if is_classifier(model):
+        return len(y), total, s @ (found == y)
+    y = y.astype(np.float64)
+    mean = s @ y / total if total > 0 else 0.0
+    return len(y), total, mean, s @ (y - mean) ** 2, s @ (y - found) ** 2
 
 
 class PredictsCollections:
@@ -129,7 +142,7 @@ class PredictsCollections:
         Returns
         -------
         float
-            Share of the labels that are predicted, or ``R^2``; of a collection computed on its cluster.
+            Share of the labels that are predicted, or ``R^2``; of a collection computed where it lies.
         """
         several = not is_classifier(self) and np.ndim(self.coef_) > 1
         if several or not is_collection(X):
