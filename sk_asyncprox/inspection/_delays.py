@@ -84,7 +84,8 @@ class DelayDisplay(Display):
         kind : {"histogram", "workers", "time"}
             All delays, the distribution of each worker's, or the delay against the update.
         **kwargs : dict
-            Further arguments of matplotlib's ``hist`` (histogram), ``barh`` (workers) or ``plot`` (time).
+            Further arguments of matplotlib's ``bar`` or ``step`` (histogram), ``barh`` (workers) or
+            ``plot`` (time).
 
         {drawn}
         """
@@ -105,12 +106,13 @@ class DelayDisplay(Display):
         edges = np.arange(0, largest + width + 1, width) - 0.5
         alone = len(self.delays) == 1
         for label, style in axes.styles(self.delays).items():
-            delays, look = self.delays[label], {"label": self._name(label)} | given
+            counts, name = np.histogram(self.delays[label], edges)[0], {"label": self._name(label)}
             if alone:
-                ax.hist(delays, edges, **{"color": style["color"], "rwidth": 0.92} | look)
+                look = {"color": style["color"], "width": width * 0.92, "align": "edge"} | name | given
+                ax.bar(edges[:-1], counts, **look)
             else:
-                weights = np.full(len(delays), 1.0 / len(delays))
-                ax.hist(delays, edges, weights=weights, **style | {"histtype": "step"} | look)
+                share = np.r_[0.0, counts / counts.sum(), 0.0]
+                ax.step(np.r_[edges, edges[-1]], share, **style | name | {"where": "pre"} | given)
         ylabel = "updates" if alone else "share of the updates"
         axes.tidy(ax, "y", xlabel=DELAY, ylabel=ylabel, ylim=(0, None))
         axes.legend_below(ax, ncols=2)
