@@ -1,7 +1,7 @@
 """Who worked when, on what: every task from its read to its write."""
 
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -161,7 +161,7 @@ class TimelineDisplay(Display):
         axes.bars(ax, tasks[full], unit, facecolor=tints[full], edgecolor="white")
         axes.bars(ax, tasks[empty], unit, facecolor=0.75 + 0.25 * tints[empty], **ZERO)
         names = phases if color == "phase" else ["task, with its block or shard"]
-        handles = [Patch(color=tint, label=name) for tint, name in zip(axes.PALETTE, names, strict=False)]
+        handles = [Patch(color=tint, label=name) for tint, name in zip(cycle(axes.PALETTE), names)]
         if color == "block":
             axes.number(ax, tasks[descent], unit)
         if empty.any():
