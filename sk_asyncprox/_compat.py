@@ -62,11 +62,8 @@ def gram_cd(w, penalty, sweeps, Q, q, square, goal):
     """At most so many sweeps in Gram form, as those of :func:`block_cd`, until the duality gap is at most
     ``goal``: new coefficients, gap and number of sweeps. ``square`` is twice the objective at zero, positive.
     """
-    kernel, data = (
-        _cd_fast.enet_coordinate_descent_gram,
-        (np.ascontiguousarray(Q), q, np.array([square**0.5])),
-    )
-    tol = goal / square
+    kernel, tol = _cd_fast.enet_coordinate_descent_gram, goal / square
+    data = np.ascontiguousarray(Q), q, np.array([square**0.5])
     return _swept(kernel, w, penalty.l1, penalty.l2, data, sweeps, tol, penalty.positive, _SCREENING)
 
 

@@ -44,7 +44,9 @@ sk_asyncprox.comparison.compare_policies : A table of all costs, of one fit each
 CONVERGED = "Not a number where the fit has not converged: a search ranks it last, with one warning."
 
 
-def _last_step(estimator):
+def last_step(estimator):
+    """What a search has refitted, and what a pipeline ends with."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
     return estimator[-1] if hasattr(estimator, "steps") else estimator
 
 
@@ -67,7 +69,7 @@ def neg_objective_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None)
     >>> neg_objective_scorer(model) == -model.objective_
     True
     """
-    return -float(np.sum(_last_step(estimator).objective_))
+    return -float(np.sum(last_step(estimator).objective_))
 
 
 @filled(shared=SHARED.format("A count, below zero."))
@@ -95,7 +97,7 @@ def neg_updates_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) -
     >>> search.fit(X, y).best_params_
     {'step_size': 'exact'}
     """
-    return -float(np.sum(_last_step(estimator).n_updates_))
+    return -float(np.sum(last_step(estimator).n_updates_))
 
 
 @filled(shared=SHARED.format("Seconds, below zero."))
@@ -116,7 +118,7 @@ def neg_fit_time_scorer(estimator: BaseEstimator, X: Any = None, y: Any = None) 
     >>> neg_fit_time_scorer(model) == -model.fit_time_
     True
     """
-    return -float(_last_step(estimator).fit_time_)
+    return -float(last_step(estimator).fit_time_)
 
 
 @filled(shared=SHARED.format(CONVERGED))
@@ -202,7 +204,7 @@ def virtual_time(estimator: BaseEstimator) -> float:
 
 
 def _histories(estimator):
-    history = _last_step(estimator).history_
+    history = last_step(estimator).history_
     return history if isinstance(history, list) else [history]
 
 

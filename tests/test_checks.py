@@ -18,6 +18,7 @@ from sk_asyncprox import (
     enet_path,
     lasso_path,
 )
+from sk_asyncprox.linear_model._parameters import POSITIVE_OR_INFINITE
 from sk_asyncprox.linear_model._validation import check_numbers, classes_of
 from sk_asyncprox.linear_model._weights import scaled, strength_of
 
@@ -38,14 +39,14 @@ def refused(model, data, match, error=ValueError, y=None, weights=None, **params
 # -- lists of numbers -----------------------------------------------------------------------------------
 
 LISTS = [
-    ([np.nan], ValueError, r"\[0\] == nan, must be a number"),
-    ([0.5, -0.5], ValueError, r"\[1\] == -0.5, must be >"),
+    ([np.nan], ValueError, r"\[0\] must be a float in the range .*, got nan"),
+    ([0.5, -0.5], ValueError, r"\[1\] must be a float in the range .*, got -0.5"),
     ([], ValueError, "is empty; give at least one"),
-    ([[0.5, 0.1]], TypeError, r"\[0\] must be an instance of float, not list"),
-    (np.ones((2, 2)), TypeError, r"\[0\] must be an instance of float, not ndarray"),
-    (["0.5"], TypeError, r"\[0\] must be an instance of float, not str"),
-    ([0.5, None], TypeError, r"\[1\] must be an instance of float, not NoneType"),
-    ([0.5j], TypeError, r"\[0\] must be an instance of float, not complex"),
+    ([[0.5, 0.1]], ValueError, r"\[0\] must be a float .*, got \[0.5, 0.1\]"),
+    (np.ones((2, 2)), ValueError, r"\[0\] must be a float .*, got array"),
+    (["0.5"], ValueError, r"\[0\] must be a float .*, got '0.5'"),
+    ([0.5, None], ValueError, r"\[1\] must be a float .*, got None"),
+    ([0.5j], ValueError, r"\[0\] must be a float .*, got 0.5j"),
     ({0.5: 1}, ValueError, "must be a list of numbers, got {0.5: 1}"),
 ]
 
@@ -67,18 +68,18 @@ def test_alphas_of_a_path(data, values, error, says):
 
 
 def test_infinite_strengths(data):
-    refused(LassoCV(), data, r"alphas\[1\] == inf, must be finite", alphas=[1.0, np.inf])
-    with pytest.raises(ValueError, match=r"alphas\[0\] == inf, must be finite"):
+    refused(LassoCV(), data, r"alphas\[1\] must be .* \[0.0, inf\), got inf", alphas=[1.0, np.inf])
+    with pytest.raises(ValueError, match=r"alphas\[0\] must be .* \[0.0, inf\), got inf"):
         enet_path(data.X, data.y, alphas=[np.inf])
-    assert_array_equal(check_numbers([1, np.inf], "Cs", finite=False), [1.0, np.inf])
+    assert_array_equal(check_numbers([1, np.inf], "Cs", POSITIVE_OR_INFINITE), [1.0, np.inf])
 
 
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ([0.5, 2.0], r"l1_ratio\[1\] == 2.0, must be <= 1.0"),
-        ([-0.1], r"l1_ratio\[0\] == -0.1, must be >= 0.0"),
-        (np.array([np.nan, 0.5]), r"l1_ratio\[0\] == nan, must be a number"),
+        ([0.5, 2.0], r"l1_ratio\[1\] must be .* \[0.0, 1.0\], got 2.0"),
+        ([-0.1], r"l1_ratio\[0\] must be .* \[0.0, 1.0\], got -0.1"),
+        (np.array([np.nan, 0.5]), r"l1_ratio\[0\] must be .*, got .*nan"),
         ((), "l1_ratio is empty"),
     ],
     ids=str,
@@ -253,11 +254,11 @@ def test_weights_beyond_the_largest_sum():
 @pytest.mark.parametrize(
     ("factor", "error", "says"),
     [
-        (-1, ValueError, r"class_weight\[1\] == -1, must be >= 0"),
-        (np.nan, ValueError, r"class_weight\[1\] == nan, must be a number"),
-        (np.inf, ValueError, r"class_weight\[1\] == inf, must be finite"),
-        ("heavy", TypeError, r"class_weight\[1\] must be an instance of float, not str"),
-        (None, TypeError, r"class_weight\[1\] must be an instance of float, not NoneType"),
+        (-1, ValueError, r"class_weight\[1\] must be .* \[0.0, inf\), got -1"),
+        (np.nan, ValueError, r"class_weight\[1\] must be .*, got nan"),
+        (np.inf, ValueError, r"class_weight\[1\] must be .*, got inf"),
+        ("heavy", ValueError, r"class_weight\[1\] must be a float .*, got 'heavy'"),
+        (None, ValueError, r"class_weight\[1\] must be a float .*, got None"),
     ],
 )
 def test_class_weights(data, model, factor, error, says):

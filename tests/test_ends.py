@@ -92,7 +92,7 @@ def test_what_is_no_step_is_refused_with_the_name_of_its_policy(xy, step, run):
 
 @pytest.mark.parametrize("h", [np.nan, -1.0, 0.0, np.inf, "big"])
 def test_factor_of_a_users_policy(xy, h):
-    with pytest.raises(ValueError, match=r"Given\(h=.*\): h must be a number in \(0, inf\)"):
+    with pytest.raises(ValueError, match=r"'h' parameter of Given must be a float in the range \(0.0, inf\)"):
         Lasso(step_size=Given([0.5], h)).fit(*xy)
 
 

@@ -504,10 +504,10 @@ def test_what_are_no_groups(groups, says):
     ("weights", "says"),
     [
         ([1.0, 2.0], "has 2 numbers, and there are 3 groups"),
-        ([1.0, 0.0, 1.0], r"group_weights\[1\] == 0.0, must be > 0"),
-        ([1.0, 1.0, -1.0], r"group_weights\[2\] == -1.0, must be > 0"),
-        ([1.0, np.nan, 1.0], r"group_weights\[1\] == nan"),
-        ([1.0, np.inf, 1.0], r"group_weights\[1\] == inf"),
+        ([1.0, 0.0, 1.0], r"group_weights\[1\] must be .* \(0.0, inf\), got 0.0"),
+        ([1.0, 1.0, -1.0], r"group_weights\[2\] must be .*, got -1.0"),
+        ([1.0, np.nan, 1.0], r"group_weights\[1\] must be .*, got nan"),
+        ([1.0, np.inf, 1.0], r"group_weights\[1\] must be .*, got inf"),
     ],
 )
 def test_what_are_no_weights(weights, says):

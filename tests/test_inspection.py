@@ -328,6 +328,18 @@ def test_bounds_need_a_policy(fit):
         assert StepSizeDisplay.from_history(history, step_size=other).lower_bound["run"] is None
 
 
+def test_steps_of_several_targets_know_their_policy():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 6))
+    settings = {"n_blocks": 6, "executor": Simulated(UNEQUAL), "step_size": "adaptive1"}
+    model = Lasso(alpha=0.05, **settings).fit(X, X[:, :2] + 0.1 * rng.standard_normal((40, 2)))
+    drawn = StepSizeDisplay.from_estimator({"both": model})
+    assert list(drawn.policies) == ["both, target 0", "both, target 1"]
+    for label, policy in drawn.policies.items():
+        assert isinstance(policy, Adaptive1)
+        assert np.all(drawn.integral[label] >= drawn.lower_bound[label] * (1 - 1e-12))
+
+
 def test_windows_of_the_exact_step_are_not_drawn(fit):
     drawn = StepSizeDisplay.from_estimator(fit())
     assert {"sum over its window", "ceiling γ′"}.isdisjoint(line.get_label() for line in drawn.ax_[0].lines)

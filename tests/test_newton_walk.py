@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold
 
 from sk_asyncprox import LogisticRegression, LogisticRegressionCV
 from sk_asyncprox.kernels import logistic_path
-from sk_asyncprox.linear_model._fold_scores import Scores
+from sk_asyncprox.linear_model._folds import Scores
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.penalty_path import solutions_along

@@ -266,10 +266,10 @@ def test_one_warning_for_all_that_did_not_converge(data):
     ("wrong", "message"),
     [
         ({"l1_ratio": 0.0}, "Automatic alpha grid"),
-        ({"alphas": [1.0, -1.0]}, r"alphas\[1\] == -1"),
+        ({"alphas": [1.0, -1.0]}, r"alphas\[1\] must be .*, got -1"),
         ({"alphas": 0}, "'alphas' parameter"),
         ({"alphas": []}, "alphas"),
-        ({"n_jobs": 0}, "n_jobs=0"),
+        ({"n_jobs": 0}, "'n_jobs' parameter"),
         ({"tol": -1.0}, "'tol' parameter"),
         ({"sample_weight": np.zeros(80)}, "(?i)sample weights.*zero"),
         ({"coef_init": np.zeros(3)}, "coef_init"),

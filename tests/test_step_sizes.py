@@ -273,39 +273,39 @@ def one_sentence(error):
 
 @pytest.mark.parametrize("value", [0, -0.1, 1.1, np.nan, np.inf, "0.5", None])
 def test_alpha_out_of_range(value):
-    with pytest.raises(ValueError, match=r"alpha must be a number in \(0, 1\]") as error:
+    with pytest.raises(ValueError, match=rf"'alpha' parameter of Adaptive1 .* \(0.0, 1.0\]. Got {value!r}"):
         Adaptive1(alpha=value).start(BCD)
-    assert f"Adaptive1(alpha={value!r})" in one_sentence(error)
 
 
 @pytest.mark.parametrize("policy", [Adaptive1, Adaptive2, FixedStep])
 @pytest.mark.parametrize("value", [0, 1, 1.0, -0.1, np.nan, "0.5", None])
 def test_h_out_of_range(policy, value):
-    with pytest.raises(ValueError, match=r"h must be a number in \(0, 1\)") as error:
+    with pytest.raises(
+        ValueError, match=rf"'h' parameter of {policy.__name__} .* \(0.0, 1.0\). Got {value!r}"
+    ):
         policy(h=value).start(Setting("bcd", max_delay=1))
-    assert f"{policy.__name__}(h={value!r})" in one_sentence(error)
 
 
 @pytest.mark.parametrize("name", ["c", "b"])
 @pytest.mark.parametrize("value", [0, -1.0, np.inf, np.nan, "1", None])
 def test_naive_constants_out_of_range(name, value):
-    with pytest.raises(ValueError, match=rf"{name} must be a number in \(0, inf\)") as error:
+    with pytest.raises(ValueError, match=rf"'{name}' parameter of NaiveStep .* \(0.0, inf\). Got {value!r}"):
         NaiveStep(**{name: value}).start(BCD)
-    assert f"NaiveStep({name}={value!r})" in one_sentence(error)
 
 
 @pytest.mark.parametrize("value", [-1, 2.0, 0.5, "3", np.nan])
 def test_max_delay_out_of_range(value):
-    with pytest.raises(ValueError, match="max_delay must be an integer >= 0") as error:
+    with pytest.raises(
+        ValueError, match=f"'max_delay' parameter of FixedStep must be an int .* Got {value!r}"
+    ):
         FixedStep(value).start(BCD)
-    assert f"FixedStep(max_delay={value!r})" in one_sentence(error)
 
 
 @pytest.mark.parametrize("value", ["Sun", None, 3, ["sun"]])
 def test_unknown_rule(value):
-    with pytest.raises(ValueError, match="rule must be 'sun', 'davis' or 'principle'") as error:
+    with pytest.raises(ValueError, match="'rule' parameter of FixedStep must be a str among") as error:
         FixedStep(2, rule=value).start(BCD)
-    assert f"FixedStep(rule={value!r})" in one_sentence(error)
+    assert str(error.value).endswith(f"Got {value!r} instead.")
 
 
 def test_unknown_bound_is_refused():

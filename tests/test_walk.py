@@ -10,7 +10,7 @@ from sklearn.model_selection import KFold, ShuffleSplit
 from sk_asyncprox import ElasticNetCV, LassoCV, enet_path, lasso_path
 from sk_asyncprox._compat import block_cd, gram_cd
 from sk_asyncprox.kernels import path_columns, quadratic_minimiser, squared_path
-from sk_asyncprox.linear_model import _fold_errors as _folds
+from sk_asyncprox.linear_model import _folds
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.penalty_path import solutions_along

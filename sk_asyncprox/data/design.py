@@ -23,9 +23,8 @@ NEAR, TINY = 0.5, 1e-250
 ENTRIES_OF_SAMPLE, COPY_COST = 10_000, 5
 """Entries whose rows tell how all are spread; cost of copying columns, relative to a product with them."""
 
-ROWS_OF_PRODUCT, LONG = 8192, 4096
-"""Rows of a dense matrix that are multiplied at a time; and from which on columns are copied one by one,
-without memory in between."""
+LONG = 4096
+"""Rows of a dense matrix from which on columns are copied one by one, without memory in between."""
 
 IN_CACHE = 2_000_000
 """Entries that the next product finds in the cache; more of a matrix as it was given are read by rows."""
@@ -75,17 +74,11 @@ class Design:
             return np.zeros(self.shape[0])
         if n_moved * COPY_COST < len(w) and not (by_rows or self.is_as_given):
             moved = w.nonzero()[0]
-            return self.columns(moved).mul(w[moved]) if self.is_sparse else self._mul_some(moved, w[moved])
+            few = w[moved]
+            return self.columns(moved).mul(few) if self.is_sparse else few.dot(self._transposed[moved])
         out = times(self.X, w, self.n_threads) if self.is_streamed else self.X @ w
         if self.centre is not None:
             out -= self.centre @ w
-        return out
-
-    def _mul_some(self, index, w):
-        """Product of some columns of a dense matrix, centred itself; copies stay in the cache."""
-        out, rows = np.empty(self.shape[0]), self._transposed
-        for run in runs(len(out), ROWS_OF_PRODUCT):
-            np.matmul(w, rows[index, run], out=out[run])
         return out
 
     def tmul(self, u):
@@ -230,14 +223,11 @@ class Design:
             if by_rows:
                 part = X if whole else X.take(index, axis=1, out=room[: len(X)], mode="clip")
                 np.subtract(part, centre, out=some.T, casting="same_kind")
-            elif self.is_as_given:
-                for row, j, mean in zip(some, index, centre, strict=True):
-                    np.subtract(X[:, j], mean, out=row, casting="same_kind")
-            elif len(X) < LONG:
+            elif len(X) < LONG and not self.is_as_given:
                 some[:] = X.T[index]
             else:
-                for row, j in zip(some, index, strict=True):
-                    row[:] = X[:, j]
+                for row, j, mean in zip(some, index, np.broadcast_to(centre, k), strict=True):
+                    np.subtract(X[:, j], mean, out=row, casting="same_kind")
             yield run, some
 
     def runs(self):

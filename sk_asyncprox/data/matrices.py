@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils.sparsefuncs import inplace_column_scale, min_max_axis
 
 ROWS_OF_COPY = 1024
 """Rows that are transposed at a time."""
@@ -168,25 +169,20 @@ def clear_constants(centred, means):
 
 def without_constants(X, means):
     """The sparse matrix, and means that centre it; both zero in constant columns."""
-    copied, most = False, _rounding(X.shape[0], means)
-    for j in _full_columns(X, means, most):
-        run = slice(X.indptr[j], X.indptr[j + 1]) if X.format == "csc" else X.indices == j
-        if np.abs(X.data[run] - means[j]).max() <= most[j]:
-            if not copied:
-                X, means, copied = like(X, X.data.copy()), means.copy(), True
-            X.data[run], means[j] = 0.0, 0.0
-    return X, means
-
-
-def _full_columns(X, means, most):
-    """Columns of a sparse matrix that store an entry in every row; of one stored by rows only those whose
-    entries in some of the rows are their means, as finding all entries of a column reads the whole of it."""
-    n, columns = X.shape[0], None
+    most = _rounding(X.shape[0], means)
     if X.format == "csc":
-        return np.flatnonzero(np.diff(X.indptr) == n)
-    for i in range(0, n, 1 + n // 16):
-        run = slice(X.indptr[i], X.indptr[i + 1])
-        index = X.indices[run]
-        near = index[np.abs(X.data[run] - means[index]) <= most[index]]
-        columns = near if columns is None else np.intersect1d(columns, near)
-    return [j for j in columns if np.count_nonzero(X.indices == j) == n]
+        some = np.flatnonzero(np.diff(X.indptr) == X.shape[0])
+        first = X.data[X.indptr[some]]
+    else:
+        first, some = X.data[: X.indptr[1]], X.indices[: X.indptr[1]]
+    some = some[np.abs(first - means[some]) <= most[some]]
+    if len(some):
+        low, high = min_max_axis(X[:, some], axis=0)
+        some = some[np.maximum(high - means[some], means[some] - low) <= most[some]]
+    if len(some) == 0:
+        return X, means
+    kept = np.ones(X.shape[1])
+    kept[some] = 0.0
+    X = X.copy()
+    inplace_column_scale(X, kept)
+    return X, means * kept

@@ -72,18 +72,13 @@ def legend_below(*axes, handles=None, ncols=4, markerscale=1.0):
     from matplotlib.transforms import ScaledTranslation
 
     if handles is None:
-        entries = {}
-        for ax in axes:
-            for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-                entries.setdefault(label, handle)
-        handles = list(entries.values())
-    if not handles:
-        return
+        drawn = (handle for ax in axes for handle in ax.get_legend_handles_labels()[0])
+        handles = list({handle.get_label(): handle for handle in drawn}.values())
     ax = axes[-1]
     below = ax.transAxes + ScaledTranslation(0, -0.5, ax.figure.dpi_scale_trans)
     place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "bbox_transform": below}
     look = {"frameon": False, "fontsize": "small", "borderaxespad": 0.0, "columnspacing": 1.4}
-    ax.legend(handles=handles, ncols=min(ncols, len(handles)), markerscale=markerscale, **place, **look)
+    ax.legend(handles=handles, ncols=min(ncols, len(handles) or 1), markerscale=markerscale, **place, **look)
 
 
 def box(ax, row, delays, look):
@@ -102,9 +97,8 @@ def bars(ax, tasks, unit, **look):
     from matplotlib.collections import PolyCollection
 
     low, high, y = tasks["start"] * unit, tasks["end"] * unit, tasks["row"]
-    corners = [(low, y - HALF), (low, y + HALF), (high, y + HALF), (high, y - HALF)]
-    corners = np.array([np.stack(corner, axis=-1) for corner in corners]).transpose(1, 0, 2)
-    return ax.add_collection(PolyCollection(corners, linewidth=0.8, **look), autolim=False)
+    x, y = np.stack([low, low, high, high], 1), y[:, None] + HALF * np.array([-1, 1, 1, -1])
+    return ax.add_collection(PolyCollection(np.stack([x, y], 2), linewidth=0.8, **look), autolim=False)
 
 
 def number(ax, tasks, unit):

@@ -78,7 +78,13 @@ class Display:
         Display
             Of the class that it was asked of.
         """
-        return cls.from_history(runs.histories_of(estimator), **settings)
+        histories, fits = runs.fits_of(estimator)
+        return cls.from_history(histories, **cls._told_by(fits), **settings)
+
+    @classmethod
+    def _told_by(cls, fits):
+        """Settings that the fitted estimators tell."""
+        return {}
 
     @classmethod
     @filled(WORDS, drawn=DRAWN)

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..delays import writes
 from ..executors.traces import Trace
 from ..history import History
+from ..metrics import last_step
 from ..solvers.base import Arrival, Update
 
 ONLY = "run"
@@ -28,25 +29,26 @@ def by_label(runs):
     return runs
 
 
-def histories_of(estimators):
-    """Histories of one fitted estimator, or of a dict of them."""
-    histories = {}
+def fits_of(estimators):
+    """Histories of one fitted estimator, or of a dict of them, and the estimators by the same labels, one for
+    each of several targets."""
+    histories, fits = {}, {}
     for label, estimator in by_label(estimators).items():
         if isinstance(estimator, History):
             raise TypeError("from_estimator needs a fitted estimator; for a History, use from_history.")
         check_is_fitted(estimator)
-        estimator = last_step(estimator)
-        history = getattr(estimator, "history_", None)
-        if isinstance(history, list):
-            histories |= {f"{label}, target {t}": one for t, one in enumerate(history)}
-            continue
-        if not isinstance(history, History):
+        fit = last_step(estimator)
+        history = getattr(fit, "history_", None)
+        if not isinstance(history, History | list):
             raise TypeError(
-                f"{type(estimator).__name__} has no history_; give a fitted estimator of this package, or a "
+                f"{type(fit).__name__} has no history_; give a fitted estimator of this package, or a "
                 f"pipeline or search around one."
             )
-        histories[label] = history
-    return histories
+        several = isinstance(history, list)
+        own = {f"{label}, target {t}": h for t, h in enumerate(history)} if several else {label: history}
+        histories |= own
+        fits |= dict.fromkeys(own, fit)
+    return histories, fits
 
 
 def histories_of_traces(traces, n_updates, solver):
@@ -70,12 +72,6 @@ def _history_of(trace, n_updates, solver):
         arrivals = tuple(Arrival(*arrival) for arrival in arrivals)
         history.add_update(Update(k, k - min(stamps), 1.0, "task", arrivals), now)
     return history
-
-
-def last_step(estimator):
-    """What a search has refitted, and what a pipeline ends with."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    return estimator[-1] if hasattr(estimator, "steps") else estimator
 
 
 def checked(histories, recorded=True):

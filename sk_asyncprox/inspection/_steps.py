@@ -75,18 +75,8 @@ class StepSizeDisplay(Display):
         }
 
     @classmethod
-    def from_estimator(cls, estimator: Any, **settings: Any) -> Self:
-        """Draw the steps of fitted estimators; the bounds are those of their ``step_size``.
-
-        {parameters}
-        estimator : estimator or dict of {label: estimator}
-            Fitted with ``record="updates"`` or ``"iterates"``.
-
-        {drawn}
-        """
-        fits = {label: runs.last_step(fitted) for label, fitted in runs.by_label(estimator).items()}
-        policies = {label: getattr(fit, "step_size", None) for label, fit in fits.items()}
-        return super().from_estimator(estimator, step_size=policies, **settings)
+    def _told_by(cls, fits):
+        return {"step_size": {label: fit.step_size for label, fit in fits.items()}}
 
     @classmethod
     def from_history(
@@ -100,7 +90,8 @@ class StepSizeDisplay(Display):
 
         {parameters}
         step_size : str, StepSize or dict of {label: str or StepSize}, optional
-            The policies of the runs; where it is missing, neither windows nor lower bound are drawn.
+            The policies of the runs, which estimators tell; where it is missing, neither windows nor lower
+            bound are drawn.
 
         {drawn}
         """

@@ -1,7 +1,7 @@
 """Who worked when, on what: every task from its read to its write."""
 
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -149,26 +149,22 @@ class TimelineDisplay(Display):
 
     def _draw(self, ax, tasks, unit, color):
         """Bars, one call for each look; returns the entries of the legend."""
-        from matplotlib.colors import to_rgb
+        from matplotlib.colors import to_rgba_array
         from matplotlib.patches import Patch
 
         certificate, zero = tasks["certificate"], tasks["step"] == 0.0
-        descent, handles = ~certificate, []
+        descent = ~certificate
         phases = sorted(set(tasks["phase"][descent]))
         keys = tasks["block"] if color == "block" else np.searchsorted(phases, tasks["phase"])
-        for key in np.unique(keys[descent]):
-            tint = axes.PALETTE[key % len(axes.PALETTE)]
-            own = descent & (keys == key)
-            drawn = axes.bars(ax, tasks[own & ~zero], unit, facecolor=tint, edgecolor="white")
-            pale = 0.75 + 0.25 * np.array(to_rgb(tint))
-            axes.bars(ax, tasks[own & zero], unit, facecolor=pale, **ZERO)
-            if color == "phase":
-                handles.append(drawn)
-                drawn.set_label(phases[key])
-        if color == "block" and descent.any():
+        tints = to_rgba_array(axes.PALETTE)[keys % len(axes.PALETTE), :3]
+        full, empty = descent & ~zero, descent & zero
+        axes.bars(ax, tasks[full], unit, facecolor=tints[full], edgecolor="white")
+        axes.bars(ax, tasks[empty], unit, facecolor=0.75 + 0.25 * tints[empty], **ZERO)
+        names = phases if color == "phase" else ["task, with its block or shard"]
+        handles = [Patch(color=tint, label=name) for tint, name in zip(cycle(axes.PALETTE), names)]
+        if color == "block":
             axes.number(ax, tasks[descent], unit)
-            handles.append(Patch(color=axes.PALETTE[0], label="task, with its block or shard"))
-        if (descent & zero).any():
+        if empty.any():
             handles.append(Patch(facecolor="white", label="zero step", **ZERO))
         if certificate.any():
             axes.bars(ax, tasks[certificate], unit, facecolor=axes.DARK, edgecolor="white")

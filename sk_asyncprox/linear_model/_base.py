@@ -59,18 +59,12 @@ def whole(fit):
     return fit_or_leave
 
 
-def beyond(dtype, largest):
-    """Whether a type cannot hold coefficients, the largest of them being of that size."""
-    limits = np.finfo(dtype)
-    most, least = float(limits.max), float(limits.tiny)
-    return np.logical_not(largest <= most) | ((largest > 0.0) & (largest < least))
-
-
 def check_range(dtype, tol, problem, w, b, intercept=0.0):
     """Refuse coefficients, and an intercept, that their type, that of the data, cannot hold, unless they may
     as well be zero; ``b`` is the intercept of the centred design."""
     largest = np.array([np.abs(w).max(initial=0.0), np.abs(intercept).max(initial=0.0)])
-    lost, small = beyond(dtype, largest), not largest.max() >= 1.0
+    most, least = float(np.finfo(dtype).max), float(np.finfo(dtype).tiny)
+    lost, small = ~(largest <= most) | ((largest > 0.0) & (largest < least)), not largest.max() >= 1.0
     if not lost.any() or (small and not _matters(problem, tol, w, b, intercept, lost)):
         return
     raise ValueError(
@@ -111,7 +105,6 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         """Solve on validated data, for every column of ``y``, and set what is found: ``fitted`` makes
         attributes of coefficients, intercept and passes; ``given`` are what callbacks are told, ``X, y,
         sample_weight``."""
-        self._check_n_jobs()
         rows, overwrite = SOLVERS[self.solver].rows, not getattr(self, "copy_X", True)
         watcher = Watcher(self, *given, fitted=fitted)
         problem = Problem(X, y, loss, penalty, weights, self.fit_intercept, rows, overwrite)
@@ -161,10 +154,6 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         validate_parameter_constraints(
             self._parameter_constraints, no_defaults(self, vars(self)), type(self).__name__
         )
-
-    def _check_n_jobs(self):
-        if self.n_jobs == 0:
-            raise ValueError("n_jobs=0 has no meaning; use None, a positive number, or -1 for all cores.")
 
     def _options(self):
         """Options of the run."""

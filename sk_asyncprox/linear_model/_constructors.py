@@ -4,9 +4,9 @@ body, with their words in its docstring."""
 import inspect
 from collections import ChainMap
 from collections.abc import Callable
-from dataclasses import MISSING, field, make_dataclass
+from dataclasses import MISSING, Field, field, make_dataclass
 from operator import attrgetter
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, dataclass_transform
+from typing import Any, Concatenate, ParamSpec, TypeVar, dataclass_transform
 
 from .._docstrings import entries, filled
 
@@ -73,20 +73,11 @@ sample_weight : float, array-like or dask collection of shape (n_samples,)
 """)
 
 
-class Parameter(NamedTuple):
-    """What is known of a parameter beside its name and its words."""
-
-    constraint: tuple
-    default: object
-    init: bool
-    kw_only: bool
-
-
 def parameter(*constraint, default=MISSING, init=True, kw_only=True) -> Any:
     """Parameter, as the value of an annotated attribute, with what scikit-learn's ``_parameter_constraints``
     lists. With ``init=False`` the class has no such parameter, though a base has; `default` is the
     attribute's value."""
-    return Parameter(constraint, default, init, kw_only)
+    return field(default=default, init=init, kw_only=kw_only, metadata={"constraint": list(constraint)})
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(parameter,))
@@ -98,27 +89,24 @@ def declared(cls):
     fitted. And no base of it is scikit-learn's, which has no types: a type checker would let every argument
     pass.
     """
-    cls._own = {name: value for name, value in vars(cls).items() if isinstance(value, Parameter)}
+    cls._own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
     cls._told = entries(inspect.cleandoc(cls.__doc__ or ""))
     for name, known in cls._own.items():
         delattr(cls, name)
         if not known.init and known.default is not MISSING:
             setattr(cls, name, known.default)
     bases = cls.__mro__[:-1]
-    types, found, cls._words = (
-        ChainMap(*map(known, bases))
-        for known in (inspect.get_annotations, attrgetter("_own"), attrgetter("_told"))
-    )
+    found, cls._words = (ChainMap(*map(attrgetter(known), bases)) for known in ("_own", "_told"))
     names = dict.fromkeys(name for base in bases for name in (*base._told, *base._own))
     cls._parameters = {name: found[name] for name in names if found[name].init}
-    cls._parameter_constraints = {name: list(known.constraint) for name, known in cls._parameters.items()}
-    fields = [
-        (name, types[name], field(default=known.default, kw_only=known.kw_only))
-        for name, known in cls._parameters.items()
-    ]
+    cls._parameter_constraints = {
+        name: known.metadata["constraint"] for name, known in cls._parameters.items()
+    }
+    fields = [(name, Any, known) for name, known in cls._parameters.items()]
     # With words of its own, none are made from its signature.
     record = make_dataclass(cls.__name__, fields, eq=False, repr=False, namespace={"__doc__": cls.__doc__})
     cls.__init__ = record.__init__
+    cls.__init__.__annotations__ = {}  # which nobody could read: type checkers take those of the class
     return cls
 
 

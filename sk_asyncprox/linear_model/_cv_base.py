@@ -51,7 +51,6 @@ class CrossValidated:
         """
         begin = time.perf_counter()
         _raise_for_params(params, self, "fit")
-        self._check_n_jobs()
         watcher = (self._on_cluster if is_collection(X) else self._in_memory)(X, y, sample_weight, params)
         self.fit_time_ = time.perf_counter() - begin
         watcher.end()
@@ -80,10 +79,19 @@ class CrossValidated:
         return routed.splitter.split, routed.scorer.score if "scorer" in routed else {}
 
     def _folds(self, X, y, routed):
+        """Folds as pairs of index arrays, one after the other; without ``y`` those of a collection."""
         cv = check_cv(self.cv, y, classifier=is_classifier(self))
-        rows = np.arange(X.shape[0])
+        rows = np.arange(n := X.shape[0])
         # Masks and negative numbers count as well.
-        return [tuple(rows[index] for index in fold) for fold in cv.split(X, y, **routed)]
+        try:
+            for fold in cv.split(X, y, **routed):
+                yield tuple(rows[index] for index in fold)
+        except (TypeError, ValueError, IndexError) as error:
+            if y is not None:
+                raise
+            raise ValueError(
+                f"On a dask collection folds are made from the number of rows alone, here {n:,}: {error}"
+            ) from error
 
     def _run_folds(self, job, folds, watcher):
         """Results of ``job(train=, test=, options=)`` for every fold, as many at once as there are workers,

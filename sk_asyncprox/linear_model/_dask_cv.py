@@ -4,12 +4,10 @@ A squared loss knows of its data only sums over the rows: those of parts that al
 serve every fold and every penalty. Folds of classifiers are solved on shards of their rows, one by one.
 """
 
-import math
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import check_cv
 
 from ..data.moments import few_rows, joined
 from ..losses import SquaredLoss
@@ -17,9 +15,8 @@ from ..problem import Problem
 from ..shards.dask_moments import SummedRows
 from ..shards.dask_shards import FoldedRows
 from ..solve import SOLVERS
-from ._dask_fit import labels_of, loss_of, n_shards_of, on_cluster, refuse_unpenalised
-from ._fold_errors import errors_by_moments, models
-from ._fold_scores import TOGETHER, scored_paths, scores_of
+from ._dask_fit import labels_of, n_shards_of, on_cluster, refuse_unpenalised
+from ._folds import TOGETHER, errors_by_moments, models, scored_paths, scores_of
 from ._penalty_grids import alphas_of, penalties_of
 from ._weights import checked_penalty_weights
 
@@ -78,42 +75,27 @@ def most_parts(n_features):
     return max(2, min(MOST_PARTS, MOST_BYTES // size - BESIDE))
 
 
-def folds_of(cv, n, routed):
-    """Folds of ``n`` rows as pairs of index arrays, one after the other; made of their numbers alone."""
-    folds = check_cv(cv, None, classifier=False)
-    try:
-        for train, test in folds.split(np.broadcast_to(0.0, (n, 1)), None, **routed):
-            yield tuple(np.arange(n)[index] for index in (train, test))
-    except (TypeError, ValueError, IndexError) as error:
-        raise ValueError(
-            f"On a dask collection folds are made from the number of rows alone, here {n:,}: {error}"
-        ) from error
-
-
 def shared(folds, n, most):
     """Groups of folds that read the data together and divide the rows into so many parts at most: the part
     of each row, and for every fold how often it uses those of each part, in its training and in its test."""
-    parts, uses = np.zeros(n, dtype=np.uint8), []
-    for train, test in folds:
-        counts = (np.bincount(index, minlength=n) for index in (train, test))
-        use = [each.astype(np.min_scalar_type(each.max())) for each in counts]
-        divided, counts = _divided(parts, use)
-        if uses and counts.shape[1] > most:
-            yield parts, uses
-            divided, counts = _divided(np.zeros(n, dtype=np.uint8), use)
-            uses = []
-        old, parts = counts[0], divided
-        uses = [each[:, old] for each in uses] + [counts[1:]]
+    parts, first, uses = np.zeros(n, dtype=int), [0], []
+    for fold in folds:
+        use = [np.bincount(index, minlength=n) for index in fold]
+        divided, found = _divided(parts, *use)
+        if uses and len(found) > most:
+            yield parts, [counts[:, first] for counts in uses]
+            (divided, found), uses = _divided(*use), []
+        parts, first = divided, found
+        uses.append(np.array(use, dtype=np.min_scalar_type(max(map(np.max, use)))))
     if uses:
-        yield parts, uses
+        yield parts, [counts[:, first] for counts in uses]
 
 
-def _divided(parts, use):
-    """Parts of rows that are used alike, and for each of these its old part and its uses."""
-    sizes = [int(counts.max(initial=0)) + 1 for counts in (parts, *use)]
-    keys = np.ravel_multi_index((parts, *use), sizes).astype(np.min_scalar_type(math.prod(sizes)))
-    present, codes = np.unique(keys, return_inverse=True)
-    return codes.astype(np.min_scalar_type(len(present))), np.stack(np.unravel_index(present, sizes))
+def _divided(*columns):
+    """Number of the part of every row, those of a part with the same entries, and the first row of each."""
+    keys = np.ravel_multi_index(columns, [int(column.max(initial=0)) + 1 for column in columns])
+    _, first, parts = np.unique(keys, return_index=True, return_inverse=True)
+    return parts, first
 
 
 def used(sums, times, kind):
@@ -138,13 +120,14 @@ def errors_along(rows, parts, use, sums, paths, options, centred):
     return errors.reshape(len(paths), -1), messages
 
 
-def cross_validated(model, rows, ratios, cv, routed):
+def cross_validated(model, rows, ratios, routed):
     """Cross-validation of a squared loss on a dask collection: what stands for all rows, grids, errors of
     shape (n_folds, n_paths, n_penalties), and messages."""
     centred, n, few = model.fit_intercept, rows.n_rows, None
     options = model._fold_options()._replace(executor="threads", n_jobs=None)
     errors, messages = [], []
-    for parts, uses in shared(folds_of(cv, n, routed), n, most_parts(model.n_features_in_)):
+    folds = model._folds(np.broadcast_to(0.0, (n, 1)), None, routed)
+    for parts, uses in shared(folds, n, most_parts(model.n_features_in_)):
         sums = rows.moments(parts, centred)
         if few is None:
             few = few_of(joined(list(sums.values())), centred)
@@ -163,16 +146,16 @@ class FoldsOnCluster:
     """What :func:`scored_paths` asks of a problem and of scores: weights of rows are
     multiplied by the factors of their classes; ``weighted`` says whether scores heed the sample weights."""
 
-    def __init__(self, rows, n_shards, model, classes, factors, weighted):
-        self._rows, self._n_shards, self._classes, self._factors = rows, n_shards, classes, factors
+    def __init__(self, rows, n_shards, model, loss, classes, factors, weighted):
+        self._rows, self._n_shards, self._loss = rows, n_shards, loss
+        self._classes, self._factors = classes, factors
         self._together, self._weighted = TOGETHER[model.scoring], weighted
         self.fit_intercept = model.fit_intercept
 
     def fold(self, train):
         """The problem of some rows."""
-        loss = loss_of(self._classes)
         problem, self._total = self._rows.fold(
-            train, self._n_shards, self._classes, self._factors, loss, self.fit_intercept
+            train, self._n_shards, self._classes, self._factors, self._loss, self.fit_intercept
         )
         present = len(np.unique(problem.y))
         if present < len(self._classes):
@@ -220,13 +203,11 @@ def paths_on_cluster(model, X, y, sample_weight, split, params, Cs, ratios):
     with on_cluster(model, X, y, FoldedRows) as (X, rows, executor):
         refuse_unpenalised(model)
         rows.read(X, y, sample_weight, labelled=True)
-        classes, factors = labels_of(model, rows)
+        loss, classes, factors = labels_of(model, rows)
         n_shards = n_shards_of(model, rows, executor)
         options = model._fold_options()._replace(solver="piag", executor=executor)
-        job = FoldsOnCluster(rows, n_shards, model, classes, factors, "sample_weight" in params)
-        n_outputs = loss_of(classes).n_outputs
-        own = checked_penalty_weights(model.penalty_weights, model.n_features_in_, n_outputs)
-        n, codes, found = np.arange(rows.n_rows), rows.codes(classes), []
-        for train, test in check_cv(model.cv, codes, classifier=True).split(n[:, None], codes, **split):
-            found.append(scored_paths(job, job, Cs, ratios, own, n[train], n[test], options))
+        job = FoldsOnCluster(rows, n_shards, model, loss, classes, factors, "sample_weight" in params)
+        own = checked_penalty_weights(model.penalty_weights, model.n_features_in_, loss.n_outputs)
+        folds = model._folds(np.broadcast_to(0.0, (rows.n_rows, 1)), rows.codes(classes), split)
+        found = [scored_paths(job, job, Cs, ratios, own, *fold, options) for fold in folds]
         return found, classes, rows.dtype

@@ -20,9 +20,9 @@ def fit_rows(model, X, y, sample_weight, begin):
         refuse_unpenalised(model)
         rows.read(X, y, sample_weight, labelled=is_classifier(model))
         n_shards = n_shards_of(model, rows, executor)
-        classes, factors = labels_of(model, rows) if is_classifier(model) else (None, None)
+        known = labels_of(model, rows) if is_classifier(model) else (model._loss, None, None)
+        loss, classes, factors = known
         rows.join(n_shards, classes, factors)
-        loss = model._loss if classes is None else loss_of(classes)
         penalty = model._penalty(rows.count(loss, model.fit_intercept), loss.n_outputs)
         problem = rows.problem(loss, penalty, model.fit_intercept)
         options = model._options()._replace(solver="piag", executor=executor)
@@ -35,7 +35,6 @@ def fit_rows(model, X, y, sample_weight, begin):
 def on_cluster(model, X, y, kind):
     """The collection as a table, its rows, which are yet to be read, as long as they lie on the cluster, and
     the executor."""
-    model._check_n_jobs()
     X = table(X)
     check_one_target(y)
     executor = Dask() if model.executor in ("auto", "dask") else model.executor
@@ -83,16 +82,11 @@ def check_one_target(y):
 
 
 def labels_of(model, rows):
-    """The labels, and the factors of their weights."""
+    """The loss, the labels, and the factors of their weights."""
     classes, mass = rows.census()
     # Each of many labels a few times: seen once each, they would look like numbers to be predicted.
     check_classification_targets(np.repeat(classes, 3))
-    if len(classes) < 2:
-        raise ValueError(
-            f"LogisticRegression on a dask collection needs samples of 2 classes in the data, but the data "
-            f"contains only one class: {classes[0]}"
-        )
-    factors = class_factors(model.class_weight, classes, mass)
+    loss, factors = loss_of(classes), class_factors(model.class_weight, classes, mass)
     empty = classes[mass * factors == 0.0]
     if 0 < len(empty) < len(classes):
         # Its intercept would go to minus infinity, and no bound made of shares would follow.
@@ -100,9 +94,14 @@ def labels_of(model, rows):
             f"On a dask collection every class needs samples of positive weight; all those of {empty[:5]} "
             "have weight zero: leave them out."
         )
-    return classes, factors
+    return loss, classes, factors
 
 
 def loss_of(classes):
-    """Loss of a classifier of so many labels."""
+    """Loss of a classifier of so many labels, two at least."""
+    if len(classes) < 2:
+        raise ValueError(
+            "LogisticRegression needs samples of 2 classes in the data, but the data contains only one "
+            f"class: {classes[0]}"
+        )
     return LogisticLoss() if len(classes) == 2 else MultinomialLoss(len(classes))

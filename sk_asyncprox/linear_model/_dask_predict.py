@@ -12,16 +12,7 @@ from sklearn.utils import check_consistent_length
 
 from .._docstrings import filled
 from ..executors.dask_tasks import tell_released
-from ..shards.dask_input import (
-    blocks_of,
-    column,
-    is_collection,
-    is_frame,
-    like,
-    matrix,
-    rows_of,
-    table,
-)
+from ..shards.dask_input import column, is_collection, is_frame, like, matrix, rows_of, table, whole_rows
 from ._constructors import DATA
 
 
@@ -36,44 +27,36 @@ def blockwise(method):
 
 
 def _over_blocks(model, name, X):
-    import dask.array as da
+    X = whole_rows(table(X))
+    light, probe = _for_blocks(model, X)
+    answer = np.asarray(getattr(model, name)(probe))
+    meta = answer.reshape(1, -1)[:0]
+    if is_frame(X):
+        found = X.map_partitions(_answer, light, name, probe, meta=meta, enforce_metadata=False)
+    else:
+        chunks = X.chunks[0], meta.shape[1:]
+        found = X.map_blocks(_answer, light, name, probe, meta=meta, chunks=chunks)
+    return found[:, 0] if answer.ndim == 1 else found
+
+
+def _for_blocks(model, X):
+    """A copy of the model that takes neither client nor history along, and one row like those of ``X``."""
     from dask import delayed
 
-    X, light = table(X), delayed(_light(model), pure=False)
-    probe = _probe(X)
-    answer = np.asarray(getattr(model, name)(probe))
-    blocks = blocks_of(X, lazy=True)
-    lengths = [np.nan] * len(blocks) if is_frame(X) else X.chunks[0]
-    pieces = [
-        da.from_delayed(
-            delayed(_answer)(light, name, block, probe), (length, *answer.shape[1:]), meta=answer[:0]
-        )
-        for block, length in zip(blocks, lengths, strict=True)
-    ]
-    return da.concatenate(pieces, allow_unknown_chunksizes=True)
-
-
-def _light(model):
-    """A copy that takes neither client nor history along."""
-    light = copy.copy(model)
+    light, sample = copy.copy(model), like(X)
     light.executor, light.history_ = "threads", None
-    return light
-
-
-def _probe(X):
-    """One row like those of ``X``."""
-    sample = like(X)
     kinds = list(sample.dtypes) if is_frame(X) else [sample.dtype]
     single = all(kind == np.float32 for kind in kinds)
     zeros = np.zeros((1, X.shape[1]), dtype=np.float32 if single else np.float64)
-    return type(sample)(zeros, columns=sample.columns) if is_frame(X) else zeros
+    probe = type(sample)(zeros, columns=sample.columns) if is_frame(X) else zeros
+    return delayed(light, pure=False), probe
 
 
-def _answer(model, name, block, probe):
-    """What a method says to a block, which may have no rows."""
+def _answer(block, model, name, probe):
+    """What a method says to a block, which may have no rows; an array of two dimensions."""
     n = block.shape[0]
     rows = probe if n == 0 else block if hasattr(block, "columns") else matrix(block)
-    return np.asarray(getattr(model, name)(rows))[:n]
+    return np.reshape(getattr(model, name)(rows), (rows.shape[0], -1))[:n]
 
 
 # -- scores ----------------------------------------------------------------------------------------
@@ -84,20 +67,20 @@ def score_rows(model, X, y, sample_weight):
     from dask import delayed
 
     X = table(X)
-    light, probe = delayed(_light(model), pure=False), _probe(X)
     rows = rows_of(X, {"y": y, "sample_weight": sample_weight}, _compute)
-    n, weights, *sums = np.array(_compute([delayed(_sums, pure=False)(light, probe, *row) for row in rows])).T
+    sums, beside = delayed(_sums, pure=False), _for_blocks(model, X)
+    n, weights, *parts = np.array(_compute([sums(*row, beside=beside) for row in rows])).T
     total = weights.sum()
     if total <= 0:
         raise ValueError("X has no rows, or all sample weights are zero; at least one must be positive.")
     if is_classifier(model):
-        return float(sums[0].sum() / total)
+        return float(parts[0].sum() / total)
     if n.sum() < 2:
         warnings.warn(
             "R^2 score is not well-defined with less than two samples.", UndefinedMetricWarning, stacklevel=3
         )
         return float("nan")
-    means, spreads, errors = sums
+    means, spreads, errors = parts
     spread = float(spreads.sum() + weights @ (means - weights @ means / total) ** 2)
     return 1.0 - float(errors.sum()) / spread if spread > 0 else float(errors.sum() == 0)
 
@@ -116,18 +99,19 @@ def _compute(tasks):
     return found
 
 
-def _sums(model, probe, block, y, weights=None):
+def _sums(block, y, weights=None, *, beside):
     """Rows and weight of a block, and what its score is made of: hits, or the mean of the targets, the sum of
     squares about it, and that of the errors."""
-    answers, y = _answer(model, "predict", block, probe), column(y, "y")
+    (model, probe), y = beside, column(y, "y")
+    found = _answer(block, model, "predict", probe)[:, 0]
     s = np.ones(len(y)) if weights is None else column(weights, "sample_weight").astype(np.float64)
-    check_consistent_length(answers, y, s)
+    check_consistent_length(found, y, s)
     total = s.sum()
     if is_classifier(model):
-        return len(y), total, s @ (answers == y)
+        return len(y), total, s @ (found == y)
     y = y.astype(np.float64)
     mean = s @ y / total if total > 0 else 0.0
-    return len(y), total, mean, s @ (y - mean) ** 2, s @ (y - answers) ** 2
+    return len(y), total, mean, s @ (y - mean) ** 2, s @ (y - found) ** 2
 
 
 class PredictsCollections:

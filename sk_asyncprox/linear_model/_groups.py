@@ -4,6 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
+from ._parameters import POSITIVE
 from ._validation import check_numbers
 
 
@@ -58,7 +59,7 @@ def checked_group_weights(group_weights, sizes):
     """Weights of groups of such sizes."""
     if group_weights is None:
         return np.sqrt(sizes)
-    weights = check_numbers(group_weights, "group_weights", boundaries="neither")
+    weights = check_numbers(group_weights, "group_weights", POSITIVE)
     if len(weights) != len(sizes):
         raise ValueError(f"group_weights has {len(weights)} numbers, and there are {len(sizes)} groups.")
     return weights

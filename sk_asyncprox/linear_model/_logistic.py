@@ -101,11 +101,6 @@ class LogisticRegression(
         """Loss, targets as it wants them, classes, the number of every label's, and sample weights times
         those of the classes, with their exponent."""
         classes, codes = classes_of(y)
-        if len(classes) < 2:
-            raise ValueError(
-                "LogisticRegression needs samples of 2 classes in the data, but the data contains "
-                f"only one class: {classes[0]}"
-            )
         loss = loss_of(classes)
         targets = codes if loss.n_outputs > 1 else 2.0 * codes - 1.0
         return (

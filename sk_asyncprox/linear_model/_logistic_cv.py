@@ -19,7 +19,7 @@ from ._callbacks import Watcher
 from ._constructors import DATA, documented
 from ._cv_base import OF_THE_LAST, CrossValidated
 from ._dask_cv import paths_on_cluster
-from ._fold_scores import Scores, scored_paths
+from ._folds import Scores, scored_paths
 from ._logistic import LogisticRegression
 from ._parameters import OfLogisticRegressionCV
 from ._path import warn_of_folds
@@ -83,7 +83,7 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         loss, targets, self.classes_, codes, *weights = self._read_labels(y, sample_weight)
         self.Cs_, self.l1_ratios_ = grid = grid_of(self.Cs, self.l1_ratios)
         split, score = self._routed(sample_weight, params)
-        folds = self._folds(X, y, split)
+        folds = list(self._folds(X, y, split))
         rows = X.tocsr() if sp.issparse(X) else X
         whole = Problem(rows, targets, loss, None, weights[0], self.fit_intercept, SOLVERS[self.solver].rows)
         scores = Scores(self.scoring, score, self.classes_, rows, y, codes, *weights)

@@ -11,10 +11,11 @@ from sklearn.metrics import get_scorer_names
 from .._compat import HasMethods, Interval, StrOptions
 from ..solve import SOLVERS
 from ..step_sizes import STEP_SIZES, StepSize
+from ..step_sizes.base import POSITIVE
 from ._constructors import declared, parameter
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
-POSITIVE = Interval(Real, 0, None, closed="neither")
+POSITIVE_OR_INFINITE = Interval(Real, 0, None, closed="right")
 COUNT = Interval(Integral, 1, None, closed="left")
 SHARE = Interval(Real, 0, 1, closed="both")
 
@@ -92,7 +93,7 @@ class OfAll:
     random_state: int | np.random.RandomState | None = parameter("random_state", default=None)
     solver: str = parameter(StrOptions(SOLVERS.keys()), default="bcd")
     step_size: str | StepSize = parameter(StrOptions({"auto", *STEP_SIZES}), StepSize, default="auto")
-    n_jobs: int | None = parameter(None, Integral, default=None)
+    n_jobs: int | None = parameter(None, COUNT, Interval(Integral, None, -1, closed="right"), default=None)
     executor: str | BaseEstimator = parameter(
         StrOptions({"auto", "threads", "processes", "dask"}), _ExecutorObject(["plan", "run"]), default="auto"
     )
@@ -192,7 +193,7 @@ class OfLogisticRegression(OfAll):
         Whether one line is printed per certificate.
     """
 
-    C: float = parameter(Interval(Real, 0, None, closed="right"), default=1.0)
+    C: float = parameter(POSITIVE_OR_INFINITE, default=1.0)
     l1_ratio: float = parameter(SHARE, default=0.0)
     class_weight: dict | str | None = parameter(dict, StrOptions({"balanced"}), None, default=None)
     verbose: int = parameter("verbose", default=0)

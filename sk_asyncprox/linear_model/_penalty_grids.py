@@ -4,9 +4,11 @@ from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.optimize import nnls
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import maxabs_scale
 
 from ..penalties import ElasticNetPenalty
+from ._parameters import NON_NEGATIVE, POSITIVE_OR_INFINITE, SHARE
 from ._validation import check_numbers
 from ._weights import checked_penalty_weights
 
@@ -28,7 +30,7 @@ def alphas_of(model, X, y, sample_weight, ratios, fit_intercept, Xy=None):
     ``X'y``, when it is known.
     """
     if not isinstance(model.alphas, Integral):
-        return np.tile(np.sort(check_numbers(model.alphas, "alphas"))[::-1], (len(ratios), 1))
+        return np.tile(np.sort(check_numbers(model.alphas, "alphas", NON_NEGATIVE))[::-1], (len(ratios), 1))
     if not np.all(ratios):
         raise ValueError(
             "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a grid by "
@@ -53,24 +55,16 @@ def alphas_of(model, X, y, sample_weight, ratios, fit_intercept, Xy=None):
 
 def _left_by(Z, y, weights, centred, positive):
     """Residual of the least-squares model with the columns ``Z`` alone."""
-    Z, root = np.asarray(Z.toarray() if sp.issparse(Z) else Z, dtype=np.float64), np.sqrt(weights)
-    if centred:
-        Z, y = Z - np.average(Z, axis=0, weights=weights), y - np.average(y, weights=weights)
-    size = np.maximum(np.abs(Z).max(axis=0), np.finfo(float).tiny)
-    Z = Z / size
     # A columns' scale says nothing of its rank.
-    A, b = root[:, None] * Z, root * y
-    return y - Z @ (nnls(A, b)[0] if positive else np.linalg.lstsq(A, b)[0])
+    Z = maxabs_scale(np.asarray(Z.toarray() if sp.issparse(Z) else Z, dtype=np.float64))
+    return y - LinearRegression(fit_intercept=centred, positive=positive).fit(Z, y, weights).predict(Z)
 
 
 def grid_of(Cs, l1_ratios):
     """Values of C, given as such or as their number, and of the share of the l1 part, checked."""
-    if isinstance(Cs, Integral):
-        Cs = np.logspace(-4, 4, Cs)
-    else:
-        Cs = check_numbers(Cs, "Cs", boundaries="neither", finite=False)
+    Cs = np.logspace(-4, 4, Cs) if isinstance(Cs, Integral) else check_numbers(Cs, "Cs", POSITIVE_OR_INFINITE)
     try:
-        return Cs, check_numbers(l1_ratios, "l1_ratios", high=1.0, boundaries="both")
+        return Cs, check_numbers(l1_ratios, "l1_ratios", SHARE)
     except (TypeError, ValueError) as wrong:
         raise ValueError(
             f"l1_ratios must be an array-like of numbers between 0 and 1; got (l1_ratios={l1_ratios!r})"

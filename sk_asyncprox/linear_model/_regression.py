@@ -87,10 +87,8 @@ class ElasticNet(
 
     def _penalty(self, *_):
         """Penalty, which does not depend on the weights of the samples."""
-        l1, weights = (
-            self.alpha * self.l1_ratio,
-            checked_penalty_weights(self.penalty_weights, self.n_features_in_),
-        )
+        l1 = self.alpha * self.l1_ratio
+        weights = checked_penalty_weights(self.penalty_weights, self.n_features_in_)
         return ElasticNetPenalty(l1, self.alpha - l1, self.positive, weights)
 
     def _fitted(self, dtype, in_row, w, intercept, n_iter):

@@ -7,7 +7,6 @@ from numbers import Integral
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import RegressorMixin
-from sklearn.model_selection import check_cv
 
 from .._compat import LinearModel
 from ._base import AsyncLinearModel, check_range
@@ -16,8 +15,8 @@ from ._constructors import documented
 from ._cv_base import CrossValidated
 from ._dask_cv import cross_validated, reading
 from ._dask_predict import PredictsCollections
-from ._fold_errors import problem_of_folds, squared_errors
-from ._parameters import OfElasticNetCV, OfLassoCV
+from ._folds import problem_of_folds, squared_errors
+from ._parameters import SHARE, OfElasticNetCV, OfLassoCV
 from ._path import warn_of_folds
 from ._penalty_grids import alphas_of, penalties_of
 from ._regression import ElasticNet
@@ -70,7 +69,7 @@ class ElasticNetCV(
         weights, rows = scaled(sample_weight)[0], X.tocsr() if sp.issparse(X) else X
         grids = alphas_of(self, X, y, weights, ratios, self.fit_intercept)
         paths = penalties_of(self, ratios, grids, X.shape[1])
-        folds = self._folds(X, y, self._routed(sample_weight, params)[0])
+        folds = list(self._folds(X, y, self._routed(sample_weight, params)[0]))
         watcher = Watcher(self, X, y, sample_weight, len(folds) + 1)
         whole = problem_of_folds(self, rows, y, weights, paths, folds)
         found = self._run_folds(partial(squared_errors, whole, rows, y, weights, paths), folds, watcher)
@@ -83,7 +82,7 @@ class ElasticNetCV(
         """The data are read once: a few rows stand for all in every fit."""
         ratios = self._ratios()
         with reading(self, X, y, sample_weight) as rows:
-            found = cross_validated(self, rows, ratios, check_cv(self.cv), self._routed(None, params)[0])
+            found = cross_validated(self, rows, ratios, self._routed(None, params)[0])
         few, grids, errors, messages = found
         watcher = Watcher(self, few.X, few.y, None, 1)
         chosen = self._choose(ratios, grids, errors, messages, few.y)
@@ -97,7 +96,7 @@ class ElasticNetCV(
 
     def _ratios(self):
         ratios = self.l1_ratio if np.iterable(self.l1_ratio) else [float(self.l1_ratio)]
-        return check_numbers(ratios, "l1_ratio", high=1.0, boundaries="both")
+        return check_numbers(ratios, "l1_ratio", SHARE)
 
     def _choose(self, ratios, grids, errors, messages, y):
         """Keep the errors and what is the best by them, the parameters of the last fit; say what fits have

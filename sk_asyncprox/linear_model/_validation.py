@@ -1,11 +1,7 @@
 """Validation of data and numbers, where scikit-learn's own has gaps."""
 
-import math
-from numbers import Real
-
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_scalar
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -22,17 +18,18 @@ def checked_data(estimator, X, y, y_numeric=False, later=False, **checks):
     if _is_ready(estimator, X, y, later):
         vars(estimator).pop("feature_names_in_", None)
         estimator.n_features_in_ = X.shape[1]
-        return X, y.astype(np.float64, copy=False) if y_numeric else y
-    if sp.issparse(y):
-        raise TypeError(
-            "Sparse data was passed for y, but dense data is required. Use '.toarray()' to convert to a "
-            "dense numpy array."
-        )
-    checks = {"accept_sparse": FORMATS, "dtype": FLOATS, "y_numeric": y_numeric} | checks
-    # scikit-learn sums the entries to see whether all are finite, and minds infinity less infinity.
-    with np.errstate(invalid="ignore"):
-        X, y = validate_data(estimator, X, y, **checks)
-    return in_floats(X), y.astype(np.float64, copy=False) if y_numeric else y
+    else:
+        if sp.issparse(y):
+            raise TypeError(
+                "Sparse data was passed for y, but dense data is required. Use '.toarray()' to convert to a "
+                "dense numpy array."
+            )
+        checks = {"accept_sparse": FORMATS, "dtype": FLOATS, "y_numeric": y_numeric} | checks
+        # scikit-learn sums the entries to see whether all are finite, and minds infinity less infinity.
+        with np.errstate(invalid="ignore"):
+            X, y = validate_data(estimator, X, y, **checks)
+        X = in_floats(X)
+    return X, y.astype(np.float64, copy=False) if y_numeric else y
 
 
 def is_large(X):
@@ -91,21 +88,19 @@ def in_floats(X):
     return X if X.dtype in FLOATS else X.astype(np.float64)
 
 
-def check_number(value, name, *, low=0.0, high=None, boundaries="left", finite=True):
-    """Check a number, which is not NaN, nor infinite where it is to be ``finite``; errors name it. Boundaries
-    are "left", "both" or "neither", and ``high=None`` is no limit."""
-    check_scalar(value, name, Real, min_val=low, max_val=high, include_boundaries=boundaries)
-    if math.isnan(value) or (finite and math.isinf(value)):
-        raise ValueError(f"{name} == {value}, must be {'a number' if math.isnan(value) else 'finite'}.")
+def check_number(value, name, interval):
+    """Check a number; NaN is in no interval."""
+    if not interval.is_satisfied_by(value):
+        raise ValueError(f"{name} must be {interval}, got {value!r}.")
 
 
-def check_numbers(values, name, **limits):
-    """Numbers of a list, not empty, each as :func:`check_number` has it; an array of shape (n,)."""
+def check_numbers(values, name, interval):
+    """Numbers of a list, not empty, each in the interval; an array of shape (n,)."""
     if not np.iterable(values) or isinstance(values, str | dict | set):
         raise ValueError(f"{name} must be a list of numbers, got {values!r}.")
     values = list(values)
     if not values:
         raise ValueError(f"{name} is empty; give at least one.")
     for index, value in enumerate(values):
-        check_number(value, f"{name}[{index}]", **limits)
+        check_number(value, f"{name}[{index}]", interval)
     return np.array(values, dtype=np.float64)

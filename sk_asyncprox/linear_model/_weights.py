@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import check_array, compute_class_weight
 
 from .._compat import _check_sample_weight
+from ._parameters import NON_NEGATIVE
 from ._validation import check_number
 
 LEAST_WEIGHT, MOST_WEIGHT = 1e-10, 1e10
@@ -19,7 +20,7 @@ def checked_weights(sample_weight, X):
     if sample_weight is None:
         return None
     if isinstance(sample_weight, Real):
-        check_number(sample_weight, "sample_weight")
+        check_number(sample_weight, "sample_weight", NON_NEGATIVE)
     return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
@@ -58,7 +59,7 @@ def class_factors(class_weight, classes, mass):
     if class_weight == "balanced":  # older scikit-learns count samples without their weights
         return np.divide(mass.sum(), len(classes) * mass, out=np.zeros(len(classes)), where=mass > 0)
     for label, factor in (class_weight or {}).items():
-        check_number(factor, f"class_weight[{label!r}]")
+        check_number(factor, f"class_weight[{label!r}]", NON_NEGATIVE)
     return compute_class_weight(class_weight, classes=classes, y=classes)
 
 

@@ -55,18 +55,17 @@ def like(X):
     return X._meta if is_frame(X) else np.empty((0, X.shape[1]), dtype=X.dtype)
 
 
-def blocks_of(X, lazy=False):
-    """Blocks of rows, each with all the columns, as delayed objects; ``lazy`` where they become part of an
-    array: dask optimises its graph later, and twice done it would give a key of `X` two meanings."""
-    return _delayed(X if is_frame(X) or X.numblocks[1] == 1 else X.rechunk({1: -1}), lazy)
+def whole_rows(X):
+    """The same, each block with all the columns."""
+    return X if is_frame(X) or X.numblocks[1] == 1 else X.rechunk({1: -1})
 
 
-def _delayed(collection, lazy=False):
+def _delayed(collection):
     import dask
 
     # Tuned, files would be joined by how many columns are read: those of y otherwise than those of X.
     with dask.config.set({"optimization.tune.active": False}):
-        blocks = collection.to_delayed(optimize_graph=is_frame(collection) or not lazy)
+        blocks = collection.to_delayed()
     return list(blocks if is_frame(collection) else blocks.ravel())
 
 
@@ -78,7 +77,7 @@ def rows_of(X, columns, measure):
     """
     from dask import delayed
 
-    blocks = blocks_of(X)
+    blocks = _delayed(whole_rows(X))
     lengths, found = None, [blocks]
     for name, values in columns.items():
         if is_collection(values):

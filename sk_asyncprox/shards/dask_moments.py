@@ -7,11 +7,8 @@ import numpy as np
 from .._blas_limit import one_blas_thread
 from ..data.dataset import design_of
 from ..data.moments import EPS, Moments, joined
-from ..kernels.shard_models import model_of
-from ..losses import SquaredLoss
 from ..problem.units import LEAST, MOST
 from .dask_shards import Rows
-from .shard import RowShard
 
 TINY = np.finfo(float).tiny
 
@@ -105,12 +102,10 @@ def _moments_of(X, y, weights, centred):
     mean_y = float(shares @ y) if centred else 0.0
     y = y - mean_y
     _check_squares(design, y)
-    # A model of the squared loss is the loss itself.
-    model = model_of(RowShard(design, y, shares, SquaredLoss(), False), np.zeros(design.shape[1]), 0.0)
     p = len(means)
     G = np.zeros((p + 2, p + 2))
-    G[:p, :p], G[p, :p], G[p, p], G[-1, -1] = model.curvature, -model.gradient.w, 2.0 * model.value, 1.0
-    G[:p, p] = G[p, :p]
+    G[:p, :p], G[p, p], G[-1, -1] = design.gram(shares), shares @ y**2, 1.0
+    G[:p, p] = G[p, :p] = design.tmul(shares * y)
     return Moments(np.append(means, mean_y), total * G, (sum(design.shape) + 10) * EPS)
 
 

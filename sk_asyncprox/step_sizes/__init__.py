@@ -12,9 +12,8 @@ References
    asynchronous learning. ICML 2022.
 """
 
-from .base import StepSize
+from .base import Rule, Setting, StepSize
 from .policies import Adaptive1, Adaptive2, ExactStep, FixedStep, NaiveStep
-from .setting import Rule, Setting
 
 STEP_SIZES = {
     "adaptive1": Adaptive1,

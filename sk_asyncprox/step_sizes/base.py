@@ -1,11 +1,56 @@
-"""What a policy is, and how the rule of one run is started and checked."""
+"""What a policy is, what it may know of a run, and how the rule of one is started and checked."""
 
+from collections.abc import Callable
 from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .setting import Rule, Setting
+from .._compat import Interval, validate_parameter_constraints
+
+Rule = Callable[[int, float], float]
+"""``(delay, window) -> step``; window and step are in units of ``gamma'``."""
+
+
+POSITIVE = Interval(Real, 0, None, closed="neither")
+
+
+class Setting(NamedTuple):
+    """What a policy may know of the run it is started for.
+
+    See Also
+    --------
+    StepSize.make_rule : What it is handed to.
+
+    Examples
+    --------
+    >>> from sk_asyncprox.step_sizes import FixedStep, Setting
+    >>> rule = FixedStep(rule="principle").start(Setting("bcd", max_delay=3))
+    >>> rule(delay=0, window=0.0)
+    0.25
+    """
+
+    solver: str
+    """``"bcd"`` or ``"piag"``."""
+
+    smoothness_ratio: float | Callable[[], float] = 1.0
+    """Constant of the whole smooth part over the constant the steps are scaled by, or what finds it."""
+
+    n_blocks: int = 1
+    """Number of blocks (bcd)."""
+
+    max_delay: int | Callable[[int], int] | None = None
+    """Largest delay of the trace, when it is known in advance (simulated runs), or what finds it for a number
+    of blocks."""
+
+    def ratio(self) -> float:
+        """The ratio of the constants, found where it is asked for."""
+        return self.smoothness_ratio() if callable(self.smoothness_ratio) else self.smoothness_ratio
+
+    def largest_delay(self) -> int | None:
+        """Largest delay of the trace; None when it is not known in advance."""
+        return self.max_delay(self.n_blocks) if callable(self.max_delay) else self.max_delay
 
 
 class StepSize(BaseEstimator):
@@ -60,6 +105,8 @@ class StepSize(BaseEstimator):
     h = 0.99
     """Safety factor of ``gamma' = h / L``; the theorems want it below 1."""
 
+    _parameter_constraints = {"h": [POSITIVE]}
+
     def __repr__(self):
         # All parameters, also those at their defaults: a record of a run must say what ran.
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
@@ -88,8 +135,10 @@ class StepSize(BaseEstimator):
                 f"step_size {type(self).__name__} cannot be served by solver {setting.solver!r}; "
                 f"it needs solver {' or '.join(map(repr, self.solvers))}."
             )
+        known = self._parameter_constraints
+        values = {name: getattr(self, name) for name in known}
+        validate_parameter_constraints(known, values, type(self).__name__)
         rule = self.make_rule(setting)
-        self._check("h", 0, np.inf)
 
         def checked(delay, window):
             step = rule(delay, window)
@@ -119,12 +168,3 @@ class StepSize(BaseEstimator):
     def delay_bound(self, setting: Setting) -> int | None:
         """Delay up to which the rule is safe; None when it is safe for every delay."""
         return None
-
-    def _check(self, name, low, high, *, closed=False):
-        value = getattr(self, name)
-        inside = isinstance(value, Real) and low < value and (value <= high if closed else value < high)
-        if not inside:
-            raise ValueError(
-                f"{type(self).__name__}({name}={value!r}): {name} must be a number in "
-                f"({low}, {high}{']' if closed else ')'}."
-            )

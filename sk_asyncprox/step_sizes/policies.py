@@ -1,11 +1,13 @@
 """The policies: two that keep the principle, two for comparison, and the exact step."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
-from .base import StepSize
-from .setting import Rule, Setting
+from .._compat import Interval, StrOptions
+from .base import POSITIVE, Rule, Setting, StepSize
+
+SHARE = Interval(Real, 0, 1, closed="neither")
 
 
 class Adaptive1(StepSize):
@@ -35,14 +37,13 @@ class Adaptive1(StepSize):
     """
 
     can_be_zero = True
+    _parameter_constraints = {"alpha": [Interval(Real, 0, 1, closed="right")], "h": [SHARE]}
 
     def __init__(self, alpha: float = 0.9, h: float = 0.99) -> None:
         self.alpha = alpha
         self.h = h
 
     def make_rule(self, setting: Setting) -> Rule:
-        self._check("alpha", 0, 1, closed=True)
-        self._check("h", 0, 1)
         alpha = self.alpha
         return lambda delay, window: alpha * max(0.0, 1.0 - window)
 
@@ -72,12 +73,12 @@ class Adaptive2(StepSize):
     """
 
     can_be_zero = True
+    _parameter_constraints = {"h": [SHARE]}
 
     def __init__(self, h: float = 0.99) -> None:
         self.h = h
 
     def make_rule(self, setting: Setting) -> Rule:
-        self._check("h", 0, 1)
         total = 0.0
 
         def rule(delay, window):
@@ -127,6 +128,11 @@ class FixedStep(StepSize):
     """
 
     warns_above_ceiling = False  # it has a proof of its own, up to its delay
+    _parameter_constraints = {
+        "max_delay": [Interval(Integral, 0, None, closed="left"), None],
+        "rule": [StrOptions({"sun", "davis", "principle"})],
+        "h": [SHARE],
+    }
 
     def __init__(self, max_delay: int | None = None, rule: str = "sun", h: float = 0.99) -> None:
         self.max_delay = max_delay
@@ -134,17 +140,12 @@ class FixedStep(StepSize):
         self.h = h
 
     def make_rule(self, setting: Setting) -> Rule:
-        self._check("h", 0, 1)
         bound = self.delay_bound(setting)
         if bound is None:
             raise ValueError(
                 "FixedStep(max_delay=None) needs a simulated run whose trace tells the largest delay; "
                 "give max_delay, or use Adaptive1, which needs no bound."
             )
-        if not isinstance(bound, Integral) or bound < 0:
-            raise ValueError(f"FixedStep(max_delay={bound!r}): max_delay must be an integer >= 0.")
-        if self.rule not in ("sun", "davis", "principle"):
-            raise ValueError(f"FixedStep(rule={self.rule!r}): rule must be 'sun', 'davis' or 'principle'.")
         step = 1.0 / (bound + (0.5 if self.rule == "sun" else 1.0))
         if self.rule == "davis":
             if setting.solver != "bcd":
@@ -204,14 +205,13 @@ class NaiveStep(StepSize):
     """
 
     h, warns_above_ceiling = 1.0, False
+    _parameter_constraints = {"c": [POSITIVE], "b": [POSITIVE]}
 
     def __init__(self, c: float = 1.0, b: float = 1.0) -> None:
         self.c = c
         self.b = b
 
     def make_rule(self, setting: Setting) -> Rule:
-        self._check("c", 0, np.inf)
-        self._check("b", 0, np.inf)
         c, b = self.c, self.b
         return lambda delay, window: c / (delay + b)
 
@@ -246,6 +246,7 @@ class ExactStep(StepSize):
     """
 
     exact, h, warns_above_ceiling = True, 1.0, False
+    _parameter_constraints = {}
 
     def make_rule(self, setting: Setting) -> Rule:
         return lambda delay, window: 1.0

@@ -10,36 +10,10 @@ Throughout, ``excess`` is ``P(x_0) - P*``, ``distance`` is ``|x_0 - x*|`` in the
 ``h`` is the safety factor in (0, 1) and the steps keep the principle (:func:`satisfies_principle`).
 """
 
-from ._bounds import (
-    bcd_convex_bound,
-    linear_bound,
-    moves_bound,
-    piag_convex_bound,
-    proximal_pl_constant,
-    residual_bound,
-)
-from ._integrals import (
-    adaptive1_integral_bound,
-    adaptive1_integral_from_delays,
-    adaptive2_integral_bound,
-    adaptive2_integral_from_delays,
-    satisfies_principle,
-    step_size_integral,
-    window_sums,
-)
+from . import _bounds, _integrals
+from ._bounds import *  # noqa: F403
+from ._integrals import *  # noqa: F403
 
-__all__ = [
-    "adaptive1_integral_bound",
-    "adaptive1_integral_from_delays",
-    "adaptive2_integral_bound",
-    "adaptive2_integral_from_delays",
-    "bcd_convex_bound",
-    "linear_bound",
-    "moves_bound",
-    "piag_convex_bound",
-    "proximal_pl_constant",
-    "residual_bound",
-    "satisfies_principle",
-    "step_size_integral",
-    "window_sums",
-]
+__all__ = []  # in the form that type checkers follow
+__all__ += _bounds.__all__
+__all__ += _integrals.__all__

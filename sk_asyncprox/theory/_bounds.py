@@ -4,6 +4,15 @@ import numpy as np
 
 from .._docstrings import entries, filled
 
+__all__ = [
+    "bcd_convex_bound",
+    "linear_bound",
+    "moves_bound",
+    "piag_convex_bound",
+    "proximal_pl_constant",
+    "residual_bound",
+]
+
 WORDS = entries("""
 integral : float or array-like
     Step-size integral, in the unit of ``gamma'``.

@@ -5,6 +5,16 @@ from numpy.typing import ArrayLike
 
 from .._docstrings import entries, filled
 
+__all__ = [
+    "adaptive1_integral_bound",
+    "adaptive1_integral_from_delays",
+    "adaptive2_integral_bound",
+    "adaptive2_integral_from_delays",
+    "satisfies_principle",
+    "step_size_integral",
+    "window_sums",
+]
+
 WORDS = entries("""
 delays : array-like of int, shape (n_updates,) or (n_updates, n_workers)
     Writes between read and write; of several columns the largest counts. Update ``k`` cannot have a delay
