@@ -59,12 +59,17 @@ def whole(fit):
     return fit_or_leave
 
 
+def beyond(dtype, largest):
+    """Whether a type cannot hold coefficients, the largest of them being of that size."""
+    most, least = float(np.finfo(dtype).max), float(np.finfo(dtype).tiny)
+    return ~(largest <= most) | ((largest > 0.0) & (largest < least))
+
+
 def check_range(dtype, tol, problem, w, b, intercept=0.0):
     """Refuse coefficients, and an intercept, that their type, that of the data, cannot hold, unless they may
     as well be zero; ``b`` is the intercept of the centred design."""
     largest = np.array([np.abs(w).max(initial=0.0), np.abs(intercept).max(initial=0.0)])
-    most, least = float(np.finfo(dtype).max), float(np.finfo(dtype).tiny)
-    lost, small = ~(largest <= most) | ((largest > 0.0) & (largest < least)), not largest.max() >= 1.0
+    lost, small = beyond(dtype, largest), not largest.max() >= 1.0
     if not lost.any() or (small and not _matters(problem, tol, w, b, intercept, lost)):
         return
     raise ValueError(

@@ -16,7 +16,7 @@ from ..problem import Problem
 from ..shards.dask_input import is_collection
 from ..solve import SOLVERS
 from ..solvers.base import Snapshot
-from ._base import check_range
+from ._base import beyond, check_range
 from ._constructors import declared, no_defaults, parameter, taking
 from ._dask_cv import few_for_path
 from ._parameters import OfElasticNet, OfPaths
@@ -213,8 +213,8 @@ def _along(path, X, y, sample_weight, alphas, dtype):
         n_iters.append(solution.n_iter)
         messages.append(solution.message)
     if dtype != coefs.dtype:
-        for w, penalty in zip(coefs.T, penalties, strict=True):
-            check_range(dtype, path.tol, problem.with_penalty(penalty), w, 0.0)
+        for i in np.flatnonzero(beyond(dtype, np.abs(coefs).max(axis=0))):
+            check_range(dtype, path.tol, problem.with_penalty(penalties[i]), coefs[:, i], 0.0)
         coefs = coefs.astype(dtype)
     return coefs, gaps, n_iters, messages
 
