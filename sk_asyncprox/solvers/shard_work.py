@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..delays import Stamp
-from ..kernels.shard_models import model_of
+from ..kernels.shard_models import model_of, own_model
 
 KNOWN = 5
 """Tasks after which a worker's usual time is known; the median of so many, the newest."""
@@ -179,8 +179,11 @@ def gradient(shard, payload, looking=False):
 
 def model(shard, payload, looking=False):
     """The same with the shard's second-order model, of the working set where there is one: then its ``scope``
-    is told, with what is held beside."""
-    w, b, known, care, scope = payload
+    is told, with what is held beside. Where a ``penalty`` is told, the shard may choose its own point."""
+    w, b, known, care, scope, penalty = payload
+    own = None if penalty is None else own_model(shard, w, b, penalty)
+    if own is not None:
+        return None, own
     if scope is None:
         z, correlations = shard.read(w, b, by_group=True) if looking else (None, None)
         found = shard.look(w, b, z, correlations) if looking else None
