@@ -74,7 +74,7 @@ class ShardModel(NamedTuple):
     """How far the curvature is from the one that the server holds (``drift`` of the losses); 0 where there is
     none."""
 
-    reads: int
+    reads: float
     """How often the entries were read."""
 
     point: tuple | None = None
