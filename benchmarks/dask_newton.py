@@ -72,7 +72,7 @@ class LockStep:
     def visit(self, w, b):
         """Looks and models of all the shards; waits for all."""
         work = partial(paced, piag.PIAG.work, self._pace, self._slow)
-        task = Task("model look", 0, None, 0, 0, (w, b, None, None, None))
+        task = Task("model look", 0, None, 0, 0, (w, b, None, None, None, None))
         futures = [
             self.client.submit(work, part, task, workers=[home], pure=False)
             for part, home in zip(self.lying, self.homes, strict=True)

@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace
-from sk_asyncprox.kernels import aggregate
+from sk_asyncprox.kernels import aggregate, shard_models
 from sk_asyncprox.kernels.aggregate import ModelSum
-from sk_asyncprox.kernels.shard_models import Care, model_of
+from sk_asyncprox.kernels.shard_models import Care, model_of, own_model
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -193,6 +193,75 @@ def test_a_model_with_all_of_the_majorant_lies_above_the_loss(loss, seed, size, 
     d = np.append(dw, db)
     bound = model.value + np.append(model.gradient.w, model.gradient.b) @ d + 0.5 * d @ model.curvature @ d
     assert shard.value(w + dw, b + db) <= bound * (1 + 1e-9) + 1e-12
+
+
+# -- points of the shards' own --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", ["logistic", "multinomial"])
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_sample_leads_a_shard_to_a_point_of_its_own(loss, intercept, sparse):
+    shard, penalty = make_shard(loss, n=2000, intercept=intercept, sparse=sparse), ElasticNetPenalty(0.01)
+    if loss == "multinomial":
+        shard.y = shard.features.columns(np.arange(3)).filled().X.argmax(axis=1)
+    fresh, (w, b) = pickle.loads(pickle.dumps(shard)), random_point(shard, 0, size=0.0)
+    model = own_model(shard, w, b, penalty)
+    expected = model_of(fresh, *model.point)
+    assert_allclose(np.append(*model.gradient), np.append(*expected.gradient), rtol=1e-12, atol=1e-15)
+    assert (model.value, model.size) == (pytest.approx(expected.value), pytest.approx(expected.size))
+    assert model.value + penalty.value(model.point[0]) < fresh.value(w, b)
+    stride = 2000 // (15 * len(w)) - 1 | 1
+    part = fresh.sample(stride)
+    z = fresh.margins(*model.point).reshape(shard.loss.n_outputs, -1)[:, ::stride]
+    assert_allclose(part.margins(*model.point), z.ravel(), atol=1e-12)
+    assert part.weights.sum() == pytest.approx(1.0)
+    assert_allclose(model.curvature, model_of(part, *model.point).curvature, rtol=1e-12)
+    # There the sample's objective is at its minimum, nearly, and that of all rows not far from it.
+    pulls = [np.abs(rows.gradient(*at).w).max() for rows in (part, fresh) for at in (model.point, (w, b))]
+    assert pulls[0] < 0.012
+    assert pulls[2] < 0.3 * pulls[3]
+
+
+def test_a_shard_of_few_rows_or_one_that_its_sample_misleads_has_none():
+    penalty, zero = ElasticNetPenalty(0.01), (np.zeros(5), 0.0)
+    assert own_model(make_shard("logistic", n=224), *zero, penalty) is None
+    assert own_model(make_shard("logistic", n=225), *zero, penalty) is not None
+    shard = make_shard("logistic", n=2000)
+    sampled = np.arange(2000) % 25 == 0
+    shard.y = np.where(sampled, -shard.y, shard.y)
+    assert own_model(shard, *zero, penalty) is None
+
+
+@pytest.mark.parametrize("order", ["by class", "by feature"])
+@pytest.mark.parametrize("slow", [1.0, 10.0])
+def test_shards_that_are_not_alike_begin_at_points_of_their_own(order, slow):
+    X, y = binary(16_000, 20)
+    rows = np.argsort(y if order == "by class" else X[:, 0], kind="stable")
+    X, y = X[rows], y[rows]
+    params = {"C": inverse_penalty(X, y, 0.01), "l1_ratio": 1.0, "tol": 1e-6}
+    model = LogisticRegression(**params, solver="piag", executor=workers(8, slow)).fit(X, y)
+    assert model.history_.stopped == "converged"
+    assert model.objective_ <= LogisticRegression(**params).fit(X, y).objective_ + 1e-6
+    replayed = Simulated(Trace.from_history(model.history_))
+    again = LogisticRegression(**params, solver="piag", executor=replayed).fit(X, y)
+    assert_array_equal(again.coef_, model.coef_)
+
+
+def test_shards_that_are_alike_take_fewer_visits_from_points_of_their_own(monkeypatch):
+    def visits():
+        count = 0
+        for seed in (1, 2, 3):
+            X, y = binary(16_000, 20, seed)
+            model = LogisticRegression(C=inverse_penalty(X, y, 0.01), l1_ratio=1.0, tol=1e-6, solver="piag")
+            history = model.set_params(executor=workers(8, seed=seed)).fit(X, y).history_
+            assert history.stopped == "converged"
+            count += len(history.arrivals["worker"])
+        return count
+
+    ours = visits()
+    monkeypatch.setattr(shard_models, "SAMPLES", np.inf)
+    assert ours < 0.9 * visits()
 
 
 # -- the sum of the models ---------------------------------------------------------------------------

@@ -68,6 +68,16 @@ class RowShard:
         # What is found again in no time is not sent along.
         return {**vars(self), "_narrow": None, "_by_columns": None}
 
+    def sample(self, stride):
+        """One of so many rows, in the place of all."""
+        design, weights = self.features, self.weights[::stride]
+        X = design.X[::stride]
+        if not design.is_sparse:
+            # What lies together is multiplied faster.
+            X = np.array(X) if design.centre is None else X - design.centre
+        features = Design(X, design.centre if design.is_sparse else None)
+        return RowShard(features, self.y[::stride], weights / weights.sum(), self.loss, self.fit_intercept)
+
     def on(self, index, held=None):
         """The same rows of the coefficients ``index`` (sorted), beside others that are ``held``, as
         :class:`Thin`; the last is remembered."""

@@ -3,7 +3,8 @@
 In place of every shard's newest gradient the server keeps its newest second-order *model*, and goes to the
 minimiser of their sum with the penalty. What a delay costs is then not the step length but the change of
 curvature since the read: nothing at all for the squared loss, and of second order near the optimum else. No
-step size and no smoothness constant is needed.
+step size and no smoothness constant is needed. Where a run begins without coefficients, shards of many rows
+make their first models at points of their own, where samples of these have led them.
 
 Far from the optimum models can promise too much. So where a certificate finds the objective risen, the run
 goes back to the best certified point and waits until every shard has been read there; curvatures are raised
@@ -67,7 +68,7 @@ class ModelPIAG(PIAG):
     def __init__(self, problem, step_size, *, target=0.0, **options):
         super().__init__(problem, step_size, **options)
         self._wanted, self._wait = target, WAIT
-        self._due = self._by_shards or not (step_size.exact or self.inline)
+        self._due = (self._by_shards and not self._apart) or not (step_size.exact or self.inline)
         self._is_exact = step_size.exact and problem.loss.quadratic
         self._solves = not step_size.exact or self.inline or self.most_workers is not None
 
@@ -80,6 +81,9 @@ class ModelPIAG(PIAG):
         self._care, self._best = Care(1.0) if self.problem.loss.jumps else None, None
         self._certified_at, self._due_after = 0, False
         self._ready, self._solving = False, None
+        # A step along gradients needs those of points that the run has been at.
+        self._apart = self.step_size.exact and not self.problem.loss.quadratic and not self.w.any()
+        self._apart &= self._scope is None and self._care is None
         self._forget()
 
     def _forget(self):
@@ -130,13 +134,15 @@ class ModelPIAG(PIAG):
         self._moved[shard] = 0.0 if w is self.w else np.inf
         known = self._known[shard]
         known = None if known is None or known[1] is not self._care else known[0]
-        return w[self._index], b, known, self._care, self._scope
+        penalty = self._own_penalty if self._apart and self._best is None else None
+        return w[self._index], b, known, self._care, self._scope, penalty
 
     def _enter(self, task, model):
-        shard, (w, b, _, care, _) = task.block, task.payload
-        x, gradient = self._joint(w, b), self._joint(*model.gradient)
+        shard, (w, b, _, care, *_) = task.block, task.payload
+        x, gradient = self._joint(*(model.point or (w, b))), self._joint(*model.gradient)
         self._sum.renew(shard, x, gradient, model.curvature, model.size, model.value)
-        if model.curvature is not None:
+        # The curvature of a sample does for one step.
+        if model.curvature is not None and model.point is None:
             self._known[shard] = (w, b), care
 
     def _joint(self, w, b):
@@ -176,8 +182,9 @@ class ModelPIAG(PIAG):
     def _go(self, step, length, batch):
         """Go to the minimiser of the models' sum, or of what a step of that length minimises."""
         if self._best is None:
-            # Every shard has been read at the start.
-            objective = float(self._sum.sums.total.value + self._penalty.value(self.w))
+            # Every shard has been read at the start, unless that is the zero model.
+            read = float(self._sum.sums.total.value + self._penalty.value(self.w))
+            objective = self.problem.null if self._apart else read
             self._best = Point(self.w, self.b, objective)
             self._wanted = max(self._wanted, ROUNDING * abs(objective))
         if step == 0.0:
