@@ -48,13 +48,14 @@ def solutions_along(problem, penalties, options, start=None):
 
 
 class Place:
-    """Where a path has been: the problem there, its solution, and the share of the gap wanted that this has
-    left."""
+    """Where a path has been: the problem there, its solution, the share of the gap wanted that this has left,
+    and whether it is so near the zero model that less is wanted: there nothing mixed is good enough."""
 
     def __init__(self, problem, options, solution):
         self.problem, self.at, self.solution = problem, strength(problem.penalty), solution
         wanted = gap_wanted(options.tol, problem.scale, problem.null - solution.certificate.dual)
         self.left = solution.gap / float(wanted) if wanted > 0.0 else np.inf
+        self.is_near_null = bool(wanted < options.tol * problem.scale)
 
     @cached_property
     def image(self):
@@ -86,7 +87,7 @@ class Rounds:
         last, length = None, 2 if self._mixes(penalties) else 1
         problems = [self._problem.with_penalty(penalty) for penalty in penalties]
         while problems:
-            n = 1 if last is None else length
+            n = 1 if last is None or last.is_near_null else length
             between, end = problems[:n][:-1], self._solved(problems[:n][-1])
             self._worst = 0.0
             yield from self._between(last, between, end)

@@ -171,9 +171,16 @@ def test_sweeps_of_a_banded_matrix_are_those_of_an_array(seed, positive, l2):
 def test_what_is_no_band_is_none(monkeypatch):
     rng = np.random.default_rng(0)
     model = curvature(rng, 1, 200)
-    assert banded(sp.random_array((60, 200), density=0.2, format="csr", rng=0), model, False) is None
     blocks = sp.csr_matrix(sp.block_diag([np.ones((5, 10))] * 20))
     assert banded(blocks, model, False).size == 20 * 25
+    widened = blocks.tolil()
+    widened[7] = 1.0
+    with monkeypatch.context() as patch:
+        patch.setattr(bands_module, "scaled", None)  # before any product
+        assert banded(widened.tocsr(), model, False) is None
+    # Each column meets few others, which are near in no order.
+    scattered = sp.random_array((200, 200), density=0.01, rng=0) + sp.eye_array(200)
+    assert banded(sp.csr_matrix(scattered), model, False) is None
     monkeypatch.setattr(bands_module, "MOST_MEETINGS", 100)
     assert banded(blocks, model, False) is None
 

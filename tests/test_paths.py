@@ -194,6 +194,17 @@ def test_nothing_is_mixed_where_runs_are_wanted(penalties, options):
     assert all(solution.solver is not None for solution in solutions_along(problem, penalties, options))
 
 
+def test_a_path_that_begins_at_the_zero_model_is_mixed_all_the_same():
+    """Near it the gap wanted is less, which nothing mixed meets: runs that go ahead there tell nothing."""
+    X, y = sparse_problem(300, 400)
+    problem = Problem(X, y, SquaredLoss(), None, None, False)
+    top = np.abs(X.T @ y).max() / len(y)
+    penalties = [ElasticNetPenalty(alpha) for alpha in np.geomspace(top, 1e-2 * top, 100)]
+    found = list(solutions_along(problem, penalties, Options(record=None, tol=5e-5)))
+    assert [solution.solver is None for solution in found[:4]] == [False] * 4
+    assert np.mean([solution.solver is None for solution in found]) > 0.4
+
+
 def test_where_mixing_is_not_good_enough_every_penalty_has_a_run():
     """Few penalties far apart: all gaps are met, in order, and nearly nothing was mixed."""
     X, y = sparse_problem(300, 400)
@@ -307,7 +318,7 @@ def test_few_columns_are_mended_alone_near_the_end(monkeypatch):
 
     rng, found = np.random.default_rng(0), []
     X = sp.random(1500, 4000, 0.01, format="csc", random_state=rng)
-    y = X @ (rng.standard_normal(4000) * (rng.random(4000) < 0.1)) + 0.1 * rng.standard_normal(1500)
+    y = X @ (rng.standard_normal(4000) * (rng.random(4000) < 0.1)) + rng.standard_normal(1500)
     monkeypatch.setattr(rounds, "dear_columns", lambda *args: found.append(dear_columns(*args)) or found[-1])
     alphas, coefs, gaps = lasso_path(X, y, alphas=100, eps=1e-2, tol=1e-3)
     assert any(len(few) for few in found)

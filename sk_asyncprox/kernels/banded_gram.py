@@ -30,6 +30,11 @@ def bands_cost(sizes, n):
 def banded(M, model, centred):
     """The Gram matrix of sparse columns, transposed (CSR), in a model, if it is banded, else None;
     ``centred`` says whether an intercept follows."""
+    k, fullest = M.shape[0], M[np.diff(M.indptr).argmax()]
+    widest = min(WIDEST_BAND * k, MOST_ENTRIES / k)
+    # One column meets at most those on both sides of it in the band.
+    if np.count_nonzero(M @ fullest.toarray()[0]) > 2.0 * widest:
+        return None
     if (np.bincount(M.indices).astype(float) ** 2).sum() > MOST_MEETINGS:
         return None
     root = np.sqrt(model.diagonal)
@@ -39,7 +44,7 @@ def banded(M, model, centred):
     rank[reverse_cuthill_mckee(S, symmetric_mode=True)] = np.arange(len(rank))
     S = S.tocoo()
     width = int(np.abs(rank[S.row] - rank[S.col]).max(initial=0)) + 1
-    if width > WIDEST_BAND * len(rank) or width * len(rank) > MOST_ENTRIES:
+    if width > widest:
         return None
     u = M @ root / np.sqrt(root @ root) if centred else np.zeros(M.shape[0])
     return BandedGram(S.tocsr(), u, u, rank)

@@ -10,6 +10,10 @@ that has chosen them. Most of them will turn out to be superfluous."""
 KEPT = 1.2
 """Size of the present working set, relative to what is wanted, up to which it is kept."""
 
+GROWTH, SPARSE_GROWTH = 2, 3
+"""Size of the next working set, relative to the support, at most; and of sparse data, where a larger one
+costs less than another round."""
+
 MENDED, DEAR, FEW = 4.0, 0.1, 0.25
 """Gaps wanted up to which the few columns that cost most of one are mended alone; the share of the one wanted
 that the correlation of one of these costs at least; and how many there may be, per column in the support."""
@@ -31,15 +35,15 @@ def first_columns(n, p, full):
     return min(FIRST_COLUMNS, n)
 
 
-def wanted_columns(penalty, w, correlations, active, first, fewest=FEWEST_COLUMNS):
+def wanted_columns(penalty, w, correlations, active, first, fewest=FEWEST_COLUMNS, growth=GROWTH):
     """Working set of the next round, sorted and not empty: the support and the worst violators, at most
-    doubling, but ``first`` whatever the support. The present set is kept while it holds all that is wanted
-    and is not much larger."""
+    ``growth`` times the support, but ``first`` whatever that is. The present set is kept while it holds all
+    that is wanted and is not much larger."""
     support = penalty.support(w)
     score = penalty.pull(correlations - penalty.l2s * w)
     score[support] = np.inf
     size, wanted = np.count_nonzero(support), np.count_nonzero(score > penalty.l1)
-    k = min(max(first, 2 * size), max(fewest, wanted), len(w))
+    k = min(max(first, growth * size), max(fewest, wanted), len(w))
     if k == wanted:
         chosen = np.flatnonzero(score > penalty.l1)
     else:

@@ -16,7 +16,7 @@ from ..kernels.block_steps import ColumnPart, describe
 from ..kernels.iterate import Iterate, Read
 from ..kernels.path_extrapolation import Trail
 from ..kernels.subspace import Beside
-from ..kernels.working_set import dear_columns, first_columns, wanted_columns
+from ..kernels.working_set import GROWTH, KEPT, SPARSE_GROWTH, dear_columns, first_columns, wanted_columns
 from ..step_sizes import Setting
 from .base import Ledger, Snapshot
 from .rounds_certificates import Looks
@@ -27,7 +27,8 @@ from .rounds_work import WORK
 from .shared_products import Products
 
 LOWERED, LOWERED_IN_READS = 0.3, 0.1
-"""Factor of the l1 part from round to round; and where each reads data of many more rows than columns."""
+"""Factor of the l1 part from round to round; and where each reads the data, which are sparse or have many
+more rows than columns."""
 
 CHEAP_GRAM = 5_000_000
 """Products of a Gram matrix so cheap that all columns are taken at once, without working sets; so they are
@@ -203,6 +204,7 @@ class RoundsBCD(Script):
             ahead = yield from self.gram.step_all(self, certificate)
             if ahead or (yield from self.ridge.descend(self, certificate)):
                 continue
+            n_active = len(self.active)
             self._aim(certificate)
             if (yield from self.gram.solve(self, certificate)):
                 continue
@@ -217,7 +219,9 @@ class RoundsBCD(Script):
                 yield from self.ridge.join(self, certificate)
             if self.problem.design.is_sparse:
                 size = max(1, self.products.sizes[self.active].sum())
-                slow = self.fall > SLOW and self.penalty.l1 == self.problem.penalty.l1
+                # With columns that were not there before, no model would have done more.
+                grown = len(self.active) > KEPT * n_active
+                slow = self.fall > SLOW and not grown and self.penalty.l1 == self.problem.penalty.l1
                 self.gram.rule.counted((self.touched - touched) / size, slow)
 
     def _heed(self, certificate):
@@ -244,13 +248,14 @@ class RoundsBCD(Script):
             active = active if self.generation else np.arange(p)
         else:
             l1 = min(before, float(wanted.pull(c).max(initial=0.0)))
-            lowered = l1 * (LOWERED_IN_READS if self.looks.streamed else LOWERED)
+            lowered = l1 * (LOWERED if full and not self.looks.streamed else LOWERED_IN_READS)
             self.penalty = wanted.with_l1(max(wanted.l1, lowered))
             near = wanted.with_l1(NEAR * wanted.l1) if self.is_near() else self.penalty
             gap = np.inf if self._mended or not self.is_near() else self.gap * problem.scale
             few = dear_columns(wanted, self.at.w, c, gap, self.goal)
             first, self._mended = first_columns(len(self.at.z), p, full), len(few) > 0
-            active = few if len(few) else wanted_columns(near, self.at.w, c, active, first)
+            growth = GROWTH if full else SPARSE_GROWTH
+            active = few if len(few) else wanted_columns(near, self.at.w, c, active, first, growth=growth)
         late, same = self.gap < LATE, active is self.active or np.array_equal(active, self.active)
         if self.generation and late == self._late and same:
             if self.fall > SLOW and self.penalty.l1 == before:
@@ -260,11 +265,14 @@ class RoundsBCD(Script):
         self.generation += 1
         self.blocks = [active] if late and wanted.widest is None else self.products.cut(active)
 
-    def is_near(self):
-        """Whether a solution for a penalty near this one was known, and the model on sparse columns is the
-        problem itself: then the steps may end it."""
+    def is_itself(self):
+        """Whether the model on sparse columns is the problem itself: then a Newton step may end it."""
         itself = self.problem.loss.quadratic and self.penalty.l1 == self.problem.penalty.l1
-        return itself and self.problem.design.is_sparse and self._resumed
+        return itself and self.problem.design.is_sparse
+
+    def is_near(self):
+        """Whether it is, and a solution for a penalty near this one was known."""
+        return self._resumed and self.is_itself()
 
     def _read(self, number):
         index = self.blocks[number]

@@ -26,7 +26,8 @@ NEARLY_ALL = 0.9
 with the others cost less than copying the support."""
 
 LANDED, CLOSE = 1.0, 3.0
-"""Share of the gap wanted that Newton steps near a solution may leave; and up to which gap it is RIGHT."""
+"""Share of the gap wanted that Newton steps of the problem itself may leave; and up to which gap it is
+RIGHT."""
 
 TINY = np.finfo(float).tiny
 
@@ -55,10 +56,10 @@ class NewtonSteps:
         self._support, self._version = np.empty(0, int), 0
 
     def step(self, run):
-        """A Newton step, which ends the run where a solution is near."""
+        """A Newton step, no better than to end the run where the model is the problem itself."""
         stamp, (key, support), at = run.stamp(), self._columns(run), run.at
         enough = 0.0
-        if run.is_near():
+        if run.is_itself():
             # Slope, in every coefficient, that leaves about the gap wanted.
             share = LANDED if run.gap * run.problem.scale > CLOSE * run.goal else RIGHT
             enough = share * run.goal / max(np.abs(at.w).sum(), TINY)
