@@ -24,9 +24,10 @@ without working sets."""
 FINEST = 1e-10
 """Gap, relative to the scale, from which on a squared loss is solved on a Gram matrix exactly enough."""
 
-LARGEST_SWEPT, MANY = 10_000_000, 0.2
+LARGEST_SWEPT, MANY, MOST, WIDE = 10_000_000, 0.2, 0.9, 5
 """Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
-first certificate has to call for: of few a working set is quicker."""
+first certificate has to call for: of few a working set is quicker. Of most of so many more columns than rows,
+sweeps are slow."""
 
 RIGHT, TENTH = 0.9, 0.1
 """Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
@@ -43,7 +44,7 @@ class GramSteps:
         self._few = curved and p <= n and n * p * p <= CHEAP_STEPS
 
     has_swept = False
-    """Whether sweeps over all columns were tried, and have left a model that suits Newton steps."""
+    """Whether sweeps over all columns have come near a solution."""
 
     def _may_be_solved(self, run):
         """Whether the problem is a model itself, of full data, and not to be solved more exactly than one."""
@@ -71,14 +72,15 @@ class GramSteps:
         if not (swept and penalty.l1 > 0.0 and run.n_workers == 1):
             return False
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
-        if certificate.gap <= run.goal or wanted <= MANY * p:
+        most = p if p <= WIDE * n else MOST * p
+        if certificate.gap <= run.goal or not MANY * p < wanted <= most:
             return False
         stamp, index = run.stamp(), np.arange(p)
         read = Read(None, index, run.at.w.copy(), run.at.point(), penalty, True)
         [direction] = yield Phase("columns", 1, lambda _: (read, RIGHT * run.goal, certificate.gap))
         run.from_zero = not read.w.any()
         run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
-        self.has_swept = p <= n or penalty.l2 > 0.0 or np.count_nonzero(run.at.w) < n
+        self.has_swept = bool(direction.move.any())
         return True
 
     def step_all(self, run, certificate):

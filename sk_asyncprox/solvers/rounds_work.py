@@ -19,9 +19,14 @@ FIRST_SWEEPS, SLOWING, LONGER, FINEST = 8, 1.5, 2, 1e-6
 more than at its last rate; how many times as many as there have been may follow before the next look; and the
 gap, relative to the norm of the target, that they end at: they are made in single precision."""
 
-LOOKED, AT_ONCE, SOLVED, PREPARED = 20, 10, 2.0, 12_000_000
+LOOKED, AT_ONCE, SOLVED, AGAIN, PREPARED, CALL = 20, 10, 0.5, 8, 12_000_000, 100
 """Sweeps that cost as much as working sets: looks at them; how much less their products cost, made at once;
-what solving ``k`` columns costs, relative to ``k^3``; and entries that are swept while steps are prepared."""
+what solving ``k`` columns costs, relative to ``k^3``, and how often that is of more columns than samples;
+entries that are swept while steps are prepared; and those for which a call of BLAS stands."""
+
+CROWDED = 0.02
+"""Gap, relative to the first, above which sweeps that leave more coefficients than samples are for nothing:
+working sets that grow are quicker than those that have to lose many."""
 
 ROUGH_CALLS, SHARE_OF_ALL = 8, 1e-4
 """Calls of sweeps in a model that need not be solved exactly, at most: what they leave is left to the next
@@ -183,9 +188,9 @@ def moments(part, payload):
 def columns(part, payload):
     """Work of the kind ``"columns"``: the step of all columns to where a squared loss has the gap wanted, by
     sweeps over these, while few more will do."""
-    read, goal, gap = payload
-    problem, penalty, w, done, sweeps, touched = part.problem, read.penalty, read.w, 0, FIRST_SWEEPS, 0
-    design, X, (n, p) = problem.design, part.columns_in_single().X, problem.shape
+    read, goal, first = payload
+    problem, penalty, w, gap, done, sweeps = part.problem, read.penalty, read.w, first, 0, FIRST_SWEEPS
+    design, X, (n, p), touched = problem.design, part.columns_in_single().X, problem.shape, 0
     target = design.mul(w) - read.point.gradient if w.any() else -read.point.gradient
     goal = max(goal, FINEST * (target @ target) / n)
     while True:
@@ -194,13 +199,17 @@ def columns(part, payload):
         if penalty.l2 and gap > goal:
             gap = min(gap, _gap_of_columns(X, target, new, penalty))
         if not before > max(gap, goal):
+            gap = before
             break
         w, done, k = new, done + n_sweeps, np.count_nonzero(new)
         left = SLOWING * n_sweeps * np.log(max(1.0, gap / goal)) / np.log(before / max(gap, goal))
-        most = LOOKED + k * k / (AT_ONCE * p) + (SOLVED * k**3 + PREPARED) / X.size
+        solving = SOLVED * k**3 * (AGAIN if n < p else 1)
+        most = LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * (n + CALL))
         if not 0.0 < left <= most - done:
             break
         sweeps = 1 + int(min(left, LONGER * done))
+    if gap > CROWDED * first and np.count_nonzero(w) > n:
+        w = read.w
     v = design.mul(w - read.w)
     return describe(part, read, w, v, part.model(read.point), touched + design.size)
 
