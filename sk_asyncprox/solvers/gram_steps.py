@@ -24,10 +24,10 @@ without working sets."""
 FINEST = 1e-10
 """Gap, relative to the scale, from which on a squared loss is solved on a Gram matrix exactly enough."""
 
-LARGEST_SWEPT, MANY, MOST, WIDE = 10_000_000, 0.2, 0.9, 5
+LARGEST_SWEPT, MANY, MOST, WIDE, WIDER = 10_000_000, 0.2, 0.9, 5, 25
 """Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
-first certificate has to call for: of few a working set is quicker. Of most of so many more columns than rows,
-sweeps are slow."""
+first certificate has to call for: of few a working set is quicker. Of most of so many times more columns than
+rows sweeps are slow, and of so many times more always."""
 
 RIGHT, TENTH = 0.9, 0.1
 """Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
@@ -72,7 +72,7 @@ class GramSteps:
         if not (swept and penalty.l1 > 0.0 and run.n_workers == 1):
             return False
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
-        most = p if p <= WIDE * n else MOST * p
+        most = p if p <= WIDE * n else MOST * p if p <= WIDER * n else 0
         if certificate.gap <= run.goal or not MANY * p < wanted <= most:
             return False
         stamp, index = run.stamp(), np.arange(p)
