@@ -69,7 +69,7 @@ class GramSteps:
         """Solve the whole problem by sweeps over the columns, if these may do; return whether they have."""
         problem, (n, p), penalty = run.problem, run.problem.shape, run.problem.penalty
         swept = self._may_be_solved(run) and problem.uniform and penalty.alike and n * p <= LARGEST_SWEPT
-        if not (swept and penalty.l1 > 0.0 and run.n_workers == 1):
+        if not (swept and penalty.l1 > 0.0):
             return False
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
         most = p if p <= WIDE * n else MOST * p if p <= WIDER * n else 0
