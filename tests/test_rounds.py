@@ -37,7 +37,7 @@ from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.gram_matrix import GramMatrix
 from sk_asyncprox.solvers.gram_steps import GramRule
 from sk_asyncprox.solvers.rounds import SPOILT
-from sk_asyncprox.solvers.rounds_work import WORK, gram
+from sk_asyncprox.solvers.rounds_work import WORK, _gap_of_columns, gram
 from sk_asyncprox.step_sizes import ExactStep
 
 
@@ -668,6 +668,18 @@ def test_sweeps_in_what_single_precision_cannot_hold_are_left(scale):
     model = Lasso(alpha * scale).fit(X * scale, y)
     assert model.dual_gap_ <= 1e-4 * y.var()
     assert -1e-9 <= model.objective_ - unit.objective_ <= model.dual_gap_ + unit.dual_gap_
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_beside_an_l2_part_sweeps_end_by_the_gap_of_certificates(positive):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 40)), rng.standard_normal(60)
+    penalty = ElasticNetPenalty(0.05, 0.1, positive)
+    problem = Problem(X, y, SquaredLoss(), penalty)
+    w = np.maximum(rng.standard_normal(40) * (rng.random(40) < 0.3), 0.0)
+    columns = (X - X.mean(axis=0)).astype(np.float32)
+    found = _gap_of_columns(columns, y - y.mean(), w, penalty)
+    assert_allclose(found, problem.certify(w, 0.0).gap, rtol=1e-4)
 
 
 def test_sweeps_that_are_slow_are_given_up():
