@@ -71,9 +71,9 @@ def columns_cd(w, penalty, sweeps, X, target, goal):
     """Sweeps over columns in Fortran order, as those of :func:`gram_cd`, with an l1 part; the loss is
     ``|target - X w|^2 / (2 n)``, the target not zero."""
     kernel, n, tol = _cd_fast.enet_coordinate_descent, len(target), len(target) * goal / (target @ target)
-    l1, l2 = n * penalty.l1, n * penalty.l2
+    l1, l2, w, target = n * penalty.l1, n * penalty.l2, w.astype(X.dtype), target.astype(X.dtype)
     new, gap, n_sweeps = _swept(kernel, w, l1, l2, (X, target), sweeps, tol, penalty.positive, _SCREENING)
-    return new, gap / n, n_sweeps
+    return new.astype(np.float64), gap / n, n_sweeps
 
 
 def with_labels(scorer, classes):

@@ -37,7 +37,7 @@ from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.rounds_gram_matrix import GramMatrix
 from sk_asyncprox.solvers.rounds_gram_steps import GramRule
-from sk_asyncprox.solvers.rounds_work import WORK, gram
+from sk_asyncprox.solvers.rounds_work import WORK, _gap_of_columns, gram
 from sk_asyncprox.step_sizes import ExactStep
 
 
@@ -241,6 +241,7 @@ def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_gi
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
 def test_what_is_added_to_a_diagonal_leaves_no_trace_in_a_solution(l1_ratio, as_given, monkeypatch):
     monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_matrix.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_steps.LARGEST_SWEPT", 0)
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, 40))
     y = X @ (3.0 * rng.standard_normal(40)) + rng.standard_normal(2000)
@@ -661,6 +662,30 @@ def test_full_data_are_swept_where_sweeps_are_quick(shape, how):
     assert -1e-9 <= model.objective_ - strict.objective_ <= model.dual_gap_
     peer = PeerElasticNet(alpha, **{"l1_ratio": 0.9, **how}, tol=1e-12, max_iter=10**5).fit(X, y)
     assert_allclose(strict.coef_, peer.coef_, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-21, 1e15, 1e30])
+def test_sweeps_in_what_single_precision_cannot_hold_are_left(scale):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 280))
+    y = X @ rng.standard_normal(280) + rng.standard_normal(300)
+    alpha = 0.1 * np.abs(X.T @ (y - y.mean())).max() / 300
+    unit = Lasso(alpha, tol=1e-10).fit(X, y)
+    model = Lasso(alpha * scale).fit(X * scale, y)
+    assert model.dual_gap_ <= 1e-4 * y.var()
+    assert -1e-9 <= model.objective_ - unit.objective_ <= model.dual_gap_ + unit.dual_gap_
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_beside_an_l2_part_sweeps_end_by_the_gap_of_certificates(positive):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 40)), rng.standard_normal(60)
+    penalty = ElasticNetPenalty(0.05, 0.1, positive)
+    problem = Problem(X, y, SquaredLoss(), penalty)
+    w = np.maximum(rng.standard_normal(40) * (rng.random(40) < 0.3), 0.0)
+    columns = (X - X.mean(axis=0)).astype(np.float32)
+    found = _gap_of_columns(columns, y - y.mean(), w, penalty)
+    assert_allclose(found, problem.certify(w, 0.0).gap, rtol=1e-4)
 
 
 def test_sweeps_that_are_slow_are_given_up():

@@ -186,7 +186,7 @@ def peak(model, data, y):
     ("data", "params", "copies"),
     [
         ("F", {"fit_intercept": False}, 0),
-        ("F", {"fit_intercept": True}, 1),
+        ("F", {"fit_intercept": True}, 0),
         ("F", {"fit_intercept": True, "copy_X": False}, 0),
         ("C", {"fit_intercept": False}, 0),
         ("C", {"fit_intercept": False, "solver": "piag"}, 0),

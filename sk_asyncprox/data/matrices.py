@@ -44,19 +44,19 @@ def in_runs(function, n, n_threads=1):
         return list(pool.map(quiet, slices))
 
 
-def less(X, means, order, index=None, n_threads=1):
-    """Dense copy of all columns, or of some, in float64 and that order, less their means; in runs of rows
-    that stay in the cache."""
-    index = np.arange(X.shape[1]) if index is None else index
-    if len(X) <= ROWS_OF_COPY:
-        out = np.array(_taken(X, index), dtype=np.float64, order=order)
+def less(X, means, order, index=None, n_threads=1, dtype=np.float64):
+    """Dense copy of all columns, or of some, in that order and precision, less their means, if there are any;
+    in runs of rows that stay in the cache."""
+    index, means = np.arange(X.shape[1]) if index is None else index, 0.0 if means is None else means
+    if len(X) <= ROWS_OF_COPY and dtype == np.float64:
+        out = np.array(_taken(X, index), dtype=dtype, order=order)
         return np.subtract(out, means, out=out)
-    out = np.empty((len(X), len(index)), order=order)
+    out = np.empty((len(X), len(index)), dtype, order=order)
     run = len(X) if X.flags.f_contiguous == out.flags.f_contiguous else ROWS_OF_COPY
 
     def copy(rows):
         for some in runs(rows.stop, run, rows.start):
-            np.subtract(_taken(X[some], index), means, out=out[some])
+            np.subtract(_taken(X[some], index), means, out=out[some], casting="same_kind")
 
     in_runs(copy, len(X), n_threads)
     return out

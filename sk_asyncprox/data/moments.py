@@ -16,7 +16,7 @@ from .matrices import runs
 
 EPS = np.finfo(np.float64).eps
 
-FAR, ROWS_LOOKED_AT = 100.0, 300
+FAR, ROWS_LOOKED_AT = 100.0, 100
 """Squared mean of a column, relative to its variance, from which on moments are taken about the mean; rows
 that this is decided by."""
 

@@ -17,6 +17,8 @@ import numpy as np
 
 from .._compat import block_cd
 from ..data.block_diagonal import BlockDiagonal
+from ..data.design import Design
+from ..data.matrices import less
 from ..data.single_precision import Single
 from ..losses.curvature import DiagonalCurvature
 from .line_search import Direction, clipped_ratio
@@ -94,16 +96,23 @@ class ColumnPart:
         self.local = local and not problem.loss.quadratic
         self.follows = self.local and problem.fit_intercept
         self._bound = DiagonalCurvature(problem.weights * problem.loss.curvature)
-        self._blocks, self._runs, self._single = {}, {}, None
+        self._blocks, self._runs, self._single, self.in_single = {}, {}, None, None
 
     def __getstate__(self):
-        return {**self.__dict__, "_blocks": {}, "_runs": {}, "_single": None}
+        return {**self.__dict__, "_blocks": {}, "_runs": {}, "_single": None, "in_single": None}
 
     def single(self):
         """The design in single precision."""
         if self._single is None:
             self._single = Single(self.problem.design)
         return self._single
+
+    def columns_in_single(self):
+        """The columns of full data in single precision, kept from now on for their Gram matrices."""
+        if self.in_single is None:
+            design = self.problem.features
+            self.in_single = Design(less(design.X, design.centre, "F", dtype=np.float32))
+        return self.in_single
 
     def block(self, key, index, rows=None):
         """The block named ``key = (family, version, number)``, cut when it is first asked for, of all
@@ -131,9 +140,11 @@ class ColumnPart:
             self._runs[rows] = self.problem.design.rows(*rows)
         return self._runs[rows]
 
-    def columns(self, key, index):
+    def columns(self, key, index, dtype=np.float64):
         """For every output a design, and the numbers in it of its columns among ``index``."""
         problem = self.problem
+        if self.in_single is not None and dtype == np.float32:
+            return [(self.in_single, index)]
         if not problem.design.is_sparse:
             several = problem.loss.n_outputs > 1
             return [(problem.features, at) for at in (problem.design.places(index) if several else [index])]

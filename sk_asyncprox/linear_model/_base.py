@@ -21,7 +21,7 @@ from ..solve import SOLVERS, Options, solve
 from ..solvers.base import Snapshot
 from ._callbacks import Watcher
 from ._constructors import no_defaults
-from ._validation import check_entries, is_large, threads_for
+from ._validation import check_entries, is_read_first, threads_for
 
 DOCUMENTATION = "https://sk-asyncprox.readthedocs.io/en/stable"
 
@@ -113,7 +113,7 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         rows, overwrite = SOLVERS[self.solver].rows, not getattr(self, "copy_X", True)
         watcher = Watcher(self, *given, fitted=fitted)
         problem = Problem(X, y, loss, penalty, weights, self.fit_intercept, rows, overwrite)
-        if is_large(X):
+        if is_read_first(X, loss):
             with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
                 problem.prepare(threads_for(self, X))
             check_entries(self, X, problem.is_finite)

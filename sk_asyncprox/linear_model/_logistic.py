@@ -17,7 +17,7 @@ from ._constructors import DATA, documented
 from ._dask_fit import fit_rows, loss_of
 from ._dask_predict import DecidesOnCollections, blockwise
 from ._parameters import OfLogisticRegression
-from ._validation import checked_data, classes_of
+from ._validation import checked_data, classes_of, is_read_first
 from ._weights import checked_penalty_weights, checked_weights, class_weighted, strength_of
 
 
@@ -75,7 +75,7 @@ class LogisticRegression(
         begin = time.perf_counter()
         if is_collection(X):
             return fit_rows(self, X, y, sample_weight, begin)
-        X, y = checked_data(self, X, y, later=True)
+        X, y = checked_data(self, X, y, later=is_read_first)
         checked = checked_weights(sample_weight, X)
         loss, targets, classes, _, weights, exponent = self._read_labels(y, checked)
         penalty = self._penalty(len(y) if weights is None else weights.sum(), loss.n_outputs, exponent)

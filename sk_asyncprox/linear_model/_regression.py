@@ -22,7 +22,7 @@ from ._dask_fit import fit_rows
 from ._dask_predict import PredictsCollections
 from ._groups import checked_group_weights, checked_groups
 from ._parameters import OfElasticNet, OfGroupLasso, OfHuberRegressor, OfLasso
-from ._validation import checked_data
+from ._validation import checked_data, is_read_first
 from ._weights import checked_penalty_weights, checked_weights, scaled
 
 
@@ -80,7 +80,8 @@ class ElasticNet(
             )
         if is_collection(X):
             return fit_rows(self, X, y, sample_weight, begin)
-        X, y = checked_data(self, X, y, y_numeric=True, later=True, multi_output=True)
+        later = partial(is_read_first, loss=self._loss)
+        X, y = checked_data(self, X, y, y_numeric=True, later=later, multi_output=True)
         penalty, sample_weight = self._penalty(), checked_weights(sample_weight, X)
         fitted, (weights, _) = partial(self._fitted, X.dtype, y.ndim > 1), scaled(sample_weight)
         return self._solve(X, y, self._loss, penalty, weights, begin, fitted, (X, y, sample_weight))

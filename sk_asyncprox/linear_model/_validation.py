@@ -6,15 +6,15 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from .._joblib import granted_workers
-from ..data.dataset import LARGE
+from ..data.dataset import LARGE, SQUARED_LARGE, moments_are_cheap
 from ..data.matrices import in_runs
 
 FORMATS, FLOATS = ["csc", "csr"], [np.float64, np.float32]
 
 
-def checked_data(estimator, X, y, y_numeric=False, later=False, **checks):
-    """Data for a fit, ``X`` in float64 or float32; ``later``: whether the fit reads a large array before it
-    looks at its entries, which :meth:`check_entries` is then asked to check."""
+def checked_data(estimator, X, y, y_numeric=False, later=None, **checks):
+    """Data for a fit, ``X`` in float64 or float32; ``later`` tells whether the fit reads an array before it
+    looks at the entries, which :meth:`check_entries` is then asked to check."""
     if _is_ready(estimator, X, y, later):
         vars(estimator).pop("feature_names_in_", None)
         estimator.n_features_in_ = X.shape[1]
@@ -37,6 +37,12 @@ def is_large(X):
     return isinstance(X, np.ndarray) and X.size > LARGE
 
 
+def is_read_first(X, loss=None):
+    """Whether the data are read before the first task: large ones, and those that a squared loss sweeps."""
+    swept = loss is not None and loss.quadratic and isinstance(X, np.ndarray) and X.size > SQUARED_LARGE
+    return is_large(X) or (swept and not moments_are_cheap(*X.shape))
+
+
 def threads_for(estimator, X):
     """Threads that read or copy the data before the first task: one unless these are large."""
     return granted_workers(estimator.n_jobs or None) if is_large(X) else 1
@@ -55,7 +61,7 @@ def _is_ready(estimator, X, y, later):
         return False
     if not (X.dtype in FLOATS and y.dtype.kind in "biuf" and X.size > 0):
         return False
-    if later := later and is_large(X) and getattr(estimator, "copy_X", True):
+    if later := later is not None and later(X) and getattr(estimator, "copy_X", True):
         estimator._unchecked = True
     with np.errstate(over="ignore", invalid="ignore"):
         return bool((later or _are_finite(estimator, X)) and np.isfinite(y.sum()))

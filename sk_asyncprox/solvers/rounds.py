@@ -32,7 +32,8 @@ more rows than columns."""
 
 CHEAP_GRAM = 5_000_000
 """Products of a Gram matrix so cheap that all columns are taken at once, without working sets; so they are
-where few columns of a large matrix lie as they were given, if half are called for."""
+where few columns of a large matrix lie as they were given, and after sweeps not more than rows, if half are
+called for."""
 
 SMALL, SMALL_FULL = 5_000_000, 1_000_000
 """Stored entries of sparse and of full data below which one worker is faster than several."""
@@ -241,15 +242,17 @@ class RoundsBCD(Script):
         full, p = problem.design.is_full(), len(self.at.w)
         before, active = self.penalty.l1, self.active
         cheap = full and p <= len(self.at.z) and len(self.at.z) * p * p <= CHEAP_GRAM
-        many = p <= SQUARED_NARROW and 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
-        cheap |= self.looks.streamed and problem.loss.quadratic and (len(active) == p or many)
+        if problem.loss.quadratic and (self.gram.has_swept or self.looks.streamed):
+            few = p <= (len(self.at.z) if self.gram.has_swept else SQUARED_NARROW)
+            many = 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
+            cheap |= len(active) == p or (few and many)
         if wanted.l1 == 0.0 or cheap:
             self.penalty = wanted
             active = active if self.generation else np.arange(p)
         else:
             l1 = min(before, float(wanted.pull(c).max(initial=0.0)))
             lowered = l1 * (LOWERED if full and not self.looks.streamed else LOWERED_IN_READS)
-            self.penalty = wanted.with_l1(max(wanted.l1, lowered))
+            self.penalty = wanted if self.gram.has_swept else wanted.with_l1(max(wanted.l1, lowered))
             near = wanted.with_l1(NEAR * wanted.l1) if self.is_near() else self.penalty
             gap = np.inf if self._mended or not self.is_near() else self.gap * problem.scale
             few = dear_columns(wanted, self.at.w, c, gap, self.goal)

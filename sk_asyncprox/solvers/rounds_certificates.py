@@ -53,11 +53,14 @@ class Looks:
         if self.streamed:
             run.certifies_afresh = True
             return (yield from self._look_by_rows(run, problem, at))
+        products = () if at.w.any() or not problem.loss.quadratic else problem.zero_products(at.b)
+        known = -products[0] if known is None and len(products) else known
         if known is not None:
             return (yield from _conclude(at.w.copy(), at, problem.dual_theta(at.gradient), known))
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
-        few = problem.design.size <= TINY or np.count_nonzero(at.w) * COPY_COST < len(at.w)
-        run.certifies_afresh = few or (run.from_zero and run.n_updates == 1)
+        afresh = run.from_zero and run.n_updates == 1
+        few = not afresh and (problem.design.size <= TINY or np.count_nonzero(at.w) * COPY_COST < len(at.w))
+        run.certifies_afresh = afresh or few
         z = problem.shifted(run.image(at.w), at.b) if few and problem.design.is_sparse else None
         start = at.w.copy(), at.b, *((z, None) if few else (at.z, at.gradient))
         if run.products.alone():

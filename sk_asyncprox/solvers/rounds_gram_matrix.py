@@ -22,6 +22,10 @@ metric; but where classes are nearly separable, a matrix a hundredth off took tw
 NARROW = 1000
 """Rows up to which a matrix is made in more pieces than there are workers: who is late holds up one."""
 
+LARGE_IN_SINGLE = 20_000_000
+"""Products of a matrix, or of its new rows, from which on they are made in single precision where the columns
+are there in it."""
+
 NOISE, ROUGHEST = 1.5, 0.15
 """Error of the matrix of as many samples as it has columns, relative to that of all, which falls with the
 root of their number; and the error that is allowed, at most."""
@@ -93,7 +97,8 @@ class GramMatrix:
     def _rows(self, key, index, fresh, model):
         at = np.arange(len(index)) if fresh is None else fresh
         full = self._part.problem.design.is_full(index)
-        dtype = self._dtype if full and model.n_samples * len(index) * len(at) >= LARGE else "float64"
+        large = LARGE_IN_SINGLE if self._part.in_single is not None else LARGE
+        dtype = self._dtype if full and model.n_samples * len(index) * len(at) >= large else "float64"
         shares = self._shares(model, full, len(at))
         answers = yield Phase(
             "gram", len(shares), lambda i: (key, index, fresh, dtype, *shares[i]), dynamic=True

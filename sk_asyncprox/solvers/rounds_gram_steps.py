@@ -24,10 +24,10 @@ without working sets."""
 FINEST = 1e-10
 """Gap, relative to the scale, from which on a squared loss is solved on a Gram matrix exactly enough."""
 
-LARGEST_SWEPT, MANY, MOST = 10_000_000, 0.2, 0.9
+LARGEST_SWEPT, MANY, MOST, WIDE, WIDER = 10_000_000, 0.2, 0.9, 5, 25
 """Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
-first certificate has to call for: of few a working set is quicker. Of most of more columns than rows, sweeps
-are slow."""
+first certificate has to call for: of few a working set is quicker. Of most of so many times more columns than
+rows sweeps are slow, and of so many times more always."""
 
 RIGHT, TENTH = 0.9, 0.1
 """Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
@@ -42,6 +42,9 @@ class GramSteps:
         n, p = len(problem.y), problem.n_coefs
         curved = problem.is_dense and not problem.loss.quadratic and problem.penalty.widest is None
         self._few = curved and p <= n and n * p * p <= CHEAP_STEPS
+
+    has_swept = False
+    """Whether sweeps over all columns have come near a solution."""
 
     def _may_be_solved(self, run):
         """Whether the problem is a model itself, of full data, and not to be solved more exactly than one."""
@@ -66,16 +69,18 @@ class GramSteps:
         """Solve the whole problem by sweeps over the columns, if these may do; return whether they have."""
         problem, (n, p), penalty = run.problem, run.problem.shape, run.problem.penalty
         swept = self._may_be_solved(run) and problem.uniform and penalty.alike and n * p <= LARGEST_SWEPT
-        if problem.features.is_as_given or not (swept and penalty.l1 > 0.0 and run.n_workers == 1):
+        if not (swept and penalty.l1 > 0.0):
             return False
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
-        if certificate.gap <= run.goal or not MANY * p < wanted <= (p if p <= n else MOST * p):
+        most = p if p <= WIDE * n else MOST * p if p <= WIDER * n else 0
+        if certificate.gap <= run.goal or not MANY * p < wanted <= most:
             return False
         stamp, index = run.stamp(), np.arange(p)
         read = Read(None, index, run.at.w.copy(), run.at.point(), penalty, True)
         [direction] = yield Phase("columns", 1, lambda _: (read, RIGHT * run.goal, certificate.gap))
         run.from_zero = not read.w.any()
         run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        self.has_swept = bool(direction.move.any())
         return True
 
     def step_all(self, run, certificate):
@@ -135,7 +140,8 @@ class GramSteps:
         # Nothing but the next start depends on the solution of a penalty that will be lowered; nor on columns
         # of full data that are new, as others are missing then. Of a squared loss the model is the problem.
         lowered, quadratic = run.penalty.l1 > run.problem.penalty.l1, run.problem.loss.quadratic
-        roughly = lowered or (quadratic and fresh and run.problem.is_dense)
+        some = len(index) < run.problem.n_coefs
+        roughly = lowered or (quadratic and fresh and some and run.problem.is_dense)
         enough = self._enough(run, certificate) if quadratic and not lowered else 0.0
         last = quadratic and run.looks.streamed and not lowered
         ridge = self.matrix.ridge if last else None

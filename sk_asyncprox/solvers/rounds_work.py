@@ -9,19 +9,28 @@ from ..kernels.gram_products import add_rows
 from ..kernels.logistic_path import steps
 from ..kernels.newton_cg import COST, in_place
 from ..kernels.newton_cg import product as multiplied
-from ..kernels.quadratic_minimiser import FEWEST_SWEEPS, SHARE_OF_GAP
+from ..kernels.quadratic_minimiser import FEWEST_SWEEPS, MOST_DESCENTS, SHARE_OF_GAP
 from ..kernels.smooth_descent import arrived, descend
 from ..kernels.subspace import described, join, joint_step, lands
 from ..problem.certificate import quadratic_bound
 
-FIRST_SWEEPS, SLOWING, LOOKED, AT_ONCE, PREPARED = 8, 1.5, 10, 10, 6_000_000
+FIRST_SWEEPS, SLOWING, LONGER, FINEST = 8, 1.5, 2, 1e-6
 """Sweeps over the columns after which the gap is looked at first; it tells how many are left: so many times
-more than at its last rate. And when these are more than working sets cost: sweeps for looks at them, how much
-less their products cost, made at once, and entries that are swept while their steps are prepared."""
+more than at its last rate; how many times as many as there have been may follow before the next look; and the
+gap, relative to the norm of the target, that they end at: they are made in single precision."""
 
-ROUGH_CALLS = 8
+LOOKED, AT_ONCE, SOLVED, AGAIN, PREPARED, CALL = 20, 10, 0.5, 8, 12_000_000, 100
+"""Sweeps that cost as much as working sets: looks at them; how much less their products cost, made at once;
+what solving ``k`` columns costs, relative to ``k^3``, and how often that is of more columns than samples;
+entries that are swept while steps are prepared; and those for which a call of BLAS stands."""
+
+CROWDED = 0.02
+"""Gap, relative to the first, above which sweeps that leave more coefficients than samples are for nothing:
+working sets that grow are quicker than those that have to lose many."""
+
+ROUGH_CALLS, SHARE_OF_ALL = 8, 1e-4
 """Calls of sweeps in a model that need not be solved exactly, at most: what they leave is left to the next
-one."""
+one; and the share of its gap that a model of all columns is solved to: it may be rounded."""
 
 ROWS_AT_ONCE = 50_000
 """Samples whose losses are evaluated at a time, in memory that is written again; in fewer calls, as threads
@@ -116,11 +125,13 @@ def minimum(part, payload):
     # The norm of the model's target, less its part that no coefficients explain.
     square = read.w @ (Q @ read.w + 2.0 * correlations) + curvature.inverse_size(gradient, weights)
     q = Q @ read.w + correlations
+    (n, p), quadratic = part.problem.shape, part.problem.loss.quadratic and square > 0.0
+    whole = enough > FINEST * square and len(q) == p
     # Of more columns than rows the support is not settled yet: a Newton step on it is soon for nothing.
-    wide = part.problem.loss.quadratic and part.problem.shape[0] < part.problem.shape[1]
-    if roughly and wide and square > 0.0 and isinstance(Q, np.ndarray):
-        goal = max(SHARE_OF_GAP * read.penalty.gap_on_gram(Q, q, read.w, square), enough)
-        new, _, touched = read.penalty.descend_on_gram(Q, q, read.w, square, goal, ROUGH_CALLS)
+    if quadratic and isinstance(Q, np.ndarray) and (whole or (roughly and n < p)):
+        share, most = (SHARE_OF_ALL, MOST_DESCENTS) if whole else (SHARE_OF_GAP, ROUGH_CALLS)
+        goal = max(share * read.penalty.gap_on_gram(Q, q, read.w, square), enough)
+        new, _, touched = read.penalty.descend_on_gram(Q, q, read.w, square, goal, most)
         calls = 1 + touched // (FEWEST_SWEEPS * Q.size)
     else:
         new, calls = read.penalty.solve_on_gram(Q, q, read.w, square, roughly=roughly, enough=enough)
@@ -162,22 +173,37 @@ def moments(part, payload):
 def columns(part, payload):
     """Work of the kind ``"columns"``: the step of all columns to where a squared loss has the gap wanted, by
     sweeps over these, while few more will do."""
-    read, goal, before = payload
-    problem, w, sweeps, touched = part.problem, read.w, FIRST_SWEEPS, 0
-    design, p = problem.design, len(w)
+    read, goal, first = payload
+    problem, penalty, w, gap, done, sweeps = part.problem, read.penalty, read.w, first, 0, FIRST_SWEEPS
+    design, X, (n, p), touched = problem.design, part.columns_in_single().X, problem.shape, 0
     target = design.mul(w) - read.point.gradient if w.any() else -read.point.gradient
+    goal = max(goal, FINEST * (target @ target) / n)
     while True:
-        new, gap, n_sweeps = columns_cd(w, read.penalty, sweeps, design.X, target, goal)
-        touched += 2 * (n_sweeps + 1) * design.size
-        fall, gap = before / max(gap, goal), max(gap, goal)
-        if not fall > 1.0:
+        before, (new, gap, n_sweeps) = gap, columns_cd(w, penalty, sweeps, X, target, goal)
+        touched += 2 * (n_sweeps + 1) * X.size
+        if penalty.l2 and gap > goal:
+            gap = min(gap, _gap_of_columns(X, target, new, penalty))
+        if not before > max(gap, goal):
+            gap = before
             break
-        w, before, left = new, gap, SLOWING * sweeps * np.log(gap / goal) / np.log(fall)
-        if not 0.0 < left <= LOOKED + np.count_nonzero(w) ** 2 / (AT_ONCE * p) + PREPARED / design.size:
+        w, done, k = new, done + n_sweeps, np.count_nonzero(new)
+        left = SLOWING * n_sweeps * np.log(max(1.0, gap / goal)) / np.log(before / max(gap, goal))
+        solving = SOLVED * k**3 * (AGAIN if n < p else 1)
+        most = LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * (n + CALL))
+        if not 0.0 < left <= most - done:
             break
-        sweeps = 1 + int(left)
+        sweeps = 1 + int(min(left, LONGER * done))
+    if gap > CROWDED * first and np.count_nonzero(w) > n:
+        w = read.w
     v = design.mul(w - read.w)
     return describe(part, read, w, v, part.model(read.point), touched + design.size)
+
+
+def _gap_of_columns(X, target, w, penalty):
+    """Duality gap of a squared loss on columns; beside an l2 part it is smaller than the one of sweeps."""
+    n, r = len(target), target - X @ w.astype(X.dtype)
+    correlations, square = (r.astype(X.dtype) @ X).astype(np.float64) / n, r @ r / n
+    return 0.5 * square + penalty.value(w) - quadratic_bound(penalty, correlations, r @ target / n, square)
 
 
 def bands(part, payload):
@@ -206,7 +232,7 @@ def gram(part, payload):
     key, index, fresh, dtype, model, rows = payload
     k, wanted = len(index), np.arange(len(index)) if fresh is None else fresh
     Q, sums = np.zeros((len(wanted), k)), np.zeros((k, part.problem.loss.n_outputs))
-    columns = part.columns(key, index)
+    columns = part.columns(key, index, dtype)
     part.let_go("support")
     add_rows(columns, model, rows, dtype, wanted, Q, sums)
     sizes = (design.size if design.is_sparse else model.n_samples * len(at) for design, at in columns)
