@@ -353,3 +353,13 @@ def test_elastic_nets_of_many_coefficients_descend(n_classes, tol, monkeypatch):
     assert found[2] < peer.n_updates_
     assert 0.2 < np.mean(found[0] != 0) < 0.95
     assert_allclose(again, peer.set_params(C=0.4).fit(X, y).objective_, atol=tol)
+
+
+def test_columns_unlike_each_other_need_no_gram_matrix(monkeypatch):
+    """However large the gap is at zero, of which a small l2 part makes almost anything."""
+    X, y = drawn(n=600, p=200, n_classes=2)
+    made = []
+    monkeypatch.setattr(descent, "gram_solver", lambda *_: made.append(1))
+    monkeypatch.setattr(descent, "newton_solver", lambda *_: made.append(2))
+    assert LogisticRegression(l1_ratio=0.0).fit(X, y).dual_gap_ <= 1e-4
+    assert not made

@@ -99,7 +99,9 @@ def descend(part, read, memory, every, goal, finest=0.0):
         correlations = yield "tmul", pull
         most = 0 if problem.looks_stray(correlations) else most
     place = _place(problem, l2, x, point.z, pull, correlations)
-    first = min(place.gap(read.penalty, p), problem.scale)
+    first = place.gap(read.penalty, p)
+    if not smooth:
+        first = min(first, problem.scale)  # of little l2 part the gap at zero says nothing
     goal = max(min(goal, TENTH * first), finest * first)
     for number in range(most):
         gap = place.gap(read.penalty, p)
