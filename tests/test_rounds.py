@@ -514,6 +514,7 @@ def test_steps_by_samples_reach_tight_gaps(n_classes, monkeypatch):
     X, y = make_classification(4000, 12, n_informative=6, n_classes=n_classes, random_state=0)
     model = LogisticRegression(C=0.05, l1_ratio=0.9, tol=1e-10)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_steps.CHEAP_STEPS", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_newton_steps.MANY", 1.0)
     whole = clone(model).fit(X, y)
     monkeypatch.setattr(rounds_gram_matrix, "LARGE", 1)
     strides, choose = [], GramMatrix._stride_for

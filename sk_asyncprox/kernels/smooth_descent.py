@@ -1,26 +1,24 @@
-"""Descent on full data where the penalty makes no zeros: Newton and quasi-Newton steps.
+"""Descent on full data where the penalty makes no zeros, or few: Newton and quasi-Newton steps.
 
 All coefficients and the intercept move at once, so there are no working sets. A step costs one product with
 the design and one with its transpose. What the last steps have told of the second derivatives shortens
 the next ones (L-BFGS); where the matrix of second derivatives is cheap, or the steps are slow without, it is
 what they begin with: of all coefficients, or one for every output, as if all samples had the same curvature.
+Of an elastic net a step stays where no sign changes, so that the objective is smooth along it.
 """
 
 from math import log
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg.blas import daxpy
 
 from .gram_products import full_rows
 from .quadratic_minimiser import RIDGE, factored
+from .quasi_newton import Face, Memory
 
 STEPS, STEPS_OF_SEVERAL, MORE, TENTH = 10, 20, 20, 0.1
 """Steps between two certificates, of one output and of several, whose certificates cost more; and so many
 more, at most, where the gap has fallen to a tenth after these."""
-
-PAIRS = 10
-"""Steps that are remembered."""
 
 NEAR, LANDED, TRIALS = 0.25, 0.5, 6
 """Slopes at the end of a step, relative to that at its beginning, where it has landed: as a rule, and of
@@ -45,47 +43,6 @@ BYTES_AT_ONCE = 131_072
 """Margins at which losses are evaluated at a time: all that this takes stays in the cache."""
 
 
-class Memory(NamedTuple):
-    """What is known of the second derivatives."""
-
-    pairs: tuple = ()
-    """Moves, the changes of the slope that they made, and the products of the two; the oldest first."""
-
-    solve: object = None
-    """What solves systems with the matrix of second derivatives at some point, or with one like it; None
-    where there is none."""
-
-    scale: float = 1.0
-    """What its solutions are multiplied by, as the last step has told."""
-
-    @property
-    def is_empty(self):
-        """Whether nothing is known."""
-        return not self.pairs and self.solve is None
-
-    def after(self, move, change):
-        """The same after a step that has lowered the slope by ``change``."""
-        product = move @ change
-        if not product > 0.0:
-            return self
-        size = change @ (change if self.solve is None else self.solve(change))
-        pairs = (*self.pairs[1 - PAIRS :], (move, change, product))
-        return self._replace(pairs=pairs, scale=product / size if size > 0.0 else self.scale)
-
-    def step(self, slope):
-        """The step that is known to be best where the slope of the objective is minus ``slope``."""
-        x, shares = slope.copy(), []
-        for move, change, product in reversed(self.pairs):
-            shares.append(move @ x / product)
-            daxpy(change, x, a=-shares[-1])
-        if self.solve is not None:
-            x = self.solve(x)
-        x *= self.scale
-        for (move, change, product), share in zip(self.pairs, reversed(shares), strict=True):
-            daxpy(move, x, a=share - change @ x / product)
-        return x
-
-
 class Place(NamedTuple):
     """Where a descent is."""
 
@@ -97,11 +54,15 @@ class Place(NamedTuple):
     """Minus the weighted loss gradient."""
 
     slope: np.ndarray
-    """Minus the slope of the objective in ``x``."""
+    """Minus the slope in ``x`` of the objective without its l1 part."""
 
     def gap(self, penalty, p):
         """Duality gap with ``p`` coefficients, were the intercept the best one."""
-        return penalty.conjugate(self.slope[:p])
+        if not penalty.has_zeros:
+            return penalty.conjugate(self.slope[:p])
+        w = self.x[:p]
+        c = self.slope[:p] + penalty.l2s * w
+        return float(penalty.value(w) + penalty.conjugate(c) - c @ w)
 
 
 def descend(part, read, memory, every, goal, finest=0.0):
@@ -129,6 +90,7 @@ def descend(part, read, memory, every, goal, finest=0.0):
     memory : Memory
     """
     problem, l2, p, point = part.problem, read.penalty.l2s, len(read.w), read.point
+    smooth = not read.penalty.has_zeros
     x = np.append(read.w, np.zeros(problem.loss.n_outputs if problem.fit_intercept else 0))
     pull = (-problem.weights * point.gradient).astype(point.z.dtype, copy=False)
     few = STEPS if problem.loss.n_outputs == 1 else STEPS_OF_SEVERAL
@@ -138,6 +100,8 @@ def descend(part, read, memory, every, goal, finest=0.0):
         most = 0 if problem.looks_stray(correlations) else most
     place = _place(problem, l2, x, point.z, pull, correlations)
     first = place.gap(read.penalty, p)
+    if not smooth:
+        first = min(first, problem.scale)  # of little l2 part the gap at zero says nothing
     goal = max(min(goal, TENTH * first), finest * first)
     for number in range(most):
         gap = place.gap(read.penalty, p)
@@ -145,17 +109,18 @@ def descend(part, read, memory, every, goal, finest=0.0):
             break
         if every and number % every == 0:
             memory = Memory(solve=newton_solver(part, place, point.least, l2))
-        elif memory.solve is None and _gram_pays(problem, number, first, gap, goal):
+        elif smooth and memory.solve is None and _gram_pays(problem, number, first, gap, goal):
             memory = Memory(solve=gram_solver(problem, place, l2))
-        x = memory.step(place.slope)
-        if not x @ place.slope > 0.0:
-            memory, x = Memory(), place.slope
-        if not x @ place.slope > ROUNDING * problem.scale:
+        face = Face(place.x, place.slope, read.penalty, p)
+        x = face.step(memory)
+        if not x @ face.slope > 0.0:
+            memory, x = Memory(), face.slope
+        if not x @ face.slope > ROUNDING * problem.scale:
             break
         v = yield "mul", x[:p]
         if problem.fit_intercept:
             v.reshape(problem.loss.n_outputs, -1)[:] += x[p:, None]
-        length = _length(problem, l2, place, x, v, memory)
+        length = _length(problem, l2, place, x, v, memory, face)
         correlations = yield "tmul", pull
         v *= length
         # What was read at the start is not to be written to.
@@ -184,7 +149,7 @@ def _place(problem, l2, x, z, pull, correlations):
     return Place(x, z, pull, slope)
 
 
-def _length(problem, l2, place, x, v, memory):
+def _length(problem, l2, place, x, v, memory, face):
     """Length of a step along ``x``, found by what is remembered, which changes the margins by ``v``; what
     pulls after it is left in the place's array.
 
@@ -192,22 +157,22 @@ def _length(problem, l2, place, x, v, memory):
     have it end. Where classes are separable a longer one would lead to where curvatures differ much.
     """
     loss, p = problem.loss, problem.design.shape[1]
-    fall, w, move = place.slope @ x, place.x[:p], x[:p]
-    own, own_bend = (l2 * w) @ move, (l2 * move) @ move
-    length, near, before, rise_before = 1.0, NEAR, 0.0, -fall
+    fall, w, move, longest = face.slope @ x, place.x[:p], x[:p], face.longest(x)
+    own, own_bend = (l2 * w) @ move + (place.slope - face.slope) @ x, (l2 * move) @ move
+    length, near, before, rise_before = min(1.0, longest), NEAR, 0.0, -fall
     if loss.n_outputs > 1 and memory.solve is None:
         near = LANDED
     if memory.is_empty and fall > 0.0:
-        length, near = float(fall / (_bend(problem, place, v) + own_bend)), 1.0
+        length, near = min(longest, float(fall / (_bend(problem, place, v) + own_bend))), 1.0
     for trial in range(TRIALS):
         rise = own + length * own_bend - _ahead(problem, place, v, length)
-        if abs(rise) <= near * fall or trial == TRIALS - 1:
+        if abs(rise) <= near * fall or trial == TRIALS - 1 or (rise < 0.0 and length == longest):
             break
         bend = rise - rise_before
         wanted = length - rise * (length - before) / bend if bend > 0.0 else np.inf
         if rise < 0.0:
             before, rise_before = length, rise
-        length = float(min(wanted, LONGER * length))
+        length = float(min(wanted, LONGER * length, longest))
     return length
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..kernels.iterate import Read
-from ..kernels.smooth_descent import STEPS, Memory, arrived, descend
+from ..kernels.quasi_newton import Memory
+from ..kernels.smooth_descent import STEPS, arrived, descend
 from .rounds_phases import Phase
 
 MOVES = 6
@@ -43,6 +44,10 @@ RIGHT, ARRIVED = 0.5, 0.7
 LEAST_SINGLE, WELL, FINEST = 200_000, 2.0, 1e-9
 """Stored entries from which on a descent makes its products in single precision; what the gap may be, beside
 the one it has promised, for the next one to do so; and the fall of the gap that is asked of one, at most."""
+
+MANY = 0.6
+"""Share of an elastic net's coefficients that are not zero, or not to be, from which on it descends: beyond,
+working sets cost more."""
 
 FEW_SAMPLES = 20
 """Columns per sample up to which full data descend; beyond, joined steps, solved exactly in the space of a
@@ -87,14 +92,18 @@ class RidgeSteps:
         n, p = len(problem.weights), problem.n_coefs
         self.moves = moves
         self._descends = problem.is_dense and p <= FEW_SAMPLES * n
-        self._descends = self._descends and not (problem.loss.quadratic or problem.penalty.has_zeros)
-        cheap = len(problem.y) * p**2 <= CHEAP
+        smooth, bounded = (
+            not problem.penalty.has_zeros,
+            problem.penalty.l2 > 0.0 and problem.penalty.free is None,
+        )
+        self._descends = self._descends and not problem.loss.quadratic and (smooth or bounded)
+        cheap = smooth and len(problem.y) * p**2 <= CHEAP
         self._memory, self._every, self._before = Memory(), 1 if cheap else 0, np.inf
         self._promised = np.inf if self._descends and problem.size >= LEAST_SINGLE else 0.0
 
     def descend(self, run, certificate):
         """Steps of all coefficients on full data; return whether they are quick."""
-        if not self._is_quick(run):
+        if not self._is_quick(run, certificate):
             return False
         problem, at, n_coefs = run.problem, run.at, len(run.at.w)
         stamp, point, shared = run.stamp(), at.point(), run.products.pay(EVERYTHING)
@@ -126,11 +135,14 @@ class RidgeSteps:
         run.go_to(stamp, w, b, touched, z=z, gradient=gradient)
         return True
 
-    def _is_quick(self, run):
+    def _is_quick(self, run, certificate):
         """Whether descents will do: where the last one was slow, the next have more of the second
         derivatives, once all steps have cost as much; where these are more than the data, others go on."""
-        p, size = len(run.at.w), run.problem.design.size
-        wide = p * p > size
+        penalty, p, size = run.problem.penalty, len(run.at.w), run.problem.design.size
+        begins = penalty.has_zeros and self._memory.is_empty
+        if begins and not (certificate and _calls_for_many(penalty, certificate)):
+            return False
+        wide = p * p > size or penalty.has_zeros
         slow = run.gap > (HALF if wide else TENTH) * self._before
         if self._descends and slow and (wide or run.touched >= MATRIX * p * size):
             self._descends = not wide and self._every != 1
@@ -164,3 +176,9 @@ class RidgeSteps:
         """Join the next steps with this one."""
         image = run.problem.shifted(direction.v, -direction.shift)
         self.moves = self.moves.newest(MOVES - 1).led_by(direction.move, image)
+
+
+def _calls_for_many(penalty, certificate):
+    """Whether so many coefficients of an elastic net are not zero, or not to be, that all had better move."""
+    called = penalty.support(certificate.w) | (penalty.pull(certificate.correlations) > penalty.l1)
+    return np.count_nonzero(called) > MANY * len(called)
