@@ -333,6 +333,17 @@ def test_can_be_zero_tells_the_truth(policy):
     assert (rule(5, 1.5) == 0) == policy.can_be_zero
 
 
+def test_a_policy_need_not_have_the_parameters_of_the_one_it_inherits_from():
+    class Halved(Adaptive1):
+        def __init__(self, share=0.5):
+            self.share = share
+
+        def make_rule(self, setting):
+            return lambda delay, window: self.share * max(0.0, 1.0 - window)
+
+    assert Halved().start(Setting("bcd"))(delay=0, window=0.5) == 0.25
+
+
 def test_a_policy_without_a_rule_is_told_what_it_needs():
     class Nothing(StepSize):
         pass
