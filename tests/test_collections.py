@@ -198,8 +198,8 @@ def test_xarrays(client):
     assert isinstance(MODEL.predict(xr.DataArray(dX)), da.Array)
     with pytest.raises(ValueError, match="two dimensions, not Dataset"):
         MODEL.fit(xr.Dataset({"a": ("n", dy)}), dy)
-    with pytest.raises(ValueError, match="LassoCV does not take dask collections"):
-        LassoCV().fit(xr.DataArray(dX), Y)
+    alpha = LassoCV(cv=3, tol=1e-8).fit(X, Y).alpha_
+    assert LassoCV(cv=3, tol=1e-8).fit(xr.DataArray(dX), xr.DataArray(dy)).alpha_ == pytest.approx(alpha)
 
 
 class Container:
