@@ -341,6 +341,19 @@ def test_a_policy_without_a_rule_is_told_what_it_needs():
         Nothing().start(Setting("bcd"))
 
 
+def test_a_policy_made_of_another_need_not_have_its_parameters():
+    class Half(Adaptive1):
+        def __init__(self, h=0.5):
+            self.h = h
+
+        def make_rule(self, setting):
+            return lambda delay, window: 0.5 * max(0.0, 1.0 - window)
+
+    assert Half().start(BCD)(0, 0.5) == 0.25
+    with pytest.raises(ValueError, match="'h' parameter of Half"):
+        Half(h=2.0).start(BCD)
+
+
 class Root(StepSize):
     """``1 / sqrt(delay + 1)``, cut off at what the window leaves, or not."""
 

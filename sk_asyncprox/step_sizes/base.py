@@ -136,7 +136,8 @@ class StepSize(BaseEstimator):
                 f"it needs solver {' or '.join(map(repr, self.solvers))}."
             )
         known = self._parameter_constraints
-        values = {name: getattr(self, name) for name in known}
+        # A policy made of another need not have all of its parameters.
+        values = {name: getattr(self, name) for name in known if hasattr(self, name)}
         validate_parameter_constraints(known, values, type(self).__name__)
         rule = self.make_rule(setting)
 
