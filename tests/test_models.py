@@ -248,6 +248,18 @@ def test_shards_that_are_not_alike_begin_at_points_of_their_own(order, slow):
     assert_array_equal(again.coef_, model.coef_)
 
 
+def test_shards_are_read_where_the_run_is_though_their_own_points_promise_nothing():
+    """Shards of one class each go to a constant model, and so does the sum of their models."""
+    X, y = binary(500, 2)
+    rows = np.argsort(-y, kind="stable")
+    X, y = X[rows], y[rows]
+    params = {"C": inverse_penalty(X, y, 0.5), "l1_ratio": 1.0, "tol": 1e-8}
+    model = LogisticRegression(**params, solver="piag", executor=workers(5)).fit(X, y)
+    assert model.history_.stopped == "converged"
+    assert model.coef_.any()
+    assert model.objective_ <= LogisticRegression(**params).fit(X, y).objective_ + 1e-8
+
+
 def test_shards_that_are_alike_take_fewer_visits_from_points_of_their_own(monkeypatch):
     def visits():
         count = 0

@@ -333,23 +333,25 @@ def test_can_be_zero_tells_the_truth(policy):
     assert (rule(5, 1.5) == 0) == policy.can_be_zero
 
 
-def test_a_policy_need_not_have_the_parameters_of_the_one_it_inherits_from():
-    class Halved(Adaptive1):
-        def __init__(self, share=0.5):
-            self.share = share
-
-        def make_rule(self, setting):
-            return lambda delay, window: self.share * max(0.0, 1.0 - window)
-
-    assert Halved().start(Setting("bcd"))(delay=0, window=0.5) == 0.25
-
-
 def test_a_policy_without_a_rule_is_told_what_it_needs():
     class Nothing(StepSize):
         pass
 
     with pytest.raises(TypeError, match=r"Nothing needs a method make_rule\(setting\)"):
         Nothing().start(Setting("bcd"))
+
+
+def test_a_policy_made_of_another_need_not_have_its_parameters():
+    class Half(Adaptive1):
+        def __init__(self, h=0.5):
+            self.h = h
+
+        def make_rule(self, setting):
+            return lambda delay, window: 0.5 * max(0.0, 1.0 - window)
+
+    assert Half().start(BCD)(0, 0.5) == 0.25
+    with pytest.raises(ValueError, match="'h' parameter of Half"):
+        Half(h=2.0).start(BCD)
 
 
 class Root(StepSize):

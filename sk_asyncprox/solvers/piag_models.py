@@ -141,8 +141,11 @@ class ModelPIAG(PIAG):
         shard, (w, b, _, care, *_) = task.block, task.payload
         x, gradient = self._joint(*(model.point or (w, b))), self._joint(*model.gradient)
         self._sum.renew(shard, x, gradient, model.curvature, model.size, model.value)
-        # The curvature of a sample does for one step.
-        if model.curvature is not None and model.point is None:
+        if model.point is not None:
+            # The run has not been there, whatever the models promise; and the curvature of a sample does for
+            # one step.
+            self._moved[shard] = np.inf
+        elif model.curvature is not None:
             self._known[shard] = (w, b), care
 
     def _joint(self, w, b):

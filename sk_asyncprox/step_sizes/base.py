@@ -135,9 +135,9 @@ class StepSize(BaseEstimator):
                 f"step_size {type(self).__name__} cannot be served by solver {setting.solver!r}; "
                 f"it needs solver {' or '.join(map(repr, self.solvers))}."
             )
-        # A policy that inherits from another need not have its parameters.
-        known = {name: of for name, of in self._parameter_constraints.items() if hasattr(self, name)}
-        values = {name: getattr(self, name) for name in known}
+        known = self._parameter_constraints
+        # A policy made of another need not have all of its parameters.
+        values = {name: getattr(self, name) for name in known if hasattr(self, name)}
         validate_parameter_constraints(known, values, type(self).__name__)
         rule = self.make_rule(setting)
 
