@@ -37,7 +37,7 @@ from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.rounds_gram_matrix import GramMatrix
 from sk_asyncprox.solvers.rounds_gram_steps import GramRule
-from sk_asyncprox.solvers.rounds_work import WORK, _gap_of_columns, gram
+from sk_asyncprox.solvers.rounds_work import MOST_SWEEPS, WORK, _gap_of_columns, gram
 from sk_asyncprox.step_sizes import ExactStep
 
 
@@ -687,6 +687,24 @@ def test_beside_an_l2_part_sweeps_end_by_the_gap_of_certificates(positive):
     columns = (X - X.mean(axis=0)).astype(np.float32)
     found = _gap_of_columns(columns, y - y.mean(), w, penalty)
     assert_allclose(found, problem.certify(w, 0.0).gap, rtol=1e-4)
+
+
+def test_sweeps_leave_passes_for_what_follows():
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((700, 1000))
+    y = X[:, :250] @ rng.standard_normal(250) + 10.0 * rng.standard_normal(700)
+    alpha = 3e-3 * np.abs(X.T @ (y - y.mean())).max() / 700
+    assert Lasso(alpha=alpha, max_iter=2 * MOST_SWEEPS).fit(X, y).n_iter_ <= 2 * MOST_SWEEPS
+
+
+@pytest.mark.parametrize(("seed", "share"), [(1, 5e-2), (3, 1e-2), (4, 1e-2), (7, 1e-3)])
+def test_columns_that_are_called_for_after_sweeps_join_the_others(seed, share):
+    rng = np.random.default_rng(seed)
+    X = 0.1 * rng.standard_normal((1300, 150)) + rng.standard_normal((1300, 1))
+    y = X @ (rng.standard_normal(150) * (rng.random(150) < 0.3)) + 3.0 * rng.standard_normal(1300)
+    alpha = share * np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / 1300 / 0.01
+    model = ElasticNet(alpha=alpha, l1_ratio=0.01, tol=1e-5).fit(X, y)
+    assert model.dual_gap_ <= 1e-5 * y.var()
 
 
 def test_sweeps_that_are_slow_are_given_up():

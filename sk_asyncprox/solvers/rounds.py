@@ -248,7 +248,7 @@ class RoundsBCD(Script):
             cheap |= len(active) == p or (few and many)
         if wanted.l1 == 0.0 or cheap:
             self.penalty = wanted
-            active = active if self.generation else np.arange(p)
+            active = active if len(active) == p else np.arange(p)
         else:
             l1 = min(before, float(wanted.pull(c).max(initial=0.0)))
             lowered = l1 * (LOWERED if full and not self.looks.streamed else LOWERED_IN_READS)

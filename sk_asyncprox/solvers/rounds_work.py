@@ -24,6 +24,9 @@ LOOKED, AT_ONCE, SOLVED, AGAIN, PREPARED, CALL = 20, 10, 0.5, 8, 12_000_000, 100
 what solving ``k`` columns costs, relative to ``k^3``, and how often that is of more columns than samples;
 entries that are swept while steps are prepared; and those for which a call of BLAS stands."""
 
+MOST_SWEEPS = 300
+"""Sweeps over the columns, at most: they are passes over the data, of which a fit is allowed so many."""
+
 CROWDED = 0.02
 """Gap, relative to the first, above which sweeps that leave more coefficients than samples are for nothing:
 working sets that grow are quicker than those that have to lose many."""
@@ -188,9 +191,9 @@ def columns(part, payload):
             break
         w, done, k = new, done + n_sweeps, np.count_nonzero(new)
         left = SLOWING * n_sweeps * np.log(max(1.0, gap / goal)) / np.log(before / max(gap, goal))
-        solving = SOLVED * k**3 * (AGAIN if n < p else 1)
+        solving = SOLVED * min(k, n) ** 3 * (AGAIN if n < p else 1)
         most = LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * (n + CALL))
-        if not 0.0 < left <= most - done:
+        if not 0.0 < left <= min(most, MOST_SWEEPS) - done:
             break
         sweeps = 1 + int(min(left, LONGER * done))
     if gap > CROWDED * first and np.count_nonzero(w) > n:
