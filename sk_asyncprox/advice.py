@@ -46,9 +46,9 @@ def advice(run, status, certificate, gap):
 def warn_of_steps(solver, history):
     """Warn if a fixed step has met delays that it is not made for, or a rule has not kept the principle."""
     policy, message = solver.step_size, ""
-    if solver.ledger.over_bound:
+    if solver.over_bound:
         message = (
-            f"{solver.ledger.over_bound} of {solver.n_updates} updates had a delay above max_delay of "
+            f"{solver.over_bound} of {solver.n_updates} updates had a delay above max_delay of "
             f"{policy}: its step is not proved safe for them."
         )
     elif policy.warns_above_ceiling and solver.n_updates and history.record is not None:

@@ -130,7 +130,7 @@ class Run:
 
     def _solution(self, certificate, gap, status, message):
         solver, history, gap = self.solver, self.history, self.problem.units.value(gap)
-        history.stopped, history.n_over_bound = status, solver.ledger.over_bound
+        history.stopped, history.n_over_bound = status, solver.over_bound
         return Solution(certificate, gap, self.passes, solver.n_updates, status, message, history, solver)
 
     def _returned(self):

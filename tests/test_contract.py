@@ -215,6 +215,7 @@ def test_a_bound_on_the_optimum_is_kept(name):
     known = world.solver.ledger.lower_bound = max(optimum(world.problem), world.certificates[-1].dual)
     world.finish(np.inf, more=True)
     assert world.certificates[-1].dual >= known
+    assert world.solver.lower_bound >= known
 
 
 def searched(name):

@@ -72,6 +72,16 @@ class Solver:
         """Writes so far, zero steps included."""
         return self.ledger.update
 
+    @property
+    def over_bound(self):
+        """Updates whose delay was above the bound that the policy was given."""
+        return self.ledger.over_bound
+
+    @property
+    def lower_bound(self):
+        """Best lower bound on the optimum so far."""
+        return self.ledger.lower_bound
+
     def ask(self, worker):
         """A stamped piece of work for the worker, or None: nothing to do until the next tell. Cheap."""
         raise NotImplementedError
