@@ -45,7 +45,7 @@ def is_read_first(X, loss=None):
 
 def threads_for(estimator, X):
     """Threads that read or copy the data before the first task: one unless these are large."""
-    return granted_workers(estimator.n_jobs or None) if is_large(X) else 1
+    return granted_workers(estimator.n_jobs) if is_large(X) else 1
 
 
 def check_entries(estimator, X, is_finite):
