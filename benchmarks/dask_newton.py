@@ -22,7 +22,7 @@ from distributed import Client, LocalCluster
 
 from sk_asyncprox import Lasso, LogisticRegression
 from sk_asyncprox.executors import Dask
-from sk_asyncprox.kernels.aggregate import ModelSum
+from sk_asyncprox.kernels.server_aggregate import ModelSum
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .advice import advice, warn_of_steps
 from .history import History
 from .problem.certificate import Certificate, tidy
-from .problem.units import held
+from .problem.scaling import held
+from .run_warnings import advice, warn_of_steps
 from .solvers.base import Certified, Shared
 from .stopping import ROUNDING, StopRule
 

@@ -26,7 +26,7 @@ from sk_asyncprox import (
 from sk_asyncprox.executors import Dask, dask_tasks
 from sk_asyncprox.executors.base import Plan, WorkersLost
 from sk_asyncprox.run import Run
-from sk_asyncprox.shards import dask_input, dask_shards
+from sk_asyncprox.shards import dask_chunks, dask_shards
 from sk_asyncprox.shards.sharded_problem import ShardedProblem
 
 distributed = pytest.importorskip("distributed")
@@ -147,25 +147,25 @@ PLAIN = [
 @pytest.mark.parametrize("make", PLAIN)
 def test_blocks_are_read_as_matrices_of_floats(make):
     block = make(X[:7])
-    found = dask_input.matrix(block)
+    found = dask_chunks.matrix(block)
     sparse = sp.issparse(block) or isinstance(block, Coordinates) or hasattr(block, "sparse")
     assert sp.issparse(found) == sparse
     assert found.dtype == np.float64
     assert_array_equal(found.toarray() if sparse else found, X[:7])
-    assert dask_input.matrix(make(X[:0])).shape == (0, 4)
+    assert dask_chunks.matrix(make(X[:0])).shape == (0, 4)
 
 
 def test_blocks_of_other_types():
     flags = pd.get_dummies(pd.Series(list("aabc")), sparse=True)
-    found = dask_input.matrix(flags)
+    found = dask_chunks.matrix(flags)
     assert (sp.issparse(found), found.dtype) == (True, np.float64)
     assert_array_equal(found.toarray(), flags.to_numpy(dtype=float))
-    assert_array_equal(dask_input.matrix(Coordinates(X[:3] + 1.0, fill_value=1.0)), X[:3] + 1.0)
-    assert_array_equal(dask_input.column(Coordinates(Y[:5]), "y"), Y[:5])
-    assert_array_equal(dask_input.column(sp.csr_array(Y[:5, None]), "y"), Y[:5])
-    assert dask_input.matrix(np.float32([[1, 2]])).dtype == np.float32
+    assert_array_equal(dask_chunks.matrix(Coordinates(X[:3] + 1.0, fill_value=1.0)), X[:3] + 1.0)
+    assert_array_equal(dask_chunks.column(Coordinates(Y[:5]), "y"), Y[:5])
+    assert_array_equal(dask_chunks.column(sp.csr_array(Y[:5, None]), "y"), Y[:5])
+    assert dask_chunks.matrix(np.float32([[1, 2]])).dtype == np.float32
     with pytest.raises(ValueError, match="Input X contains NaN"):
-        dask_input.matrix(np.ma.masked_greater(X, 1.0))
+        dask_chunks.matrix(np.ma.masked_greater(X, 1.0))
 
 
 @pytest.mark.parametrize("make", [sp.csr_matrix, np.ma.asarray, Coordinates])
@@ -217,7 +217,7 @@ class Container:
 
 def test_containers_are_taken_for_what_they_hold(client):
     dX, dy = rows(X, Y)
-    assert not dask_input.is_collection(Container(X))
+    assert not dask_chunks.is_collection(Container(X))
     assert_array_equal(Lasso(alpha=0.05, tol=1e-13).fit(Container(X), Container(Y)).coef_, BEST.coef_)
     assert_allclose(coefficients(Container(dX), Container(dy)), BEST.coef_, atol=1e-5)
     assert MODEL.score(Container(dX), dy) == pytest.approx(MODEL.score(X, Y), rel=1e-12)

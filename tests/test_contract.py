@@ -21,7 +21,7 @@ from sk_asyncprox.executors import Dask, Machine, Processes, Simulated, Threads,
 from sk_asyncprox.losses import HuberLoss, LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards import placement
+from sk_asyncprox.shards import worker_placement
 from sk_asyncprox.solvers import (
     PIAG,
     AsyncBCD,
@@ -128,7 +128,7 @@ def shared(monkeypatch):
     monkeypatch.setattr(rounds, "SMALL_FULL", 0)
     monkeypatch.setattr(shared_products, "SMALL_SHARE", 0)
     monkeypatch.setattr(block_layout, "FIRST_COLUMNS", 1)
-    monkeypatch.setattr(placement, "HUNG", 0.5)
+    monkeypatch.setattr(worker_placement, "HUNG", 0.5)
 
 
 @cache

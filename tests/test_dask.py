@@ -28,11 +28,11 @@ from sk_asyncprox.executors.dask_tasks import Crew, RollCall
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.shards.dask_input import piece
+from sk_asyncprox.shards.dask_chunks import piece
 from sk_asyncprox.shards.dask_shards import _shard
-from sk_asyncprox.shards.placement import Placement
 from sk_asyncprox.shards.shard import RowShard, cut_rows
 from sk_asyncprox.shards.sharded_certificate import balance_of, conclude
+from sk_asyncprox.shards.worker_placement import Placement
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers.base import Update
 

@@ -20,7 +20,7 @@ from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.problem.certificate import Certificate, duality_gap
-from sk_asyncprox.problem.units import OWN, Units, exponent_between
+from sk_asyncprox.problem.scaling import OWN, Units, exponent_between
 from sk_asyncprox.solvers.base import Certified
 from sk_asyncprox.step_sizes import StepSize
 
@@ -159,7 +159,7 @@ def test_a_warm_start_whose_intercept_alone_is_off_is_kept(xy, run):
 
 
 def test_a_path_to_a_stronger_penalty_falls_back_on_the_zero_model(xy):
-    from sk_asyncprox.linear_model._path import solutions_along
+    from sk_asyncprox.linear_model._enet_path import solutions_along
     from sk_asyncprox.solve import Options
 
     X, y = xy

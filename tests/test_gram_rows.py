@@ -11,13 +11,13 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox._compat import block_cd
-from sk_asyncprox.kernels import banded_gram as bands_module
-from sk_asyncprox.kernels import gram_products
-from sk_asyncprox.kernels.banded_gram import BandedGram, banded, bands_cost
-from sk_asyncprox.kernels.gram_products import add_filled, add_sparse, rows_cost
+from sk_asyncprox.kernels import gram_matrix
+from sk_asyncprox.kernels import gram_matrix_banded as bands_module
+from sk_asyncprox.kernels.gram_matrix import add_filled, add_sparse, rows_cost
+from sk_asyncprox.kernels.gram_matrix_banded import BandedGram, banded, bands_cost
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
-from sk_asyncprox.solvers import rounds_work
+from sk_asyncprox.solvers import rounds_worker_tasks
 from sk_asyncprox.solvers.rounds_gram_steps import GramRule
 
 seeds = st.integers(0, 2**32 - 1)
@@ -55,8 +55,8 @@ def test_rows_of_sparse_columns_are_those_of_dense_ones(heavy, seed, n_outputs, 
     k = sum(len(block) for block in blocks)
     wanted = np.flatnonzero(rng.random(k) <= share)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gram_products, "HEAVY", heavy)
-        patch.setattr(gram_products, "AT_ONCE", 500)
+        patch.setattr(gram_matrix, "HEAVY", heavy)
+        patch.setattr(gram_matrix, "AT_ONCE", 500)
         found = np.ones((len(wanted), k)), np.ones((k, n_outputs))
         add_sparse([sp.csr_matrix(block) for block in blocks], model, "float64", wanted, *found)
         single = np.ones((len(wanted), k)), np.ones((k, n_outputs))
@@ -195,9 +195,9 @@ def test_blurs_are_solved_on_banded_matrices(estimator, fit_intercept, monkeypat
 
     def counted(part, payload):
         solved.append(type(payload[1]))
-        return rounds_work.model(part, payload)
+        return rounds_worker_tasks.model(part, payload)
 
-    monkeypatch.setitem(rounds_work.WORK, "model", counted)
+    monkeypatch.setitem(rounds_worker_tasks.WORK, "model", counted)
     monkeypatch.setattr(GramRule, "choose", lambda _, sizes, *__: "banded" if len(sizes) > 100 else "filled")
     model.fit(sp.csr_array(X), y)
     assert BandedGram in solved
@@ -208,7 +208,9 @@ def test_blurs_are_solved_on_banded_matrices(estimator, fit_intercept, monkeypat
 
 def test_columns_without_a_band_are_tried_once(monkeypatch):
     tried = []
-    monkeypatch.setitem(rounds_work.WORK, "bands", lambda part, payload: tried.append(payload) or (None, 1))
+    monkeypatch.setitem(
+        rounds_worker_tasks.WORK, "bands", lambda part, payload: tried.append(payload) or (None, 1)
+    )
     monkeypatch.setattr(GramRule, "choose", lambda self, *_: "banded" if self.bands else None)
     X, y = blurred(600)
     model = Lasso(0.1).fit(sp.csr_array(X), y)

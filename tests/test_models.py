@@ -12,8 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace
-from sk_asyncprox.kernels import aggregate, shard_models
-from sk_asyncprox.kernels.aggregate import ModelSum
+from sk_asyncprox.kernels import server_aggregate, shard_models
+from sk_asyncprox.kernels.server_aggregate import ModelSum
 from sk_asyncprox.kernels.shard_models import Care, model_of, own_model
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
@@ -288,7 +288,7 @@ def random_model(rng, size):
 def test_what_a_short_step_leaves_is_no_coefficient(pull, left, monkeypatch):
     """Small, and held back or not; where it counts it stays."""
     monkeypatch.setattr(ElasticNetPenalty, "solve_on_gram", lambda *_, **__: (np.array([1.0, 1e-5]), 1))
-    model = aggregate.Quadratic(np.eye(2), np.array([1.1, pull]), 2.0, None, None)
+    model = server_aggregate.Quadratic(np.eye(2), np.array([1.1, pull]), 2.0, None, None)
     assert_array_equal(model.minimiser(np.zeros(2), ElasticNetPenalty(0.1), 0.0), [1.0, left])
 
 

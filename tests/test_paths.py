@@ -13,9 +13,9 @@ from sk_asyncprox.kernels.path_extrapolation import Trail
 from sk_asyncprox.kernels.working_set import dear_columns
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
-from sk_asyncprox.penalty_path import solutions_along
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
+from sk_asyncprox.solve_path import solutions_along
 from sk_asyncprox.solvers import rounds
 
 KINDS = {

@@ -26,18 +26,18 @@ from sk_asyncprox.data.dataset import Data
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
 from sk_asyncprox.kernels.block_steps import ColumnPart
 from sk_asyncprox.kernels.working_set import first_columns, wanted_columns
-from sk_asyncprox.linear_model._path import solutions_along
+from sk_asyncprox.linear_model._enet_path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.losses.curvature import KEPT, DiagonalCurvature, SoftmaxCurvature, learnt
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
-from sk_asyncprox.solvers import RoundsBCD, rounds_gram_matrix
+from sk_asyncprox.solvers import RoundsBCD, rounds_gram_cache
 from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.rounds import SPOILT
-from sk_asyncprox.solvers.rounds_gram_matrix import GramMatrix
+from sk_asyncprox.solvers.rounds_gram_cache import GramMatrix
 from sk_asyncprox.solvers.rounds_gram_steps import GramRule
-from sk_asyncprox.solvers.rounds_work import MOST_SWEEPS, WORK, _gap_of_columns, gram
+from sk_asyncprox.solvers.rounds_worker_tasks import MOST_SWEEPS, WORK, _gap_of_columns, gram
 from sk_asyncprox.step_sizes import ExactStep
 
 
@@ -240,7 +240,7 @@ def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_gi
 
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
 def test_what_is_added_to_a_diagonal_leaves_no_trace_in_a_solution(l1_ratio, as_given, monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_matrix.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_cache.LARGE", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_steps.LARGEST_SWEPT", 0)
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, 40))
@@ -451,7 +451,7 @@ def test_the_gram_matrix_grows_to_what_it_would_be_at_once(loss, omega_changes, 
 
 
 def test_a_large_gram_matrix_is_single_until_refined(monkeypatch):
-    monkeypatch.setattr(rounds_gram_matrix, "LARGE", 1)
+    monkeypatch.setattr(rounds_gram_cache, "LARGE", 1)
     problem = make_problem("logistic", n=90, p=30, fit_intercept=True)
     matrix, index = GramMatrix(ColumnPart(problem, 1.0, True, None), 1), np.arange(12)
     model = DiagonalCurvature(problem.weights)
@@ -468,7 +468,7 @@ def test_a_large_gram_matrix_is_single_until_refined(monkeypatch):
 
 
 def test_a_matrix_of_a_sample_is_as_good_as_is_asked_for(monkeypatch):
-    monkeypatch.setattr(rounds_gram_matrix, "LARGE", 1)
+    monkeypatch.setattr(rounds_gram_cache, "LARGE", 1)
     problem = make_problem("logistic", n=20_000, p=10, fit_intercept=True)
     rng, index = np.random.default_rng(0), np.arange(10)
     model = DiagonalCurvature(problem.weights * rng.uniform(0.1, 0.25, 20_000))
@@ -492,7 +492,7 @@ def test_a_matrix_of_a_sample_is_as_good_as_is_asked_for(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["heavy tails", "rare values", "few samples count"])
 def test_a_sample_that_tells_nothing_of_the_others_is_not_used(kind, monkeypatch):
-    monkeypatch.setattr(rounds_gram_matrix, "LARGE", 1)
+    monkeypatch.setattr(rounds_gram_cache, "LARGE", 1)
     rng, n = np.random.default_rng(0), 20_000
     X, weights = rng.standard_normal((n, 10)), np.ones(n)
     if kind == "heavy tails":
@@ -516,7 +516,7 @@ def test_steps_by_samples_reach_tight_gaps(n_classes, monkeypatch):
     monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_steps.CHEAP_STEPS", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds_newton_steps.MANY", 1.0)
     whole = clone(model).fit(X, y)
-    monkeypatch.setattr(rounds_gram_matrix, "LARGE", 1)
+    monkeypatch.setattr(rounds_gram_cache, "LARGE", 1)
     strides, choose = [], GramMatrix._stride_for
     monkeypatch.setattr(GramMatrix, "_stride_for", lambda *of: strides.append(choose(*of)) or strides[-1])
     sampled = clone(model).fit(X, y)
@@ -533,7 +533,7 @@ def test_single_precision_reaches_tight_gaps(monkeypatch, estimator):
     if not hasattr(estimator, "alpha"):
         y = np.where(y > np.median(y), 1, 0)
     exact = clone(estimator).set_params(tol=1e-12).fit(X, y)
-    monkeypatch.setattr(rounds_gram_matrix, "LARGE", 1)
+    monkeypatch.setattr(rounds_gram_cache, "LARGE", 1)
     single = clone(estimator).set_params(tol=1e-12).fit(X, y)
     assert single.n_iter_ <= 2 * np.max(exact.n_iter_) + 10
     assert_allclose(single.objective_, exact.objective_, rtol=1e-10)
@@ -543,7 +543,7 @@ def test_single_precision_reaches_tight_gaps(monkeypatch, estimator):
 def test_single_precision_is_left_where_its_exponents_end(monkeypatch, scale):
     X, y = data("dense", n=200, p=40)
     unit = Lasso(0.01, tol=1e-12).fit(X, y)
-    monkeypatch.setattr(rounds_gram_matrix, "LARGE", 1)
+    monkeypatch.setattr(rounds_gram_cache, "LARGE", 1)
     model = Lasso(0.01 * scale, tol=1e-12).fit(scale * X, y)
     assert_allclose(scale * model.coef_, unit.coef_, atol=1e-8)
 

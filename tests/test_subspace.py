@@ -14,7 +14,7 @@ from sk_asyncprox.kernels.block_steps import ColumnPart
 from sk_asyncprox.kernels.iterate import Point, Read
 from sk_asyncprox.kernels.newton_cg import in_place
 from sk_asyncprox.kernels.subspace import Beside, Subspace, join, joint_step, lands
-from sk_asyncprox.linear_model._path import solutions_along
+from sk_asyncprox.linear_model._enet_path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem

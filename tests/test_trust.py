@@ -13,8 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import Simulated, Trace, threads
-from sk_asyncprox.kernels.aggregate import REFRESH_EVERY, ModelSum
 from sk_asyncprox.kernels.line_search import Direction, clipped_ratio, exact_step
+from sk_asyncprox.kernels.server_aggregate import REFRESH_EVERY, ModelSum
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem

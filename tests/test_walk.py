@@ -9,13 +9,14 @@ from sklearn.model_selection import KFold, ShuffleSplit
 
 from sk_asyncprox import ElasticNetCV, LassoCV, enet_path, lasso_path
 from sk_asyncprox._compat import block_cd, gram_cd
-from sk_asyncprox.kernels import path_columns, quadratic_minimiser, squared_path
-from sk_asyncprox.linear_model import _folds
+from sk_asyncprox.kernels import path_working_set, quadratic_minimiser
+from sk_asyncprox.kernels.path_squared_loss import Walk
+from sk_asyncprox.linear_model import _cv_scores
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
-from sk_asyncprox.penalty_path import solutions_along
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options
+from sk_asyncprox.solve_path import solutions_along
 
 GRID = np.geomspace(1.0, 1e-3, 30)
 OPTIONS = Options(record=None)
@@ -139,9 +140,9 @@ def test_errors_by_second_moments_are_those_of_the_rows(noise, monkeypatch):
     """Also of models so exact that the moments of their errors cancel: these are found out."""
     X, y = drawn(400, 8)
     y = X[:, 0] - X[:, 3] + 5.0 + noise * (y - 5.0)
-    seen, by_moments = [], _folds.errors_by_moments
+    seen, by_moments = [], _cv_scores.errors_by_moments
     monkeypatch.setattr(
-        _folds,
+        _cv_scores,
         "errors_by_moments",
         lambda *args: seen.append((args, by_moments(*args))) or seen[-1][1],
     )
@@ -163,13 +164,13 @@ def test_errors_by_second_moments_are_those_of_the_rows(noise, monkeypatch):
 def test_data_are_read_once_for_all_folds(monkeypatch):
     """One matrix of all rows, and one of each fold's test rows; no design of any training rows."""
     rows, made = [], []
-    count, make = path_columns.Known.__init__, Problem.features.fget
+    count, make = path_working_set.Known.__init__, Problem.features.fget
 
     def counted(self, problem):
         rows.append(len(problem.y))
         count(self, problem)
 
-    monkeypatch.setattr(path_columns.Known, "__init__", counted)
+    monkeypatch.setattr(path_working_set.Known, "__init__", counted)
     monkeypatch.setattr(Problem, "features", property(lambda self: (made.append(len(self.y)), make(self))[1]))
     X, y = drawn()
     LassoCV(cv=4).fit(X, y)
@@ -206,10 +207,10 @@ def test_sparse_data_go_in_rounds():
 @pytest.mark.parametrize("weighted", [False, True])
 def test_few_columns_in_use_are_certified_against_all(shape, how, weighted, monkeypatch):
     """Columns come into use as looks at the data ask for them; where they become many, moments take over."""
-    monkeypatch.setattr("sk_asyncprox.penalty_path.COLUMNS_PER_PENALTY", 1)
-    followed, follow = [], path_columns.Kept.followed
+    monkeypatch.setattr("sk_asyncprox.solve_path.COLUMNS_PER_PENALTY", 1)
+    followed, follow = [], path_working_set.Kept.followed
     monkeypatch.setattr(
-        path_columns.Kept, "followed", lambda self, k: followed.append(follow(self, k)) or followed[-1]
+        path_working_set.Kept, "followed", lambda self, k: followed.append(follow(self, k)) or followed[-1]
     )
     X, y = drawn(*shape)
     weights = np.linspace(1.0, 3.0, len(y)) if weighted else None
@@ -222,13 +223,13 @@ def test_few_columns_in_use_are_certified_against_all(shape, how, weighted, monk
         alone = problem.with_penalty(penalty).certify(solution.certificate.w, solution.certificate.b)
         assert solution.gap <= 1e-4 * problem.scale
         assert alone.gap == pytest.approx(solution.gap, rel=1e-6, abs=1e-9 * problem.scale)
-    assert any(isinstance(table, path_columns.Known) for table in followed) == (shape[0] >= shape[1])
+    assert any(isinstance(table, path_working_set.Known) for table in followed) == (shape[0] >= shape[1])
 
 
 def test_columns_are_there_before_they_are_missed(monkeypatch):
     """Few stages have columns missing at their first look: where correlations go is expected."""
-    asked, look = [], path_columns.Kept.look
-    monkeypatch.setattr(path_columns.Kept, "look", lambda self, W: asked.append(len(W)) or look(self, W))
+    asked, look = [], path_working_set.Kept.look
+    monkeypatch.setattr(path_working_set.Kept, "look", lambda self, W: asked.append(len(W)) or look(self, W))
     X, y = drawn(60, 700)
     problem = Problem(X, y, SquaredLoss(), None, None, True)
     largest = np.abs((X - X.mean(axis=0)).T @ y).max() / len(y)
@@ -241,9 +242,11 @@ def test_columns_are_there_before_they_are_missed(monkeypatch):
 @pytest.mark.parametrize("shape", [(200, 40), (60, 700)], ids=str)
 @pytest.mark.parametrize("tol", [1e-4, 1e-9])
 def test_solutions_between_two_are_made_of_them_where_that_will_do(shape, tol, monkeypatch):
-    solved, solve = [], squared_path.Walk._solve
+    solved, solve = [], Walk._solve
     monkeypatch.setattr(
-        squared_path.Walk, "_solve", lambda self, *model: solved.append(model[0].l1) or solve(self, *model)
+        Walk,
+        "_solve",
+        lambda self, *model: solved.append(model[0].l1) or solve(self, *model),
     )
     X, y = drawn(*shape)
     problem = Problem(X, y, SquaredLoss(), None, None, True)
@@ -318,7 +321,7 @@ def test_nothing_is_made_of_a_solution_that_was_not_found(failing, monkeypatch):
     """Rows of solutions between two others are certified only where both are there."""
     X, y = drawn(200, 400, mean=0.0)
     alphas, looks = np.abs(X.T @ y).max() / len(y) * np.geomspace(1.0, 0.01, 21), []
-    descend, look = ElasticNetPenalty.descend_on_gram, squared_path.Walk._look
+    descend, look = ElasticNetPenalty.descend_on_gram, Walk._look
 
     def fails(self, Q, q, w, square, goal, *most):
         found = descend(self, Q, q, w, square, goal, *most)
@@ -337,7 +340,7 @@ def test_nothing_is_made_of_a_solution_that_was_not_found(failing, monkeypatch):
     empty = np.empty
     monkeypatch.setattr(np, "empty", marked)
     monkeypatch.setattr(ElasticNetPenalty, "descend_on_gram", fails)
-    monkeypatch.setattr(squared_path.Walk, "_look", kept)
+    monkeypatch.setattr(Walk, "_look", kept)
     lasso_path(X, y, alphas=alphas)
     assert looks
     assert not any((W == -7.0).any() for W in looks)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .banded_gram import bands_cost
-from .gram_products import rows_cost
+from .gram_matrix import rows_cost
+from .gram_matrix_banded import bands_cost
 
 READS = 32
 """How often a round without a Gram matrix is taken to read its columns before one was counted."""

@@ -20,8 +20,8 @@ from scipy.linalg import block_diag
 
 from ..losses.curvature import secants
 from ..shards.sharded_certificate import ShardGradient
-from .aggregate import ModelSum
-from .gram_products import BLAS, LARGE, LEAST, RIDGE, add_rows
+from .gram_matrix import BLAS, LARGE, LEAST, RIDGE, add_rows
+from .server_aggregate import ModelSum
 
 NEAR = 0.2
 """Change of a margin up to which a curvature is kept."""

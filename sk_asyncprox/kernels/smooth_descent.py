@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .gram_products import full_rows
+from .gram_matrix import full_rows
 from .quadratic_minimiser import RIDGE, factored
 from .quasi_newton import Face, Memory
 

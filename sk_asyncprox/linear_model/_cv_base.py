@@ -17,7 +17,7 @@ from .._docstrings import filled
 from .._interrupts import Deferred, Stop
 from .._joblib import runs_threads
 from ..executors import Threads
-from ..shards.dask_input import is_collection
+from ..shards.dask_chunks import is_collection
 from ._base import whole
 from ._constructors import DATA
 

@@ -15,8 +15,8 @@ from ..problem import Problem
 from ..shards.dask_moments import SummedRows
 from ..shards.dask_shards import FoldedRows
 from ..solve import SOLVERS
+from ._cv_scores import TOGETHER, errors_by_moments, models, scored_paths, scores_of
 from ._dask_fit import labels_of, n_shards_of, on_cluster, refuse_unpenalised
-from ._folds import TOGETHER, errors_by_moments, models, scored_paths, scores_of
 from ._penalty_grids import alphas_of, penalties_of
 from ._weights import checked_penalty_weights
 

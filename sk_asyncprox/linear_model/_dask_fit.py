@@ -9,7 +9,7 @@ from sklearn.utils.validation import validate_data
 
 from ..executors import Dask
 from ..losses import LogisticLoss, MultinomialLoss
-from ..shards.dask_input import like, table
+from ..shards.dask_chunks import like, table
 from ..shards.dask_shards import Rows
 from ._weights import checked_penalty_weights, class_factors
 

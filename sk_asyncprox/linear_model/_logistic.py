@@ -11,7 +11,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from .._compat import LinearClassifierMixin, SparseCoefMixin
 from .._docstrings import filled
 from ..penalties import ElasticNetPenalty
-from ..shards.dask_input import is_collection
+from ..shards.dask_chunks import is_collection
 from ._base import AsyncLinearModel, whole
 from ._constructors import DATA, documented
 from ._dask_fit import fit_rows, loss_of

@@ -13,16 +13,16 @@ from sklearn.utils.metadata_routing import UNUSED, process_routing
 from .._compat import _raise_for_params, _routing_enabled
 from .._docstrings import filled
 from ..problem import Problem
-from ..shards.dask_input import is_collection
+from ..shards.dask_chunks import is_collection
 from ..solve import SOLVERS
 from ._callbacks import Watcher
 from ._constructors import DATA, documented
 from ._cv_base import OF_THE_LAST, CrossValidated
+from ._cv_scores import Scores, scored_paths
 from ._dask_cv import paths_on_cluster
-from ._folds import Scores, scored_paths
+from ._enet_path import warn_of_folds
 from ._logistic import LogisticRegression
 from ._parameters import OfLogisticRegressionCV
-from ._path import warn_of_folds
 from ._penalty_grids import best_of, grid_of
 from ._validation import checked_data
 from ._weights import checked_penalty_weights, checked_weights

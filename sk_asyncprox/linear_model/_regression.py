@@ -15,7 +15,7 @@ from .._compat import LinearModel
 from .._docstrings import filled
 from ..losses import HuberLoss, SquaredLoss
 from ..penalties import ElasticNetPenalty, GroupPenalty
-from ..shards.dask_input import is_collection
+from ..shards.dask_chunks import is_collection
 from ._base import AsyncLinearModel, whole
 from ._constructors import DATA, documented
 from ._dask_fit import fit_rows

@@ -13,11 +13,11 @@ from ._base import AsyncLinearModel, check_range
 from ._callbacks import Watcher
 from ._constructors import documented
 from ._cv_base import CrossValidated
+from ._cv_scores import problem_of_folds, squared_errors
 from ._dask_cv import cross_validated, reading
 from ._dask_predict import PredictsCollections
-from ._folds import problem_of_folds, squared_errors
+from ._enet_path import warn_of_folds
 from ._parameters import SHARE, OfElasticNetCV, OfLassoCV
-from ._path import warn_of_folds
 from ._penalty_grids import alphas_of, penalties_of
 from ._regression import ElasticNet
 from ._validation import check_numbers, checked_data

@@ -5,7 +5,7 @@ from copy import copy
 import numpy as np
 
 from .._interrupts import cached_property
-from .units import LEAST, MOST, OWN
+from .scaling import LEAST, MOST, OWN
 
 MADE = "scale", "null", "moments", "quadratic", "design"
 """What is made when it is first asked for, of the targets all but the last."""

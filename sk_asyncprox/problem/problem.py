@@ -13,8 +13,8 @@ from ..data.dataset import Data, is_by_rows, is_wide_in_rows
 from . import dual_point as unpenalised
 from .base import MADE, Centred
 from .certificate import Certificate, factors, lower_bound, quadratic_bound
-from .folds import Folds
-from .units import OWN, Units, exponent_between, units_of_targets
+from .scaling import OWN, Units, exponent_between, units_of_targets
+from .shared_moments import Folds
 
 SETTLED = 1e-7
 """Newton step of the intercept, relative to it or to 1, that is the last: what it leaves is of its square."""

@@ -7,7 +7,7 @@ import numpy as np
 from .._blas_limit import one_blas_thread
 from ..data.dataset import design_of
 from ..data.moments import EPS, Moments, joined
-from ..problem.units import LEAST, MOST
+from ..problem.scaling import LEAST, MOST
 from .dask_shards import Rows
 
 TINY = np.finfo(float).tiny

@@ -20,7 +20,7 @@ from ..executors.dask_tasks import (
     tell_released,
 )
 from ..solvers.registry import WIDEST
-from .dask_input import join, piece, rows_of, survey
+from .dask_chunks import join, piece, rows_of, survey
 from .shard import RowShard
 from .sharded_problem import ShardedProblem, centre, check_targets, count, without_idle
 

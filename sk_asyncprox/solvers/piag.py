@@ -18,11 +18,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..delays import Stamp
-from ..kernels.aggregate import Quadratic, Sums
+from ..kernels.server_aggregate import Quadratic, Sums
 from ..kernels.shard_models import answer_gradient, answer_model
-from ..shards.placement import Placement
 from ..shards.shard import cut_rows, joint_smoothness
 from ..shards.sharded_certificate import ShardGradient, conclude, thin
+from ..shards.worker_placement import Placement
 from ..step_sizes import Setting
 from .base import Ledger, Snapshot, Solver
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels.aggregate import ModelSum, Quadratic
+from ..kernels.server_aggregate import ModelSum, Quadratic
 from ..kernels.shard_models import Care
 from .piag import PIAG
 

@@ -22,8 +22,8 @@ from .base import Ledger, Snapshot
 from .rounds_certificates import Looks
 from .rounds_gram_steps import LARGEST_SWEPT, GramSteps
 from .rounds_newton_steps import RISE_OF_NEWTON, NewtonSteps, RidgeSteps
-from .rounds_phases import Phase, Script
-from .rounds_work import WORK
+from .rounds_task_queue import Phase, Script
+from .rounds_worker_tasks import WORK
 from .shared_products import Products
 
 LOWERED, LOWERED_IN_READS = 0.3, 0.1

@@ -5,10 +5,10 @@ import numpy as np
 from ..kernels.block_steps import describe
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
 from ..kernels.iterate import Read
-from ..kernels.logistic_path import Seen
-from .rounds_gram_matrix import GramMatrix
+from ..kernels.path_logistic_loss import Seen
+from .rounds_gram_cache import GramMatrix
 from .rounds_newton_steps import RISE_OF_NEWTON, TINY
-from .rounds_phases import Phase
+from .rounds_task_queue import Phase
 
 WIDEST_GRAM_ONCE = 128
 """Columns of a Gram matrix that serves one step, at most: beyond, it costs more than the step's products."""

@@ -5,7 +5,7 @@ import numpy as np
 from ..kernels.iterate import Read
 from ..kernels.quasi_newton import Memory
 from ..kernels.smooth_descent import STEPS, arrived, descend
-from .rounds_phases import Phase
+from .rounds_task_queue import Phase
 
 MOVES = 6
 """Last moves that a direction is joined with."""

@@ -249,14 +249,14 @@ MUTATIONS = [
     ),
     Mutation(
         "A share that is handed out again is not waited for",
-        "solvers/rounds_phases.py",
+        "solvers/rounds_task_queue.py",
         "        self.todo.append(number)\n        self.missing += 1",
         "        self.todo.append(number)",
         "test_rounds.py::test_a_spoilt_step_is_taken_again",
     ),
     Mutation(
         "A dropped share of a phase is lost",
-        "solvers/rounds_phases.py",
+        "solvers/rounds_task_queue.py",
         "        self.phase.todo.append(task.block)",
         "        pass",
         "test_contract.py::test_what_is_lost_is_done_again",
@@ -284,7 +284,7 @@ MUTATIONS = [
     ),
     Mutation(
         "Sums over shards are never made anew",
-        "kernels/aggregate.py",
+        "kernels/server_aggregate.py",
         "        if self._renewed % REFRESH_EVERY or None in self.entries:",
         "        if True:",
         "test_trust.py::test_the_sums_of_models_are_made_anew",
@@ -305,7 +305,7 @@ MUTATIONS = [
     ),
     Mutation(
         "The old gradient of a shard stays in the aggregate",
-        "kernels/aggregate.py",
+        "kernels/server_aggregate.py",
         "np.subtract(new[k], 0.0 if old is None else old[k], dtype=np.float64)",
         "np.subtract(new[k], 0.0, dtype=np.float64)",
         "test_solvers.py::test_principle_and_convergence_with_random_delays",
@@ -417,21 +417,21 @@ MUTATIONS = [
     ),
     Mutation(
         "The bound on a walk's rounding is left out",
-        "kernels/squared_path.py",
+        "kernels/path_squared_loss.py",
         "np.maximum(objectives - duals, 0.0) + rounding",
         "np.maximum(objectives - duals, 0.0)",
         "test_walk.py::test_what_rounding_could_hide_goes_in_rounds",
     ),
     Mutation(
         "A solution between two is made of the wrong shares of them",
-        "kernels/squared_path.py",
+        "kernels/path_squared_loss.py",
         "            W[i] = (1.0 - t) * W[i - 1] + t * W[i + 1]",
         "            W[i] = t * W[i - 1] + (1.0 - t) * W[i + 1]",
         "test_walk.py::test_solutions_between_two_are_made_of_them_where_that_will_do",
     ),
     Mutation(
         "A fold's problem keeps the weights of all rows",
-        "problem/folds.py",
+        "problem/shared_moments.py",
         "        weights = weights / weights.sum()\n",
         "        weights = weights * 1.0\n",
         "test_cv.py::test_every_path_value_is_the_plain_fit",
@@ -466,7 +466,7 @@ MUTATIONS = [
     ),
     Mutation(
         "A policy above the ceiling is not told of",
-        "advice.py",
+        "run_warnings.py",
         "    if kept.all():",
         "    if kept.any():",
         "test_step_sizes.py::test_a_rule_above_the_ceiling_is_warned_of_once",

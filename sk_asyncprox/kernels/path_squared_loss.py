@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.certificate import Certificate
-from .path_columns import intercept_of
 from .path_extrapolation import Trail, strength
+from .path_working_set import intercept_of
 
 TINY = np.finfo(float).tiny
 

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..kernels.gram_products import LARGE, LEAST, RIDGE
+from ..kernels.gram_matrix import LARGE, LEAST, RIDGE
 from ..kernels.working_set import among
-from .rounds_phases import Phase
+from .rounds_task_queue import Phase
 from .shared_products import PIECES
 
 REBUILD_ABOVE = 1e-4

@@ -7,10 +7,10 @@ import numpy as np
 from ._blas_limit import one_blas_thread
 from ._interrupts import cached_property
 from .executors import Threads
-from .kernels.logistic_path import WIDEST, NewtonWalk
-from .kernels.path_columns import Kept, Known
 from .kernels.path_extrapolation import strength
-from .kernels.squared_path import LOOSE, Walk
+from .kernels.path_logistic_loss import WIDEST, NewtonWalk
+from .kernels.path_squared_loss import LOOSE, Walk
+from .kernels.path_working_set import Kept, Known
 from .problem.certificate import tidy
 from .run import Solution
 from .solve import SOLVERS, resolve_executor, solve

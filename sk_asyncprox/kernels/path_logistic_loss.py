@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.certificate import Certificate
-from .gram_products import full_rows
+from .gram_matrix import full_rows
 from .quadratic_minimiser import newton_on_gram
 
 WIDEST = 256

@@ -11,10 +11,10 @@ from sklearn.utils import check_array, check_consistent_length
 from .._compat import validate_parameter_constraints
 from .._interrupts import leaves_settings
 from ..losses import SquaredLoss
-from ..penalty_path import solutions_along
 from ..problem import Problem
-from ..shards.dask_input import is_collection
+from ..shards.dask_chunks import is_collection
 from ..solve import SOLVERS
+from ..solve_path import solutions_along
 from ..solvers.base import Snapshot
 from ._base import beyond, check_range
 from ._constructors import declared, no_defaults, parameter, taking

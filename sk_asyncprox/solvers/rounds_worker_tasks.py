@@ -3,12 +3,12 @@
 import numpy as np
 
 from .._compat import columns_cd
-from ..kernels.banded_gram import banded
 from ..kernels.block_steps import describe, direction
-from ..kernels.gram_products import add_rows
-from ..kernels.logistic_path import steps
+from ..kernels.gram_matrix import add_rows
+from ..kernels.gram_matrix_banded import banded
 from ..kernels.newton_cg import COST, in_place
 from ..kernels.newton_cg import product as multiplied
+from ..kernels.path_logistic_loss import steps
 from ..kernels.quadratic_minimiser import FEWEST_SWEEPS, MOST_DESCENTS, SHARE_OF_GAP
 from ..kernels.smooth_descent import arrived, descend
 from ..kernels.subspace import described, join, joint_step, lands

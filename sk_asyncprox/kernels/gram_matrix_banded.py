@@ -6,7 +6,7 @@ from scipy.linalg.lapack import dpbtrf, dpbtrs, dtbtrs
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from .._compat import block_cd
-from .gram_products import COPYING, MEETING, scaled
+from .gram_matrix import COPYING, MEETING, scaled
 
 WIDEST_BAND, MOST_ENTRIES = 0.25, 6_000_000
 """Half the width of a band, relative to all columns, beyond which the matrix is better filled; and the
@@ -19,7 +19,7 @@ memory of the sparse matrix, at most."""
 
 def bands_cost(sizes, n):
     """Cost of the matrix of columns with so many stored entries in ``n`` samples, as
-    :func:`~sk_asyncprox.kernels.gram_products.rows_cost`; infinite where they meet too often for a band."""
+    :func:`~sk_asyncprox.kernels.gram_matrix.rows_cost`; infinite where they meet too often for a band."""
     entries = float(sizes.sum())
     meetings = entries * entries / n
     if len(sizes) < FEWEST_COLUMNS or meetings > WIDEST_BAND * len(sizes) ** 2:

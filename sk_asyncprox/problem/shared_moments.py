@@ -6,7 +6,7 @@ from .._interrupts import cached_property
 from ..data.dataset import moments_are_cheap
 from ..data.moments import joined
 from .certificate import Certificate, quadratic_bound
-from .units import are_in_range
+from .scaling import are_in_range
 
 KEPT = 0.25
 """Entries of the second moments of parts of the rows that are kept, relative to those of the data."""

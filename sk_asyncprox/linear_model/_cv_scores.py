@@ -11,10 +11,10 @@ from .._compat import _check_method_params, with_labels
 from ..data.dataset import rows_of
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
-from ..penalty_path import moments_pay, solutions_along
 from ..problem import Problem
-from ..problem.units import are_in_range
+from ..problem.scaling import are_in_range
 from ..solve import SOLVERS
+from ..solve_path import moments_pay, solutions_along
 from ._logistic import LogisticRegression
 from ._weights import strength_of
 
