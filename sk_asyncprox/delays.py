@@ -1,4 +1,4 @@
-"""Delays: arithmetic on stamps, and the delays of every write along a schedule.
+"""Delays: arithmetic on stamps, tables of delays, and the delays of every write along a schedule.
 
 A task carries the :class:`Stamp` of its read: how many writes had been applied, and how much
 step length they had used. When its result is written, the delay and the step length of the window
@@ -12,9 +12,14 @@ References
 
 from collections import deque
 from itertools import count
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+COUNTS = (
+    "A trace needs integer delays: they count writes and are no times (for times there is Trace.from_events)"
+)
 
 
 class Stamp(NamedTuple):
@@ -122,3 +127,50 @@ def recorded_delays(history, n_workers):
     arrivals, stamps = history.arrivals, np.zeros((len(history.updates), n_workers), dtype=np.int64)
     stamps[arrivals["update"], arrivals["worker"]] = arrivals["stamp"]
     return np.arange(len(stamps))[:, None] - np.maximum.accumulate(stamps)
+
+
+def read_delays(path):
+    """Table of a text file: numbers between commas, semicolons, tabs or blanks, with or without a header."""
+    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    rows = [(number, _cells(line.split("#")[0])) for number, line in enumerate(lines, 1)]
+    rows = [(number, cells, list(map(_value, cells))) for number, cells in rows if cells]
+    if rows and all(value is None for value in rows[0][2]):
+        del rows[0]
+    if not rows:
+        raise ValueError(f"{path} holds no delays.")
+    first, width = rows[0][0], len(rows[0][1])
+    for number, cells, values in rows:
+        if len(cells) != width:
+            raise ValueError(f"{path}, line {number} has {len(cells)} columns, and line {first} has {width}.")
+        for column, (cell, value) in enumerate(zip(cells, values, strict=True), 1):
+            if value is None or value % 1.0 != 0.0:
+                raise ValueError(f"{path}, line {number}, column {column} holds {cell!r}. {COUNTS}.")
+    return np.array([values for *_, values in rows])
+
+
+def integer_delays(delays):
+    try:
+        raw = np.asarray(delays, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{COUNTS}.") from None
+    if raw.ndim not in (1, 2) or raw.size == 0:
+        raise ValueError("A trace needs at least one row of delays.")
+    raw = raw.reshape(len(raw), -1)
+    if not np.all(np.isfinite(raw)) or np.any(raw != np.round(raw)):
+        raise ValueError(f"{COUNTS}.")
+    if raw.min() < 0:
+        row = int(np.argwhere(raw < 0)[0, 0])
+        raise ValueError(f"Row {row} of the trace has a negative delay, a read from the future.")
+    return raw.astype(np.int64)
+
+
+def _cells(line):
+    sign = next((sign for sign in ",;\t" if sign in line), None)
+    return [cell.strip() for cell in line.split(sign)] if line.strip() else []
+
+
+def _value(cell):
+    try:
+        return float(cell)
+    except ValueError:
+        return None

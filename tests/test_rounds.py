@@ -25,6 +25,7 @@ from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, lasso_path
 from sk_asyncprox.data.dataset import Data
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
 from sk_asyncprox.kernels.block_steps import ColumnPart
+from sk_asyncprox.kernels.column_sweeps import MOST_SWEEPS, _gap_of_columns
 from sk_asyncprox.kernels.working_set import first_columns, wanted_columns
 from sk_asyncprox.linear_model._enet_path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
@@ -37,7 +38,7 @@ from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.rounds import SPOILT
 from sk_asyncprox.solvers.rounds_gram_cache import GramMatrix
 from sk_asyncprox.solvers.rounds_gram_steps import GramRule
-from sk_asyncprox.solvers.rounds_worker_tasks import MOST_SWEEPS, WORK, _gap_of_columns, gram
+from sk_asyncprox.solvers.rounds_worker_tasks import WORK, gram
 from sk_asyncprox.step_sizes import ExactStep
 
 
@@ -136,7 +137,7 @@ def as_given(monkeypatch):
     monkeypatch.setattr("sk_asyncprox.data.dataset.LARGE", 0)
     monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
     monkeypatch.setattr("sk_asyncprox.data.dataset.CHEAP_MOMENTS", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_steps.CHEAP_STEPS", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_full_steps.CHEAP_STEPS", 0)
 
 
 @pytest.mark.parametrize("model", MODELS[:-1], ids=str)
@@ -231,7 +232,8 @@ def test_a_squared_loss_is_seen_at_the_best_intercept(as_given):
 def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_given, monkeypatch):
     X, y = data("dense")
     plain = Lasso(0.01, tol=1e-10).fit(X, y)
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_steps.RISE_OF_NEWTON", -np.inf)
+    for module in ("rounds_gram_steps", "rounds_full_steps"):
+        monkeypatch.setattr(f"sk_asyncprox.solvers.{module}.RISE_OF_NEWTON", -np.inf)
     measured = Lasso(0.01, tol=1e-10).fit(X, y)
     assert (measured.history_.updates["phase"] == "newton").all()
     assert_allclose(measured.coef_, plain.coef_, atol=1e-6)
@@ -241,7 +243,7 @@ def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_gi
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
 def test_what_is_added_to_a_diagonal_leaves_no_trace_in_a_solution(l1_ratio, as_given, monkeypatch):
     monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_cache.LARGE", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_steps.LARGEST_SWEPT", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_full_steps.LARGEST_SWEPT", 0)
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, 40))
     y = X @ (3.0 * rng.standard_normal(40)) + rng.standard_normal(2000)
@@ -513,8 +515,8 @@ def test_a_sample_that_tells_nothing_of_the_others_is_not_used(kind, monkeypatch
 def test_steps_by_samples_reach_tight_gaps(n_classes, monkeypatch):
     X, y = make_classification(4000, 12, n_informative=6, n_classes=n_classes, random_state=0)
     model = LogisticRegression(C=0.05, l1_ratio=0.9, tol=1e-10)
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_steps.CHEAP_STEPS", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_newton_steps.MANY", 1.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_full_steps.CHEAP_STEPS", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_full_steps.MANY", 1.0)
     whole = clone(model).fit(X, y)
     monkeypatch.setattr(rounds_gram_cache, "LARGE", 1)
     strides, choose = [], GramMatrix._stride_for

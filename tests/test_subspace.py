@@ -22,8 +22,8 @@ from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import (
     RoundsBCD,
     rounds,
+    rounds_full_steps,
     rounds_gram_steps,
-    rounds_newton_steps,
     shared_products,
 )
 
@@ -31,7 +31,7 @@ from sk_asyncprox.solvers import (
 @pytest.fixture
 def always(monkeypatch):
     """Small problems are joined as large ones are, and have no Gram matrix."""
-    monkeypatch.setattr(rounds_newton_steps, "LARGE", 0)
+    monkeypatch.setattr(rounds_full_steps, "LARGE", 0)
     monkeypatch.setattr(rounds_gram_steps, "WIDEST_GRAM_ONCE", 0)
 
 

@@ -6,12 +6,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from .design import ENTRIES_OF_LOOK, FEWEST_ROWS, Design
-from .matrices import clear_constants, kernel_ready, less, products_of, without_constants
+from .matrices import clear_constants, kernel_ready, less, products_of, rows_of, without_constants
 from .moments import is_far_in_some, moments_of, point_of
 
 WIDE = 512
 """Columns from which on products by rows of a dense array are as fast as those by columns."""
-
 
 LARGE, NARROW, WIDEST = 10_000_000, 256, 1000
 """Entries of a dense array from which on it need not be copied where it has so few columns; with four times
@@ -29,16 +28,6 @@ columns up to which they are so in data that are not large: a copy of the data c
 def moments_are_cheap(n, p):
     """Whether second moments of all columns cost less than looks at these."""
     return p <= n and (n * p * p <= CHEAP_MOMENTS or (p <= TALL and n * p <= LARGE))
-
-
-def is_by_rows(X):
-    """Whether the data are a dense array whose rows lie together."""
-    return isinstance(X, np.ndarray) and X.flags.c_contiguous
-
-
-def is_wide_in_rows(X):
-    """Whether they are one of many columns."""
-    return is_by_rows(X) and X.shape[1] >= WIDE
 
 
 class Data:
@@ -107,13 +96,6 @@ class Data:
         if index is not None:
             X, y, each = rows_of(X, index), y[index], None if each is None else each[index]
         return moments_of(X, y, each, about)
-
-
-def rows_of(X, index):
-    """Rows ``index`` of an array or CSR matrix; of an array a view, where they follow one another."""
-    if len(index) and index[-1] - index[0] == len(index) - 1 and (np.diff(index) == 1).all():
-        return X[index[0] : index[-1] + 1]
-    return X[index]
 
 
 def _serves_as_given(X, weights, products, squared):

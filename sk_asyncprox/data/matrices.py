@@ -25,6 +25,18 @@ PIECE = 200_000
 """Stored entries that are squared at a time."""
 
 
+def is_by_rows(X):
+    """Whether the data are a dense array whose rows lie together."""
+    return isinstance(X, np.ndarray) and X.flags.c_contiguous
+
+
+def rows_of(X, index):
+    """Rows ``index`` of an array or CSR matrix; of an array a view, where they follow one another."""
+    if len(index) and index[-1] - index[0] == len(index) - 1 and (np.diff(index) == 1).all():
+        return X[index[0] : index[-1] + 1]
+    return X[index]
+
+
 def runs(end, step, begin=0):
     """Slices of so many of the rows ``begin:end``; the last may be shorter."""
     return [slice(a, min(a + step, end)) for a in range(begin, end, step)]

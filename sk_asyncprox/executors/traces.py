@@ -12,19 +12,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..delays import ages, recorded_delays
+from ..delays import ages, integer_delays, read_delays, recorded_delays
 from ..history import History
-from .schedules import (
-    Ages,
-    Delays,
-    Events,
-    Recorded,
-    ServiceTimes,
-    integer_delays,
-    means_of,
-    positive_count,
-    read_delays,
-)
+from .schedules import Ages, Delays, Events, Recorded, ServiceTimes, means_of, positive_count
 
 MOST_LOOKED_AT = 200_000
 """Updates of a schedule that are looked at for its largest delay."""

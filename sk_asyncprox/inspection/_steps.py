@@ -80,11 +80,7 @@ class StepSizeDisplay(Display):
 
     @classmethod
     def from_history(
-        cls,
-        history: History | Mapping[str, History],
-        *,
-        step_size: Any = None,
-        **settings: Any,
+        cls, history: History | Mapping[str, History], *, step_size: Any = None, **settings: Any
     ) -> Self:
         """Draw the steps of recorded runs.
 

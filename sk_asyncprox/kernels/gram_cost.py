@@ -2,8 +2,12 @@
 
 import numpy as np
 
-from .gram_matrix import rows_cost
-from .gram_matrix_banded import bands_cost
+from .gram_matrix import HEAVY
+from .gram_matrix_banded import FEWEST_COLUMNS, WIDEST_BAND
+
+COPYING, FILLING, MEETING, BESIDE, BLAS = 8.0, 2.0, 10.0, 0.4, 0.03
+"""Costs, in stored entries that a product with a vector reads meanwhile: of an entry that is copied, of one
+that is filled, of two that meet in a sparse product, of one that meets a filled one, of a product in BLAS."""
 
 READS = 32
 """How often a round without a Gram matrix is taken to read its columns before one was counted."""
@@ -24,6 +28,25 @@ fits are short in any case, and what it may cost there: it makes them so."""
 
 WIDEST_GRAM = 2500
 """Columns of a filled Gram matrix, at most."""
+
+
+def rows_cost(sizes, n, n_wanted):
+    """Cost of so many rows of a Gram matrix, in stored entries that a product with a vector reads meanwhile,
+    of columns with so many stored entries in ``n`` samples."""
+    heavy = sizes > HEAVY * n
+    h, thin = np.count_nonzero(heavy), float(sizes[~heavy].sum())
+    products = MEETING * thin * thin / n + BESIDE * thin * h + BLAS * n * h * h
+    return COPYING * float(sizes.sum()) + FILLING * n * h + n_wanted / max(1, len(sizes)) * products
+
+
+def bands_cost(sizes, n):
+    """Cost of the matrix of columns with so many stored entries in ``n`` samples, as
+    :func:`rows_cost`; infinite where they meet too often for a band."""
+    entries = float(sizes.sum())
+    meetings = entries * entries / n
+    if len(sizes) < FEWEST_COLUMNS or meetings > WIDEST_BAND * len(sizes) ** 2:
+        return np.inf
+    return COPYING * entries + MEETING * meetings
 
 
 class GramRule:

@@ -28,19 +28,6 @@ solution: not residuals, certificates and where it ends."""
 LEAST = 1e-30
 """Diagonal entry below which single precision has run out of exponents."""
 
-COPYING, FILLING, MEETING, BESIDE, BLAS = 8.0, 2.0, 10.0, 0.4, 0.03
-"""Costs, in stored entries that a product with a vector reads meanwhile: of an entry that is copied, of one
-that is filled, of two that meet in a sparse product, of one that meets a filled one, of a product in BLAS."""
-
-
-def rows_cost(sizes, n, n_wanted):
-    """Cost of so many rows of a Gram matrix, in stored entries that a product with a vector reads meanwhile,
-    of columns with so many stored entries in ``n`` samples."""
-    heavy = sizes > HEAVY * n
-    h, thin = np.count_nonzero(heavy), float(sizes[~heavy].sum())
-    products = MEETING * thin * thin / n + BESIDE * thin * h + BLAS * n * h * h
-    return COPYING * float(sizes.sum()) + FILLING * n * h + n_wanted / max(1, len(sizes)) * products
-
 
 def add_filled(columns, model, rows, wanted, Q, sums):
     """Add what the samples ``rows`` make up of rows of a Gram matrix.
@@ -88,6 +75,14 @@ def full_rows(design, model, n_outputs):
             Q[own, own] += sign * (block @ block.T)
             sums[own, outputs] += sign * (block @ scales.T)
     return Q, sums
+
+
+def gram_of(problem, model):
+    """Gram matrix of all columns in a model of a dense problem, centred where an intercept follows."""
+    Q, sums = full_rows(problem.features, model, problem.loss.n_outputs)
+    if problem.fit_intercept:
+        Q -= sums @ model.follow(sums).T
+    return Q
 
 
 def add_rows(columns, model, rows, dtype, wanted, Q, sums):

@@ -6,7 +6,7 @@ from scipy.linalg.lapack import dpbtrf, dpbtrs, dtbtrs
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from .._compat import block_cd
-from .gram_matrix import COPYING, MEETING, scaled
+from .gram_matrix import scaled
 
 WIDEST_BAND, MOST_ENTRIES = 0.25, 6_000_000
 """Half the width of a band, relative to all columns, beyond which the matrix is better filled; and the
@@ -15,16 +15,6 @@ entries of a band, at most."""
 FEWEST_COLUMNS, MOST_MEETINGS = 256, 20_000_000
 """Columns up to which a filled matrix is fast enough; and pairs of entries of one sample, which bound the
 memory of the sparse matrix, at most."""
-
-
-def bands_cost(sizes, n):
-    """Cost of the matrix of columns with so many stored entries in ``n`` samples, as
-    :func:`~sk_asyncprox.kernels.gram_matrix.rows_cost`; infinite where they meet too often for a band."""
-    entries = float(sizes.sum())
-    meetings = entries * entries / n
-    if len(sizes) < FEWEST_COLUMNS or meetings > WIDEST_BAND * len(sizes) ** 2:
-        return np.inf
-    return COPYING * entries + MEETING * meetings
 
 
 def banded(M, model, centred):

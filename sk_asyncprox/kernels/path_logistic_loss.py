@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.certificate import Certificate
-from .gram_matrix import full_rows
+from .gram_matrix import gram_of
 from .quadratic_minimiser import newton_on_gram
 
 WIDEST = 256
@@ -124,11 +124,3 @@ def steps(part, payload):
         if last.certificate.objective - best <= goal:
             break
     return last, walk.touched
-
-
-def gram_of(problem, model):
-    """Gram matrix of all columns in a model of a dense problem, centred where an intercept follows."""
-    Q, sums = full_rows(problem.features, model, problem.loss.n_outputs)
-    if problem.fit_intercept:
-        Q -= sums @ model.follow(sums).T
-    return Q

@@ -20,7 +20,8 @@ from scipy.linalg import block_diag
 
 from ..losses.curvature import secants
 from ..shards.sharded_certificate import ShardGradient
-from .gram_matrix import BLAS, LARGE, LEAST, RIDGE, add_rows
+from .gram_cost import BLAS
+from .gram_matrix import LARGE, LEAST, RIDGE, add_rows
 from .server_aggregate import ModelSum
 
 NEAR = 0.2

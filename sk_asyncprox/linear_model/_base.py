@@ -21,7 +21,7 @@ from ..solve import SOLVERS, Options, solve
 from ..solvers.base import Snapshot
 from ._callbacks import Watcher
 from ._constructors import no_defaults
-from ._validation import check_entries, is_read_first, threads_for
+from ._validation import check_entries, check_range, is_read_first, threads_for
 
 DOCUMENTATION = "https://sk-asyncprox.readthedocs.io/en/stable"
 
@@ -57,35 +57,6 @@ def whole(fit):
         return self
 
     return fit_or_leave
-
-
-def beyond(dtype, largest):
-    """Whether a type cannot hold coefficients, the largest of them being of that size."""
-    most, least = float(np.finfo(dtype).max), float(np.finfo(dtype).tiny)
-    return ~(largest <= most) | ((largest > 0.0) & (largest < least))
-
-
-def check_range(dtype, tol, problem, w, b, intercept=0.0):
-    """Refuse coefficients, and an intercept, that their type, that of the data, cannot hold, unless they may
-    as well be zero; ``b`` is the intercept of the centred design."""
-    largest = np.array([np.abs(w).max(initial=0.0), np.abs(intercept).max(initial=0.0)])
-    lost, small = beyond(dtype, largest), not largest.max() >= 1.0
-    if not lost.any() or (small and not _matters(problem, tol, w, b, intercept, lost)):
-        return
-    raise ValueError(
-        f"The coefficients are too {'small' if small else 'large'} for {dtype!r}, that of X: scale X or y, "
-        "or give X in float64."
-    )
-
-
-def _matters(problem, tol, w, b, intercept, lost):
-    """Whether the model without what is lost, coefficients or intercept, is worse than the tolerance."""
-    with np.errstate(over="ignore"):
-        problem = problem.in_range()
-    less = intercept * lost[1] + (b - intercept if problem.fit_intercept else 0.0) * lost[0]
-    models = Snapshot(w, b), Snapshot(w * (not lost[0]), b - less)
-    found, rest = (problem.objective(*problem.units.point(model)) for model in models)
-    return rest - found > tol * problem.scale
 
 
 class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):

@@ -8,7 +8,7 @@ from scipy.special import expit, softmax
 from sklearn.metrics import get_scorer
 
 from .._compat import _check_method_params, with_labels
-from ..data.dataset import rows_of
+from ..data.matrices import rows_of
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
 from ..problem import Problem

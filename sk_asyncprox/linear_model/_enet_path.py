@@ -16,13 +16,12 @@ from ..shards.dask_chunks import is_collection
 from ..solve import SOLVERS
 from ..solve_path import solutions_along
 from ..solvers.base import Snapshot
-from ._base import beyond, check_range
 from ._constructors import declared, no_defaults, parameter, taking
 from ._dask_cv import few_for_path
 from ._parameters import OfElasticNet, OfPaths
 from ._penalty_grids import alphas_of, penalties_of
 from ._regression import ElasticNet
-from ._validation import FLOATS, FORMATS, in_floats
+from ._validation import FLOATS, FORMATS, beyond, check_range, in_floats
 from ._weights import checked_weights, scaled
 
 TARGET = {"y": ["array-like", "sparse matrix"]}

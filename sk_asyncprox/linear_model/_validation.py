@@ -1,4 +1,4 @@
-"""Validation of data and numbers, where scikit-learn's own has gaps."""
+"""Validation of data, numbers and the range of results, where scikit-learn's own has gaps."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -8,6 +8,7 @@ from sklearn.utils.validation import validate_data
 from .._joblib import granted_workers
 from ..data.dataset import LARGE, SQUARED_LARGE, moments_are_cheap
 from ..data.matrices import in_runs
+from ..solvers.base import Snapshot
 
 FORMATS, FLOATS = ["csc", "csr"], [np.float64, np.float32]
 
@@ -110,3 +111,32 @@ def check_numbers(values, name, interval):
     for index, value in enumerate(values):
         check_number(value, f"{name}[{index}]", interval)
     return np.array(values, dtype=np.float64)
+
+
+def beyond(dtype, largest):
+    """Whether a type cannot hold coefficients, the largest of them being of that size."""
+    most, least = float(np.finfo(dtype).max), float(np.finfo(dtype).tiny)
+    return ~(largest <= most) | ((largest > 0.0) & (largest < least))
+
+
+def check_range(dtype, tol, problem, w, b, intercept=0.0):
+    """Refuse coefficients, and an intercept, that their type, that of the data, cannot hold, unless they may
+    as well be zero; ``b`` is the intercept of the centred design."""
+    largest = np.array([np.abs(w).max(initial=0.0), np.abs(intercept).max(initial=0.0)])
+    lost, small = beyond(dtype, largest), not largest.max() >= 1.0
+    if not lost.any() or (small and not _matters(problem, tol, w, b, intercept, lost)):
+        return
+    raise ValueError(
+        f"The coefficients are too {'small' if small else 'large'} for {dtype!r}, that of X: scale X or y, "
+        "or give X in float64."
+    )
+
+
+def _matters(problem, tol, w, b, intercept, lost):
+    """Whether the model without what is lost, coefficients or intercept, is worse than the tolerance."""
+    with np.errstate(over="ignore"):
+        problem = problem.in_range()
+    less = intercept * lost[1] + (b - intercept if problem.fit_intercept else 0.0) * lost[0]
+    models = Snapshot(w, b), Snapshot(w * (not lost[0]), b - less)
+    found, rest = (problem.objective(*problem.units.point(model)) for model in models)
+    return rest - found > tol * problem.scale

@@ -9,12 +9,13 @@ import numpy as np
 
 from .._interrupts import cached_property
 from ..data.block_diagonal import Copies
-from ..data.dataset import Data, is_by_rows, is_wide_in_rows
+from ..data.dataset import WIDE, Data
+from ..data.matrices import is_by_rows
 from . import dual_point as unpenalised
 from .base import MADE, Centred
 from .certificate import Certificate, factors, lower_bound, quadratic_bound
+from .fold_moments import Folds
 from .scaling import OWN, Units, exponent_between, units_of_targets
-from .shared_moments import Folds
 
 SETTLED = 1e-7
 """Newton step of the intercept, relative to it or to 1, that is the last: what it leaves is of its square."""
@@ -102,7 +103,7 @@ class Problem(Centred, Folds):
         elif penalty is not None and is_by_rows(X) and (smooth or loss.follows):
             as_given = np.inf if smooth and X.size > SMALL else 0
         as_given = None if rows else as_given
-        rows |= smooth and is_wide_in_rows(X)  # products cost the same in any order
+        rows |= smooth and is_by_rows(X) and X.shape[1] >= WIDE  # products cost the same in any order
         how = rows, overwrite, as_given, loss.quadratic
         self._data = Data(X, weights, self.uniform, fit_intercept, *how)
 

@@ -10,15 +10,7 @@ from ..data.dataset import design_of
 from ..data.design import Design
 from ..data.moments import is_far_in_some
 from ..executors.base import SHARDS_PER_WORKER, WorkersLost
-from ..executors.dask_tasks import (
-    GONE,
-    Lying,
-    RollCall,
-    next_batch,
-    raise_if_lost,
-    release,
-    tell_released,
-)
+from ..executors.dask_tasks import GONE, Lying, RollCall, next_batch, raise_if_lost, release, tell_released
 from ..solvers.registry import WIDEST
 from .dask_chunks import join, piece, rows_of, survey
 from .shard import RowShard

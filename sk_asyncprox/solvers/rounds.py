@@ -20,8 +20,9 @@ from ..kernels.working_set import GROWTH, KEPT, SPARSE_GROWTH, dear_columns, fir
 from ..step_sizes import Setting
 from .base import Ledger, Snapshot
 from .rounds_certificates import Looks
-from .rounds_gram_steps import LARGEST_SWEPT, GramSteps
-from .rounds_newton_steps import RISE_OF_NEWTON, NewtonSteps, RidgeSteps
+from .rounds_full_steps import LARGEST_SWEPT, RidgeSteps, WholeSteps
+from .rounds_gram_steps import GramSteps
+from .rounds_newton_steps import RISE_OF_NEWTON, NewtonSteps
 from .rounds_task_queue import Phase, Script
 from .rounds_worker_tasks import WORK
 from .shared_products import Products
@@ -100,7 +101,8 @@ class RoundsBCD(Script):
         self.touched = problem.pass_size // 2
         self.at, self.columns = Iterate(problem, start), ColumnPart(problem, 1.0, True, None)
         self.products, self.looks = Products(self.columns, n_workers), Looks(problem)
-        self.gram, self.newton = GramSteps(problem, self.columns, n_workers), NewtonSteps()
+        self.whole, self.newton = WholeSteps(problem), NewtonSteps()
+        self.gram = GramSteps(problem, self.columns, n_workers)
         self.at.settles = self.at.settles and not self.looks.streamed  # else the next look does it
         self.head_start = 0.0 if full and size > LARGEST_SWEPT else self.head_start
         self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
@@ -186,7 +188,7 @@ class RoundsBCD(Script):
     def _run(self):
         fresh, found = self._known is None, None
         if fresh and self.goal > 0.0:
-            found = yield from self.gram.solve_on_moments(self)
+            found = yield from self.whole.solve_on_moments(self)
             fresh = found is None
         if found is None and self._doubted:
             self.at.retreat()
@@ -200,9 +202,9 @@ class RoundsBCD(Script):
             self._known = certificate.correlations
             yield None  # Whether the run goes on is decided before the next ask.
             self._known, first, fresh = None, fresh, False
-            if first and (yield from self.gram.sweep(self, certificate)):
+            if first and (yield from self.whole.sweep(self, certificate)):
                 continue
-            ahead = yield from self.gram.step_all(self, certificate)
+            ahead = yield from self.whole.step_all(self, certificate)
             if ahead or (yield from self.ridge.descend(self, certificate)):
                 continue
             n_active = len(self.active)
@@ -242,8 +244,8 @@ class RoundsBCD(Script):
         full, p = problem.design.is_full(), len(self.at.w)
         before, active = self.penalty.l1, self.active
         cheap = full and p <= len(self.at.z) and len(self.at.z) * p * p <= CHEAP_GRAM
-        if problem.loss.quadratic and (self.gram.has_swept or self.looks.streamed):
-            few = p <= (len(self.at.z) if self.gram.has_swept else SQUARED_NARROW)
+        if problem.loss.quadratic and (self.whole.has_swept or self.looks.streamed):
+            few = p <= (len(self.at.z) if self.whole.has_swept else SQUARED_NARROW)
             many = 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
             cheap |= len(active) == p or (few and many)
         if wanted.l1 == 0.0 or cheap:
@@ -252,7 +254,7 @@ class RoundsBCD(Script):
         else:
             l1 = min(before, float(wanted.pull(c).max(initial=0.0)))
             lowered = l1 * (LOWERED if full and not self.looks.streamed else LOWERED_IN_READS)
-            self.penalty = wanted if self.gram.has_swept else wanted.with_l1(max(wanted.l1, lowered))
+            self.penalty = wanted if self.whole.has_swept else wanted.with_l1(max(wanted.l1, lowered))
             near = wanted.with_l1(NEAR * wanted.l1) if self.is_near() else self.penalty
             gap = np.inf if self._mended or not self.is_near() else self.gap * problem.scale
             few = dear_columns(wanted, self.at.w, c, gap, self.goal)

@@ -5,7 +5,6 @@ import numpy as np
 from ..kernels.block_steps import describe
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
 from ..kernels.iterate import Read
-from ..kernels.path_logistic_loss import Seen
 from .rounds_gram_cache import GramMatrix
 from .rounds_newton_steps import RISE_OF_NEWTON, TINY
 from .rounds_task_queue import Phase
@@ -17,18 +16,6 @@ LARGE_ONCE = 500_000
 """Stored entries from which on a matrix that serves one round, as the curvature changes, is left out: it has
 cost more than the rounds that it spared."""
 
-CHEAP_STEPS = 6_000_000
-"""Products of a Gram matrix of all coefficients so cheap that one Newton step after the other is made on it,
-without working sets."""
-
-FINEST = 1e-10
-"""Gap, relative to the scale, from which on a squared loss is solved on a Gram matrix exactly enough."""
-
-LARGEST_SWEPT, MANY, MOST, WIDE, WIDER = 10_000_000, 0.2, 0.9, 5, 25
-"""Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
-first certificate has to call for: of few a working set is quicker. Of most of so many times more columns than
-rows sweeps are slow, and of so many times more always."""
-
 RIGHT, TENTH = 0.9, 0.1
 """Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
 
@@ -39,64 +26,6 @@ class GramSteps:
 
     def __init__(self, problem, columns, n_workers):
         self.matrix, self.rule = GramMatrix(columns, n_workers), GramRule(problem.size)
-        n, p = len(problem.y), problem.n_coefs
-        curved = problem.is_dense and not problem.loss.quadratic and problem.penalty.widest is None
-        self._few = curved and p <= n and n * p * p <= CHEAP_STEPS
-
-    has_swept = False
-    """Whether sweeps over all columns have come near a solution."""
-
-    def _may_be_solved(self, run):
-        """Whether the problem is a model itself, of full data, and not to be solved more exactly than one."""
-        problem = run.problem
-        full = problem.loss.quadratic and problem.is_dense
-        return full and run.goal > FINEST * problem.scale and not run.generation
-
-    def solve_on_moments(self, run):
-        """Solve the whole problem on second moments, with no look before; its certificate, or None."""
-        if not (self._may_be_solved(run) and run.problem.suits_moments):
-            return None
-        stamp, start = run.stamp(), (run.at.w.copy(), RIGHT * run.goal)
-        [found] = yield Phase("moments", 1, lambda _: start)
-        if found is None:
-            return None
-        certificate, touched = found
-        run.certifies_afresh = True
-        run.go_to(stamp, certificate.w.copy(), certificate.b, touched)
-        return certificate
-
-    def sweep(self, run, certificate):
-        """Solve the whole problem by sweeps over the columns, if these may do; return whether they have."""
-        problem, (n, p), penalty = run.problem, run.problem.shape, run.problem.penalty
-        swept = self._may_be_solved(run) and problem.uniform and penalty.alike and n * p <= LARGEST_SWEPT
-        if not (swept and penalty.l1 > 0.0):
-            return False
-        wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
-        most = p if p <= WIDE * n else MOST * p if p <= WIDER * n else 0
-        if certificate.gap <= run.goal or not MANY * p < wanted <= most:
-            return False
-        stamp, index = run.stamp(), np.arange(p)
-        read = Read(None, index, run.at.w.copy(), run.at.point(), penalty, True)
-        [direction] = yield Phase("columns", 1, lambda _: (read, RIGHT * run.goal, certificate.gap))
-        run.from_zero = not read.w.any()
-        run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
-        self.has_swept = bool(direction.move.any())
-        return True
-
-    def step_all(self, run, certificate):
-        """Newton steps of all coefficients of full data that are few; return whether these go well."""
-        if not (self._few and run.problem.penalty.has_zeros):
-            return False
-        stamp = run.stamp()
-        payload = Seen(run.at.z, run.at.gradient, certificate), RIGHT * run.goal
-        [(seen, touched)] = yield Phase("steps", 1, lambda _: payload)
-        self._few = seen is not None and seen.certificate.gap <= TENTH * certificate.gap
-        if seen is None:
-            run.touched += touched
-            return False
-        w, b = seen.certificate.w.copy(), seen.certificate.b
-        run.go_to(stamp, w, b, touched, z=seen.z, gradient=seen.gradient)
-        return True
 
     def _form(self, run):
         """Form of the Gram matrix that the next model is solved on; None where it is solved on none."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .._compat import columns_cd
 from ..kernels.block_steps import describe, direction
+from ..kernels.column_sweeps import FINEST, columns
 from ..kernels.gram_matrix import add_rows
 from ..kernels.gram_matrix_banded import banded
 from ..kernels.newton_cg import COST, in_place
@@ -13,23 +13,6 @@ from ..kernels.quadratic_minimiser import FEWEST_SWEEPS, MOST_DESCENTS, SHARE_OF
 from ..kernels.smooth_descent import arrived, descend
 from ..kernels.subspace import described, join, joint_step, lands
 from ..problem.certificate import quadratic_bound
-
-FIRST_SWEEPS, SLOWING, LONGER, FINEST = 8, 1.5, 2, 1e-6
-"""Sweeps over the columns after which the gap is looked at first; it tells how many are left: so many times
-more than at its last rate; how many times as many as there have been may follow before the next look; and the
-gap, relative to the norm of the target, that they end at: they are made in single precision."""
-
-LOOKED, AT_ONCE, SOLVED, AGAIN, PREPARED, CALL = 20, 10, 0.5, 8, 12_000_000, 100
-"""Sweeps that cost as much as working sets: looks at them; how much less their products cost, made at once;
-what solving ``k`` columns costs, relative to ``k^3``, and how often that is of more columns than samples;
-entries that are swept while steps are prepared; and those for which a call of BLAS stands."""
-
-MOST_SWEEPS = 300
-"""Sweeps over the columns, at most: they are passes over the data, of which a fit is allowed so many."""
-
-CROWDED = 0.02
-"""Gap, relative to the first, above which sweeps that leave more coefficients than samples are for nothing:
-working sets that grow are quicker than those that have to lose many."""
 
 ROUGH_CALLS, SHARE_OF_ALL = 8, 1e-4
 """Calls of sweeps in a model that need not be solved exactly, at most: what they leave is left to the next
@@ -171,42 +154,6 @@ def moments(part, payload):
         w = np.zeros_like(w)
     w, _, touched = problem.penalty.descend_on_gram(Q, q, w, square, goal)
     return problem.certify_on_moments(w), touched
-
-
-def columns(part, payload):
-    """Work of the kind ``"columns"``: the step of all columns to where a squared loss has the gap wanted, by
-    sweeps over these, while few more will do."""
-    read, goal, first = payload
-    problem, penalty, w, gap, done, sweeps = part.problem, read.penalty, read.w, first, 0, FIRST_SWEEPS
-    design, X, (n, p), touched = problem.design, part.columns_in_single().X, problem.shape, 0
-    target = design.mul(w) - read.point.gradient if w.any() else -read.point.gradient
-    goal = max(goal, FINEST * (target @ target) / n)
-    while True:
-        before, (new, gap, n_sweeps) = gap, columns_cd(w, penalty, sweeps, X, target, goal)
-        touched += 2 * (n_sweeps + 1) * X.size
-        if penalty.l2 and gap > goal:
-            gap = min(gap, _gap_of_columns(X, target, new, penalty))
-        if not before > max(gap, goal):
-            gap = before
-            break
-        w, done, k = new, done + n_sweeps, np.count_nonzero(new)
-        left = SLOWING * n_sweeps * np.log(max(1.0, gap / goal)) / np.log(before / max(gap, goal))
-        solving = SOLVED * min(k, n) ** 3 * (AGAIN if n < p else 1)
-        most = LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * (n + CALL))
-        if not 0.0 < left <= min(most, MOST_SWEEPS) - done:
-            break
-        sweeps = 1 + int(min(left, LONGER * done))
-    if gap > CROWDED * first and np.count_nonzero(w) > n:
-        w = read.w
-    v = design.mul(w - read.w)
-    return describe(part, read, w, v, part.model(read.point), touched + design.size)
-
-
-def _gap_of_columns(X, target, w, penalty):
-    """Duality gap of a squared loss on columns; beside an l2 part it is smaller than the one of sweeps."""
-    n, r = len(target), target - X @ w.astype(X.dtype)
-    correlations, square = (r.astype(X.dtype) @ X).astype(np.float64) / n, r @ r / n
-    return 0.5 * square + penalty.value(w) - quadratic_bound(penalty, correlations, r @ target / n, square)
 
 
 def bands(part, payload):

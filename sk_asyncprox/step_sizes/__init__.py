@@ -15,12 +15,7 @@ References
 from .base import Rule, Setting, StepSize
 from .policies import Adaptive1, Adaptive2, ExactStep, FixedStep, NaiveStep
 
-STEP_SIZES = {
-    "adaptive1": Adaptive1,
-    "adaptive2": Adaptive2,
-    "fixed": FixedStep,
-    "exact": ExactStep,
-}
+STEP_SIZES = {"adaptive1": Adaptive1, "adaptive2": Adaptive2, "fixed": FixedStep, "exact": ExactStep}
 """Names accepted for ``step_size``; :class:`NaiveStep` is not safe and has none."""
 
 __all__ = [

@@ -431,7 +431,7 @@ MUTATIONS = [
     ),
     Mutation(
         "A fold's problem keeps the weights of all rows",
-        "problem/shared_moments.py",
+        "problem/fold_moments.py",
         "        weights = weights / weights.sum()\n",
         "        weights = weights * 1.0\n",
         "test_cv.py::test_every_path_value_is_the_plain_fit",

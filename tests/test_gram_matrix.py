@@ -13,8 +13,9 @@ from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox._compat import block_cd
 from sk_asyncprox.kernels import gram_matrix
 from sk_asyncprox.kernels import gram_matrix_banded as bands_module
-from sk_asyncprox.kernels.gram_matrix import add_filled, add_sparse, rows_cost
-from sk_asyncprox.kernels.gram_matrix_banded import BandedGram, banded, bands_cost
+from sk_asyncprox.kernels.gram_cost import bands_cost, rows_cost
+from sk_asyncprox.kernels.gram_matrix import add_filled, add_sparse
+from sk_asyncprox.kernels.gram_matrix_banded import BandedGram, banded
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.solvers import rounds_worker_tasks

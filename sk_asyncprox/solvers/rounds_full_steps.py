@@ -1,0 +1,211 @@
+"""Steps of all coefficients at once, which need no working set: of small problems, and where few are zero."""
+
+import numpy as np
+
+from ..kernels.iterate import Read
+from ..kernels.path_logistic_loss import Seen
+from ..kernels.quasi_newton import Memory
+from ..kernels.smooth_descent import STEPS, arrived, descend
+from .rounds_gram_steps import RIGHT, TENTH
+from .rounds_newton_steps import PRODUCTS, RISE_OF_NEWTON
+from .rounds_task_queue import Phase
+
+CHEAP_STEPS = 6_000_000
+"""Products of a Gram matrix of all coefficients so cheap that one Newton step after the other is made on it,
+without working sets."""
+
+FINEST = 1e-10
+"""Gap, relative to the scale, from which on a squared loss is solved on a Gram matrix exactly enough."""
+
+LARGEST_SWEPT, CALLED, MOST, WIDE, WIDER = 10_000_000, 0.2, 0.9, 5, 25
+"""Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
+first certificate has to call for: of few a working set is quicker. Of most of so many times more columns than
+rows sweeps are slow, and of so many times more always."""
+
+MOVES = 6
+"""Last moves that a direction is joined with."""
+
+LARGE = 1_000_000
+"""Entries of full data from which on the gradient is joined: beyond, products are dearer than joining it."""
+
+FALL, HALF, ARRIVED = 0.1, 0.5, 0.7
+"""What the gap has to fall to in a descent; and where there is but one way more; and the share of the one
+wanted that it ends at."""
+
+CHEAP, MATRIX = 3_000_000, 0.25
+"""Products of a matrix of second derivatives so cheap that every step of a descent has its own; and stored
+entries read meanwhile, per product of one."""
+
+LEAST_SINGLE, WELL, SPAN = 200_000, 2.0, 1e-9
+"""Stored entries from which on a descent makes its products in single precision; what the gap may be, beside
+the one it has promised, for the next one to do so; and the fall of the gap that is asked of one, at most."""
+
+MANY = 0.6
+"""Share of an elastic net's coefficients that are not zero, or not to be, from which on it descends: beyond,
+working sets cost more."""
+
+FEW_SAMPLES = 20
+"""Columns per sample up to which full data descend; beyond, joined steps, solved exactly in the space of a
+few directions, take less than half as many."""
+
+EVERYTHING = slice(None)
+
+
+class WholeSteps:
+    """Steps that solve the whole problem, or all but, where the data are full and such steps are quick."""
+
+    def __init__(self, problem):
+        n, p = len(problem.y), problem.n_coefs
+        curved = problem.is_dense and not problem.loss.quadratic and problem.penalty.widest is None
+        self._few = curved and p <= n and n * p * p <= CHEAP_STEPS
+
+    has_swept = False
+    """Whether sweeps over all columns have come near a solution."""
+
+    def _may_be_solved(self, run):
+        """Whether the problem is a model itself, of full data, and not to be solved more exactly than one."""
+        problem = run.problem
+        full = problem.loss.quadratic and problem.is_dense
+        return full and run.goal > FINEST * problem.scale and not run.generation
+
+    def solve_on_moments(self, run):
+        """Solve the whole problem on second moments, with no look before; its certificate, or None."""
+        if not (self._may_be_solved(run) and run.problem.suits_moments):
+            return None
+        stamp, start = run.stamp(), (run.at.w.copy(), RIGHT * run.goal)
+        [found] = yield Phase("moments", 1, lambda _: start)
+        if found is None:
+            return None
+        certificate, touched = found
+        run.certifies_afresh = True
+        run.go_to(stamp, certificate.w.copy(), certificate.b, touched)
+        return certificate
+
+    def sweep(self, run, certificate):
+        """Solve the whole problem by sweeps over the columns, if these may do; return whether they have."""
+        problem, (n, p), penalty = run.problem, run.problem.shape, run.problem.penalty
+        swept = self._may_be_solved(run) and problem.uniform and penalty.alike and n * p <= LARGEST_SWEPT
+        if not (swept and penalty.l1 > 0.0):
+            return False
+        wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
+        most = p if p <= WIDE * n else MOST * p if p <= WIDER * n else 0
+        if certificate.gap <= run.goal or not CALLED * p < wanted <= most:
+            return False
+        stamp, index = run.stamp(), np.arange(p)
+        read = Read(None, index, run.at.w.copy(), run.at.point(), penalty, True)
+        [direction] = yield Phase("columns", 1, lambda _: (read, RIGHT * run.goal, certificate.gap))
+        run.from_zero = not read.w.any()
+        run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
+        self.has_swept = bool(direction.move.any())
+        return True
+
+    def step_all(self, run, certificate):
+        """Newton steps of all coefficients of full data that are few; return whether these go well."""
+        if not (self._few and run.problem.penalty.has_zeros):
+            return False
+        stamp = run.stamp()
+        payload = Seen(run.at.z, run.at.gradient, certificate), RIGHT * run.goal
+        [(seen, touched)] = yield Phase("steps", 1, lambda _: payload)
+        self._few = seen is not None and seen.certificate.gap <= TENTH * certificate.gap
+        if seen is None:
+            run.touched += touched
+            return False
+        w, b = seen.certificate.w.copy(), seen.certificate.b
+        run.go_to(stamp, w, b, touched, z=seen.z, gradient=seen.gradient)
+        return True
+
+
+class RidgeSteps:
+    """Steps of all coefficients at once, for a penalty that makes no zeros, and the last ``moves``, which
+    others are joined with."""
+
+    def __init__(self, problem, moves):
+        n, p = len(problem.weights), problem.n_coefs
+        self.moves = moves
+        self._descends = problem.is_dense and p <= FEW_SAMPLES * n
+        smooth = not problem.penalty.has_zeros
+        bounded = problem.penalty.l2 > 0.0 and problem.penalty.free is None
+        self._descends = self._descends and not problem.loss.quadratic and (smooth or bounded)
+        cheap = smooth and len(problem.y) * p**2 <= CHEAP
+        self._memory, self._every, self._before = Memory(), 1 if cheap else 0, np.inf
+        self._promised = np.inf if self._descends and problem.size >= LEAST_SINGLE else 0.0
+
+    def descend(self, run, certificate):
+        """Steps of all coefficients on full data; return whether they are quick."""
+        if not self._is_quick(run, certificate):
+            return False
+        problem, at, n_coefs = run.problem, run.at, len(run.at.w)
+        stamp, point, shared = run.stamp(), at.point(), run.products.pay(EVERYTHING)
+        read = Read(
+            ("support", -1, 0), np.arange(n_coefs), at.w.copy(), point, problem.penalty, True,
+            correlations=None if certificate is None else certificate.correlations,
+        )  # fmt: skip
+        roughly = not shared and run.gap * problem.scale <= WELL * max(self._promised, run.goal)
+        payload = read, self._memory, self._every, ARRIVED * run.goal, SPAN if roughly else 0.0
+        if shared:
+            steps, model = descend(run.columns, *payload), run.columns.model(point)
+            (place, self._memory), touched = yield from run.products.by_rows(steps, read, model)
+            seen = arrived(problem, read, place, False)
+        else:
+            found = yield Phase("descent", 1, lambda _: (roughly, run.looks.streamed, *payload))
+            [(place, seen, self._memory, touched)] = found
+        self._promised = place.gap(problem.penalty, n_coefs) if roughly else 0.0
+        if not touched:
+            # Rounding hides what there is to be gained; whether nothing is, the other steps will tell.
+            self._descends = False
+            return False
+        w, shift = place.x[:n_coefs], place.x[n_coefs:]
+        if problem.fit_intercept:
+            shift = shift if problem.loss.n_outputs > 1 else float(shift[0])
+        run.from_zero = roughly and not read.w.any()
+        z, b, gradient = seen[0], at.b + shift if problem.fit_intercept else at.b, seen[1]
+        run.go_to(stamp, w, b, touched, z=z, gradient=gradient)
+        return True
+
+    def _is_quick(self, run, certificate):
+        """Whether descents will do: where the last one was slow, the next have more of the second
+        derivatives, once all steps have cost as much; where these are more than the data, others go on."""
+        penalty, p, size = run.problem.penalty, len(run.at.w), run.problem.design.size
+        begins = penalty.has_zeros and self._memory.is_empty
+        if begins and not (certificate and _calls_for_many(penalty, certificate)):
+            return False
+        wide = p * p > size or penalty.has_zeros
+        slow = run.gap > (HALF if wide else FALL) * self._before
+        if self._descends and slow and (wide or run.touched >= MATRIX * p * size):
+            self._descends = not wide and self._every != 1
+            self._every = 1 if self._every else STEPS
+        self._before = run.gap
+        return self._descends
+
+    def join(self, run, certificate):
+        """A step of all coefficients, joined with those before it."""
+        stamp = run.stamp()
+        design, beside = run.problem.design, self.beside(run, certificate.w)
+        # The gradient is joined where that is cheaper than a Newton step; of several outputs nothing is.
+        joined = beside is not None and (design.is_sparse or design.size >= LARGE)
+        read = Read(
+            ("support", -1, 0), run.active, certificate.w, run.at.point(), run.penalty,
+            True, 0 if joined else PRODUCTS, certificate.correlations, beside,
+        )  # fmt: skip
+        direction = yield from run.products.newton(read, EVERYTHING)
+        run.write(stamp, "newton", EVERYTHING, direction, RISE_OF_NEWTON)
+        if beside is not None:
+            self.remember(run, direction)
+
+    def beside(self, run, w):
+        """What a step is joined with: the coefficients themselves, and the last moves. Not so for several
+        outputs, whose moves are large to keep and help little."""
+        if run.problem.loss.n_outputs > 1:
+            return None
+        return self.moves.led_by(w, run.problem.shifted(run.at.z, -run.at.b))
+
+    def remember(self, run, direction):
+        """Join the next steps with this one."""
+        image = run.problem.shifted(direction.v, -direction.shift)
+        self.moves = self.moves.newest(MOVES - 1).led_by(direction.move, image)
+
+
+def _calls_for_many(penalty, certificate):
+    """Whether so many coefficients of an elastic net are not zero, or not to be, that all had better move."""
+    called = penalty.support(certificate.w) | (penalty.pull(certificate.correlations) > penalty.l1)
+    return np.count_nonzero(called) > MANY * len(called)
