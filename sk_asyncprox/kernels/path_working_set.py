@@ -1,4 +1,4 @@
-"""Columns of full data in use along penalties, with their Gram matrix, and looks at all columns.
+"""The working set along a path: columns of full data, with their Gram matrix, and looks at all columns.
 
 Either the second moments of all columns are known, or looks are products with the data.
 """

@@ -1,4 +1,4 @@
-"""Problems on some of the rows of another, and second moments that they share."""
+"""Second moments of a problem's rows that its folds share, and the problems of the folds."""
 
 import numpy as np
 

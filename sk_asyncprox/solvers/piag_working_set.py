@@ -9,7 +9,7 @@ import numpy as np
 
 from ..kernels.working_set import FIRST_COLUMNS, wanted_columns
 from ..shards.sharded_certificate import Thin
-from .piag_models import ModelPIAG
+from .piag_second_order import ModelPIAG
 
 LOWERED = 0.1
 """Factor of the l1 part from certificate to certificate."""

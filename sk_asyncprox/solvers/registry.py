@@ -7,7 +7,7 @@ from ..shards.shard import divisible
 from ..step_sizes import STEP_SIZES, Adaptive1, NaiveStep
 from .bcd import AsyncBCD
 from .piag import PIAG
-from .piag_models import ModelPIAG
+from .piag_second_order import ModelPIAG
 from .piag_working_set import WidePIAG
 from .rounds import RoundsBCD
 

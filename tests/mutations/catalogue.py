@@ -312,21 +312,21 @@ MUTATIONS = [
     ),
     Mutation(
         "A dropped minimisation loses its arrivals",
-        "solvers/piag_models.py",
+        "solvers/piag_second_order.py",
         "self._fresh, self._solving = [*self._solving.arrivals, *self._fresh], None",
         "self._solving = None",
         "test_contract.py::test_what_is_lost_is_done_again",
     ),
     Mutation(
         "A minimisation from before a retreat is written after it",
-        "solvers/piag_models.py",
+        "solvers/piag_second_order.py",
         "        if task.asked <= self._barrier:\n",
         "        if False:\n",
         "test_trust.py::test_a_minimisation_from_before_a_retreat_is_not_written_after_it",
     ),
     Mutation(
         "A risen objective leads to no retreat",
-        "solvers/piag_models.py",
+        "solvers/piag_second_order.py",
         "        risen = not objective",
         "        risen = False and not objective",
         "test_models.py::test_the_guard_brings_a_run_back",
@@ -389,7 +389,7 @@ MUTATIONS = [
     ),
     Mutation(
         "Models whose curvature jumps are no majorants",
-        "solvers/piag_models.py",
+        "solvers/piag_second_order.py",
         "Care(1.0) if self.problem.loss.jumps else None",
         "None",
         "test_huber.py::test_models_that_would_go_to_and_fro_are_majorants",
