@@ -16,8 +16,8 @@ from sk_asyncprox.losses import HuberLoss, LogisticLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.shards.shard import cut_rows, divisible
+from sk_asyncprox.shards.shard_counts import count
 from sk_asyncprox.shards.sharded_certificate import conclude
-from sk_asyncprox.shards.sharded_problem import count
 from sk_asyncprox.solve import Options, solve
 
 N, P = 120, 15

@@ -16,8 +16,8 @@ from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.shards.shard import RowShard
+from sk_asyncprox.shards.shard_counts import SURELY, count, facts_of, without_idle
 from sk_asyncprox.shards.sharded_certificate import add_up, thin
-from sk_asyncprox.shards.sharded_problem import SURELY, count, facts_of, without_idle
 from sk_asyncprox.solvers import WidePIAG, piag_working_set, registry
 from sk_asyncprox.step_sizes import ExactStep
 

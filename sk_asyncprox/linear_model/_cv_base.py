@@ -19,7 +19,7 @@ from .._joblib import runs_threads
 from ..executors import Threads
 from ..shards.dask_chunks import is_collection
 from ._base import whole
-from ._constructors import DATA
+from ._shared_docs import DATA
 
 OF_THE_LAST = ("coef_", "intercept_", "dual_gap_", "objective_", "n_updates_", "history_")
 """What is known of the last fit, where there is one."""

@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length
 from .._docstrings import filled
 from ..executors.dask_tasks import tell_released
 from ..shards.dask_chunks import column, is_collection, is_frame, like, matrix, rows_of, table, whole_rows
-from ._constructors import DATA
+from ._shared_docs import DATA
 
 
 def blockwise(method):

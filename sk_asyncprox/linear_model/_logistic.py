@@ -13,10 +13,10 @@ from .._docstrings import filled
 from ..penalties import ElasticNetPenalty
 from ..shards.dask_chunks import is_collection
 from ._base import AsyncLinearModel, whole
-from ._constructors import DATA, documented
 from ._dask_fit import fit_rows, loss_of
 from ._dask_predict import DecidesOnCollections, blockwise
 from ._parameters import OfLogisticRegression
+from ._shared_docs import DATA, documented
 from ._validation import checked_data, classes_of, is_read_first
 from ._weights import checked_penalty_weights, checked_weights, class_weighted, strength_of
 

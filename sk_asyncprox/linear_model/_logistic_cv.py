@@ -16,7 +16,6 @@ from ..problem import Problem
 from ..shards.dask_chunks import is_collection
 from ..solve import SOLVERS
 from ._callbacks import Watcher
-from ._constructors import DATA, documented
 from ._cv_base import OF_THE_LAST, CrossValidated
 from ._cv_scores import Scores, scored_paths
 from ._dask_cv import paths_on_cluster
@@ -24,6 +23,7 @@ from ._enet_path import warn_of_folds
 from ._logistic import LogisticRegression
 from ._parameters import OfLogisticRegressionCV
 from ._penalty_grids import best_of, grid_of
+from ._shared_docs import DATA, documented
 from ._validation import checked_data
 from ._weights import checked_penalty_weights, checked_weights
 

@@ -17,11 +17,11 @@ from ..losses import HuberLoss, SquaredLoss
 from ..penalties import ElasticNetPenalty, GroupPenalty
 from ..shards.dask_chunks import is_collection
 from ._base import AsyncLinearModel, whole
-from ._constructors import DATA, documented
 from ._dask_fit import fit_rows
 from ._dask_predict import PredictsCollections
 from ._groups import checked_group_weights, checked_groups
 from ._parameters import OfElasticNet, OfGroupLasso, OfHuberRegressor, OfLasso
+from ._shared_docs import DATA, documented
 from ._validation import checked_data, is_read_first
 from ._weights import checked_penalty_weights, checked_weights, scaled
 

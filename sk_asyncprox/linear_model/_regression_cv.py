@@ -11,7 +11,6 @@ from sklearn.base import RegressorMixin
 from .._compat import LinearModel
 from ._base import AsyncLinearModel, check_range
 from ._callbacks import Watcher
-from ._constructors import documented
 from ._cv_base import CrossValidated
 from ._cv_scores import problem_of_folds, squared_errors
 from ._dask_cv import cross_validated, reading
@@ -20,6 +19,7 @@ from ._enet_path import warn_of_folds
 from ._parameters import SHARE, OfElasticNetCV, OfLassoCV
 from ._penalty_grids import alphas_of, penalties_of
 from ._regression import ElasticNet
+from ._shared_docs import documented
 from ._validation import check_numbers, checked_data
 from ._weights import checked_weights, scaled
 

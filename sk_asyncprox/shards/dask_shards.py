@@ -14,7 +14,8 @@ from ..executors.dask_tasks import GONE, Lying, RollCall, next_batch, raise_if_l
 from ..solvers.registry import WIDEST
 from .dask_chunks import join, piece, rows_of, survey
 from .shard import RowShard
-from .sharded_problem import ShardedProblem, centre, check_targets, count, without_idle
+from .shard_counts import centre, check_targets, count, without_idle
+from .sharded_problem import ShardedProblem
 
 SMALL = 32_000_000
 """Bytes of a shard of wide data below which the cost of its tasks outweighs their work."""
