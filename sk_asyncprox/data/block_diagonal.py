@@ -20,7 +20,6 @@ class BlockDiagonal:
 
     @property
     def size(self):
-        """Number of entries touched in a product, the unit of work."""
         return sum(piece.size for piece in self.pieces)
 
     def _each(self, method, *parts):
@@ -31,23 +30,18 @@ class BlockDiagonal:
         return u.reshape(len(self.pieces), -1)
 
     def mul(self, w):
-        """Margins of the coefficients ``w``."""
         return np.concatenate(self._each("mul", np.split(w, self._cuts)))
 
     def tmul(self, u):
-        """Product of the transpose with ``u``."""
         return np.concatenate(self._each("tmul", self._margins(u)))
 
     def rows(self, a, b):
-        """Design of the rows ``a:b`` of every output."""
         return BlockDiagonal([piece.rows(a, b) for piece in self.pieces])
 
     def cut_rows(self, n_parts):
-        """Runs ``(a, b)`` of rows with nearly equal numbers of stored entries."""
         return self.pieces[0].cut_rows(n_parts)
 
     def column_squares(self, weights):
-        """Weighted sums of squares of the stored entries, for scaling."""
         return np.concatenate(self._each("column_squares", self._margins(weights)))
 
     def places(self, index):
@@ -56,29 +50,23 @@ class BlockDiagonal:
         return [part - start for part, start in zip(parts, [0, *self._cuts], strict=True)]
 
     def columns(self, index):
-        """Design of the columns ``index`` (sorted)."""
         return BlockDiagonal(self._each("columns", self.places(index)))
 
     def column_sizes(self):
-        """Stored entries of every column."""
         return np.concatenate(self._each("column_sizes"))
 
     def empty_columns(self):
-        """Mask of the columns without a non-zero entry."""
         return np.concatenate(self._each("empty_columns"))
 
     def is_full(self, index=None):
-        """Whether the columns, or those of ``index``, are better treated as dense."""
         if not self.is_sparse:
             return True
         return all(self._each("is_full", *([] if index is None else [self.places(index)])))
 
     def filled(self):
-        """The same with dense pieces."""
         return BlockDiagonal(self._each("filled"))
 
     def smoothness(self, weights):
-        """Largest eigenvalue of the weighted Gram matrix, with a safe margin."""
         return max(self._each("smoothness", self._margins(weights)))
 
 
@@ -91,7 +79,6 @@ class Copies(BlockDiagonal):
         self.design = design
 
     def mul(self, w):
-        """Margins of the coefficients ``w``."""
         W = w.reshape(len(self.pieces), -1)
         used = np.flatnonzero(W.any(axis=0))
         if 2 * np.count_nonzero(w) <= len(w) or 2 * len(used) <= W.shape[1]:
@@ -103,7 +90,6 @@ class Copies(BlockDiagonal):
         return out.ravel()
 
     def tmul(self, u):
-        """Product of the transpose with ``u``."""
         U, X = self._margins(u), self.design.X
         out = (X.T @ np.ascontiguousarray(U.T)).T if self.is_sparse else np.dot(U, X)
         if self.design.centre is not None:
@@ -111,13 +97,10 @@ class Copies(BlockDiagonal):
         return out.ravel()
 
     def columns(self, index):
-        """Design of the columns ``index`` (sorted); all of them share the products."""
         return self if len(index) == self.shape[1] else super().columns(index)
 
     def rows(self, a, b):
-        """Design of the rows ``a:b`` of every output."""
         return Copies(self.design.rows(a, b), len(self.pieces))
 
     def empty_columns(self):
-        """Mask of the columns without a non-zero entry."""
         return np.tile(self.design.empty_columns(), len(self.pieces))

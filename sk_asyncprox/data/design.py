@@ -35,15 +35,9 @@ take longer than threads need to take turns; and rows, at least."""
 
 
 class Design:
-    """Matrix ``X - 1 centre'`` of shape (n, p) with its products.
-
-    Parameters
-    ----------
-    X : {ndarray, csc_matrix, csr_matrix} of shape (n, p), float64
-        Stored entries.
-    centre : ndarray of shape (p,) or None
-        Subtracted from every row, implicitly; of a dense matrix where it is not copied, ``is_as_given``.
-    """
+    """Matrix ``X - 1 centre'`` of shape (n, p) with its products: ``X`` are the stored entries, an array or
+    CSC or CSR matrix in float64; a ``centre`` is subtracted from every row, implicitly, also of a dense
+    matrix where it is not copied, ``is_as_given``."""
 
     def __init__(self, X, centre=None):
         self.X, self.centre = X, centre

@@ -11,12 +11,7 @@ ENTRIES_AT_ONCE = 65_536
 
 class Single:
     """Products of a dense design in single precision, which take half the time: for steps that certificates
-    are to judge. Of several outputs, whose losses cost more than these, so are the margins (``dtype``).
-
-    Parameters
-    ----------
-    design : Design or Copies
-    """
+    are to judge. Of several outputs, whose losses cost more than these, so are the margins (``dtype``)."""
 
     def __init__(self, design):
         whole = getattr(design, "design", design)

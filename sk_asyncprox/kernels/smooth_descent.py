@@ -62,28 +62,10 @@ class Place(NamedTuple):
 
 
 def descend(part, read, memory, every, goal, finest=0.0):
-    """Steps until the duality gap is about ``goal``; a generator of products as in
-    :func:`~sk_asyncprox.kernels.newton_cg.newton_step`.
-
-    Parameters
-    ----------
-    part : ColumnPart
-    read : Read
-        Of all columns.
-    memory : Memory
-        Of steps before.
-    every : int
-        Steps after which the matrix of second derivatives is made anew; 0 for never.
-    goal : float
-        At most a tenth of the first gap is left, too.
-    finest : float
-        Share of the first gap beyond which no less is asked for.
-
-    Returns
-    -------
-    place : Place
-        The last one.
-    memory : Memory
+    """Steps of all columns until the duality gap is about ``goal`` and at most a tenth of the first, or down
+    to the share ``finest`` of that; a generator of products as in
+    :func:`~sk_asyncprox.kernels.newton_cg.newton_step`, which returns the last :class:`Place` and the memory.
+    The matrix of second derivatives is made anew after ``every`` so many steps, 0 for never.
     """
     problem, l2, p, point = part.problem, read.penalty.l2s, len(read.w), read.point
     smooth = not read.penalty.has_zeros

@@ -130,7 +130,6 @@ class SoftmaxCurvature:
         return self.own - 1.0
 
     def times(self, v):
-        """Product ``M v``."""
         V = v.reshape(self.p.shape)
         out = self.p * V
         out -= self.p * out.sum(axis=0)
@@ -146,7 +145,6 @@ class SoftmaxCurvature:
         return part
 
     def sample(self, rows):
-        """As :meth:`DiagonalCurvature.sample`."""
         weights = self.weights[rows] * (self.weights.sum() / self.weights[rows].sum())
         return SoftmaxCurvature(self.p[:, rows], weights, self.e[rows] - FLOOR)
 
@@ -160,7 +158,6 @@ class SoftmaxCurvature:
         return dposv(self.own, -self.times(v).reshape(self.p.shape).sum(axis=1))[1]
 
     def centred_times(self, v):
-        """``M v`` after the intercepts have followed."""
         return self.times((v.reshape(self.p.shape) + self.shift(v)[:, None]).ravel())
 
     def inverse_size(self, gradient, weights):
@@ -176,12 +173,10 @@ class SoftmaxCurvature:
         return bool((np.abs(own - known) <= tolerance * known).all())
 
     def squares(self, rows):
-        """As :meth:`DiagonalCurvature.squares`."""
         p, root = self.p[:, rows], np.sqrt(self.weights[rows])
         own = root * np.sqrt(p + self.e[rows])
         each = [(1, slice(k, k + 1), row[None]) for k, row in enumerate(own)]
         return [(-1, slice(0, len(p)), p * root), *each]
 
     def follow(self, sums):
-        """As :meth:`DiagonalCurvature.follow`."""
         return dposv(self.own, sums.T)[1].T
