@@ -12,6 +12,9 @@ from .units import are_in_range
 KEPT = 0.25
 """Entries of the second moments of parts of the rows that are kept, relative to those of the data."""
 
+HALVES = 2
+"""Parts of the rows whose second moments are made side by side where none are kept; more take memory."""
+
 
 class Folds:
     """Second moments of a problem's rows, and problems on some of these (mixin)."""
@@ -25,14 +28,15 @@ class Folds:
         """Let the second moments of every fold be what its other rows leave of all. Those of ``parts``, rows
         as they were given, are kept where these are all rows, each once, and long; so many threads make
         them."""
-        # Said, not derived from the moments: the first fold that needs some would change the others.
-        self._parts, (n, p), index = {}, self.shape, [self._counted(part) for part in parts]
-        if len(index) * p <= KEPT * n and np.array_equal(np.sort(np.concatenate(index)), np.arange(n)):
-            with np.errstate(over="ignore", invalid="ignore"):
-                point = self._data.point(self.y)
+        index, (n, p) = [self._counted(part) for part in parts], self.shape
+        kept = len(index) * p <= KEPT * n and np.array_equal(np.sort(np.concatenate(index)), np.arange(n))
+        index = index if kept else np.array_split(np.arange(n), HALVES)
+        with np.errstate(over="ignore", invalid="ignore"):
+            point = self._data.point(self.y)
             each = in_threads(lambda rows: self._data.moments(self.y, point, rows), index, n_threads)
-            self._parts = {rows.tobytes(): moments for rows, moments in zip(index, each, strict=True)}
-        self.moments  # noqa: B018 (once for all folds, as several threads may ask at the same time)
+            # Once for all folds, as several threads may ask at the same time.
+            self.moments = joined(each)
+        self._parts = {rows.tobytes(): m for rows, m in zip(index, each, strict=True)} if kept else {}
 
     @property
     def keeps_parts(self):
@@ -96,8 +100,6 @@ class Folds:
             left = moments.less(rest or whole._data.moments(whole.y, moments.about, self._rest))
             if left is not None:
                 return left
-        if self._parts:
-            return joined(list(self._parts.values()))
         with np.errstate(over="ignore", invalid="ignore"):
             return self._data.moments(self.y)
 
