@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_asyncprox import Lasso
+from sk_asyncprox import Lasso, LassoCV
 from sk_asyncprox.data import dataset as rows
 from sk_asyncprox.data import moments
 from sk_asyncprox.data.moments import few_rows, joined, moments_of, point_of
@@ -97,6 +97,24 @@ def test_parts_that_are_all_rows_are_read_once(weighted, monkeypatch):
         whole.share_moments(others)
         assert whole.fold(np.arange(40, 200)).knows_moments
         assert whole.kept_moments(parts[0]) is None
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_last_fit_knows_what_folds_have_read(weighted, monkeypatch):
+    """By any number of workers, with the same results but for rounding, as BLAS has threads of its own; without
+    moments the last fit's own would be too dear."""
+    X, y, weights = drawn(n=3000, p=150)
+    weights, read, make = weights if weighted else None, [], rows.moments_of
+    monkeypatch.setattr(rows, "moments_of", lambda X, *rest: read.append(len(X)) or make(X, *rest))
+    monkeypatch.setattr(Problem, "design", property(lambda self: 1 // 0))
+    first, second = (LassoCV(n_jobs=n_jobs, tol=1e-8).fit(X, y, weights) for n_jobs in (1, 2))
+    assert sum(read) == 2 * len(X)
+    assert_allclose(first.mse_path_, second.mse_path_, rtol=1e-10)
+    assert_allclose(first.coef_, second.coef_, rtol=1e-8, atol=1e-10)
+    monkeypatch.undo()
+    plain = Lasso(first.alpha_, tol=1e-10).fit(X, y, weights)
+    assert_allclose(X @ first.coef_ + first.intercept_, plain.predict(X), atol=1e-3 * y.std())
+    assert first.objective_ == pytest.approx(plain.objective_, abs=1e-8 * y.var())
 
 
 @pytest.mark.parametrize("centred", [False, True])

@@ -23,6 +23,7 @@ from test_solvers import drive, make_problem
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, lasso_path
 from sk_asyncprox.data.dataset import Data
+from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
 from sk_asyncprox.kernels.block_steps import ColumnPart
 from sk_asyncprox.kernels.column_sweeps import MOST_SWEEPS, _gap_of_columns
@@ -264,6 +265,22 @@ def test_long_moves_of_the_intercept_are_not_made_to_first_order(as_given, monke
     assert kinds[0].count("seen") < kinds[1].count("seen")
     assert abs(found.objective_ - plain.objective_) <= found.dual_gap_ + plain.dual_gap_
     assert max(found.dual_gap_, plain.dual_gap_) <= 1e-7
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_few_columns_of_data_that_are_not_copied_are_taken_once(n_jobs, shared, as_given, monkeypatch):
+    """And nothing else changes."""
+    X, y = data("dense", n=400)
+    taken, take = [], Design.taken
+    monkeypatch.setattr(Design, "taken", lambda self, *how: taken.append(self.X is X) or take(self, *how))
+    model, fits = LogisticRegression(C=5.0, l1_ratio=1.0, tol=1e-10, n_jobs=n_jobs), []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr("sk_asyncprox.kernels.block_steps.FEW", share)
+        taken.clear()
+        fits.append((clone(model).fit(X, y > 1.0).coef_, sum(taken)))
+    (plain, often), (kept, seldom) = fits
+    assert_array_equal(plain, kept)
+    assert 0 < seldom < often
 
 
 def test_margins_that_leave_no_slope_to_the_intercept_end_the_search_for_it(as_given):

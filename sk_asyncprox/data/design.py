@@ -224,6 +224,14 @@ class Design:
                     np.subtract(X[:, j], mean, out=row, casting="same_kind")
             yield run, some
 
+    def gathered(self, rows, index, dtype):
+        """Design of the rows (a slice) and columns ``index`` alone, centred, by rows."""
+        X = np.empty((len(range(self.shape[0])[rows]), len(index)), dtype)
+        step = max(FEWEST_ROWS, ENTRIES_OF_LOOK // max(1, len(index)))
+        for run, some in self.taken(rows, index, step, dtype):
+            X[run] = some.T
+        return Design(X)
+
     def runs(self):
         """Runs of rows whose entries stay in the cache, and these rows, dense and explicitly centred."""
         for rows in self._slices(ENTRIES_OF_RUN):

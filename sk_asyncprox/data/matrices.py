@@ -44,16 +44,20 @@ def runs(end, step, begin=0):
 
 def in_runs(function, n, n_threads=1):
     """What a function of a slice answers for runs of ``n`` rows, in their order."""
+    return in_threads(function, runs(n, max(1, -(-n // RUNS))), n_threads)
 
-    def quiet(rows):
+
+def in_threads(function, values, n_threads):
+    """What a function answers for each of the values, in their order."""
+
+    def quiet(value):
         with np.errstate(over="ignore", invalid="ignore"):
-            return function(rows)
+            return function(value)
 
-    slices = runs(n, max(1, -(-n // RUNS)))
     if n_threads == 1:
-        return list(map(quiet, slices))
+        return list(map(quiet, values))
     with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(quiet, slices))
+        return list(pool.map(quiet, values))
 
 
 def less(X, means, order, index=None, n_threads=1, dtype=np.float64):

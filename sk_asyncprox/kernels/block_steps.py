@@ -29,6 +29,9 @@ CROWDED = 2.0
 """Columns per row beyond which a dense block is swept once on its columns: it could fit the target alone,
 and would undo what the other blocks have done."""
 
+FEW = 0.1
+"""Share of the columns of data that lie by rows up to which they are kept as they are asked for."""
+
 REBUILD_ABOVE = 0.1
 """Relative change of the curvature weights beyond which a block's Gram matrix is computed anew."""
 
@@ -97,9 +100,11 @@ class ColumnPart:
         self.follows = self.local and problem.fit_intercept
         self._bound = DiagonalCurvature(problem.weights * problem.loss.curvature)
         self._blocks, self._runs, self._single, self.in_single = {}, {}, None, None
+        self._few = None, {}
 
     def __getstate__(self):
-        return {**self.__dict__, "_blocks": {}, "_runs": {}, "_single": None, "in_single": None}
+        caches = {"_blocks": {}, "_runs": {}, "_single": None, "in_single": None, "_few": (None, {})}
+        return self.__dict__ | caches
 
     def single(self):
         """The design in single precision."""
@@ -150,6 +155,21 @@ class ColumnPart:
             return [(problem.features, at) for at in (problem.design.places(index) if several else [index])]
         design = self.block(key, index).design
         return [(piece, np.arange(piece.shape[1])) for piece in getattr(design, "pieces", [design])]
+
+    def rows_of_columns(self, key, index, dtype, rows):
+        """The same, and where in it the ``rows`` (a slice) are; few columns of data that lie by rows are kept
+        while the curvature changes and they do not, as all entries between them would be read each time."""
+        problem = self.problem
+        few = self.local and problem.loss.n_outputs == 1 and len(index) <= FEW * problem.shape[1]
+        if not (few and problem.is_dense and problem.design.is_streamed and problem.design.is_by_rows):
+            return self.columns(key, index, dtype), rows
+        asked, name = (index.tobytes(), dtype), (rows.start, rows.stop, rows.step)
+        if self._few[0] != asked:
+            self._few = asked, {}
+        _, kept = self._few
+        if name not in kept:
+            kept[name] = problem.design.gathered(rows, index, dtype)
+        return [(kept[name], np.arange(len(index)))], slice(None)
 
     def model(self, point):
         """Second-order model of the loss; its diagonal is the metric of block steps."""

@@ -38,7 +38,7 @@ def add_filled(columns, model, rows, wanted, Q, sums):
     """
 
     def product(block, some):
-        return (block if len(some) == len(block) else block[some]) @ block.T
+        return (block if len(some) == len(block) else block[some]).dot(block.T)
 
     # In place, where every column is used once: fresh pages cost more than the entries.
     ways = operator.imul if len(columns) == 1 else operator.mul, np.concatenate, product
@@ -60,7 +60,7 @@ def _add(columns, model, rows, dtype, wanted, Q, sums, scale, stack, product):
         a, b = ends[outputs.start], ends[outputs.stop]
         low, high = wanted.searchsorted((a, b))
         Q[low:high, a:b] += sign * product(block, wanted[low:high] - a)
-        sums[a:b, outputs] += sign * (block @ scales.T)
+        sums[a:b, outputs] += sign * block.dot(scales.T)
 
 
 def full_rows(design, model, n_outputs):

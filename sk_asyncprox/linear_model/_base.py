@@ -84,7 +84,10 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         rows, overwrite = SOLVERS[self.solver].rows, not getattr(self, "copy_X", True)
         watcher = Watcher(self, *given, fitted=fitted)
         problem = Problem(X, y, loss, penalty, weights, self.fit_intercept, rows, overwrite)
-        if is_read_first(X, loss):
+        if (known := vars(self).pop("_moments", None)) is not None:
+            problem.moments = known
+            check_entries(self, X, is_finite=True)
+        elif is_read_first(X, loss):
             with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
                 problem.prepare(threads_for(self, X))
             check_entries(self, X, problem.is_finite)

@@ -93,12 +93,13 @@ class CrossValidated:
                 f"On a dask collection folds are made from the number of rows alone, here {n:,}: {error}"
             ) from error
 
-    def _run_folds(self, job, folds, watcher):
+    def _run_folds(self, job, folds, watcher, quick=False):
         """Results of ``job(train=, test=, options=)`` for every fold, as many at once as there are workers,
-        each on one of them; executors that have workers of their own serve one fold after the other."""
+        each on one of them; executors that have workers of their own, and ``quick`` jobs, serve one fold
+        after the other."""
         threads = isinstance(self.executor, str | Threads)
         parallel = Parallel(
-            n_jobs=self.n_jobs if threads else 1,
+            n_jobs=self.n_jobs if threads and not quick else 1,
             verbose=self.verbose,
             prefer="threads",
             return_as="generator" if watcher.is_watched else "list",
@@ -116,12 +117,13 @@ class CrossValidated:
     def _fold_options(self):
         return self._options()._replace(record=None, verbose=max(0, int(self.verbose) - 1))
 
-    def _fit_last(self, model, watcher, X, y, sample_weight, **chosen):
+    def _fit_last(self, model, watcher, X, y, sample_weight, moments=None, **chosen):
         """Fit an estimator of the plain class on all of the data with the chosen parameters, and take over
-        what it has found."""
+        what it has found; of a regression's data second ``moments`` may be known."""
         names = model.get_params(deep=False)
         own = {name: value for name, value in self.get_params(deep=False).items() if name in names}
         model.set_params(**own | chosen)
+        model._moments = moments
         with watcher.refit(model):
             model.fit(X, y, sample_weight=sample_weight)
         for name in OF_THE_LAST:

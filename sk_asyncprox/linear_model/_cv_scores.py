@@ -1,14 +1,18 @@
 """Models along the paths of a fold's training rows, and what they are judged by on its test rows: errors of
 regressions, scores of classifiers."""
 
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.metrics import get_scorer
 
+from .._blas_limit import one_blas_thread
 from .._compat import _check_method_params, with_labels
+from .._joblib import granted_workers
 from ..data.matrices import rows_of
+from ..executors import Threads
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
 from ..problem import Problem
@@ -21,6 +25,10 @@ from ._weights import strength_of
 CANCELLED = 1e-4
 """Error, relative to what it is the difference of, below which it is computed from the rows themselves."""
 
+QUICK = 256
+"""Columns up to which paths on second moments take no longer than threads take to start: they are mostly
+calls, for which the interpreter has one thread at a time."""
+
 EPS = np.finfo(np.float64).eps
 """Scikit-learn's logarithmic loss takes no probability for less, nor for more than what this leaves of 1."""
 
@@ -29,8 +37,15 @@ def problem_of_folds(model, X, y, weights, paths, folds):
     """The problem of all rows, with second moments that folds share where these cost less than they save."""
     whole = Problem(X, y, SquaredLoss(), None, weights, model.fit_intercept, SOLVERS[model.solver].rows)
     if moments_pay(whole, paths[0][0], model._fold_options(), sum(map(len, paths)) * len(folds) // 2):
-        whole.share_moments([test for _, test in folds])
+        n_threads = granted_workers(model.n_jobs) if isinstance(model.executor, str | Threads) else 1
+        with one_blas_thread() if n_threads > 1 else nullcontext():
+            whole.share_moments([test for _, test in folds], n_threads)
     return whole
+
+
+def are_quick(whole):
+    """Whether one worker had better find the paths of all folds."""
+    return whole.keeps_parts and whole.shape[1] <= QUICK
 
 
 def squared_errors(whole, X, y, weights, paths, train, test, options):

@@ -12,7 +12,7 @@ from .._compat import LinearModel
 from ._base import AsyncLinearModel, check_range
 from ._callbacks import Watcher
 from ._cv_base import CrossValidated
-from ._cv_scores import problem_of_folds, squared_errors
+from ._cv_scores import are_quick, problem_of_folds, squared_errors
 from ._dask_cv import cross_validated, reading
 from ._dask_predict import PredictsCollections
 from ._enet_path import warn_of_folds
@@ -72,9 +72,11 @@ class ElasticNetCV(
         folds = list(self._folds(X, y, self._routed(sample_weight, params)[0]))
         watcher = Watcher(self, X, y, sample_weight, len(folds) + 1)
         whole = problem_of_folds(self, rows, y, weights, paths, folds)
-        found = self._run_folds(partial(squared_errors, whole, rows, y, weights, paths), folds, watcher)
+        job, quick = partial(squared_errors, whole, rows, y, weights, paths), are_quick(whole)
+        found = self._run_folds(job, folds, watcher, quick)
         errors, messages = zip(*found, strict=True)
         chosen = self._choose(ratios, grids, np.array(errors), chain.from_iterable(messages), y)
+        chosen["moments"] = whole.shared_moments
         self.n_iter_ = self._fit_last(ElasticNet(), watcher, X, y, sample_weight, **chosen).n_iter_
         return watcher
 

@@ -4,12 +4,16 @@ import numpy as np
 
 from .._interrupts import cached_property
 from ..data.dataset import moments_are_cheap
+from ..data.matrices import in_threads
 from ..data.moments import joined
 from .certificate import Certificate, quadratic_bound
 from .scaling import are_in_range
 
 KEPT = 0.25
 """Entries of the second moments of parts of the rows that are kept, relative to those of the data."""
+
+HALVES = 2
+"""Parts of the rows whose second moments are made side by side where none are kept; more take memory."""
 
 
 class Folds:
@@ -20,15 +24,29 @@ class Folds:
         """Whether second moments are there already: its own, or those that its folds share."""
         return "moments" in vars(self) or (self._rest is not None and self._whole._parts is not None)
 
-    def share_moments(self, parts):
+    def share_moments(self, parts, n_threads=1):
         """Let the second moments of every fold be what its other rows leave of all. Those of ``parts``, rows
-        as they were given, are kept where these are all rows, each once, and long."""
-        # Said, not derived from the moments: the first fold that needs some would change the others.
-        self._parts, (n, p), index = {}, self.shape, [self._counted(part) for part in parts]
-        if len(index) * p <= KEPT * n and np.array_equal(np.sort(np.concatenate(index)), np.arange(n)):
-            with np.errstate(over="ignore", invalid="ignore"):
-                point = self._data.point(self.y)
-                self._parts = {rows.tobytes(): self._data.moments(self.y, point, rows) for rows in index}
+        as they were given, are kept where these are all rows, each once, and long; so many threads make
+        them."""
+        index, (n, p) = [self._counted(part) for part in parts], self.shape
+        kept = len(index) * p <= KEPT * n and np.array_equal(np.sort(np.concatenate(index)), np.arange(n))
+        index = index if kept else np.array_split(np.arange(n), HALVES)
+        with np.errstate(over="ignore", invalid="ignore"):
+            point = self._data.point(self.y)
+            each = in_threads(lambda rows: self._data.moments(self.y, point, rows), index, n_threads)
+            # Once for all folds, as several threads may ask at the same time.
+            self.moments = joined(each)
+        self._parts = {rows.tobytes(): m for rows, m in zip(index, each, strict=True)} if kept else {}
+
+    @property
+    def keeps_parts(self):
+        """Whether second moments of the other rows of every fold are kept."""
+        return bool(self._parts)
+
+    @property
+    def shared_moments(self):
+        """Second moments of all rows, where the folds share them; else None."""
+        return None if self._parts is None else self.moments
 
     def kept_moments(self, rows):
         """Second moments of these rows, as they were given, where they are kept; else None."""
@@ -47,8 +65,9 @@ class Folds:
     @property
     def suits_moments(self):
         """Whether second moments cost less than looks at the data, and tell all that a solver asks for."""
-        cheap = self.loss.quadratic and self._data.is_dense and moments_are_cheap(*self.shape)
-        return cheap and not self._data.by_rows and self.penalty.free is None
+        cheap = "moments" in vars(self) or moments_are_cheap(*self.shape)
+        dense = self._data.is_dense and not self._data.by_rows
+        return dense and cheap and self.loss.quadratic and self.penalty.free is None
 
     @property
     def is_on_moments(self):
@@ -81,8 +100,6 @@ class Folds:
             left = moments.less(rest or whole._data.moments(whole.y, moments.about, self._rest))
             if left is not None:
                 return left
-        if self._parts:
-            return joined(list(self._parts.values()))
         with np.errstate(over="ignore", invalid="ignore"):
             return self._data.moments(self.y)
 

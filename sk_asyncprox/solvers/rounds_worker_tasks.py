@@ -182,7 +182,7 @@ def gram(part, payload):
     key, index, fresh, dtype, model, rows = payload
     k, wanted = len(index), np.arange(len(index)) if fresh is None else fresh
     Q, sums = np.zeros((len(wanted), k)), np.zeros((k, part.problem.loss.n_outputs))
-    columns = part.columns(key, index, dtype)
+    columns, rows = part.rows_of_columns(key, index, dtype, rows)
     part.let_go("support")
     add_rows(columns, model, rows, dtype, wanted, Q, sums)
     sizes = (design.size if design.is_sparse else model.n_samples * len(at) for design, at in columns)
