@@ -101,8 +101,8 @@ def test_parts_that_are_all_rows_are_read_once(weighted, monkeypatch):
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_last_fit_knows_what_folds_have_read(weighted, monkeypatch):
-    """By any number of workers, with the same results but for rounding, as BLAS has threads of its own; without
-    moments the last fit's own would be too dear."""
+    """By any number of workers, with the same results but for rounding, as BLAS has threads of its own;
+    without moments the last fit's own would be too dear."""
     X, y, weights = drawn(n=3000, p=150)
     weights, read, make = weights if weighted else None, [], rows.moments_of
     monkeypatch.setattr(rows, "moments_of", lambda X, *rest: read.append(len(X)) or make(X, *rest))
