@@ -57,7 +57,10 @@ class Place(NamedTuple):
     """Minus the slope in ``x`` of the objective without its l1 part."""
 
     def gap(self, penalty, p):
-        """Duality gap with ``p`` coefficients, were the intercept the best one."""
+        """Duality gap with ``p`` coefficients, were the intercept the best one; of no penalty, which has
+        none, the largest slope."""
+        if penalty.is_zero:
+            return float(np.abs(self.slope[:p]).max(initial=0.0))
         if not penalty.has_zeros:
             return penalty.conjugate(self.slope[:p])
         w = self.x[:p]
@@ -221,7 +224,8 @@ def newton_solver(part, place, least, l2):
     H.flat[: p * (len(H) + 1) : len(H) + 1] += l2
     if problem.fit_intercept:
         H[p:, :p], H[p:, p:] = sums.T, model.own
-    H.flat[:: len(H) + 1] *= 1.0 + RIDGE
+    # What nothing bends is not moved, as nothing pulls at it either.
+    H.flat[:: len(H) + 1] += np.where(H.diagonal() > 0.0, RIDGE * H.diagonal(), 1.0)
     return factored(H, 0.0)
 
 

@@ -89,15 +89,10 @@ class RidgeSteps:
     others are joined with."""
 
     def __init__(self, problem, moves):
-        n, p = len(problem.weights), problem.n_coefs
+        p = problem.n_coefs
         self.moves = moves
-        self._descends = problem.is_dense and p <= FEW_SAMPLES * n
-        smooth, bounded = (
-            not problem.penalty.has_zeros,
-            problem.penalty.l2 > 0.0 and problem.penalty.free is None,
-        )
-        self._descends = self._descends and not problem.loss.quadratic and (smooth or bounded)
-        cheap = smooth and len(problem.y) * p**2 <= CHEAP
+        self._descends = may_descend(problem)
+        cheap = not problem.penalty.has_zeros and len(problem.y) * p**2 <= CHEAP
         self._memory, self._every, self._before = Memory(), 1 if cheap else 0, np.inf
         self._promised = np.inf if self._descends and problem.size >= LEAST_SINGLE else 0.0
 
@@ -137,17 +132,20 @@ class RidgeSteps:
 
     def _is_quick(self, run, certificate):
         """Whether descents will do: where the last one was slow, the next have more of the second
-        derivatives, once all steps have cost as much; where these are more than the data, others go on."""
+        derivatives, once all steps have cost as much; where these are more than the data, others go on, but
+        without any penalty, of which descents know all there is."""
         penalty, p, size = run.problem.penalty, len(run.at.w), run.problem.design.size
         begins = penalty.has_zeros and self._memory.is_empty
         if begins and not (certificate and _calls_for_many(penalty, certificate)):
             return False
-        wide = p * p > size or penalty.has_zeros
-        slow = run.gap > (HALF if wide else TENTH) * self._before
+        wide, gap = p * p > size or penalty.has_zeros, run.gap
+        if penalty.is_zero and certificate is not None:
+            gap = float(np.abs(certificate.correlations).max(initial=0.0))
+        slow = gap > (HALF if wide or penalty.is_zero else TENTH) * self._before
         if self._descends and slow and (wide or run.touched >= MATRIX * p * size):
-            self._descends = not wide and self._every != 1
-            self._every = 1 if self._every else STEPS
-        self._before = run.gap
+            self._descends = penalty.is_zero or not (wide or self._every == 1)
+            self._every = self._every if wide else 1 if self._every else STEPS
+        self._before = gap
         return self._descends
 
     def join(self, run, certificate):
@@ -176,6 +174,14 @@ class RidgeSteps:
         """Join the next steps with this one."""
         image = run.problem.shifted(direction.v, -direction.shift)
         self.moves = self.moves.newest(MOVES - 1).led_by(direction.move, image)
+
+
+def may_descend(problem):
+    """Whether descents of all coefficients serve: of a smooth objective, or of one that an l2 part bounds."""
+    penalty, n, p = problem.penalty, len(problem.weights), problem.n_coefs
+    few = p <= (1 if penalty.is_zero else FEW_SAMPLES) * n
+    smooth = not penalty.has_zeros or (penalty.l2 > 0.0 and penalty.free is None)
+    return problem.is_dense and few and smooth and not problem.loss.quadratic
 
 
 def _calls_for_many(penalty, certificate):
