@@ -267,6 +267,21 @@ def test_products_in_single_precision(monkeypatch, order, n_outputs, centred):
     assert single.tmul(u).dtype == np.float64
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("far", [0.0, 100.0])
+def test_entries_given_in_single_precision_are_not_rounded_into_it_again(order, centred, far):
+    rng = np.random.default_rng(0)
+    X = np.asarray(rng.standard_normal((50, 7)) + far, np.float32, order=order)
+    design = Problem(X, np.sign(X[:, 0]), LogisticLoss(), ElasticNetPenalty(0.0, 0.1), None, centred).features
+    assert (design.given is not None and design.given.X is X) == (far == 0.0)
+    single, before = Single(design), X.copy()
+    w, u = rng.standard_normal(7), rng.standard_normal(50)
+    assert_allclose(single.mul(w), design.mul(w), rtol=1e-5, atol=1e-5)
+    assert_allclose(single.tmul(u), design.tmul(u), rtol=1e-5, atol=1e-5)
+    assert np.array_equal(X, before)
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("tol", [1e-4, 1e-12])
 def test_steps_in_single_precision_end_as_well(monkeypatch, n_classes, tol):

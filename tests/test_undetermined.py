@@ -114,7 +114,7 @@ def test_constant_columns_are_centred_to_zero(rows):
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("scale", [1.0, 1e3])
 def test_separable_classes_and_columns_of_zeros_end_in_few_passes(n_classes, scale):
-    rng, Z, _ = features(5)
+    _, Z, _ = features(5)
     y = np.digitize(Z[:, 0], np.arange(1, n_classes) - 0.5)
     X = np.hstack([np.zeros((ROWS, 1)), scale * Z + scale])
     with warnings.catch_warnings():
