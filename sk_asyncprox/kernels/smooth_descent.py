@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .gram_products import full_rows
+from ..losses.curvature import learnt
+from .newton_systems import newton_solver
 from .quadratic_minimiser import RIDGE, factored
 from .quasi_newton import Face, Memory
 
@@ -20,9 +21,10 @@ STEPS, STEPS_OF_SEVERAL, MORE, TENTH = 10, 20, 20, 0.1
 """Steps between two certificates, of one output and of several, whose certificates cost more; and so many
 more, at most, where the gap has fallen to a tenth after these."""
 
-NEAR, LANDED, TRIALS = 0.25, 0.5, 6
+NEAR, LANDED, TRIALS, TRIALS_OF_NEWTON = 0.25, 0.5, 6, 20
 """Slopes at the end of a step, relative to that at its beginning, where it has landed: as a rule, and of
-several outputs, where another length costs as much as a step does; and lengths, at most."""
+several outputs, where another length costs as much as a step does; and lengths, at most, also after a Newton
+step, which costs more."""
 
 LONGER = 4.0
 """Most that a length grows by at a time."""
@@ -93,7 +95,7 @@ def descend(part, read, memory, every, goal, finest=0.0):
     memory : Memory
     """
     problem, l2, p, point = part.problem, read.penalty.l2s, len(read.w), read.point
-    smooth = not read.penalty.has_zeros
+    smooth, least = not read.penalty.has_zeros, point.least
     x = np.append(read.w, np.zeros(problem.loss.n_outputs if problem.fit_intercept else 0))
     pull = (-problem.weights * point.gradient).astype(point.z.dtype, copy=False)
     few = STEPS if problem.loss.n_outputs == 1 else STEPS_OF_SEVERAL
@@ -102,16 +104,16 @@ def descend(part, read, memory, every, goal, finest=0.0):
         correlations = yield "tmul", pull
         most = 0 if problem.looks_stray(correlations) else most
     place = _place(problem, l2, x, point.z, pull, correlations)
-    first = place.gap(read.penalty, p)
-    if not smooth:
-        first = min(first, problem.scale)  # of little l2 part the gap at zero says nothing
+    # Of little l2 part the gap at zero says nothing.
+    first = min(place.gap(read.penalty, p), np.inf if smooth else problem.scale)
     goal = max(min(goal, TENTH * first), finest * first)
     for number in range(most):
         gap = place.gap(read.penalty, p)
         if number and (gap <= goal or (number == few and gap > TENTH * first)):
             break
-        if every and number % every == 0:
-            memory = Memory(solve=newton_solver(part, place, point.least, l2))
+        anew = every and number % every == 0
+        if anew:
+            memory = Memory(solve=newton_solver(part, place, least, l2))
         elif smooth and memory.solve is None and _gram_pays(problem, number, first, gap, goal):
             memory = Memory(solve=gram_solver(problem, place, l2))
         face = Face(place.x, place.slope, read.penalty, p)
@@ -123,7 +125,9 @@ def descend(part, read, memory, every, goal, finest=0.0):
         v = yield "mul", x[:p]
         if problem.fit_intercept:
             v.reshape(problem.loss.n_outputs, -1)[:] += x[p:, None]
+        gradient = place.pull / -problem.weights if anew else None
         length = _length(problem, l2, place, x, v, memory, face)
+        least = learnt(least, problem, place.z, gradient, v, min(1.0, length)) if anew else least
         correlations = yield "tmul", pull
         v *= length
         # What was read at the start is not to be written to.
@@ -167,9 +171,10 @@ def _length(problem, l2, place, x, v, memory, face):
         near = LANDED
     if memory.is_empty and fall > 0.0:
         length, near = min(longest, float(fall / (_bend(problem, place, v) + own_bend))), 1.0
-    for trial in range(TRIALS):
+    trials = TRIALS if memory.solve is None or memory.pairs else TRIALS_OF_NEWTON
+    for trial in range(trials):
         rise = own + length * own_bend - _ahead(problem, place, v, length)
-        if abs(rise) <= near * fall or trial == TRIALS - 1 or (rise < 0.0 and length == longest):
+        if abs(rise) <= near * fall or trial == trials - 1 or (rise < 0.0 and length == longest):
             break
         bend = rise - rise_before
         wanted = length - rise * (length - before) / bend if bend > 0.0 else np.inf
@@ -210,23 +215,6 @@ def _ahead(problem, place, v, length):
         np.multiply(gradient.reshape(V.shape), -weights, out=pull)
         along += float(np.vdot(pull, V))
     return along
-
-
-def newton_solver(part, place, least, l2):
-    """What solves systems with the matrix of second derivatives, of coefficients and intercept; None where
-    rounding has made it singular."""
-    problem = part.problem
-    loss, p = problem.loss, problem.design.shape[1]
-    gradient = place.pull / -problem.weights
-    model = loss.model(problem.y, place.z, gradient, problem.weights, least)
-    H = np.zeros((len(place.x), len(place.x)))
-    H[:p, :p], sums = full_rows(problem.features, model, loss.n_outputs)
-    H.flat[: p * (len(H) + 1) : len(H) + 1] += l2
-    if problem.fit_intercept:
-        H[p:, :p], H[p:, p:] = sums.T, model.own
-    # What nothing bends is not moved, as nothing pulls at it either.
-    H.flat[:: len(H) + 1] += np.where(H.diagonal() > 0.0, RIDGE * H.diagonal(), 1.0)
-    return factored(H, 0.0)
 
 
 def _gram_pays(problem, number, first, gap, goal):

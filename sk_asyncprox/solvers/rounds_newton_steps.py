@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..kernels.iterate import Read
+from ..kernels.newton_systems import suits_samples
 from ..kernels.quasi_newton import Memory
 from ..kernels.smooth_descent import STEPS, arrived, descend
 from .rounds_phases import Phase
@@ -50,8 +51,8 @@ MANY = 0.6
 working sets cost more."""
 
 FEW_SAMPLES = 20
-"""Columns per sample up to which full data descend; beyond, joined steps, solved exactly in the space of a
-few directions, take less than half as many."""
+"""Columns per sample up to which full data descend, where a system of as many equations as samples will not
+do; beyond, joined steps, solved exactly in the space of a few directions, take less than half as many."""
 
 
 class NewtonSteps:
@@ -89,10 +90,11 @@ class RidgeSteps:
     others are joined with."""
 
     def __init__(self, problem, moves):
-        p = problem.n_coefs
-        self.moves = moves
+        n, p = len(problem.y), problem.n_coefs
+        self.moves, self._by_samples = moves, may_descend(problem) and suits_samples(problem)
         self._descends = may_descend(problem)
-        cheap = not problem.penalty.has_zeros and len(problem.y) * p**2 <= CHEAP
+        products = p * n**2 if self._by_samples else n * p**2
+        cheap = not problem.penalty.has_zeros and products <= CHEAP
         self._memory, self._every, self._before = Memory(), 1 if cheap else 0, np.inf
         self._promised = np.inf if self._descends and problem.size >= LEAST_SINGLE else 0.0
 
@@ -138,12 +140,14 @@ class RidgeSteps:
         begins = penalty.has_zeros and self._memory.is_empty
         if begins and not (certificate and _calls_for_many(penalty, certificate)):
             return False
-        wide, gap = p * p > size or penalty.has_zeros, run.gap
+        n = len(run.problem.y) if self._by_samples else p
+        wide, gap = n * n > size or penalty.has_zeros, run.gap
         if penalty.is_zero and certificate is not None:
             gap = float(np.abs(certificate.correlations).max(initial=0.0))
         slow = gap > (HALF if wide or penalty.is_zero else TENTH) * self._before
-        if self._descends and slow and (wide or run.touched >= MATRIX * p * size):
-            self._descends = penalty.is_zero or not (wide or self._every == 1)
+        if self._descends and slow and (wide or run.touched >= MATRIX * n * size):
+            lost = self._every == 1 and (self._memory.solve is None or run.gap <= FINEST)
+            self._descends = penalty.is_zero or not (wide or lost)
             self._every = self._every if wide else 1 if self._every else STEPS
         self._before = gap
         return self._descends
@@ -179,7 +183,7 @@ class RidgeSteps:
 def may_descend(problem):
     """Whether descents of all coefficients serve: of a smooth objective, or of one that an l2 part bounds."""
     penalty, n, p = problem.penalty, len(problem.weights), problem.n_coefs
-    few = p <= (1 if penalty.is_zero else FEW_SAMPLES) * n
+    few = suits_samples(problem) or p <= (1 if penalty.is_zero else FEW_SAMPLES) * n
     smooth = not penalty.has_zeros or (penalty.l2 > 0.0 and penalty.free is None)
     return problem.is_dense and few and smooth and not problem.loss.quadratic
 
