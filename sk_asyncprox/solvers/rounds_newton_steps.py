@@ -35,9 +35,10 @@ TINY = np.finfo(float).tiny
 
 EVERYTHING = slice(None)
 
-CHEAP, MATRIX = 3_000_000, 0.25
+CHEAP, MATRIX, OF_SAMPLES = 3_000_000, 0.25, 0.5
 """Products of a matrix of second derivatives so cheap that every step of a descent has its own; and stored
-entries read meanwhile, per product of one."""
+entries read meanwhile, per product of one, and of one of the samples, which do not serve what is nearly
+done."""
 
 RIGHT, ARRIVED = 0.5, 0.7
 """Shares of the gap wanted that Newton steps and a descent end at."""
@@ -140,12 +141,12 @@ class RidgeSteps:
         begins = penalty.has_zeros and self._memory.is_empty
         if begins and not (certificate and _calls_for_many(penalty, certificate)):
             return False
-        n = len(run.problem.y) if self._by_samples else p
+        n, price = (len(run.problem.y), OF_SAMPLES) if self._by_samples else (p, MATRIX)
         wide, gap = n * n > size or penalty.has_zeros, run.gap
         if penalty.is_zero and certificate is not None:
             gap = float(np.abs(certificate.correlations).max(initial=0.0))
         slow = gap > (HALF if wide or penalty.is_zero else TENTH) * self._before
-        if self._descends and slow and (wide or run.touched >= MATRIX * n * size):
+        if self._descends and slow and (wide or run.touched >= price * n * size):
             lost = self._every == 1 and (self._memory.solve is None or run.gap <= FINEST)
             self._descends = penalty.is_zero or not (wide or lost)
             self._every = self._every if wide else 1 if self._every else STEPS
