@@ -36,7 +36,7 @@ def newton_solver(part, place, least, l2):
 
 def suits_samples(problem):
     """Whether a system of as many equations as samples takes the place of one of more coefficients."""
-    penalty, (n, p) = problem.penalty, problem.features.shape
+    penalty, (n, p) = problem.penalty, problem.shape
     return n < p and problem.loss.n_outputs == 1 and penalty.alike and penalty.l2 > 0.0
 
 
