@@ -141,7 +141,7 @@ def _is_free(problem, options, penalty):
     if not isinstance(executor, Threads) or options.record is not None or options.max_time is not None:
         return False
     plan, policy = executor.plan(options.n_jobs), resolve_step_size(options.step_size)
-    free = SOLVERS[options.solver].in_rounds(penalty, options, plan, policy)
+    free = SOLVERS[options.solver].in_rounds(problem.with_penalty(penalty), options, plan, policy)
     return free and not options.verbose and options.tol >= FINEST
 
 

@@ -90,9 +90,10 @@ def test_a_descent_ends_where_the_gradient_is_small(n_classes, p, fit_intercept,
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_the_matrix_is_that_of_finite_differences(n_classes, fit_intercept):
-    problem = problem_of(n_classes, fit_intercept, p=3, n=40)
+@pytest.mark.parametrize(("n_classes", "p"), [(2, 3), (3, 3), (2, 60)])
+def test_the_matrix_is_that_of_finite_differences(n_classes, p, fit_intercept):
+    """Of more coefficients than samples by as many equations as these."""
+    problem = problem_of(n_classes, fit_intercept, p=p, n=40)
     rng = np.random.default_rng(1)
     k = problem.design.shape[1]
     x = rng.standard_normal(k + (problem.loss.n_outputs if fit_intercept else 0))
@@ -122,6 +123,17 @@ def test_a_step_answers_what_the_last_move_has_told():
     assert len(memory.pairs) == 10
     # What has not lowered the slope tells nothing.
     assert memory.after(move, -move) is memory
+
+
+@pytest.mark.parametrize(("n", "p"), [(100, 250), (150, 400), (300, 60)])
+def test_weak_penalties_of_separable_classes_end_in_few_passes(n, p):
+    """Shortened Newton steps teach the next ones what curvature they meet."""
+    rng = np.random.default_rng(0)
+    X = np.cumsum(rng.standard_normal((n, p)), axis=0)
+    y = np.diff(X[:, :9].sum(axis=1), prepend=0.0) > 0.0
+    model = LogisticRegression(C=1e3).fit(X, y)
+    assert model.dual_gap_ <= 1e-4 * np.log(2.0)
+    assert model.n_iter_[0] <= 110
 
 
 @pytest.mark.parametrize("C", [1e-2, 30.0])
@@ -266,6 +278,21 @@ def test_products_in_single_precision(monkeypatch, order, n_outputs, centred):
     # What losses of several outputs are evaluated at is as rough as the products.
     assert single.mul(w).dtype == (np.float32 if n_outputs > 1 else np.float64)
     assert single.tmul(u).dtype == np.float64
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("far", [0.0, 100.0])
+def test_entries_given_in_single_precision_are_not_rounded_into_it_again(order, centred, far):
+    rng = np.random.default_rng(0)
+    X = np.asarray(rng.standard_normal((50, 7)) + far, np.float32, order=order)
+    design = Problem(X, np.sign(X[:, 0]), LogisticLoss(), ElasticNetPenalty(0.0, 0.1), None, centred).features
+    assert (design.given is not None and design.given.X is X) == (far == 0.0)
+    single, before = Single(design), X.copy()
+    w, u = rng.standard_normal(7), rng.standard_normal(50)
+    assert_allclose(single.mul(w), design.mul(w), rtol=1e-5, atol=1e-5)
+    assert_allclose(single.tmul(u), design.tmul(u), rtol=1e-5, atol=1e-5)
+    assert np.array_equal(X, before)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -66,7 +66,7 @@ def test_form(key):
     policy = family.policy(chosen.step_size, posed)
     form, _ = family.serve(posed, policy, chosen, Threads().plan(1))
     assert form is FORMS[key]
-    assert family.in_rounds(posed.penalty, chosen, Threads().plan(1), policy) == (form is RoundsBCD)
+    assert family.in_rounds(posed, chosen, Threads().plan(1), policy) == (form is RoundsBCD)
     assert type(solve(posed, chosen).solver) is form
 
 

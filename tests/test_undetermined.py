@@ -1,5 +1,7 @@
 """Directions that nothing determines: without a penalty coefficients stay finite, predictions the same."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -107,3 +109,17 @@ def test_constant_columns_are_centred_to_zero(rows):
     assert_array_equal([sparse.mul(unit[j]).any() for j in range(4)], [False, True, True, False])
     assert_allclose(means, weights @ X)
     assert_array_equal(X[0], [1e6 / 3, X[0, 1], small[0], -0.1])
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+def test_separable_classes_and_columns_of_zeros_end_in_few_passes(n_classes, scale):
+    _, Z, _ = features(5)
+    y = np.digitize(Z[:, 0], np.arange(1, n_classes) - 0.5)
+    X = np.hstack([np.zeros((ROWS, 1)), scale * Z + scale])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = LogisticRegression(C=np.inf, tol=1e-5).fit(X, y)
+    assert model.n_iter_.max() <= 40
+    pull = np.eye(max(2, n_classes))[y] - model.predict_proba(X)
+    assert np.abs(X.T @ pull).max() / ROWS <= 1.01e-5

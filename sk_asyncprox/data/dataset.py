@@ -81,6 +81,9 @@ class Data:
                 how = how | {"overwrite": False}  # rows that follow one another are a view of the data
             how = how | {"n_threads": n_threads, "vectors": vectors}
             self._design, self._X = design_of(rows, self._weights, **how), None
+            if self.is_dense and rows.dtype == np.float32 and rows.flags.forc and not how["squared"]:
+                design, means = self._design
+                design.given = None if is_far_in_some(rows, self._weights) else Design(rows, means)
         return self._design
 
     def point(self, y):

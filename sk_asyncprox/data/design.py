@@ -48,9 +48,10 @@ class Design:
         self.is_by_rows = not self.is_sparse and X.flags.c_contiguous
         self._transposed, self._squares, self.n_threads = transpose(X), None, 1
 
-    balance, products, is_finite = None, (), False
+    balance, products, is_finite, given = None, (), False, None
     """Weights in which the columns are centred, products made when the entries were first read, and whether
-    these are finite: where these are known."""
+    these are finite: where these are known; and the same design of the entries as they were given, in single
+    precision, where no columns are far from zero."""
 
     def __reduce__(self):
         # Without the transpose, whose entries would be pickled a second time.

@@ -18,8 +18,12 @@ class Single:
         (n, p), several = whole.shape, design.shape[1] > whole.shape[1]
         self.size, self._shape, self._centre = design.size, (design.shape[1] // p, -1), whole.centre
         self.dtype = np.dtype(np.float32 if several else np.float64)
-        by_rows = several or whole.X.flags.c_contiguous
-        self._X = whole.X.astype(np.float32, order="C" if by_rows else "F")
+        given = None if several else whole.given
+        if given is None:
+            by_rows = several or whole.X.flags.c_contiguous
+            self._X = whole.X.astype(np.float32, order="C" if by_rows else "F")
+        else:
+            by_rows, self._X, self._centre = given.is_by_rows, given.X, given.centre
         self._runs = runs(n, max(1, ENTRIES_AT_ONCE // p) if several else n)
         if several and whole.centre is not None:
             for rows in self._runs:

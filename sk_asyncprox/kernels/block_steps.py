@@ -100,17 +100,28 @@ class ColumnPart:
         self.follows = self.local and problem.fit_intercept
         self._bound = DiagonalCurvature(problem.weights * problem.loss.curvature)
         self._blocks, self._runs, self._single, self.in_single = {}, {}, None, None
-        self._few = None, {}
+        self._few, self._of_samples = (None, {}), None
 
     def __getstate__(self):
-        caches = {"_blocks": {}, "_runs": {}, "_single": None, "in_single": None, "_few": (None, {})}
-        return self.__dict__ | caches
+        caches = {"_blocks": {}, "_runs": {}, "_single": None, "in_single": None}
+        return self.__dict__ | caches | {"_few": (None, {}), "_of_samples": None}
 
     def single(self):
         """The design in single precision."""
         if self._single is None:
             self._single = Single(self.problem.design)
         return self._single
+
+    def products_of_samples(self):
+        """``X X'``, which serves every second derivative."""
+        if self._of_samples is None:
+            design = self.problem.features
+            K = design.X @ design.X.T
+            if design.centre is not None:
+                across = design.X @ design.centre - 0.5 * (design.centre @ design.centre)
+                K -= across[:, None] + across
+            self._of_samples = K
+        return self._of_samples
 
     def columns_in_single(self):
         """The columns of full data in single precision, kept from now on for their Gram matrices."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..losses.curvature import learnt
 from .hessian_solvers import BYTES_AT_ONCE, gram_solver, newton_solver
 from .quasi_newton import Face, Memory
 
@@ -19,9 +20,10 @@ STEPS, STEPS_OF_SEVERAL, MORE, TENTH = 10, 20, 20, 0.1
 """Steps between two certificates, of one output and of several, whose certificates cost more; and so many
 more, at most, where the gap has fallen to a tenth after these."""
 
-NEAR, LANDED, TRIALS = 0.25, 0.5, 6
+NEAR, LANDED, TRIALS, TRIALS_OF_NEWTON = 0.25, 0.5, 6, 20
 """Slopes at the end of a step, relative to that at its beginning, where it has landed: as a rule, and of
-several outputs, where another length costs as much as a step does; and lengths, at most."""
+several outputs, where another length costs as much as a step does; and lengths, at most, also after a Newton
+step, which costs more."""
 
 LONGER = 4.0
 """Most that a length grows by at a time."""
@@ -53,7 +55,10 @@ class Place(NamedTuple):
     """Minus the slope in ``x`` of the objective without its l1 part."""
 
     def gap(self, penalty, p):
-        """Duality gap with ``p`` coefficients, were the intercept the best one."""
+        """Duality gap with ``p`` coefficients, were the intercept the best one; of no penalty, which has
+        none, the largest slope."""
+        if penalty.is_zero:
+            return float(np.abs(self.slope[:p]).max(initial=0.0))
         if not penalty.has_zeros:
             return penalty.conjugate(self.slope[:p])
         w = self.x[:p]
@@ -68,7 +73,7 @@ def descend(part, read, memory, every, goal, finest=0.0):
     The matrix of second derivatives is made anew after ``every`` so many steps, 0 for never.
     """
     problem, l2, p, point = part.problem, read.penalty.l2s, len(read.w), read.point
-    smooth = not read.penalty.has_zeros
+    smooth, least = not read.penalty.has_zeros, point.least
     x = np.append(read.w, np.zeros(problem.loss.n_outputs if problem.fit_intercept else 0))
     pull = (-problem.weights * point.gradient).astype(point.z.dtype, copy=False)
     few = STEPS if problem.loss.n_outputs == 1 else STEPS_OF_SEVERAL
@@ -77,16 +82,16 @@ def descend(part, read, memory, every, goal, finest=0.0):
         correlations = yield "tmul", pull
         most = 0 if problem.looks_stray(correlations) else most
     place = _place(problem, l2, x, point.z, pull, correlations)
-    first = place.gap(read.penalty, p)
-    if not smooth:
-        first = min(first, problem.scale)  # of little l2 part the gap at zero says nothing
+    # Of little l2 part the gap at zero says nothing.
+    first = min(place.gap(read.penalty, p), np.inf if smooth else problem.scale)
     goal = max(min(goal, TENTH * first), finest * first)
     for number in range(most):
         gap = place.gap(read.penalty, p)
         if number and (gap <= goal or (number == few and gap > TENTH * first)):
             break
-        if every and number % every == 0:
-            memory = Memory(solve=newton_solver(part, place, point.least, l2))
+        anew = every and number % every == 0
+        if anew:
+            memory = Memory(solve=newton_solver(part, place, least, l2))
         elif smooth and memory.solve is None and _gram_pays(problem, number, first, gap, goal):
             memory = Memory(solve=gram_solver(problem, place, l2))
         face = Face(place.x, place.slope, read.penalty, p)
@@ -98,7 +103,9 @@ def descend(part, read, memory, every, goal, finest=0.0):
         v = yield "mul", x[:p]
         if problem.fit_intercept:
             v.reshape(problem.loss.n_outputs, -1)[:] += x[p:, None]
+        gradient = place.pull / -problem.weights if anew else None
         length = _length(problem, l2, place, x, v, memory, face)
+        least = learnt(least, problem, place.z, gradient, v, min(1.0, length)) if anew else least
         correlations = yield "tmul", pull
         v *= length
         # What was read at the start is not to be written to.
@@ -142,9 +149,10 @@ def _length(problem, l2, place, x, v, memory, face):
         near = LANDED
     if memory.is_empty and fall > 0.0:
         length, near = min(longest, float(fall / (_bend(problem, place, v) + own_bend))), 1.0
-    for trial in range(TRIALS):
+    trials = TRIALS if memory.solve is None or memory.pairs else TRIALS_OF_NEWTON
+    for trial in range(trials):
         rise = own + length * own_bend - _ahead(problem, place, v, length)
-        if abs(rise) <= near * fall or trial == TRIALS - 1 or (rise < 0.0 and length == longest):
+        if abs(rise) <= near * fall or trial == trials - 1 or (rise < 0.0 and length == longest):
             break
         bend = rise - rise_before
         wanted = length - rise * (length - before) / bend if bend > 0.0 else np.inf

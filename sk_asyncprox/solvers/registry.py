@@ -10,6 +10,7 @@ from .piag import PIAG
 from .piag_second_order import ModelPIAG
 from .piag_working_set import WidePIAG
 from .rounds import RoundsBCD
+from .rounds_full_steps import may_descend
 
 WIDEST = 2000
 """Coefficients of all outputs up to which shards send the curvature of all; beyond, that of a working set."""
@@ -38,7 +39,7 @@ class Family:
         """The form for a run, and its keyword arguments beside ``n_workers`` and ``start``."""
         return self.form, self._settings(options, plan)
 
-    def in_rounds(self, penalty, options, plan, policy):
+    def in_rounds(self, problem, options, plan, policy):
         return False
 
     def _settings(self, options, plan):
@@ -57,9 +58,11 @@ class Blocks(Family):
 
     def serve(self, problem, policy, options, plan):
         """In rounds to the gap wanted, or by plain block steps."""
-        if self.in_rounds(problem.penalty, options, plan, policy):
+        if self.in_rounds(problem, options, plan, policy):
+            # Without a penalty slopes are what is to be small.
+            goal = options.tol * (1.0 if problem.penalty.is_zero else problem.scale)
             # One pass is enough for a look, which is what is made where no gap is known to be wanted.
-            return RoundsBCD, {"goal": options.tol * problem.scale if options.max_iter > 1 else 0.0}
+            return RoundsBCD, {"goal": goal if options.max_iter > 1 else 0.0}
         working_set = _working_set(options, plan)
         if working_set is None:
             # Which columns are called for is known of the l1 part.
@@ -71,9 +74,10 @@ class Blocks(Family):
             "random_state": options.random_state,
         }
 
-    def in_rounds(self, penalty, options, plan, policy):
+    def in_rounds(self, problem, options, plan, policy):
         free = policy.exact and options.metric == "gram" and options.n_blocks == "auto"
-        return free and not (plan.inline or penalty.is_zero) and _working_set(options, plan) in (None, True)
+        served = not problem.penalty.is_zero or may_descend(problem)
+        return free and served and not plan.inline and _working_set(options, plan) in (None, True)
 
 
 class Shards(Family):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..kernels.hessian_solvers import suits_samples
 from ..kernels.iterate import Read
 from ..kernels.path_logistic_loss import Seen
 from ..kernels.quasi_newton import Memory
@@ -32,9 +33,10 @@ FALL, HALF, ARRIVED = 0.1, 0.5, 0.7
 """What the gap has to fall to in a descent; and where there is but one way more; and the share of the one
 wanted that it ends at."""
 
-CHEAP, MATRIX = 3_000_000, 0.25
+CHEAP, MATRIX, OF_SAMPLES = 3_000_000, 0.25, 0.5
 """Products of a matrix of second derivatives so cheap that every step of a descent has its own; and stored
-entries read meanwhile, per product of one."""
+entries read meanwhile, per product of one, and of one of the samples, which do not serve what is nearly
+done."""
 
 LEAST_SINGLE, WELL, SPAN = 200_000, 2.0, 1e-9
 """Stored entries from which on a descent makes its products in single precision; what the gap may be, beside
@@ -45,8 +47,8 @@ MANY = 0.6
 working sets cost more."""
 
 FEW_SAMPLES = 20
-"""Columns per sample up to which full data descend; beyond, joined steps, solved exactly in the space of a
-few directions, take less than half as many."""
+"""Columns per sample up to which full data descend, where a system of as many equations as samples will not
+do; beyond, joined steps, solved exactly in the space of a few directions, take less than half as many."""
 
 EVERYTHING = slice(None)
 
@@ -120,13 +122,11 @@ class RidgeSteps:
     others are joined with."""
 
     def __init__(self, problem, moves):
-        n, p = len(problem.weights), problem.n_coefs
-        self.moves = moves
-        self._descends = problem.is_dense and p <= FEW_SAMPLES * n
-        smooth = not problem.penalty.has_zeros
-        bounded = problem.penalty.l2 > 0.0 and problem.penalty.free is None
-        self._descends = self._descends and not problem.loss.quadratic and (smooth or bounded)
-        cheap = smooth and len(problem.y) * p**2 <= CHEAP
+        n, p = len(problem.y), problem.n_coefs
+        self.moves, self._by_samples = moves, may_descend(problem) and suits_samples(problem)
+        self._descends = may_descend(problem)
+        products = p * n**2 if self._by_samples else n * p**2
+        cheap = not problem.penalty.has_zeros and products <= CHEAP
         self._memory, self._every, self._before = Memory(), 1 if cheap else 0, np.inf
         self._promised = np.inf if self._descends and problem.size >= LEAST_SINGLE else 0.0
 
@@ -164,17 +164,22 @@ class RidgeSteps:
 
     def _is_quick(self, run, certificate):
         """Whether descents will do: where the last one was slow, the next have more of the second
-        derivatives, once all steps have cost as much; where these are more than the data, others go on."""
+        derivatives, once all steps have cost as much; where these are more than the data, others go on, but
+        without any penalty, of which descents know all there is."""
         penalty, p, size = run.problem.penalty, len(run.at.w), run.problem.design.size
         begins = penalty.has_zeros and self._memory.is_empty
         if begins and not (certificate and _calls_for_many(penalty, certificate)):
             return False
-        wide = p * p > size or penalty.has_zeros
-        slow = run.gap > (HALF if wide else FALL) * self._before
-        if self._descends and slow and (wide or run.touched >= MATRIX * p * size):
-            self._descends = not wide and self._every != 1
-            self._every = 1 if self._every else STEPS
-        self._before = run.gap
+        n, price = (len(run.problem.y), OF_SAMPLES) if self._by_samples else (p, MATRIX)
+        wide, gap = n * n > size or penalty.has_zeros, run.gap
+        if penalty.is_zero and certificate is not None:
+            gap = float(np.abs(certificate.correlations).max(initial=0.0))
+        slow = gap > (HALF if wide or penalty.is_zero else FALL) * self._before
+        if self._descends and slow and (wide or run.touched >= price * n * size):
+            lost = self._every == 1 and (self._memory.solve is None or run.gap <= SPAN)
+            self._descends = penalty.is_zero or not (wide or lost)
+            self._every = self._every if wide else 1 if self._every else STEPS
+        self._before = gap
         return self._descends
 
     def join(self, run, certificate):
@@ -203,6 +208,14 @@ class RidgeSteps:
         """Join the next steps with this one."""
         image = run.problem.shifted(direction.v, -direction.shift)
         self.moves = self.moves.newest(MOVES - 1).led_by(direction.move, image)
+
+
+def may_descend(problem):
+    """Whether descents of all coefficients serve: of a smooth objective, or of one that an l2 part bounds."""
+    penalty, n, p = problem.penalty, len(problem.weights), problem.n_coefs
+    few = suits_samples(problem) or p <= (1 if penalty.is_zero else FEW_SAMPLES) * n
+    smooth = not penalty.has_zeros or (penalty.l2 > 0.0 and penalty.free is None)
+    return problem.is_dense and few and smooth and not problem.loss.quadratic
 
 
 def _calls_for_many(penalty, certificate):
