@@ -46,7 +46,7 @@ class Design:
         self.is_as_given = not self.is_sparse and centre is not None
         self.is_streamed = self.is_as_given and X.size > IN_CACHE
         self.is_by_rows = not self.is_sparse and X.flags.c_contiguous
-        self._transposed, self._squares, self.n_threads = transpose(X), None, 1
+        self._transposed, self._squares, self._single, self.n_threads = transpose(X), None, None, 1
 
     balance, products, is_finite, given = None, (), False, None
     """Weights in which the columns are centred, products made when the entries were first read, and whether
@@ -82,6 +82,14 @@ class Design:
         if self.centre is not None:
             out -= u.sum() * self.centre
         return out
+
+    def in_precision(self, dtype):
+        """The design of sparse columns in double, or in single precision, which is kept."""
+        if dtype == self.X.dtype:
+            return self
+        if self._single is None:
+            self._single = Design(like(self.X, self.X.data.astype(dtype)), self.centre)
+        return self._single
 
     def there_and_back(self, w, b, between):
         """Products ``z = (X - 1 centre') w + b`` and ``U (X - 1 centre')``, where ``U[:, rows]`` is what

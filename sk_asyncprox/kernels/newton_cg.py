@@ -18,20 +18,30 @@ from .line_search import LENGTHS, along_ray
 COST = {"mul": 1, "tmul": 1, "column_squares": 1, "curve": 2}
 """Times an operation reads the stored entries."""
 
+IN_DOUBLE = 4
+"""Products of a step in single precision that are made in double: of fewer the copy does not pay."""
+
+FLAT, FLAT_IN_SINGLE = 1e-14, 1e-6
+"""Curvature of a direction, relative to what it would be of orthogonal columns, that is rounding; and in
+single precision."""
+
 RESIDUAL = 0.2
 """Norm of the preconditioned residual, relative to the first, at which conjugate gradients end."""
 
 
-def newton_step(w, pull, model, penalty, centred, most_products, correlations=None, enough=0.0, squares=None):
+def newton_step(
+    w, pull, model, penalty, centred, most_products, correlations=None, enough=0.0, squares=None, single=False
+):
     """Direction on the support by preconditioned conjugate gradients, of at most ``most_products``
     iterations, or until no entry of the residual is above ``enough``: the move and the margins' change, not
     centred.
 
     ``pull`` is minus the weighted loss gradient, ``correlations`` its products with the columns, and
     ``squares`` these columns' squares in the model, where they are known, and ``model`` one of the loss, in
-    which an intercept follows where it is ``centred``. A generator of products: of tuples of the name of a
-    product of :class:`~sk_asyncprox.data.design.Design` and its arguments, or of ``"curve"`` with the model,
-    ``x`` and ``centred``, for ``X x`` and ``X' M X x``; sent back is the product with the columns.
+    which an intercept follows where it is ``centred``; where it is ``single``, products of many are made in
+    single precision. A generator of products: of tuples of the name of a product of
+    :class:`~sk_asyncprox.data.design.Design` and its arguments, or of ``"curve"`` with the model, ``x`` and
+    ``centred``, for ``X x`` and ``X' M X x``; sent back is the product with the columns.
     """
     sign = np.sign(w)
     if correlations is None:
@@ -41,7 +51,7 @@ def newton_step(w, pull, model, penalty, centred, most_products, correlations=No
     squares = (yield "column_squares", model.diagonal) if squares is None else squares
     diagonal = squares + penalty.l2s
     x, v = yield from _conjugate_gradient(
-        slope, free, diagonal, model, centred, len(pull), penalty.l2s, most_products, enough
+        slope, free, diagonal, model, centred, len(pull), penalty.l2s, most_products, enough, single
     )
     times = model.centred_times if centred else model.times
     flips = np.sign(w + x) != sign
@@ -62,28 +72,38 @@ def newton_step(w, pull, model, penalty, centred, most_products, correlations=No
     return ray.move, ray.length * v
 
 
-def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_products, enough):
+def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_products, enough, single):
     """Roughly solve ``(X' M X + l2) x = target`` in the free coefficients, with the curvature ``M`` of the
     model; a generator. Returns ``x`` and ``X x``."""
     inverse = 1.0 / np.maximum(diagonal, np.finfo(float).tiny)
     x, v, residual = np.zeros_like(target), np.zeros(n), target.copy()
     scaled = inverse * residual
     direction, size = scaled, residual @ scaled
-    goal = RESIDUAL**2 * size
-    for _ in range(most_products):
+    goal, first_single, rounded = RESIDUAL**2 * size, IN_DOUBLE if single else most_products, False
+    for k in range(most_products):
         if size <= goal or np.abs(residual).max() <= enough:
             break
-        along, image = yield "curve", model, direction, centred
-        image = np.where(free, image + l2 * direction, 0.0)
+        rough = k >= first_single
+        unit = np.abs(direction).max() if rough else 1.0
+        asked = (direction / unit).astype(np.float32) if rough else direction
+        along, image = yield "curve", model, asked, centred
+        image = np.where(free, (unit * image if rough else image) + l2 * direction, 0.0)
         bend = direction @ image
-        if bend <= 1e-14 * (direction @ (diagonal * direction)):
-            break
+        if not bend > (FLAT_IN_SINGLE if rough else FLAT) * (direction @ (diagonal * direction)):
+            if not rough:
+                break
+            first_single = most_products
+            continue
         x += (size / bend) * direction
-        v += (size / bend) * along
+        rounded |= rough
+        if not rounded:
+            v += (size / bend) * along
         residual -= (size / bend) * image
         scaled = inverse * residual
         size, last = residual @ scaled, size
         direction = scaled + (size / last) * direction
+    if rounded:
+        v = yield "mul", x
     return x, v
 
 
@@ -105,5 +125,8 @@ def product(design, operation, vectors):
     if operation != "curve":
         return getattr(design, operation)(*vectors)
     model, x, centred = vectors
+    if design.is_sparse:
+        design = design.in_precision(x.dtype)
     v = design.mul(x)
-    return v, design.tmul(model.centred_times(v) if centred else model.times(v))
+    image = model.centred_times(v) if centred else model.times(v)
+    return v, design.tmul(image.astype(x.dtype, copy=False))

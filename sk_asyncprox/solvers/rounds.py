@@ -49,6 +49,9 @@ NEAR = 0.97
 """Correlation, relative to the l1 part, from which on a column is in the working set where the last solution
 is near: it may be needed before the next look."""
 
+MENDS, LONG = 5, 8.0
+"""Rounds of few columns that may follow one another where others are long: read so many times the data."""
+
 SLOW = 0.5
 """Gap after a round, relative to that before, beyond which the round has done little."""
 
@@ -107,8 +110,8 @@ class RoundsBCD(Script):
         self.head_start = 0.0 if full and size > LARGEST_SWEPT else self.head_start
         self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
         self.active, self.generation, self.blocks = np.empty(0, int), 0, []
-        self._late, self._resumed, self._doubted, self._mended = False, False, start is not None, False
-        self._known, self._trail, self.goal = None, Trail(), goal
+        self._late, self._resumed, self._doubted, self._mended = False, False, start is not None, 0
+        self._known, self._trail, self.goal, self._spent = None, Trail(), goal, 0
         self._begin(Beside())
 
     def _begin(self, moves):
@@ -125,8 +128,10 @@ class RoundsBCD(Script):
         before = self.problem.penalty
         self._trail.add(before, self.at.w)
         self.problem = self.columns.problem = self.at.problem = problem
-        self.touched, self._resumed, self._mended = 0, True, False
+        self.touched, self._resumed, self._mended = 0, True, 0
         self._begin(self.ridge.moves)
+        # What strays at the first iterate, gone too far, asks for no penalty above the last one.
+        self.penalty = problem.penalty.with_l1(max(before.l1, problem.penalty.l1))
         # Under a weaker penalty no iterate gets worse beside the zero model.
         if (problem.penalty.l1 > before.l1 or problem.penalty.l2 > before.l2) and self.at.retreat():
             self._known = None
@@ -209,7 +214,7 @@ class RoundsBCD(Script):
                 continue
             n_active = len(self.active)
             self._aim(certificate)
-            if (yield from self.gram.solve(self, certificate)):
+            if not self._mended and (yield from self.gram.solve(self, certificate)):
                 continue
             touched = self.touched
             if self.penalty.has_zeros:
@@ -220,12 +225,13 @@ class RoundsBCD(Script):
                         yield Phase("direction", len(self.blocks), self._read, self._write_block)
             else:
                 yield from self.ridge.join(self, certificate)
-            if self.problem.design.is_sparse:
+            if self.problem.design.is_sparse and not self._mended:
                 size = max(1, self.products.sizes[self.active].sum())
                 # With columns that were not there before, no model would have done more.
                 grown = len(self.active) > KEPT * n_active
                 slow = self.fall > SLOW and not grown and self.penalty.l1 == self.problem.penalty.l1
-                self.gram.rule.counted((self.touched - touched) / size, slow)
+                self._spent = self.touched - touched
+                self.gram.rule.counted(self._spent / size, slow)
 
     def _heed(self, certificate):
         """Take a certificate into account."""
@@ -256,9 +262,11 @@ class RoundsBCD(Script):
             lowered = l1 * (LOWERED if full and not self.looks.streamed else LOWERED_IN_READS)
             self.penalty = wanted if self.whole.has_swept else wanted.with_l1(max(wanted.l1, lowered))
             near = wanted.with_l1(NEAR * wanted.l1) if self.is_near() else self.penalty
-            gap = np.inf if self._mended or not self.is_near() else self.gap * problem.scale
-            few = dear_columns(wanted, self.at.w, c, gap, self.goal)
-            first, self._mended = first_columns(len(self.at.z), p, full), len(few) > 0
+            often = self._spent > LONG * problem.design.size
+            mends = self.is_near() and self._mended < (MENDS if often else 1)
+            gap = self.gap * problem.scale if mends else np.inf
+            few = dear_columns(wanted, self.at.w, c, gap, self.goal, often)
+            first, self._mended = first_columns(len(self.at.z), p, full), self._mended + 1 if len(few) else 0
             growth = GROWTH if full else SPARSE_GROWTH
             active = few if len(few) else wanted_columns(near, self.at.w, c, active, first, growth=growth)
         late, same = self.gap < LATE, active is self.active or np.array_equal(active, self.active)
