@@ -59,7 +59,8 @@ class Blocks(Family):
         """In rounds to the gap wanted, or by plain block steps."""
         if self.in_rounds(problem.penalty, options, plan, policy):
             # One pass is enough for a look, which is what is made where no gap is known to be wanted.
-            return RoundsBCD, {"goal": options.tol * problem.scale if options.max_iter > 1 else 0.0}
+            goal = options.tol * problem.scale if options.max_iter > 1 else 0.0
+            return RoundsBCD, {"goal": goal, "most_passes": options.max_iter}
         working_set = _working_set(options, plan)
         if working_set is None:
             # Which columns are called for is known of the l1 part.

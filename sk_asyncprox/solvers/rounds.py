@@ -69,6 +69,8 @@ class RoundsBCD(Script):
         First iterate.
     goal : float
         The gap that is wanted.
+    most_passes : float
+        Passes over the data that are allowed.
 
     See Also
     --------
@@ -93,7 +95,7 @@ class RoundsBCD(Script):
     works = WORK
     head_start, resumes, needs_bound = 0.1, True, False
 
-    def __init__(self, problem, step_size, *, n_workers=1, start=None, goal=0.0):
+    def __init__(self, problem, step_size, *, n_workers=1, start=None, goal=0.0, most_passes=np.inf):
         full, size = problem.is_dense or problem.design.is_full(), problem.size
         n_workers = n_workers if size >= (SMALL_FULL if full else SMALL) else 1
         self.problem, self.n_workers, self.n_blocks = problem, n_workers, n_workers
@@ -106,7 +108,7 @@ class RoundsBCD(Script):
         self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
         self.active, self.generation, self.blocks = np.empty(0, int), 0, []
         self._late, self._resumed, self._doubted, self._mended = False, False, start is not None, False
-        self._known, self._trail, self.goal = None, Trail(), goal
+        self._known, self._trail, self.goal, self.most_passes = None, Trail(), goal, most_passes
         self._begin(Beside())
 
     def _begin(self, moves):
@@ -242,6 +244,7 @@ class RoundsBCD(Script):
         full, p = problem.design.is_full(), len(self.at.w)
         before, active = self.penalty.l1, self.active
         cheap = full and p <= len(self.at.z) and len(self.at.z) * p * p <= CHEAP_GRAM
+        cheap &= not self.gram.is_hard
         if problem.loss.quadratic and (self.gram.has_swept or self.looks.streamed):
             few = p <= (len(self.at.z) if self.gram.has_swept else SQUARED_NARROW)
             many = 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p

@@ -9,6 +9,7 @@ from ..kernels.logistic_path import Seen
 from .rounds_gram_matrix import GramMatrix
 from .rounds_newton_steps import RISE_OF_NEWTON, TINY
 from .rounds_phases import Phase
+from .rounds_work import FIRST_SWEEPS
 
 WIDEST_GRAM_ONCE = 128
 """Columns of a Gram matrix that serves one step, at most: beyond, it costs more than the step's products."""
@@ -29,6 +30,9 @@ LARGEST_SWEPT, MANY, MOST, WIDE, WIDER = 10_000_000, 0.2, 0.9, 5, 25
 first certificate has to call for: of few a working set is quicker. Of most of so many times more columns than
 rows sweeps are slow, and of so many times more always."""
 
+MOST_SWEEPS, AFFORDED = 300, 0.5
+"""Sweeps over the columns, at most; and their share of the passes over the data that a fit is allowed."""
+
 RIGHT, TENTH = 0.9, 0.1
 """Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
 
@@ -46,6 +50,9 @@ class GramSteps:
     has_swept = False
     """Whether sweeps over all columns have come near a solution."""
 
+    is_hard = False
+    """Whether steps of all columns have been slow."""
+
     def _may_be_solved(self, run):
         """Whether the problem is a model itself, of full data, and not to be solved more exactly than one."""
         problem = run.problem
@@ -59,6 +66,7 @@ class GramSteps:
         stamp, start = run.stamp(), (run.at.w.copy(), RIGHT * run.goal)
         [found] = yield Phase("moments", 1, lambda _: start)
         if found is None:
+            self.is_hard = run.problem.moments_are_safe
             return None
         certificate, touched = found
         run.certifies_afresh = True
@@ -69,7 +77,8 @@ class GramSteps:
         """Solve the whole problem by sweeps over the columns, if these may do; return whether they have."""
         problem, (n, p), penalty = run.problem, run.problem.shape, run.problem.penalty
         swept = self._may_be_solved(run) and problem.uniform and penalty.alike and n * p <= LARGEST_SWEPT
-        if not (swept and penalty.l1 > 0.0):
+        most_sweeps = min(MOST_SWEEPS, AFFORDED * run.most_passes)
+        if self.is_hard or not (swept and penalty.l1 > 0.0 and most_sweeps >= FIRST_SWEEPS):
             return False
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
         most = p if p <= WIDE * n else MOST * p if p <= WIDER * n else 0
@@ -77,10 +86,12 @@ class GramSteps:
             return False
         stamp, index = run.stamp(), np.arange(p)
         read = Read(None, index, run.at.w.copy(), run.at.point(), penalty, True)
-        [direction] = yield Phase("columns", 1, lambda _: (read, RIGHT * run.goal, certificate.gap))
+        payload = read, RIGHT * run.goal, certificate.gap, most_sweeps
+        [direction] = yield Phase("columns", 1, lambda _: payload)
         run.from_zero = not read.w.any()
         run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         self.has_swept = bool(direction.move.any())
+        self.is_hard = not self.has_swept
         return True
 
     def step_all(self, run, certificate):

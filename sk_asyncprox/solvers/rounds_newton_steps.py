@@ -142,8 +142,9 @@ class RidgeSteps:
         begins = penalty.has_zeros and self._memory.is_empty
         if begins and not (certificate and _calls_for_many(penalty, certificate)):
             return False
-        wide = p * p > size or penalty.has_zeros
-        slow = run.gap > (HALF if wide else TENTH) * self._before
+        wide = p * p > size
+        slow = run.gap > (HALF if wide and not penalty.has_zeros else TENTH) * self._before
+        wide |= penalty.has_zeros
         if self._descends and slow and (wide or run.touched >= MATRIX * p * size):
             self._descends = not wide and self._every != 1
             self._every = 1 if self._every else STEPS
