@@ -11,6 +11,7 @@ from sk_asyncprox import Lasso, enet_path, lasso_path
 from sk_asyncprox.executors import Threads
 from sk_asyncprox.kernels.path_extrapolation import Trail
 from sk_asyncprox.kernels.working_set import dear_columns
+from sk_asyncprox.linear_model import _enet_path
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -328,3 +329,18 @@ def test_few_columns_are_mended_alone_near_the_end(monkeypatch):
         best = peer.Lasso(alpha=alpha, fit_intercept=False, tol=1e-7, max_iter=100_000).fit(X, y).coef_
         objectives = [((y - X @ v) ** 2).sum() / (2 * len(y)) + alpha * np.abs(v).sum() for v in (w, best)]
         assert objectives[0] - objectives[1] <= gap + 1e-12
+
+
+@pytest.mark.parametrize("shape", [(300, 5), (20, 50)], ids=["on moments", "on columns"])
+def test_large_data_are_read_before_they_are_checked(shape, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal(shape), rng.standard_normal(shape[0])
+    alphas, coefs, _ = lasso_path(X, y)
+    monkeypatch.setattr(_enet_path, "is_large", lambda X: True)
+    for found, expected in zip(lasso_path(X, y), (alphas, coefs), strict=False):
+        assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+    assert_allclose(alphas[0], np.abs(X.T @ y).max() / len(y), rtol=1e-12)
+    for bad in (np.nan, np.inf):
+        X[3, 2] = bad
+        with pytest.raises(ValueError, match=r"NaN|infinity"):
+            lasso_path(X, y)

@@ -26,7 +26,7 @@ from sk_asyncprox.data.dataset import Data
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
 from sk_asyncprox.kernels.block_steps import ColumnPart
-from sk_asyncprox.kernels.column_sweeps import MOST_SWEEPS, _gap_of_columns
+from sk_asyncprox.kernels.column_sweeps import _look_at_columns
 from sk_asyncprox.kernels.working_set import first_columns, wanted_columns
 from sk_asyncprox.linear_model._enet_path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
@@ -37,6 +37,7 @@ from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import RoundsBCD, rounds_gram_cache
 from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.rounds import SPOILT
+from sk_asyncprox.solvers.rounds_full_steps import MOST_SWEEPS
 from sk_asyncprox.solvers.rounds_gram_cache import GramMatrix
 from sk_asyncprox.solvers.rounds_gram_steps import GramRule
 from sk_asyncprox.solvers.rounds_worker_tasks import WORK, gram
@@ -704,7 +705,7 @@ def test_beside_an_l2_part_sweeps_end_by_the_gap_of_certificates(positive):
     problem = Problem(X, y, SquaredLoss(), penalty)
     w = np.maximum(rng.standard_normal(40) * (rng.random(40) < 0.3), 0.0)
     columns = (X - X.mean(axis=0)).astype(np.float32)
-    found = _gap_of_columns(columns, y - y.mean(), w, penalty)
+    found, _ = _look_at_columns(columns, y - y.mean(), w, penalty)
     assert_allclose(found, problem.certify(w, 0.0).gap, rtol=1e-4)
 
 
@@ -714,6 +715,29 @@ def test_sweeps_leave_passes_for_what_follows():
     y = X[:, :250] @ rng.standard_normal(250) + 10.0 * rng.standard_normal(700)
     alpha = 3e-3 * np.abs(X.T @ (y - y.mean())).max() / 700
     assert Lasso(alpha=alpha, max_iter=2 * MOST_SWEEPS).fit(X, y).n_iter_ <= 2 * MOST_SWEEPS
+
+
+@pytest.mark.parametrize("shape", [(200, 1000), (300, 280)], ids=str)
+@pytest.mark.parametrize("max_iter", [30, 100])
+def test_sweeps_leave_half_of_few_passes(shape, max_iter):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal(shape)
+    y = X[:, :20].sum(axis=1) + rng.standard_normal(len(X))
+    alpha = np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(X) / 300
+    assert Lasso(alpha, max_iter=max_iter).fit(X, y).n_iter_ <= max_iter
+
+
+@pytest.mark.parametrize("shape", [(200, 100), (2000, 200)], ids=str)
+def test_an_outlying_row_beside_columns_alike_takes_tens_of_passes(shape):
+    """Thousands when all columns went on together though neither sweeps nor Newton steps had done much."""
+    rng = np.random.default_rng(0)
+    X = np.sqrt(0.99) * rng.standard_normal((shape[0], 1)) + 0.1 * rng.standard_normal(shape)
+    y = X @ (rng.standard_normal(shape[1]) * (rng.random(shape[1]) < 0.2)) + 0.5 * rng.standard_normal(len(X))
+    X[0] *= 1e6
+    alpha = np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(X) / 1000
+    model = Lasso(alpha).fit(X, y)
+    assert model.n_iter_ <= 50
+    assert model.dual_gap_ <= 1e-4 * y.var()
 
 
 @pytest.mark.parametrize(("seed", "share"), [(1, 5e-2), (3, 1e-2), (4, 1e-2), (7, 1e-3)])

@@ -198,8 +198,9 @@ class Design:
         """Whether the matrix, or its columns ``index``, are better treated as dense."""
         if not self.is_sparse:
             return True
-        size = self.size if index is None else np.diff(self.X.indptr)[index].sum()
-        return size > DENSE_ABOVE * self.shape[0] * (self.shape[1] if index is None else len(index))
+        if index is None or len(index) == self.shape[1]:
+            return self.size > DENSE_ABOVE * self.shape[0] * self.shape[1]
+        return np.diff(self.X.indptr)[index].sum() > DENSE_ABOVE * self.shape[0] * len(index)
 
     def filled(self):
         """Dense, explicitly centred design with the same entries, stored by columns."""

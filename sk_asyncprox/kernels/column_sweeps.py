@@ -16,45 +16,59 @@ LOOKED, AT_ONCE, SOLVED, AGAIN, PREPARED, CALL = 20, 10, 0.5, 8, 12_000_000, 100
 what solving ``k`` columns costs, relative to ``k^3``, and how often that is of more columns than samples;
 entries that are swept while steps are prepared; and those for which a call of BLAS stands."""
 
-MOST_SWEEPS = 300
-"""Sweeps over the columns, at most: they are passes over the data, of which a fit is allowed so many."""
+LONG, NEARLY, AIMED, EVERY = 20, 0.8, 0.1, slice(None)
+"""Sweeps that are left from which on others go on with the columns that are called for, or nearly so; what
+the correlation of these is, relative to the l1 part; and the share of the gap at which all are looked at."""
 
-CROWDED = 0.02
-"""Gap, relative to the first, above which sweeps that leave more coefficients than samples are for nothing:
-working sets that grow are quicker than those that have to lose many."""
+CROWDED, SLOW = 0.02, 0.5
+"""Gaps, relative to the first, above which sweeps are for nothing: those that leave more coefficients than
+samples, as working sets that grow are quicker than those that have to lose many (twice as many as samples are
+always for nothing: no Gram matrix is made of them); and others."""
 
 
 def columns(part, payload):
     """Work of the kind ``"columns"``: the step of all columns to where a squared loss has the gap wanted, by
-    sweeps over these, while few more will do."""
-    read, goal, first = payload
-    problem, penalty, w, gap, done, sweeps = part.problem, read.penalty, read.w, first, 0, FIRST_SWEEPS
-    design, X, (n, p), touched = problem.design, part.columns_in_single().X, problem.shape, 0
+    sweeps over these, soon only those that are called for or nearly so, while few more will do."""
+    read, goal, first, most_sweeps = payload
+    problem, penalty, gap, done, sweeps, touched = part.problem, read.penalty, first, 0.0, FIRST_SWEEPS, 0
+    design, whole, (n, p), w, some = problem.design, part.columns_in_single().X, problem.shape, read.w, EVERY
     target = design.mul(w) - read.point.gradient if w.any() else -read.point.gradient
     goal = max(goal, FINEST * (target @ target) / n)
+    X, aim = whole, goal
     while True:
-        before, (new, gap, n_sweeps) = gap, columns_cd(w, penalty, sweeps, X, target, goal)
+        before, (new, gap, n_sweeps) = gap, columns_cd(w[some], penalty, sweeps, X, target, aim)
+        share, w = X.size / whole.size, w.copy()
         touched += 2 * (n_sweeps + 1) * X.size
         if penalty.l2 and gap > goal:
-            gap = min(gap, _gap_of_columns(X, target, new, penalty))
+            gap = min(gap, _look_at_columns(X, target, new, penalty)[0])
         if not before > max(gap, goal):
             gap = before
             break
-        w, done, k = new, done + n_sweeps, np.count_nonzero(new)
+        w[some], done, k = new, done + share * n_sweeps, np.count_nonzero(new)
         left = SLOWING * n_sweeps * np.log(max(1.0, gap / goal)) / np.log(before / max(gap, goal))
         solving = SOLVED * min(k, n) ** 3 * (AGAIN if n < p else 1)
         most = LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * (n + CALL))
-        if not 0.0 < left <= min(most, MOST_SWEEPS) - done:
+        if (X is whole and gap <= goal) or not share * left <= min(most, most_sweeps) - done:
             break
-        sweeps = 1 + int(min(left, LONGER * done))
-    if gap > CROWDED * first and np.count_nonzero(w) > n:
+        if gap <= aim or (X is whole and left > LONG):
+            gap, correlations = _look_at_columns(whole, target, w, penalty)
+            touched += 2 * whole.size
+            if gap <= goal:
+                break
+            some = np.flatnonzero((w != 0.0) | (penalty.pull(correlations) > NEARLY * penalty.l1))
+            X, aim = whole.T[some].T, max(goal, AIMED * gap)
+        sweeps = 1 + int(min(max(left, FIRST_SWEEPS), LONGER * done / share))
+    k = np.count_nonzero(w)
+    if gap > (CROWDED if k > n else SLOW) * first or k > 2 * n:
         w = read.w
     v = design.mul(w - read.w)
     return describe(part, read, w, v, part.model(read.point), touched + design.size)
 
 
-def _gap_of_columns(X, target, w, penalty):
-    """Duality gap of a squared loss on columns; beside an l2 part it is smaller than the one of sweeps."""
+def _look_at_columns(X, target, w, penalty):
+    """Duality gap of a squared loss on columns, which beside an l2 part is smaller than that of sweeps, and
+    correlations."""
     n, r = len(target), target - X @ w.astype(X.dtype)
     correlations, square = (r.astype(X.dtype) @ X).astype(np.float64) / n, r @ r / n
-    return 0.5 * square + penalty.value(w) - quadratic_bound(penalty, correlations, r @ target / n, square)
+    bound = quadratic_bound(penalty, correlations, r @ target / n, square)
+    return 0.5 * square + penalty.value(w) - bound, correlations

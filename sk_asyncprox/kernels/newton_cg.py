@@ -125,7 +125,7 @@ def product(design, operation, vectors):
     if operation != "curve":
         return getattr(design, operation)(*vectors)
     model, x, centred = vectors
-    if design.is_sparse:
+    if design.is_sparse and x.dtype == np.float32:
         design = design.in_precision(x.dtype)
     v = design.mul(x)
     image = model.centred_times(v) if centred else model.times(v)

@@ -80,14 +80,14 @@ def descend_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_DESCENTS):
     # Of a start that is zero nothing is known of what sweeps will cost.
     sweeps = FEW_ENTRIES // max(1, len(w) * (np.count_nonzero(w) or len(w)))
     sweeps = max(FEW_SWEEPS, min(MANY_SWEEPS, sweeps))
-    before, touched = np.inf, 0
+    before, touched, stepped = np.inf, 0, False
     for _ in range(most_calls):
         w, gap, n_sweeps = gram_cd(w, penalty, sweeps, Q, q, square, goal)
         touched += n_sweeps * Q.size
-        if gap <= goal:
+        if gap <= goal or (stepped and goal < gap * min(1.0, gap / before) ** MOST_DESCENTS):
             break
         if gap > FAST_DESCENT * before and gap > goal * (before / gap) ** (PATIENCE / sweeps):
-            w = newton_on_gram(Q, q, w, penalty)
+            w, stepped = newton_on_gram(Q, q, w, penalty), True
         before, sweeps = gap, min(2 * sweeps, MANY_SWEEPS)
     return w, gap, touched
 

@@ -1,7 +1,7 @@
 """Solutions for many penalties, each found from the one before: lasso_path and enet_path."""
 
 import warnings
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,14 +14,14 @@ from ..losses import SquaredLoss
 from ..problem import Problem
 from ..shards.dask_chunks import is_collection
 from ..solve import SOLVERS
-from ..solve_path import solutions_along
+from ..solve_path import moments_pay, solutions_along
 from ..solvers.base import Snapshot
 from ._constructors import declared, no_defaults, parameter, taking
 from ._dask_cv import few_for_path
 from ._parameters import OfElasticNet, OfPaths
 from ._penalty_grids import alphas_of, penalties_of
 from ._regression import ElasticNet
-from ._validation import FLOATS, FORMATS, beyond, check_range, in_floats
+from ._validation import FLOATS, FORMATS, beyond, check_range, in_floats, is_large
 from ._weights import checked_weights, scaled
 
 TARGET = {"y": ["array-like", "sparse matrix"]}
@@ -190,23 +190,31 @@ def _solutions(name, kind, X, y, settings):
     given = {"y": y} | no_defaults(path, vars(path))
     validate_parameter_constraints(path._parameter_constraints | TARGET, given, name)
     X, y, sample_weight, Xy, dtype, column = _read(path, X, y)
+    [[unit]] = penalties_of(path, [path.l1_ratio], [[1.0]], X.shape[1])
+    problem = Problem(X, y, SquaredLoss(), unit, sample_weight, False, SOLVERS[path.solver].rows)
+    options = path._options()._replace(verbose=int(path.verbose))
+    automatic = isinstance(path.alphas, Integral)
+    n_alphas = path.alphas if automatic else len(path.alphas)
+    known = n_alphas > 1 and moments_pay(problem, unit, options, n_alphas)
+    if _is_read_first(path, X) and not (known and np.isfinite(problem.moments.G).all()):
+        check_array(X, dtype=FLOATS)
+    if known and automatic and Xy is None:
+        Xy = problem.quadratic.q * (len(y) if sample_weight is None else sample_weight.sum())
     [alphas] = alphas_of(path, X, y, sample_weight, [path.l1_ratio], False, Xy)
-    coefs, gaps, n_iters, messages = _along(path, X, y, sample_weight, alphas, dtype)
+    coefs, gaps, n_iters, messages = _along(path, problem, options, alphas, dtype)
     warn_unless_converged([f"alpha={alpha:.3g}" for alpha in alphas], messages)
     found = alphas, coefs[None] if column else coefs, gaps
     return (*found, n_iters) if path.return_n_iter else found
 
 
-def _along(path, X, y, sample_weight, alphas, dtype):
+def _along(path, problem, options, alphas, dtype):
     """Coefficients, gaps, passes and messages of the alphas, one after the other."""
-    [penalties] = penalties_of(path, [path.l1_ratio], [alphas], X.shape[1])
-    problem = Problem(X, y, SquaredLoss(), penalties[0], sample_weight, False, SOLVERS[path.solver].rows)
+    [penalties] = penalties_of(path, [path.l1_ratio], [alphas], problem.shape[1])
     start = _of_features(path.coef_init, "coef_init", problem.design.shape[1])
     if start is not None:
         start = Snapshot(*problem.start(np.maximum(start, 0.0) if path.positive else start))
     coefs = np.empty((problem.design.shape[1], len(penalties)), order="F")
     gaps, n_iters, messages = np.empty(len(penalties)), [], []
-    options = path._options()._replace(verbose=int(path.verbose))
     for i, solution in enumerate(solutions_along(problem, penalties, options, start)):
         coefs[:, i], gaps[i] = solution.certificate.w, solution.gap
         n_iters.append(solution.n_iter)
@@ -218,6 +226,11 @@ def _along(path, X, y, sample_weight, alphas, dtype):
     return coefs, gaps, n_iters, messages
 
 
+def _is_read_first(path, X):
+    """Whether all entries are read before they are checked: numbers that are finite have finite moments."""
+    return path.check_input and path.sample_weight is None and is_large(X)
+
+
 def _read(path, X, y):
     """Data in memory, ``X'y`` where it is given, the coefficients' type, and whether `y` is a column."""
     if is_collection(X):
@@ -227,7 +240,7 @@ def _read(path, X, y):
         # As few rows as stand for all have another sum of weights.
         return few.X, few.y, None, None if Xy is None else Xy * (len(few.y) / total), dtype, column
     if path.check_input:
-        X = check_array(X, accept_sparse=FORMATS, dtype=FLOATS)
+        X = check_array(X, accept_sparse=FORMATS, dtype=FLOATS, ensure_all_finite=not _is_read_first(path, X))
         y = check_array(y, dtype=np.float64, ensure_2d=False)
         check_consistent_length(X, y)
     if y.ndim > 1 and y.shape[1] > 1:

@@ -62,7 +62,8 @@ class Blocks(Family):
             # Without a penalty slopes are what is to be small.
             goal = options.tol * (1.0 if problem.penalty.is_zero else problem.scale)
             # One pass is enough for a look, which is what is made where no gap is known to be wanted.
-            return RoundsBCD, {"goal": goal if options.max_iter > 1 else 0.0}
+            goal = goal if options.max_iter > 1 else 0.0
+            return RoundsBCD, {"goal": goal, "most_passes": options.max_iter}
         working_set = _working_set(options, plan)
         if working_set is None:
             # Which columns are called for is known of the l1 part.

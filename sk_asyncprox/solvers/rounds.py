@@ -42,9 +42,6 @@ SMALL, SMALL_FULL = 5_000_000, 1_000_000
 LATE, SWEEPS, LATE_SWEEPS = 2e-2, 5, 2
 """Relative gap from which on block steps take fewer sweeps: the support is nearly found."""
 
-SPOILT = 0.8
-"""Share of a delayed full step below which the step is taken again."""
-
 NEAR = 0.97
 """Correlation, relative to the l1 part, from which on a column is in the working set where the last solution
 is near: it may be needed before the next look."""
@@ -55,8 +52,9 @@ MENDS, LONG = 5, 8.0
 SLOW = 0.5
 """Gap after a round, relative to that before, beyond which the round has done little."""
 
-RISE_OF_DESCENT = 0.25
-"""Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
+SPOILT, RISE_OF_DESCENT = 0.8, 0.25
+"""Share of a delayed full step below which the step is taken again; and the slope at the full step, relative
+to the first, up to which it is written instead of the exact one."""
 
 
 class RoundsBCD(Script):
@@ -71,8 +69,8 @@ class RoundsBCD(Script):
         At most; a small problem is given one.
     start : Snapshot
         First iterate.
-    goal : float
-        The gap that is wanted.
+    goal, most_passes : float
+        The gap that is wanted, and passes over the data that are allowed.
 
     See Also
     --------
@@ -97,7 +95,7 @@ class RoundsBCD(Script):
     works = WORK
     head_start, resumes, needs_bound = 0.1, True, False
 
-    def __init__(self, problem, step_size, *, n_workers=1, start=None, goal=0.0):
+    def __init__(self, problem, step_size, *, n_workers=1, start=None, goal=0.0, most_passes=np.inf):
         full, size = problem.is_dense or problem.design.is_full(), problem.size
         n_workers = n_workers if size >= (SMALL_FULL if full else SMALL) else 1
         self.problem, self.n_workers, self.n_blocks = problem, n_workers, n_workers
@@ -111,7 +109,8 @@ class RoundsBCD(Script):
         self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
         self.active, self.generation, self.blocks = np.empty(0, int), 0, []
         self._late, self._resumed, self._doubted, self._mended = False, False, start is not None, 0
-        self._known, self._trail, self.goal, self._spent = None, Trail(), goal, 0
+        self._known, self._trail, self._spent = None, Trail(), 0
+        self.goal, self.most_passes = goal, most_passes
         self._begin(Beside())
 
     def _begin(self, moves):
@@ -247,11 +246,11 @@ class RoundsBCD(Script):
         wanted, c = problem.penalty, certificate.correlations
         if self.generation and not (self.penalty.has_zeros or self.fall > SLOW):
             return
-        full, p = problem.design.is_full(), len(self.at.w)
+        full, n, p = problem.design.is_full(), len(self.at.z), len(self.at.w)
         before, active = self.penalty.l1, self.active
-        cheap = full and p <= len(self.at.z) and len(self.at.z) * p * p <= CHEAP_GRAM
+        cheap = full and p <= n and n * p * p <= CHEAP_GRAM and not self.whole.is_hard
         if problem.loss.quadratic and (self.whole.has_swept or self.looks.streamed):
-            few = p <= (len(self.at.z) if self.whole.has_swept else SQUARED_NARROW)
+            few = p <= (n if self.whole.has_swept else SQUARED_NARROW)
             many = 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
             cheap |= len(active) == p or (few and many)
         if wanted.l1 == 0.0 or cheap:
@@ -266,7 +265,7 @@ class RoundsBCD(Script):
             mends = self.is_near() and self._mended < (MENDS if often else 1)
             gap = self.gap * problem.scale if mends else np.inf
             few = dear_columns(wanted, self.at.w, c, gap, self.goal, often)
-            first, self._mended = first_columns(len(self.at.z), p, full), self._mended + 1 if len(few) else 0
+            first, self._mended = first_columns(n, p, full), self._mended + 1 if len(few) else 0
             growth = GROWTH if full else SPARSE_GROWTH
             active = few if len(few) else wanted_columns(near, self.at.w, c, active, first, growth=growth)
         late, same = self.gap < LATE, active is self.active or np.array_equal(active, self.active)
@@ -291,9 +290,8 @@ class RoundsBCD(Script):
         index = self.blocks[number]
         effort = LATE_SWEEPS if self._late else SWEEPS
         key, point = ("blocks", self.generation, number), self.at.point()
-        return Read(
-            key, index, self.at.w[index], point, self.penalty.on(index), len(self.blocks) == 1, effort
-        )
+        alone = len(self.blocks) == 1
+        return Read(key, index, self.at.w[index], point, self.penalty.on(index), alone, effort)
 
     def _write_block(self, task, direction):
         step, delay = self.write(task.stamp, "descent", task.payload.index, direction, RISE_OF_DESCENT)

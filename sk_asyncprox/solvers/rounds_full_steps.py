@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..kernels.column_sweeps import FIRST_SWEEPS
 from ..kernels.hessian_solvers import suits_samples
 from ..kernels.iterate import Read
 from ..kernels.path_logistic_loss import Seen
@@ -28,6 +29,9 @@ MOVES = 6
 
 LARGE = 1_000_000
 """Entries of full data from which on the gradient is joined: beyond, products are dearer than joining it."""
+
+MOST_SWEEPS, AFFORDED = 300, 0.5
+"""Sweeps over the columns, at most; and their share of the passes over the data that a fit is allowed."""
 
 FALL, HALF, ARRIVED = 0.1, 0.5, 0.7
 """What the gap has to fall to in a descent; and where there is but one way more; and the share of the one
@@ -64,6 +68,9 @@ class WholeSteps:
     has_swept = False
     """Whether sweeps over all columns have come near a solution."""
 
+    is_hard = False
+    """Whether steps of all columns have been slow."""
+
     def _may_be_solved(self, run):
         """Whether the problem is a model itself, of full data, and not to be solved more exactly than one."""
         problem = run.problem
@@ -77,6 +84,7 @@ class WholeSteps:
         stamp, start = run.stamp(), (run.at.w.copy(), RIGHT * run.goal)
         [found] = yield Phase("moments", 1, lambda _: start)
         if found is None:
+            self.is_hard = run.problem.moments_are_safe
             return None
         certificate, touched = found
         run.certifies_afresh = True
@@ -87,7 +95,8 @@ class WholeSteps:
         """Solve the whole problem by sweeps over the columns, if these may do; return whether they have."""
         problem, (n, p), penalty = run.problem, run.problem.shape, run.problem.penalty
         swept = self._may_be_solved(run) and problem.uniform and penalty.alike and n * p <= LARGEST_SWEPT
-        if not (swept and penalty.l1 > 0.0):
+        most_sweeps = min(MOST_SWEEPS, AFFORDED * run.most_passes)
+        if self.is_hard or not (swept and penalty.l1 > 0.0 and most_sweeps >= FIRST_SWEEPS):
             return False
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
         most = p if p <= WIDE * n else MOST * p if p <= WIDER * n else 0
@@ -95,10 +104,12 @@ class WholeSteps:
             return False
         stamp, index = run.stamp(), np.arange(p)
         read = Read(None, index, run.at.w.copy(), run.at.point(), penalty, True)
-        [direction] = yield Phase("columns", 1, lambda _: (read, RIGHT * run.goal, certificate.gap))
+        payload = read, RIGHT * run.goal, certificate.gap, most_sweeps
+        [direction] = yield Phase("columns", 1, lambda _: payload)
         run.from_zero = not read.w.any()
         run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         self.has_swept = bool(direction.move.any())
+        self.is_hard = not self.has_swept
         return True
 
     def step_all(self, run, certificate):
@@ -171,10 +182,11 @@ class RidgeSteps:
         if begins and not (certificate and _calls_for_many(penalty, certificate)):
             return False
         n, price = (len(run.problem.y), OF_SAMPLES) if self._by_samples else (p, MATRIX)
-        wide, gap = n * n > size or penalty.has_zeros, run.gap
+        wide, gap = n * n > size, run.gap
         if penalty.is_zero and certificate is not None:
             gap = float(np.abs(certificate.correlations).max(initial=0.0))
-        slow = gap > (HALF if wide or penalty.is_zero else FALL) * self._before
+        slow = gap > (HALF if (wide and not penalty.has_zeros) or penalty.is_zero else FALL) * self._before
+        wide |= penalty.has_zeros
         if self._descends and slow and (wide or run.touched >= price * n * size):
             lost = self._every == 1 and (self._memory.solve is None or run.gap <= SPAN)
             self._descends = penalty.is_zero or not (wide or lost)

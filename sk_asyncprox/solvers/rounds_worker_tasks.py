@@ -9,7 +9,7 @@ from ..kernels.gram_matrix_banded import banded
 from ..kernels.newton_cg import COST, in_place
 from ..kernels.newton_cg import product as multiplied
 from ..kernels.path_logistic_loss import steps
-from ..kernels.quadratic_minimiser import FEWEST_SWEEPS, MOST_DESCENTS, SHARE_OF_GAP
+from ..kernels.quadratic_minimiser import MANY_SWEEPS, MOST_DESCENTS, SHARE_OF_GAP
 from ..kernels.smooth_descent import arrived, descend
 from ..kernels.subspace import described, join, joint_step, lands
 from ..problem.certificate import quadratic_bound
@@ -118,7 +118,7 @@ def minimum(part, payload):
         share, most = (SHARE_OF_ALL, MOST_DESCENTS) if whole else (SHARE_OF_GAP, ROUGH_CALLS)
         goal = max(share * read.penalty.gap_on_gram(Q, q, read.w, square), enough)
         new, _, touched = read.penalty.descend_on_gram(Q, q, read.w, square, goal, most)
-        calls = 1 + touched // (FEWEST_SWEEPS * Q.size)
+        calls = 1 + touched // (MANY_SWEEPS * Q.size)
     else:
         new, calls = read.penalty.solve_on_gram(Q, q, read.w, square, roughly=roughly, enough=enough)
     if ridge is None or not ridge.any():
@@ -152,8 +152,10 @@ def moments(part, payload):
         return None
     if w.any() and not problem.certify_on_moments(w).objective <= 0.5 * square:
         w = np.zeros_like(w)
-    w, _, touched = problem.penalty.descend_on_gram(Q, q, w, square, goal)
-    return problem.certify_on_moments(w), touched
+    w, gap, touched = problem.penalty.descend_on_gram(Q, q, w, square, goal)
+    # On the matrix no data are touched, as in a model.
+    calls = 1 + touched // (MANY_SWEEPS * Q.size)
+    return (problem.certify_on_moments(w), calls * min(problem.size, Q.size)) if gap <= goal else None
 
 
 def bands(part, payload):
