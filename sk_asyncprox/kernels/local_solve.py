@@ -32,11 +32,15 @@ from .shard_models import curved
 MOST_SHARE = 0.9
 """Columns that are not zero, relative to the rows, that count at most."""
 
-SWEEPS, PRODUCTS, CALLS = 10, 20, 4
-"""Sweeps over the columns between two quadratic models of the loss, and such calls, at most."""
+SWEEPS, PRODUCTS, CALLS = 10, 20, 6
+"""Sweeps over the columns for a quadratic model of the loss, products of the Newton step after these, and
+such models, at most."""
 
 SOLVED = 0.1
 """Slope, relative to that at the start, up to which the surrogate is solved."""
+
+RIDGE_SHARE = 0.2
+"""Share of the diagonal that is added to it, relative to the square of that share of the columns."""
 
 HELD = 1e-9
 """What the l1 part may pull at an intercept with, which is a column like others to the sweeps, relative to
@@ -61,8 +65,6 @@ class Wanted(NamedTuple):
     """Diagonal of the curvature of all rows, as far as it is known; else zero."""
 
     penalty: object
-    damping: float
-    """Share of the diagonal that is added to it."""
 
 
 class LocalSolution(NamedTuple):
@@ -88,7 +90,8 @@ def answer_locally(shard, wanted):
     """No share of a certificate, and the shard's solution."""
     part, (w, b) = shard.on(wanted.index), wanted[1:3]
     surrogate = Surrogate(part, wanted)
-    if wanted.penalty.alike and not wanted.penalty.positive:
+    # Sweeps know of no constraint, and outputs apart of no curvature between them.
+    if wanted.penalty.alike and not wanted.penalty.positive and part.loss.n_outputs == 1:
         w, b, reads = surrogate.swept()
     else:
         w, b, reads = surrogate.on_gram()
@@ -99,76 +102,69 @@ class Surrogate:
     """The surrogate of a shard ``part`` of the working set's columns."""
 
     def __init__(self, part, wanted):
-        self.part, self.wanted, loss = part, wanted, part.loss
-        self.weights = np.tile(part.weights, loss.n_outputs)
-        pieces = getattr(part.design, "pieces", [part.design])
-        columns = [sp.csc_matrix(piece.X) for piece in pieces]
-        self.X = columns[0] if len(columns) == 1 else sp.block_diag(columns, format="csc")
-        self.centre = None if pieces[0].centre is None else [piece.centre for piece in pieces]
-        self.z = part.margins(wanted.w, wanted.b)
-        self.model, self.pull = self._read(self.z)
-        self.squares, self.own = (row_squares(self.X.T, of) for of in (self.weights, self.model.diagonal))
-        # Outputs apart have at most twice the curvature of their diagonal.
+        self.part, self.wanted, self.z = part, wanted, part.margins(wanted.w, wanted.b)
+        self.weights = np.tile(part.weights, part.loss.n_outputs)
+        self.model, self.pull = self.read(self.z)
+        self.squares, own = self._squared(self.weights), self._squared(self.model.diagonal)
         k = max(np.count_nonzero(wanted.w), len(wanted.index) // 2)
-        self.scale = (2.0 if len(pieces) > 1 else 1.0) / (1.0 - min(MOST_SHARE, k / len(self.z)))
+        share = min(MOST_SHARE, k / len(self.z))
+        self.scale = 1.0 / (1.0 - share)
         most = np.maximum(wanted.squares, self.squares)
-        # Where the shard has no entries the curvature of its samples is taken to be the mean one.
-        bend = np.full(len(most), self.model.diagonal.sum() / self.weights.sum())
-        np.divide(self.own, self.squares, out=bend, where=self.squares > 0.0)
-        self.added = bend * ((1.0 + wanted.damping) * most - self.squares)
+        # Of the others' samples the curvature is not known: that of a column's own, or the mean of all.
+        bend = np.divide(own, self.squares, out=np.zeros(len(own)), where=self.squares > 0.0)
+        bend = np.maximum(bend, self.model.diagonal.sum() / self.weights.sum())
+        self.added = bend * ((1.0 + RIDGE_SHARE * share**2) * most - self.squares)
+        self.diagonal = self.scale * own + self.added
 
-    def _read(self, z):
+    def _squared(self, weights):
+        pieces = getattr(self.part.design, "pieces", [self.part.design])
+        each = zip(pieces, weights.reshape(len(pieces), -1), strict=True)
+        # Not by the design's own method, whose answers depend on those before.
+        return np.concatenate([row_squares(sp.csr_matrix(piece.X.T), own) for piece, own in each])
+
+    def read(self, z):
         """The model of the loss at margins, and minus the weighted gradient."""
         loss, y = self.part.loss, self.part.y
         slope = loss.gradient(y, z)
         least = loss.majorant(y, z) if loss.jumps else None
         return loss.model(y, z, slope, self.part.weights, least), -self.weights * slope
 
-    # -- many columns: sweeps ------------------------------------------------------------------------
-
     def swept(self):
-        """Coefficients, intercepts, and reads of the entries."""
-        lay, (model, pull) = _Layout(self), (self.model, self.pull)
-        z, v, reads = self.z, lay.start, 4
-        value, first = self._value(z, v, lay), lay.left(v, pull)
+        """Coefficients and intercept by sweeps over the columns, and reads of the entries."""
+        rows, (model, pull), z = Rows(self), (self.model, self.pull), self.z
+        v, reads, value, first = rows.start, 4, self._value(rows, rows.start, z), rows.left(rows.start, pull)
         for _ in range(CALLS):
-            new, touched = lay.step(v, z, model.diagonal, pull)
-            move, change, before, old = new - v, lay.image(new - v), value, z
-            for length in LENGTHS:
-                z, new = old + length * change, v + length * move
-                value = self._value(z, new, lay)
+            new, touched = rows.step(v, z, model.diagonal, pull)
+            move, change, before, reads = new - v, rows.image @ (new - v), value, reads + 4 + touched
+            for length in LENGTHS**2:
+                new, ahead = v + length * move, z + length * change
+                value = self._value(rows, new, ahead)
                 if value <= before:
                     break
             else:
                 break
-            v, reads = new, reads + 4 + touched
-            model, pull = self._read(z)
-            if lay.left(v, pull) <= SOLVED**2 * first:
+            v, z = new, ahead
+            model, pull = self.read(z)
+            if rows.left(v, pull) <= SOLVED**2 * first:
                 break
-        return *lay.point(v), reads
+        return *rows.point(v), reads
 
-    def _loss(self, z):
-        return self.weights @ self.part.loss.value(self.part.y, z)
-
-    def _value(self, z, v, lay):
-        move = v - lay.start
-        own = 0.5 * (lay.added @ move**2) + lay.linear @ move
-        k = len(self.wanted.w)
-        return self.scale * self._loss(z) + own + self.wanted.penalty.value(v[:k])
-
-    # -- few columns, or a penalty that sweeps do not know -----------------------------------------
+    def _value(self, rows, v, z):
+        move, w = v - rows.start, v[: len(self.wanted.w)]
+        loss = self.scale * (self.weights @ self.part.loss.value(self.part.y, z))
+        return loss + 0.5 * (rows.added @ move**2) + rows.linear @ move + self.wanted.penalty.value(w)
 
     def on_gram(self):
-        """The same by the Gram matrix of the shard's columns."""
-        w, b, gradient = self.wanted.w, self.wanted.b, self.wanted.gradient
-        H = self.scale * curved(self.part, self.model)
+        """The same by the Gram matrix of the shard's columns, for penalties and losses that sweeps do not
+        know, at the curvature where all were read."""
+        w, b, gradient, free = *self.wanted[1:4], self.part.free_intercept
+        H = self.scale * curved(self.part, self.model).astype(np.float64)
         k = np.arange(len(w))
         H[k, k] += self.added
-        free = self.part.free_intercept
-        x, g = (np.append(w, b), np.append(*gradient)) if free else (w, gradient[0])
-        solve = factored(H.astype(np.float64), RIDGE * H.diagonal().max())
+        solve = factored(H, RIDGE * H.diagonal().max())
         if solve is None:
             return w, b, 2
+        x, g = (np.append(w, b), np.append(*gradient)) if free else (w, gradient[0])
         models = ModelSum([1.0], len(w), free * np.size(b))
         models.renew(0, x, g, H, g @ solve(g))
         quadratic = models.quadratic()
@@ -178,74 +174,67 @@ class Surrogate:
         return w, b, 2
 
 
-class _Layout:
-    """The surrogate as least squares: the shard's rows; a row for every column, which adds to its diagonal;
-    and one with next to no curvature that carries what is linear. The intercepts' columns come last."""
+class Rows:
+    """The surrogate of one output as least squares: the shard's rows; a row for every column, which adds to
+    its diagonal; and one with next to no curvature that carries what is linear. The intercept's column comes
+    last; it is that of columns without centre, of which sweeps know nothing."""
 
     def __init__(self, surrogate):
         self._of, wanted, part = surrogate, surrogate.wanted, surrogate.part
-        outputs, n = part.loss.n_outputs, len(part.y)
-        self._free = part.fit_intercept
-        scale, pull, X = surrogate.scale, surrogate.pull, surrogate.X
-        w, b = wanted.w, np.ravel(wanted.b)
-        slope, own = wanted.gradient[0] + scale * (X.T @ pull), np.zeros(0)
-        added, size = surrogate.added, scale * np.abs(pull).sum()
-        if self._free:
-            # Sweeps know of no centre: the intercepts of the columns as they are move beside them.
-            self._unit = HELD * size / wanted.penalty.l1 or 1.0
-            sums = pull.reshape(outputs, -1).sum(axis=1)
-            given = np.ravel(wanted.gradient[1]) if part.free_intercept else np.zeros(outputs)
-            if surrogate.centre is not None:
-                slope += np.concatenate([c * g for c, g in zip(surrogate.centre, given, strict=True)])
-                b = b - self._along_centre(w)
-            ones = sp.kron(sp.identity(outputs), np.full((n, 1), 1.0 / self._unit))
-            X, own = sp.hstack([X, ones], format="csc"), (given + scale * sums) / self._unit
-            own -= wanted.penalty.l1 * np.sign(b)  # as long as no sign changes, nothing pulls
-            w, added = np.append(w, self._unit * b), np.append(added, np.zeros(outputs))
-        linear = np.append(slope, own)
+        scale, pull, X, b = surrogate.scale, surrogate.pull, sp.csc_matrix(part.design.X), wanted.b
+        self._centre, self._unit = part.design.centre, 0.0
+        w, linear = wanted.w, wanted.gradient[0] + scale * (X.T @ pull)
+        added, squares = surrogate.added, surrogate.diagonal
+        if part.fit_intercept:
+            self._unit = HELD * scale * np.abs(pull).sum() / wanted.penalty.l1 or 1.0
+            slope = wanted.gradient[1] if part.free_intercept else 0.0
+            if self._centre is not None:
+                linear, b = linear + slope * self._centre, b - self._centre @ w
+            X = sp.hstack([X, sp.csc_matrix(np.full((len(pull), 1), 1.0 / self._unit))], format="csc")
+            own = (slope + scale * pull.sum()) / self._unit
+            # As long as its sign stays nothing pulls at it.
+            linear = np.append(linear, own - wanted.penalty.l1 * np.sign(b))
+            w, added = np.append(w, self._unit * b), np.append(added, 0.0)
+            squares = np.append(squares, scale * surrogate.model.diagonal.sum() / self._unit**2)
         # What nothing holds stays where it is.
-        linear[: len(slope)][scale * surrogate.own + surrogate.added <= 0.0] = 0.0
-        self._flat = FLAT / (np.abs(linear).max() or 1.0)
-        rows = sp.diags(np.ones(len(w)), format="csr"), sp.csr_matrix(self._flat * linear[None])
-        self._rows = sp.vstack([X.tocsr(), *rows], format="csc")
-        self._rows.sort_indices()
-        self._image, self.linear, self.added, self.start = X, linear, added, w
-        own = row_squares(X.T, surrogate.model.diagonal)
-        self._squares = np.maximum(scale * own + added, np.finfo(float).tiny)
-
-    def _along_centre(self, w):
-        centres, cuts = self._of.centre, np.cumsum([len(c) for c in self._of.centre])[:-1]
-        return np.array([c @ own for c, own in zip(centres, np.split(w, cuts), strict=True)])
-
-    def image(self, move):
-        """Change of the margins."""
-        return self._image @ move
+        self.linear = np.where(squares > 0.0, linear, 0.0)
+        self._squares = np.maximum(squares, np.finfo(float).tiny)
+        self._flat = FLAT / (np.abs(self.linear).max() or 1.0)
+        self.image, self.added, self.start = X, added, w
+        self._design = Design(_with_rows(X, self._flat * self.linear))
 
     def left(self, v, pull):
         """How much is left to do, by the slopes."""
-        of = self._of
-        slope = of.scale * (self._image.T @ pull) - self.linear - self.added * (v - self.start)
-        return np.sum(of.wanted.penalty.violation(v, slope) ** 2 / self._squares)
+        slope = self._of.scale * (self.image.T @ pull) - self.linear - self.added * (v - self.start)
+        return np.sum(self._of.wanted.penalty.violation(v, slope) ** 2 / self._squares)
 
     def step(self, v, z, omega, pull):
         """Sweeps and a Newton step from ``v``, where the margins are ``z``, in the curvature ``omega`` there;
         and reads of the entries."""
-        of, penalty, flat = self._of, self._of.wanted.penalty, self._flat
+        penalty, flat, X = self._of.wanted.penalty, self._flat, self._design.X
         target = np.concatenate([z + pull / omega, self.start, [flat * (self.linear @ v) - 1.0 / flat]])
-        weights = np.concatenate([of.scale * omega, self.added, [1.0]])
-        v = block_cd(v, penalty.l1, penalty.l2, SWEEPS, X=self._rows, target=target, weights=weights)
-        pull = weights * (target - self._rows @ v)
-        newton = newton_step(v, pull, DiagonalCurvature(weights), penalty, False, PRODUCTS, squares=self._squares)
-        (move, _), touched = in_place(newton, Design(self._rows))
-        return v + move, 2 * SWEEPS + touched / self._rows.nnz
+        weights = np.concatenate([self._of.scale * omega, self.added, [1.0]])
+        v = block_cd(v, penalty.l1, penalty.l2, SWEEPS, X=X, target=target, weights=weights)
+        pull, model = weights * (target - X @ v), DiagonalCurvature(weights)
+        newton = newton_step(v, pull, model, penalty, False, PRODUCTS, squares=self._squares)
+        (move, _), touched = in_place(newton, self._design)
+        return v + move, 2 * SWEEPS + touched / max(1, X.nnz)
 
     def point(self, v):
-        """Coefficients and intercepts."""
-        b, k = self._of.wanted.b, len(self._of.wanted.w)
-        w = v[:k].copy()
-        if self._free and self._of.part.free_intercept:
-            free = v[k:] / self._unit
-            if self._of.centre is not None:
-                free = free + self._along_centre(w)
-            b = free if np.ndim(b) else float(free[0])
+        """Coefficients and intercept."""
+        w, b = v[: len(self._of.wanted.w)].copy(), self._of.wanted.b
+        if self._of.part.free_intercept:
+            b = float(v[-1] / self._unit) + (0.0 if self._centre is None else float(self._centre @ w))
         return w, b
+
+
+def _with_rows(X, last):
+    """The same columns (CSC) with a row for each, and a last one."""
+    (n, k), each = X.shape, np.arange(X.shape[1])
+    indptr = X.indptr + 2 * np.arange(k + 1, dtype=X.indptr.dtype)
+    ends, old = indptr[1:], np.ones(X.nnz + 2 * k, dtype=bool)
+    old[ends - 1] = old[ends - 2] = False
+    data, indices = np.ones(len(old)), np.full(len(old), n + k, dtype=np.int32)
+    data[old], indices[old] = X.data, X.indices
+    data[ends - 1], indices[ends - 2] = last, n + each
+    return sp.csc_matrix((data, indices, indptr), shape=(n + k + 1, k))

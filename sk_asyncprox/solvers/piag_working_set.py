@@ -3,15 +3,21 @@
 Shards answer with their gradient and curvature in the coefficients of the working set alone. A certificate,
 whose shares bring the full gradient of every shard at one point, chooses the next working set there, while
 the l1 part comes down to the wanted one. The next step waits for the models of all shards in it.
+
+Of many coefficients curvatures would take longer to make, to send and to solve with than all the rest. There
+every certificate is followed by a solution of each shard's own (``kernels/local_solve.py``), to which it is
+told the gradient of all, and these by the next certificate, at their mean: mixed with those before it, as
+changes of the means tell (Anderson, 1965). Where the objective has risen, the run goes to the plain mean, and
+then back towards the last certified point: the objective falls where the way from there begins.
 """
 
 import numpy as np
 
 from ..kernels.local_solve import Wanted
-from ..kernels.working_set import FIRST_COLUMNS, wanted_columns
+from ..kernels.working_set import FIRST_COLUMNS, GROWTH, wanted_columns
 from ..shards.sharded_certificate import add_up
 from .piag import PIAG
-from .piag_models import LESS, MORE, ModelPIAG, Point
+from .piag_models import ModelPIAG, Point
 
 LOWERED = 0.1
 """Factor of the l1 part from certificate to certificate."""
@@ -23,22 +29,24 @@ cost."""
 MOST_AWAITED = 0.5
 """Share of the rows that is read between two minimisations, at most."""
 
-GROWTH = 10
-MOST_COLUMNS = 1000
-"""Columns of a working set up to which shards answer with the matrix of its curvature. Beyond, they answer
-with solutions of their own."""
+MOST_COLUMNS, MOST_OF_FEW_ROWS, ROWS_OF_SHARD = 1000, 3000, 2
+"""Columns of a working set up to which shards answer with curvatures; the same where shards have fewer rows
+than so many per column, so that their solutions lie far apart; and these rows."""
+
+MANY, GROWTH_OF_MANY = 0.25, 10
+"""Coefficients that are not zero, relative to these columns, from which on working sets may grow so much."""
 
 MIXED = 3
-FIRST_DAMPING = 1e-3
-"""Share of the curvature's diagonal that shards add to their own after a rise."""
+"""Steps that are mixed with the last one."""
+
+SHORTEST, LONGEST = 0.05, 0.5
+"""Shares of a step that are tried after a rise."""
 
 
 class WidePIAG(ModelPIAG):
     """Aggregated models on a working set as a state machine of ask, work and tell.
 
     Parameters are those of :class:`ModelPIAG`; the penalty has an l1 part. Certificates are made of shares.
-    On large working sets every certificate is followed by a solution of every shard's own, and these by the
-    next certificate, at their mean.
     """
 
     def __init__(self, problem, step_size, *, inline=False, **options):
@@ -47,19 +55,24 @@ class WidePIAG(ModelPIAG):
         self.inline, self._due = False, True
 
     def _lay_table(self):
-        self._solutions, self._squares, self._looked = {}, None, None
-        self._damping, self._steps = FIRST_DAMPING, []
+        self._squares, self._looked = None, None
+        self._mean, self._steps = None, []
+        self._n_samples = self.problem.design.shape[0] // self.problem.loss.n_outputs
         self._use(self.problem.penalty.whole(np.flatnonzero(self.w)))
         super()._lay_table()
         self._own_penalty = self._penalty.on(self._index)
-        self._n_samples = self.problem.design.shape[0] // self.problem.loss.n_outputs
         self._lowest = self._worth = np.inf
 
     def _use(self, index):
         """Take a working set."""
-        self._index = self._scope = index
-        self._locally = len(index) > MOST_COLUMNS
+        self._index, self._scope, self._solutions = index, index, {}
+        self._locally = self._is_many(index)
         self.kinds = ("local", "look") if self._locally else ModelPIAG.kinds
+
+    def _is_many(self, index):
+        """Whether matrices of the coefficients are dearer than solutions by shards of so many rows take."""
+        enough = self._n_samples >= ROWS_OF_SHARD * self.n_blocks * len(index) / self.problem.loss.n_outputs
+        return len(index) > (MOST_COLUMNS if enough else MOST_OF_FEW_ROWS)
 
     def _forget(self):
         if self._locally:
@@ -87,7 +100,7 @@ class WidePIAG(ModelPIAG):
         if self._round is not None:
             return PIAG._payload(self, shard, w, b)
         squares = self._squares[self._index]
-        return Wanted(self._index, w[self._index], b, self._gradient, squares, self._own_penalty, self._damping)
+        return Wanted(self._index, w[self._index], b, self._gradient, squares, self._own_penalty)
 
     # -- tell --------------------------------------------------------------------------------------
 
@@ -118,11 +131,14 @@ class WidePIAG(ModelPIAG):
         self._squares[self._index] = sum(share * answer.squares for share, answer in answers)
         before = np.append(self.w[self._index], self.b)
         new = self._mixed(before, np.append(mean, b))
-        self.w = self._with(new[: len(mean)])
-        self.b = new[len(mean) :] if np.ndim(b) else float(new[-1])
-        self._solutions, self._due = {}, True
+        mixed = new[len(mean) :] if np.ndim(b) else float(new[-1])
+        self._mean = (self._with(mean), b) if len(self._steps) > 1 else None
+        self.w, self.b = self._with(new[: len(mean)]), mixed
+        self._due, self._solutions = True, {}
 
     def _mixed(self, before, mean):
+        """The mean and the last ones, in the shares with which what they are away from where they were made
+        would be least, were it linear; zero where the mean is, or the sign would be another."""
         self._steps = [*self._steps[-MIXED:], (before, mean)]
         if len(self._steps) == 1:
             return mean
@@ -163,11 +179,24 @@ class WidePIAG(ModelPIAG):
         if not self._locally:
             super()._guard(certificate)
         elif self._has_risen(certificate):
-            self._damping, self._steps = MORE * self._damping, []
-            self._wait_for_all(self._best.w, self._best.b)
-            self._due = True
+            self._retry(certificate.objective)
+
+    def _retry(self, objective):
+        """Go to the plain mean, or where that is higher, too, to where a parabola has its lowest point
+        between the best point and this one; the objective falls at the beginning of that way."""
+        best, k = self._best, self._index
+        if self._mean is not None:
+            (w, b), self._mean = self._mean, None
         else:
-            self._damping = max(FIRST_DAMPING, LESS * self._damping)
+            w, b = self.w - best.w, self.b - best.b
+            slope = self._gradient[0] @ w[k] + np.dot(self._gradient[1], b)
+            slope += self._penalty.value(self.w) - self._penalty.value(best.w)
+            bend = objective - best.objective - slope
+            length = min(max(-0.5 * slope / bend, SHORTEST), LONGEST) if 0.0 < bend < np.inf else SHORTEST
+            w, b = best.w + length * w, best.b + length * b
+        self._steps = self._steps[-1:]
+        self._wait_for_all(w, b)
+        self._due = True
 
     def _aim(self, event):
         wanted, w, c = self.problem.penalty, event.certificate.w, event.certificate.correlations
@@ -182,24 +211,24 @@ class WidePIAG(ModelPIAG):
             change = self._penalty.value(w) - before.value(w)
             self._best = self._best._replace(objective=self._best.objective + change)
         index = self._wanted_columns(w, c)
-        if len(index) > MOST_COLUMNS:
+        if self._is_many(index):
             self._solve_apart(index, event.certificate)
         elif index is not self._index:
-            self._turn_to(index, w)
+            self._turn_to(index)
         self._own_penalty = self._penalty.on(self._index)
 
     def _wanted_columns(self, certified, c):
         """The next working set: what pulls most, and what is not zero at the certified point, or at the one
         that the run has gone on to."""
         w = np.where(certified != 0.0, certified, self.w)
-        first = min(FIRST_COLUMNS, self._n_samples)
-        return wanted_columns(self._penalty, w, c, self._index, first, growth=GROWTH)
+        first, many = min(FIRST_COLUMNS, self._n_samples), np.count_nonzero(w) > MANY * MOST_COLUMNS
+        growth = GROWTH_OF_MANY if many else GROWTH
+        return wanted_columns(self._penalty, w, c, self._index, first, growth=growth)
 
-    def _turn_to(self, index, certified):
-        w = np.zeros_like(certified)
-        # From what is certified, unless that is zero.
-        w[index] = (certified if certified.any() else self.w)[index]
-        self._care = None
+    def _turn_to(self, index):
+        w = np.zeros_like(self.w)
+        w[index] = self.w[index]
+        self._care, self._steps = None, []
         self._wait_for_all(w, self.b)
         self._use(index)
         self._forget()
@@ -213,7 +242,9 @@ class WidePIAG(ModelPIAG):
         self._gradient = whole[index], slope
         if self._squares is None:
             self._squares = np.zeros_like(looking.w)
-        objective = certificate.objective + self._penalty.value(looking.w) - self.problem.penalty.value(looking.w)
+        objective = (
+            certificate.objective + self._penalty.value(looking.w) - self.problem.penalty.value(looking.w)
+        )
         if index is not self._index:
             self._steps = [[self._moved_to(index, x) for x in step] for step in self._steps]
         self._best, self._care = Point(looking.w, looking.b, float(objective)), None
