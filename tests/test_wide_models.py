@@ -249,27 +249,44 @@ def test_solutions_of_shards_are_replayed(monkeypatch):
     assert_array_equal(again.history_.certificates["gap"], live.history_.certificates["gap"])
 
 
-@pytest.mark.parametrize(("n_blocks", "slow", "most"), [(2, 1.0, 16), (4, 1.0, 20), (4, 10.0, 20)])
-def test_certificates_of_many_coefficients(n_blocks, slow, most):
-    """Text of more coefficients than matrices are made of; holding most of them took 47 certificates, and more
-    than 200 with the gradients alone."""
-    X, z = text(12000, 6000, 60)
+@pytest.mark.parametrize(("n_blocks", "slow"), [(2, 1.0), (3, 1.0), (2, 10.0)])
+def test_certificates_of_more_coefficients_than_matrices_are_made_of(n_blocks, slow):
+    X, z = text(16000, 6000, 60)
     y = z > 0
-    C = 60 / np.abs(X.T @ (y - y.mean())).max()
+    C = 150 / np.abs(X.T @ (y - y.mean())).max()
     params = {"C": C, "l1_ratio": 1.0, "tol": 1e-6}
     model = LogisticRegression(**params, solver="piag", executor=workers(n_blocks, slow)).fit(X, y)
     assert model.history_.stopped == "converged"
-    print(np.count_nonzero(model.coef_), len(model.history_.certificates))
-    assert len(model.history_.certificates) <= most
+    assert np.count_nonzero(model.coef_) > piag_working_set.MOST_COLUMNS
+    assert len(model.history_.certificates) <= 18
     reference = LogisticRegression(**params | {"tol": 1e-9}).fit(X, y)
     assert_allclose(model.coef_, reference.coef_, atol=1e-3 * np.abs(reference.coef_).max())
+
+
+def test_where_a_step_to_the_mean_begins_the_objective_falls():
+    """Whatever shards answer with, as long as their own surrogates are lower there."""
+    rng, index, penalty = np.random.default_rng(0), np.arange(30), ElasticNetPenalty(0.01, 0.02)
+    X, y = rng.standard_normal((60, 30)), np.sign(rng.standard_normal(60))
+    y[:30], w, weights = 1.0, 0.1 * rng.standard_normal(30), np.full(30, 1 / 30)  # one of one class alone
+    parts = [RowShard(Design(X[k : k + 30]), y[k : k + 30], weights, LogisticLoss(), True) for k in (0, 30)]
+    gradients = [part.gradient(w, 0.0) for part in parts]
+    gradient = tuple(0.5 * (a + b) for a, b in zip(*gradients, strict=True))
+    wanted = local_solve.Wanted(index, w, 0.0, gradient, np.zeros(30), penalty)
+    answers = [local_solve.answer_locally(part, wanted)[1] for part in parts]
+
+    def objective(length):
+        v, b = (sum(0.5 * getattr(each, name) for each in answers) for name in ("w", "b"))
+        v, b = w + length * (v - w), length * b
+        return sum(0.5 * part.value(v, b) for part in parts) + penalty.value(v)
+
+    assert objective(1e-3) < objective(0.0)
 
 
 def run_with_losses(problem, seed, chance):
     """Two workers in random order, tasks and results by pickle, some of them lost; kinds that were lost."""
     solver = WidePIAG(problem, ExactStep(), n_workers=2, n_blocks=4, target=1e-8)
     rng, certified, held, kinds = np.random.default_rng(seed), [], {}, set()
-    while not certified or certified[-1].gap > 1e-8:
+    while not certified or (certified[-1].gap > 1e-8 and len(certified) < 200):
         worker = int(rng.integers(2))
         if worker not in held:
             task = solver.ask(worker)
