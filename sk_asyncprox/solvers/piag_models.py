@@ -60,7 +60,7 @@ class ModelPIAG(PIAG):
 
     kinds, plain, phase = ("model", "model look"), (), "models"
     _index, _scope = slice(None), None
-    """Coefficients that the models are of; and where these are a working set, with those held beside it."""
+    """Coefficients that the models are of; and the same where these are a working set."""
 
     @property
     def _may_rise(self):
