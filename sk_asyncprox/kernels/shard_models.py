@@ -196,7 +196,7 @@ def answer_gradient(shard, payload, looking=False):
 
 def answer_model(shard, payload, looking=False):
     """The same with the shard's second-order model, of the working set where there is one: then its ``scope``
-    is told, with what is held beside. Where a ``penalty`` is told, the shard may choose its own point."""
+    is told. Where a ``penalty`` is told, the shard may choose its own point."""
     w, b, known, care, scope, penalty = payload
     own = None if penalty is None else own_model(shard, w, b, penalty)
     if own is not None:
@@ -205,7 +205,7 @@ def answer_model(shard, payload, looking=False):
         z, correlations = shard.read(w, b, by_group=True) if looking else (None, None)
         found = shard.look(w, b, z, correlations) if looking else None
         return found, model_of(shard, w, b, known, care, z, found and found.gradient)
-    part, z, found = shard.on(*scope), None, None
+    part, z, found = shard.on(scope), None, None
     if looking:
         z = part.margins(w, b)
         found = shard.look(w, b, z)

@@ -62,7 +62,6 @@ class RowShard:
         self.free_intercept = fit_intercept and not (loss.quadratic and columns is None)
         self._columns, self._n_features = columns, n_features
         self.known, self._narrow, self._by_columns = None, None, None
-        self._beside = None
 
     def __getstate__(self):
         # What is found again in no time is not sent along.
@@ -78,17 +77,14 @@ class RowShard:
         features = Design(X, design.centre if design.is_sparse else None)
         return RowShard(features, self.y[::stride], weights / weights.sum(), self.loss, self.fit_intercept)
 
-    def on(self, index, held=None):
-        """The same rows of the coefficients ``index`` (sorted), beside others that are ``held``, as
-        :class:`Thin`; the last is remembered."""
-        narrow, key = self._narrow, (index, *(held or ()))
-        if narrow is None or not all(map(np.array_equal, narrow[0], key)):
+    def on(self, index):
+        """The same rows of the coefficients ``index`` (sorted) alone; the last is remembered."""
+        narrow = self._narrow
+        if narrow is None or not np.array_equal(narrow[0], index):
             other = copy(self)
             other.design, other.known = self._narrowed(index), None
-            if held is not None and len(held.index):
-                other._beside = self._narrowed(held.index).mul(held.values)
             other._narrow = other._by_columns = None
-            narrow = self._narrow = key, other
+            narrow = self._narrow = index, other
         return narrow[1]
 
     def _narrowed(self, index):
@@ -131,8 +127,7 @@ class RowShard:
         return u.reshape(self.loss.n_outputs, -1)
 
     def margins(self, w, b):
-        z = (self._by_output(self.design.mul(self._own(w))) + np.reshape(b, (-1, 1))).ravel()
-        return z if self._beside is None else z + self._beside
+        return (self._by_output(self.design.mul(self._own(w))) + np.reshape(b, (-1, 1))).ravel()
 
     def value(self, w, b, z=None):
         """Mean loss at ``(w, b)``, where the margins ``z`` may be known."""
@@ -151,7 +146,7 @@ class RowShard:
     def read(self, w, b, by_group=False):
         """Margins at ``(w, b)``; and ``X' (weights * theta)``, in all or by group of rows, where one read of
         the entries is enough for both, else None."""
-        if not getattr(self.design, "is_by_rows", False) or self._beside is not None:
+        if not getattr(self.design, "is_by_rows", False):
             return self.margins(w, b), None
 
         def pulls(rows, z):

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..delays import Stamp
+from ..kernels.local_solve import answer_locally
 from ..kernels.server_aggregate import Quadratic, Sums
 from ..kernels.shard_models import answer_gradient, answer_model
 from ..shards.shard import cut_rows, joint_smoothness
@@ -97,6 +98,7 @@ class PIAG(Solver):
         "look": partial(answer_gradient, looking=True),
         "model": answer_model,
         "model look": partial(answer_model, looking=True),
+        "local": answer_locally,
         "solve": lambda _, payload: Quadratic.solved(*payload),
     }
     plain = "gram", "lipschitz"
@@ -249,8 +251,11 @@ class PIAG(Solver):
         if len(looking.looks) == self.n_blocks:
             self._round = None
             looks = [looking.looks[shard] for shard in range(self.n_blocks)]
-            certificate = conclude(self.problem, looking.w, looking.b, looks, self._facts)
-            self._digest(certificate, looking.stamp.update)
+            self._conclude(looking, looks)
+
+    def _conclude(self, looking, looks):
+        certificate = conclude(self.problem, looking.w, looking.b, looks, self._facts)
+        self._digest(certificate, looking.stamp.update)
 
     def _renew(self, task, answer):
         shard, effort, old = task.block, self._facts[task.block].effort, self._stamps[task.block]

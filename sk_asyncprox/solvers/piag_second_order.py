@@ -60,7 +60,12 @@ class ModelPIAG(PIAG):
 
     kinds, plain, phase = ("model", "model look"), (), "models"
     _index, _scope = slice(None), None
-    """Coefficients that the models are of; and where these are a working set, with those held beside it."""
+    """Coefficients that the models are of; and the same where these are a working set."""
+
+    @property
+    def _may_rise(self):
+        """Whether a step may raise the objective."""
+        return not self.problem.loss.quadratic
 
     _worth = 0.0
     """Gap from which on a certificate is worth its cost whatever is wanted."""
@@ -214,7 +219,7 @@ class ModelPIAG(PIAG):
 
     def _digest(self, certificate, update, worker=-1, asked=-1):
         event = super()._digest(certificate, update, worker, asked)
-        if not self.problem.loss.quadratic and self._best is not None:
+        if self._may_rise and self._best is not None:
             self._guard(certificate)
         if self.problem.loss.jumps and event.gap > self._wanted:
             self._moved[:] = np.inf  # Majorants lead there by moves too short to count, but not for bounds.
@@ -223,8 +228,7 @@ class ModelPIAG(PIAG):
 
     def _guard(self, certificate):
         """Go back where the objective has risen."""
-        best, objective = self._best, certificate.objective
-        risen = not objective <= best.objective + RISE * abs(best.objective)
+        best, objective, risen = self._best, certificate.objective, self._has_risen(certificate)
         share = 0.0 if self._care is None else self._care.share
         if risen:
             share = min(1.0, max(FIRST_SHARE, MORE * share))
@@ -236,6 +240,10 @@ class ModelPIAG(PIAG):
             self._best = Point(certificate.w, certificate.b, objective)
             share *= 1.0 if self.problem.loss.jumps else LESS
             self._care = self._care._replace(share=share) if share >= FIRST_SHARE else None
+
+    def _has_risen(self, certificate):
+        best = self._best.objective
+        return not certificate.objective <= best + RISE * abs(best)
 
     def _wait_for_all(self, w, b):
         """Go to a point, and wait until every shard has been read there."""

@@ -3,13 +3,21 @@
 Shards answer with their gradient and curvature in the coefficients of the working set alone. A certificate,
 whose shares bring the full gradient of every shard at one point, chooses the next working set there, while
 the l1 part comes down to the wanted one. The next step waits for the models of all shards in it.
+
+Of many coefficients curvatures would take longer to make, to send and to solve with than all the rest. There
+every certificate is followed by a solution of each shard's own (``kernels/local_solve.py``), to which it is
+told the gradient of all, and these by the next certificate, at their mean: mixed with those before it, as
+changes of the means tell (Anderson, 1965). Where the objective has risen, the run goes to the plain mean, and
+then back towards the last certified point: the objective falls where the way from there begins.
 """
 
 import numpy as np
 
-from ..kernels.working_set import FIRST_COLUMNS, wanted_columns
-from ..shards.sharded_certificate import Thin
-from .piag_second_order import ModelPIAG
+from ..kernels.local_solve import Wanted
+from ..kernels.working_set import FIRST_COLUMNS, GROWTH, wanted_columns
+from ..shards.sharded_certificate import add_up
+from .piag import PIAG
+from .piag_second_order import ModelPIAG, Point
 
 LOWERED = 0.1
 """Factor of the l1 part from certificate to certificate."""
@@ -21,9 +29,18 @@ cost."""
 MOST_AWAITED = 0.5
 """Share of the rows that is read between two minimisations, at most."""
 
-MOST_COLUMNS = 1000
-"""Columns of a working set. Where more coefficients are not zero, those that violate the conditions of an
-optimum most move, and the others are held until the next certificate."""
+MOST_COLUMNS, MOST_OF_FEW_ROWS, ROWS_OF_SHARD = 1000, 3000, 2
+"""Columns of a working set up to which shards answer with curvatures; the same where shards have fewer rows
+than so many per column, so that their solutions lie far apart; and these rows."""
+
+MANY, GROWTH_OF_MANY = 0.25, 10
+"""Coefficients that are not zero, relative to these columns, from which on working sets may grow so much."""
+
+MIXED = 3
+"""Steps that are mixed with the last one."""
+
+SHORTEST, LONGEST = 0.05, 0.5
+"""Shares of a step that are tried after a rise."""
 
 
 class WidePIAG(ModelPIAG):
@@ -38,34 +55,115 @@ class WidePIAG(ModelPIAG):
         self.inline, self._due = False, True
 
     def _lay_table(self):
-        self._use(self.problem.penalty.whole(np.flatnonzero(self.w)[:MOST_COLUMNS]))
+        self._squares, self._looked = None, None
+        self._mean, self._steps = None, []
+        self._n_samples = self.problem.design.shape[0] // self.problem.loss.n_outputs
+        self._use(self.problem.penalty.whole(np.flatnonzero(self.w)))
         super()._lay_table()
         self._own_penalty = self._penalty.on(self._index)
-        self._n_samples = self.problem.design.shape[0] // self.problem.loss.n_outputs
         self._lowest = self._worth = np.inf
 
     def _use(self, index):
-        """Take a working set; what is not zero beside it is held."""
-        held = np.setdiff1d(np.flatnonzero(self.w), index)
-        self._index, self._scope = index, (index, Thin(held, self.w[held]))
+        """Take a working set."""
+        self._index, self._scope, self._solutions = index, index, {}
+        self._locally = self._is_many(index)
+        self.kinds = ("local", "look") if self._locally else ModelPIAG.kinds
+
+    def _is_many(self, index):
+        """Whether matrices of the coefficients are dearer than solutions by shards of so many rows take."""
+        enough = self._n_samples >= ROWS_OF_SHARD * self.n_blocks * len(index) / self.problem.loss.n_outputs
+        return len(index) > (MOST_COLUMNS if enough else MOST_OF_FEW_ROWS)
+
+    def _forget(self):
+        if self._locally:
+            self._known = [None] * self.n_blocks
+        else:
+            super()._forget()
+
+    @property
+    def _may_rise(self):
+        return self._locally or super()._may_rise
 
     def _useful(self, worker):
+        if self._locally:
+            done = self._solutions if self._round is None else self._round.looks
+            return np.array([shard not in done for shard in range(self.n_blocks)])
         useful = super()._useful(worker)
         if self._round is None or self._penalty.l1 == self.problem.penalty.l1:
             return useful
         # The next working set makes models in this one void.
         return np.array([shard not in self._round.looks for shard in range(self.n_blocks)])
 
+    def _payload(self, shard, w, b):
+        if not self._locally:
+            return super()._payload(shard, w, b)
+        if self._round is not None:
+            return PIAG._payload(self, shard, w, b)
+        squares = self._squares[self._index]
+        return Wanted(self._index, w[self._index], b, self._gradient, squares, self._own_penalty)
+
     # -- tell --------------------------------------------------------------------------------------
 
+    def _enter(self, task, answer):
+        if task.kind == "local":
+            self._solutions[task.block] = answer
+        elif not self._locally:
+            super()._enter(task, answer)
+
     def _move(self):
+        if self._locally:
+            if len(self._solutions) == self.n_blocks:
+                self._step(self._batch())
+            return
         # A minimisation in many coefficients is to serve many rows.
         enough = min(MOST_AWAITED, len(self._index) / self._n_samples)
         fresh = sum(self._facts[arrival.block].effort for arrival in self._fresh)
         if fresh >= enough:
             super()._move()
 
+    def _go(self, step, length, batch):
+        """Go to the mean of the shards' own solutions, where there are such."""
+        if not self._locally:
+            super()._go(step, length, batch)
+            return
+        answers = [(fact.share, self._solutions[shard]) for shard, fact in enumerate(self._facts)]
+        mean, b = (sum(share * getattr(answer, name) for share, answer in answers) for name in ("w", "b"))
+        self._squares[self._index] = sum(share * answer.squares for share, answer in answers)
+        before = np.append(self.w[self._index], self.b)
+        new = self._mixed(before, np.append(mean, b))
+        mixed = new[len(mean) :] if np.ndim(b) else float(new[-1])
+        self._mean = (self._with(mean), b) if len(self._steps) > 1 else None
+        self.w, self.b = self._with(new[: len(mean)]), mixed
+        self._due, self._solutions = True, {}
+
+    def _mixed(self, before, mean):
+        """The mean and the last ones, in the shares with which what they are away from where they were made
+        would be least, were it linear; zero where the mean is, or the sign would be another."""
+        self._steps = [*self._steps[-MIXED:], (before, mean)]
+        if len(self._steps) == 1:
+            return mean
+        weights = np.ones(len(mean))
+        weights[: len(self._index)] = np.sqrt(self._squares[self._index])
+        starts, ends = map(np.array, zip(*self._steps, strict=True))
+        left = (ends - starts) * weights
+        shares = np.linalg.lstsq(np.diff(left, axis=0).T, left[-1])[0]
+        new = mean - shares @ np.diff(ends, axis=0)
+        k = len(self._index)
+        new[:k][new[:k] * mean[:k] <= 0.0] = 0.0
+        return new
+
+    def _moved_to(self, index, x):
+        """A point on the working set as one on another."""
+        w, k = np.zeros_like(self.w), len(self._index)
+        w[self._index] = x[:k]
+        return np.append(w[index], x[k:])
+
     # -- certificates --------------------------------------------------------------------------------
+
+    def _conclude(self, looking, looks):
+        self._looked = looking, looks
+        super()._conclude(looking, looks)
+        self._looked = None
 
     def _digest(self, certificate, *place):
         barrier = self._barrier
@@ -77,39 +175,79 @@ class WidePIAG(ModelPIAG):
     def _guard(self, certificate):
         w = certificate.w
         change = self._penalty.value(w) - self.problem.penalty.value(w)
-        super()._guard(certificate._replace(objective=certificate.objective + change))
+        certificate = certificate._replace(objective=certificate.objective + change)
+        if not self._locally:
+            super()._guard(certificate)
+        elif self._has_risen(certificate):
+            self._retry(certificate.objective)
+
+    def _retry(self, objective):
+        """Go to the plain mean, or where that is higher, too, to where a parabola has its lowest point
+        between the best point and this one; the objective falls at the beginning of that way."""
+        best, k = self._best, self._index
+        if self._mean is not None:
+            (w, b), self._mean = self._mean, None
+        else:
+            w, b = self.w - best.w, self.b - best.b
+            slope = self._gradient[0] @ w[k] + np.dot(self._gradient[1], b)
+            slope += self._penalty.value(self.w) - self._penalty.value(best.w)
+            bend = objective - best.objective - slope
+            length = min(max(-0.5 * slope / bend, SHORTEST), LONGEST) if 0.0 < bend < np.inf else SHORTEST
+            w, b = best.w + length * w, best.b + length * b
+        self._steps = self._steps[-1:]
+        self._wait_for_all(w, b)
+        self._due = True
 
     def _aim(self, event):
         wanted, w, c = self.problem.penalty, event.certificate.w, event.certificate.correlations
         self._lowest = min(self._lowest, float(wanted.pull(c).max(initial=0.0)))
         before, self._penalty = self._penalty, wanted.with_l1(max(wanted.l1, LOWERED * self._lowest))
         self._lowest = self._penalty.l1
+        if self._lowest != before.l1:
+            self._steps = []
         # While the l1 part comes down, so is any.
         self._worth = np.inf if self._lowest > wanted.l1 else SHARE_OF_GAP * event.gap
         if self._best is not None:
             change = self._penalty.value(w) - before.value(w)
             self._best = self._best._replace(objective=self._best.objective + change)
         index = self._wanted_columns(w, c)
-        if index is not self._index:
-            self._turn_to(index, w)
+        if self._is_many(index):
+            self._solve_apart(index, event.certificate)
+        elif index is not self._index:
+            self._turn_to(index)
         self._own_penalty = self._penalty.on(self._index)
 
     def _wanted_columns(self, certified, c):
         """The next working set: what pulls most, and what is not zero at the certified point, or at the one
         that the run has gone on to."""
-        w, penalty = np.where(certified != 0.0, certified, self.w), self._penalty
-        chosen = wanted_columns(penalty, w, c, self._index, min(FIRST_COLUMNS, self._n_samples))
-        if len(chosen) > MOST_COLUMNS and chosen is not self._index:
-            violation = penalty.violation(w, c)[chosen]
-            chosen = penalty.whole(np.sort(chosen[np.argpartition(-violation, MOST_COLUMNS)[:MOST_COLUMNS]]))
-        return chosen
+        w = np.where(certified != 0.0, certified, self.w)
+        first, many = min(FIRST_COLUMNS, self._n_samples), np.count_nonzero(w) > MANY * MOST_COLUMNS
+        growth = GROWTH_OF_MANY if many else GROWTH
+        return wanted_columns(self._penalty, w, c, self._index, first, growth=growth)
 
-    def _turn_to(self, index, certified):
-        w = certified.copy()
-        w[index] = 0.0
-        # Beside coefficients that are held where they were certified, the others begin there, too.
-        w[index] = (certified if w.any() else self.w)[index]
-        self._care = None
+    def _turn_to(self, index):
+        w = np.zeros_like(self.w)
+        w[index] = self.w[index]
+        self._care, self._steps = None, []
         self._wait_for_all(w, self.b)
+        self._use(index)
+        self._forget()
+
+    def _solve_apart(self, index, certificate):
+        """Have every shard solve the problem on the working set, with the gradient of all at the point that
+        has been certified."""
+        (looking, looks), facts = self._looked, self._facts
+        whole = add_up(len(looking.w), facts, [-look.correlations.sum(axis=0) for look in looks])
+        slope = sum(fact.share * look.gradient.b for fact, look in zip(facts, looks, strict=True))
+        self._gradient = whole[index], slope
+        if self._squares is None:
+            self._squares = np.zeros_like(looking.w)
+        objective = (
+            certificate.objective + self._penalty.value(looking.w) - self.problem.penalty.value(looking.w)
+        )
+        if index is not self._index:
+            self._steps = [[self._moved_to(index, x) for x in step] for step in self._steps]
+        self._best, self._care = Point(looking.w, looking.b, float(objective)), None
+        self._wait_for_all(looking.w, looking.b)
         self._use(index)
         self._forget()

@@ -143,8 +143,8 @@ MUTATIONS = [
     Mutation(
         "A certificate by shards is stamped at its last tell",
         "solvers/piag.py",
-        "            self._digest(certificate, looking.stamp.update)",
-        "            self._digest(certificate, self.n_updates)",
+        "        self._digest(certificate, looking.stamp.update)",
+        "        self._digest(certificate, self.n_updates)",
         "test_contract.py::test_long_schedules[server, by shards]",
     ),
     Mutation(
@@ -327,9 +327,16 @@ MUTATIONS = [
     Mutation(
         "A risen objective leads to no retreat",
         "solvers/piag_second_order.py",
-        "        risen = not objective",
-        "        risen = False and not objective",
+        "        return not certificate.objective",
+        "        return False and not certificate.objective",
         "test_models.py::test_the_guard_brings_a_run_back",
+    ),
+    Mutation(
+        "Solutions of shards that raise the objective are kept",
+        "solvers/piag_working_set.py",
+        "            self._retry(certificate.objective)",
+        "            pass",
+        "test_wide_models.py::test_a_step_that_raises_the_objective_is_taken_back",
     ),
     Mutation(
         "Adaptive 1 takes all that the principle leaves, and more",
