@@ -25,10 +25,12 @@ def test_all_numbers_are_found_with_their_words():
     assert [known for known in constants.ALL if not known.words] == []
 
 
-def test_the_table_has_all_numbers_with_their_values():
+def test_the_table_has_all_numbers_with_their_values_and_words():
     with (Path(__file__).parents[1] / "doc" / "constants.csv").open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file)
     assert {len(row) for row in rows} == {7}
+    words = {(module, name): said for module, name, _, said, *_ in rows}
+    assert words == {key: known.words for key, known in KNOWN.items()}
     values = {(module, name): float(value) for module, name, value, *_ in rows}
     assert len(values) == len(rows)
     assert values == {key: pytest.approx(known.value) for key, known in KNOWN.items()}

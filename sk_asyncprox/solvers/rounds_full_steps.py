@@ -44,7 +44,8 @@ done."""
 
 LEAST_SINGLE, WELL, SPAN = 200_000, 2.0, 1e-9
 """Stored entries from which on a descent makes its products in single precision; what the gap may be, beside
-the one it has promised, for the next one to do so; and the fall of the gap that is asked of one, at most."""
+the one it has promised, for the next one to do so; and the fall of the gap that is asked of one, at most, and
+the gap from which on slow Newton steps are so by rounding."""
 
 MANY = 0.6
 """Share of an elastic net's coefficients that are not zero, or not to be, from which on it descends: beyond,
