@@ -28,7 +28,7 @@ SERVICE, GAP = 0.1, 1e-4
 class Nowhere:
     """A problem of which only the vectors' length counts."""
 
-    loss, penalty, fit_intercept, pass_size = SquaredLoss(), ElasticNetPenalty(0.1), False, 1
+    loss, penalty, free_intercept, pass_size = SquaredLoss(), ElasticNetPenalty(0.1), False, 1
 
     def __init__(self, p, shards):
         self.p, self.shards, self.homes = p, [None] * shards, np.arange(shards)
