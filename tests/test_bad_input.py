@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
 from sk_asyncprox.executors import Machine, Simulated, Threads, Trace
@@ -171,6 +172,13 @@ def test_weights(model, data, solver):
     refused(
         model, data, data.X, y, "(?i)weight.*zero|zero.*weight", sample_weight=np.zeros(80), solver=solver
     )
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nothing_is_told_before_a_fit(model, data):
+    for ask in (model.predict, lambda X: model.score(X, target(model, data))):
+        with pytest.raises(NotFittedError, match="is not fitted yet"):
+            ask(data.X)
 
 
 # -- parameters -----------------------------------------------------------------------------------------

@@ -44,8 +44,9 @@ def declared(cls):
         name: known.metadata["constraint"] for name, known in cls._parameters.items()
     }
     fields = [(name, Any, known) for name, known in cls._parameters.items()]
-    # With words of its own, none are made from its signature.
-    record = make_dataclass(cls.__name__, fields, eq=False, repr=False, namespace={"__doc__": cls.__doc__})
+    # With words of its own, none are made from its signature; errors name the estimator.
+    words, name = {"__doc__": cls.__doc__}, cls.__name__.removeprefix("Of")
+    record = make_dataclass(name, fields, eq=False, repr=False, namespace=words)
     cls.__init__ = record.__init__
     cls.__init__.__annotations__ = {}  # which nobody could read: type checkers take those of the class
     return cls

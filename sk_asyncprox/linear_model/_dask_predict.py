@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
 
 from .._docstrings import filled
 from ..executors.dask_tasks import tell_released
@@ -144,6 +145,7 @@ class PredictsCollections:
         float
             Share of the labels that are predicted, or ``R^2``; of a collection computed where it lies.
         """
+        check_is_fitted(self)
         several = not is_classifier(self) and np.ndim(self.coef_) > 1
         if several or not is_collection(X):
             return super().score(X, y, sample_weight)
