@@ -30,18 +30,20 @@ are mixed where it goes one further: what mixing adds grows as the square of tha
 miss it than meet it, before all go to the next penalty."""
 
 
-def solutions_along(problem, penalties, options, start=None):
+def solutions_along(problem, penalties, options, start=None, mixes=True):
     """Solve the problem for one penalty after the other, the strongest first, as solutions then grow; a
     generator of a Solution each, of which what it holds of the solver is good until the next one is asked
     for.
 
     The data are prepared once. Every run begins where the one before has ended: in rounds with its iterate
     and certificate, its working set with the columns it has cut, and its Gram matrix; other solvers begin
-    with its iterate. The problem's own penalty does not count.
+    with its iterate. The problem's own penalty does not count. ``mixes`` says whether solutions of full data
+    may be made of the two beside them.
     """
     penalties, done = list(penalties), 0
     if _walks(problem, options, penalties[0]):
-        for walked in (walk if problem.loss.quadratic else newton_walk)(problem, penalties, options, start):
+        ways = partial(walk, mixes=mixes) if problem.loss.quadratic else newton_walk
+        for walked in ways(problem, penalties, options, start):
             yield walked
             done, start = done + 1, Snapshot(walked.certificate.w, walked.certificate.b)
     yield from Rounds(problem, options, start).along(penalties[done:])
@@ -164,7 +166,7 @@ def _squares_are_safe(problem, known):
         return problem.moments_are_safe if known else problem.in_range(features=True) is problem
 
 
-def walk(problem, penalties, options, start):
+def walk(problem, penalties, options, start, mixes):
     """Solutions along penalties that need no rounds of their own; a generator that ends where they do.
 
     Gram matrices of full data serve many penalties of a squared loss.
@@ -177,7 +179,7 @@ def walk(problem, penalties, options, start):
     columns = (Known if known else Kept)(problem)
     if columns.square == 0.0:
         return
-    steps = Walk(problem, columns, partial(gap_wanted, options.tol, problem.scale), start)
+    steps = Walk(problem, columns, partial(gap_wanted, options.tol, problem.scale), start, mixes)
     pass_size = problem.pass_size
     for stage in steps.stages(penalties):
         if options.stop is not None:

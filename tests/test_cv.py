@@ -277,6 +277,17 @@ def test_folds_by_masks_and_by_numbers_from_the_end(data, estimator):
         assert_array_equal(*errors)
 
 
+def test_errors_at_the_default_tolerance_are_those_of_the_solutions():
+    """No solution is made of its neighbours: that would move errors by up to a hundredth, and the choice."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((200, 20))
+        y = X[:, :8] @ rng.standard_normal(8) + 3.0 * rng.standard_normal(200)
+        found, fine = (LassoCV(tol=tol).fit(X, y) for tol in (1e-4, 1e-9))
+        assert_allclose(found.mse_path_, fine.mse_path_, rtol=1e-3)
+        assert found.alpha_ == fine.alpha_
+
+
 def test_a_fold_without_weight_is_refused(data):
     weights = np.where(np.arange(80) < 16, 1.0, 0.0)
     with pytest.raises(ValueError, match="training fold are zero"):

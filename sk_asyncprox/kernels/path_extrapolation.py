@@ -29,8 +29,9 @@ class Trail:
         and none changes its sign."""
         if len(self._points) < 2:
             return None
-        at = strength(penalty)
-        (before, w_before), (last, w) = sorted(self._points, key=lambda point: -abs(point[0] - at))
+        at, ((before, w_before), (last, w)) = strength(penalty), self._points
+        if abs(before - at) < abs(last - at):
+            before, w_before, last, w = last, w, before, w_before
         length = (at - last) / (last - before) if last != before else 0.0
         if not (-1.0 < length < 0.0 or 0.0 < length <= FARTHEST):
             return None

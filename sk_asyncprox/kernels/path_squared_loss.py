@@ -77,15 +77,16 @@ def certified(W, index, seen, penalties):
 
 class Walk:
     """A walk along penalties, of a squared loss; ``wanted`` turns what the optimum gains on the coefficients
-    zero into the gap that is asked for, a number or an array."""
+    zero into the gap that is asked for, a number or an array; ``mixes``: whether solutions may be made of the
+    two beside them."""
 
-    def __init__(self, problem, columns, wanted, start=None):
+    def __init__(self, problem, columns, wanted, start, mixes):
         self._columns, self._pull, self._b = columns, columns.pull, intercept_of(problem)
         self._w = np.zeros(len(self._pull)) if start is None else start.w
         self._trail, self._touched, self._near_null, self._wanted_gap = Trail(), 0, True, wanted
         self._most = float(wanted(np.inf))
         self._right, self._last, self._slope = RIGHT, 0.0, 0.0
-        self._misses = 0 if self._most >= LOOSE * columns.square else MISSES
+        self._misses = 0 if mixes and self._most >= LOOSE * columns.square else MISSES
 
     def stages(self, penalties):
         """The penalties, in runs that one look serves."""
