@@ -1,9 +1,9 @@
 """Solutions for many penalties of a squared loss, on Gram matrices, certified many at a time.
 
 A walk goes from one penalty to the next on the Gram matrix of the columns in use; looks at all columns are
-made for a stage of penalties at once, as one product of matrices. Only every other solution is solved for,
-and one between two is made of them. Where a gap is above the tolerance, the columns that are missing are
-taken into use, and the solution goes on from where it is.
+made for a stage of penalties at once, as one product of matrices. Where solutions may be mixed, only every
+other one is solved for, and one between two is made of them. Where a gap is above the tolerance, the columns
+that are missing are taken into use, and the solution goes on from where it is.
 """
 
 from typing import NamedTuple
