@@ -17,7 +17,7 @@ from ..kernels.shard_solution import Wanted
 from ..kernels.working_set import FIRST_COLUMNS, GROWTH, wanted_columns
 from ..shards.sharded_certificate import add_up
 from .piag import PIAG
-from .piag_second_order import ModelPIAG, Point
+from .piag_second_order import Fallback, ModelPIAG
 
 LOWERED = 0.1
 """Factor of the l1 part from certificate to certificate."""
@@ -247,7 +247,7 @@ class WidePIAG(ModelPIAG):
         )
         if index is not self._index:
             self._steps = [[self._moved_to(index, x) for x in step] for step in self._steps]
-        self._best, self._care = Point(looking.w, looking.b, float(objective)), None
+        self._best, self._care = Fallback(looking.w, looking.b, float(objective)), None
         self._wait_for_all(looking.w, looking.b)
         self._use(index)
         self._forget()
