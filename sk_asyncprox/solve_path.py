@@ -7,8 +7,8 @@ import numpy as np
 from ._blas_limit import one_blas_thread
 from ._interrupts import cached_property
 from .executors import Threads
+from .kernels.newton_on_all import WIDEST, NewtonOnAll
 from .kernels.path_extrapolation import strength
-from .kernels.path_logistic_loss import WIDEST, NewtonWalk
 from .kernels.path_squared_loss import LOOSE, Walk
 from .kernels.path_working_set import Kept, Known
 from .problem.certificate import tidy
@@ -201,7 +201,7 @@ def newton_walk(problem, penalties, options, start):
     narrow = problem.n_coefs <= WIDEST and not any(penalty.is_zero for penalty in penalties)
     if not (narrow and _squares_are_safe(problem, known=False)):
         return
-    steps = NewtonWalk(problem, start)
+    steps = NewtonOnAll(problem, start)
     for penalty in penalties:
         if options.stop is not None:
             options.stop.check()

@@ -21,7 +21,7 @@ def test_all_numbers_are_found_with_their_words():
     assert len(KNOWN) > 150
     assert KNOWN["solvers.rounds", "LOWERED"].value == 0.3
     assert KNOWN["kernels.gram_matrix", "RIDGE"].words.startswith("Products of a matrix, or of its new rows")
-    assert ("kernels.path_logistic_loss", "TINY") not in KNOWN
+    assert ("kernels.newton_on_all", "TINY") not in KNOWN
     assert [known for known in constants.ALL if not known.words] == []
 
 

@@ -12,10 +12,10 @@ from sklearn.base import clone
 
 from sk_asyncprox import GroupLasso, Lasso
 from sk_asyncprox.executors import Simulated, Trace
+from sk_asyncprox.kernels.quadratic_minimiser_group import group_minimiser
 from sk_asyncprox.linear_model._groups import checked_groups
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty, GroupPenalty
-from sk_asyncprox.penalties.group_lasso import group_minimiser
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options, solve
 from sk_asyncprox.solvers import piag_working_set

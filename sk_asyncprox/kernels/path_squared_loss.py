@@ -10,11 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..problem.certificate import Certificate
+from ..problem.certificate import TINY, Certificate, quadratic_bounds
 from .path_extrapolation import Trail, strength
 from .path_working_set import intercept_of
-
-TINY = np.finfo(float).tiny
 
 RIGHT, TENTH, LEAST_RIGHT = 0.7, 0.1, 1e-4
 """Share of the tolerance that a solution on the columns in use is to reach; what that is multiplied by where
@@ -45,34 +43,6 @@ class Walked(NamedTuple):
     gap: float
     touched: int
     """Stored entries touched."""
-
-
-def certified(W, index, seen, penalties):
-    """Objectives, bounds and gaps of coefficients of the columns in use, a row each; ``seen`` comes from
-    ``look``, and of weights those of the first penalty count, none of them zero. The bounds are those of
-    :meth:`~sk_asyncprox.problem.Problem.certify`, all rows at once."""
-    squares, products, C, *_ = seen
-    l1 = np.array([penalty.l1 for penalty in penalties])
-    l2 = np.array([penalty.l2 for penalty in penalties])
-    own = W * penalties[0].on(index).weights
-    objectives = 0.5 * squares + l1 * np.abs(own).sum(axis=1) + 0.5 * l2 * np.einsum("ij,ij->i", own, W)
-    pulls = penalties[0].pull(C)
-    largest = np.maximum(pulls.max(axis=1), TINY)
-    best = np.divide(products, squares, out=np.ones_like(squares), where=squares > 0.0)
-    scale = np.minimum(l1 / largest, np.maximum(best, 0.0))
-    duals = scale * products - 0.5 * scale**2 * squares
-    ridge = l2 > 0.0
-    if ridge.any():
-        divisor = np.where(ridge, 2.0 * l2, np.inf)
-
-        def excess(s):
-            above = np.maximum(s[:, None] * pulls - l1[:, None], 0.0)
-            return (penalties[0].weights * above**2).sum(axis=1) / divisor
-
-        one = np.ones_like(scale)
-        unscaled = np.where(ridge, products - 0.5 * squares - excess(one), -np.inf)
-        duals = np.maximum(duals - excess(scale), unscaled)
-    return objectives, duals
 
 
 class Walk:
@@ -219,7 +189,7 @@ class Walk:
         index, some = self._columns.index, [penalties[i] for i in todo]
         V = W[todo]
         *seen, rounding, touched = self._columns.look(V)
-        objectives, duals = certified(V, index, seen, some)
+        objectives, duals = quadratic_bounds(V, index, seen, some)
         gaps, C = np.maximum(objectives - duals, 0.0) + rounding, seen[2]
         wanted = self._wanted_gap(0.5 * self._columns.square - duals)
         good = gaps <= np.maximum(wanted, np.minimum(2.0 * rounding, self._most))

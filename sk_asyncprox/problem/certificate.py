@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+TINY = np.finfo(float).tiny
+
 
 def duality_gap(objective, bound):
     """Gap of an objective to a lower bound on the optimum; what cannot be computed is NaN, never small."""
@@ -73,6 +75,34 @@ def quadratic_bound(penalty, c, cross, square):
     best = min(penalty.dual_limit(c), max(0.0, cross / square)) if square > 0.0 else 1.0
     tried = factors(penalty, best)
     return lower_bound(penalty, c, tried, [t * cross - 0.5 * t * t * square for t in tried])
+
+
+def quadratic_bounds(W, index, seen, penalties):
+    """Objectives of coefficients of the columns ``index``, a row each, and bounds as :func:`quadratic_bound`
+    makes them, all rows at once; ``seen`` holds the residuals' squares, their products with the target, and
+    the correlations. Of weights those of the first penalty count, none of them zero."""
+    squares, products, C, *_ = seen
+    l1 = np.array([penalty.l1 for penalty in penalties])
+    l2 = np.array([penalty.l2 for penalty in penalties])
+    own = W * penalties[0].on(index).weights
+    objectives = 0.5 * squares + l1 * np.abs(own).sum(axis=1) + 0.5 * l2 * np.einsum("ij,ij->i", own, W)
+    pulls = penalties[0].pull(C)
+    largest = np.maximum(pulls.max(axis=1), TINY)
+    best = np.divide(products, squares, out=np.ones_like(squares), where=squares > 0.0)
+    scale = np.minimum(l1 / largest, np.maximum(best, 0.0))
+    duals = scale * products - 0.5 * scale**2 * squares
+    ridge = l2 > 0.0
+    if ridge.any():
+        divisor = np.where(ridge, 2.0 * l2, np.inf)
+
+        def excess(s):
+            above = np.maximum(s[:, None] * pulls - l1[:, None], 0.0)
+            return (penalties[0].weights * above**2).sum(axis=1) / divisor
+
+        one = np.ones_like(scale)
+        unscaled = np.where(ridge, products - 0.5 * squares - excess(one), -np.inf)
+        duals = np.maximum(duals - excess(scale), unscaled)
+    return objectives, duals
 
 
 def tidy(problem, certificate, limit):

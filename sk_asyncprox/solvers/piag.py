@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..delays import Stamp
-from ..kernels.local_solve import answer_locally
 from ..kernels.server_aggregate import Quadratic, Sums
 from ..kernels.shard_models import answer_gradient, answer_model
+from ..kernels.shard_solution import answer_locally
 from ..shards.shard import cut_rows, joint_smoothness
 from ..shards.sharded_certificate import ShardGradient, conclude, thin
 from ..shards.worker_placement import Placement

@@ -41,7 +41,7 @@ FIRST_SHARE, MORE, LESS = 1e-3, 10.0, 0.1
 certificate without one, down to nothing below the first."""
 
 
-class Point(NamedTuple):
+class Fallback(NamedTuple):
     """A point and its objective."""
 
     w: np.ndarray
@@ -193,7 +193,7 @@ class ModelPIAG(PIAG):
             # Every shard has been read at the start, unless that is the zero model.
             read = float(self._sum.sums.total.value + self._penalty.value(self.w))
             objective = self.problem.null if self._apart else read
-            self._best = Point(self.w, self.b, objective)
+            self._best = Fallback(self.w, self.b, objective)
             self._wanted = max(self._wanted, ROUNDING * abs(objective))
         if step == 0.0:
             return
@@ -237,7 +237,7 @@ class ModelPIAG(PIAG):
             self._round, self._due_after = None, True
             self._wait_for_all(self._with(best.w[self._index]), best.b)
         else:
-            self._best = Point(certificate.w, certificate.b, objective)
+            self._best = Fallback(certificate.w, certificate.b, objective)
             share *= 1.0 if self.problem.loss.jumps else LESS
             self._care = self._care._replace(share=share) if share >= FIRST_SHARE else None
 

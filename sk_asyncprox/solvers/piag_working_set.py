@@ -5,19 +5,19 @@ whose shares bring the full gradient of every shard at one point, chooses the ne
 the l1 part comes down to the wanted one. The next step waits for the models of all shards in it.
 
 Of many coefficients curvatures would take longer to make, to send and to solve with than all the rest. There
-every certificate is followed by a solution of each shard's own (``kernels/local_solve.py``), to which it is
-told the gradient of all, and these by the next certificate, at their mean: mixed with those before it, as
-changes of the means tell (Anderson, 1965). Where the objective has risen, the run goes to the plain mean, and
-then back towards the last certified point: the objective falls where the way from there begins.
+every certificate is followed by a solution of each shard's own (``kernels/shard_solution.py``), to which
+it is told the gradient of all, and these by the next certificate, at their mean: mixed with those before it,
+as changes of the means tell (Anderson, 1965). Where the objective has risen, the run goes to the plain mean,
+and then back towards the last certified point: the objective falls where the way from there begins.
 """
 
 import numpy as np
 
-from ..kernels.local_solve import Wanted
+from ..kernels.shard_solution import Wanted
 from ..kernels.working_set import FIRST_COLUMNS, GROWTH, wanted_columns
 from ..shards.sharded_certificate import add_up
 from .piag import PIAG
-from .piag_second_order import ModelPIAG, Point
+from .piag_second_order import Fallback, ModelPIAG
 
 LOWERED = 0.1
 """Factor of the l1 part from certificate to certificate."""
@@ -247,7 +247,7 @@ class WidePIAG(ModelPIAG):
         )
         if index is not self._index:
             self._steps = [[self._moved_to(index, x) for x in step] for step in self._steps]
-        self._best, self._care = Point(looking.w, looking.b, float(objective)), None
+        self._best, self._care = Fallback(looking.w, looking.b, float(objective)), None
         self._wait_for_all(looking.w, looking.b)
         self._use(index)
         self._forget()

@@ -5,7 +5,7 @@ import numpy as np
 from ..kernels.column_sweeps import FIRST_SWEEPS
 from ..kernels.hessian_solvers import suits_samples
 from ..kernels.iterate import Read
-from ..kernels.path_logistic_loss import Seen
+from ..kernels.newton_on_all import Seen
 from ..kernels.quasi_newton import Memory
 from ..kernels.smooth_descent import STEPS, arrived, descend
 from .rounds_gram_steps import RIGHT, TENTH

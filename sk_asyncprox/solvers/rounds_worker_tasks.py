@@ -8,7 +8,7 @@ from ..kernels.gram_matrix import add_rows
 from ..kernels.gram_matrix_banded import banded
 from ..kernels.newton_cg import COST, in_place
 from ..kernels.newton_cg import product as multiplied
-from ..kernels.path_logistic_loss import steps
+from ..kernels.newton_on_all import steps
 from ..kernels.quadratic_minimiser import MANY_SWEEPS, MOST_DESCENTS, SHARE_OF_GAP
 from ..kernels.smooth_descent import arrived, descend
 from ..kernels.subspace import described, join, joint_step, lands

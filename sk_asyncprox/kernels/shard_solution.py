@@ -75,15 +75,11 @@ class LocalSolution(NamedTuple):
     squares: np.ndarray
     """Diagonal of its own curvature at the point where all were read."""
 
-    reads: float
-    """How often the entries were read."""
+    work: float
+    """Time of the visit, roughly, in reads of the entries."""
 
-    change = 0.0
-
-    @property
-    def work(self):
-        """Time of the visit, roughly, in reads of the entries."""
-        return self.reads
+    change, reads = 0.0, 2.0
+    """What it solves on are copies: of the data it is a pass, as a model is."""
 
 
 def answer_locally(shard, wanted):

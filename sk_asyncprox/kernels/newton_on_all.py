@@ -1,5 +1,5 @@
-"""Solutions for many penalties of a logistic loss on full data: Newton's method on the Gram matrix of all
-columns, with a certificate after every step.
+"""Newton's method for a logistic loss on full data, on the Gram matrix of all columns, with a certificate
+after every step; for one penalty, or for many, one after the other.
 
 No tasks, no working sets and no blocks: where the data are small these cost more than the arithmetic.
 """
@@ -43,7 +43,7 @@ class Seen(NamedTuple):
     certificate: Certificate
 
 
-class NewtonWalk:
+class NewtonOnAll:
     """A walk along penalties, of a logistic loss and dense data; ``touched`` and ``n_steps`` are those of the
     last penalty."""
 
@@ -118,7 +118,7 @@ def steps(part, payload):
     the gap is at most ``goal``, or after the last step, and the entries touched. None where no step is good.
     """
     seen, goal = payload
-    walk, last, best = NewtonWalk(part.problem, seen.certificate), None, seen.certificate.dual
+    walk, last, best = NewtonOnAll(part.problem, seen.certificate), None, seen.certificate.dual
     for last in walk.steps(part.problem, seen, AT_ONCE):
         best = max(best, last.certificate.dual)
         if last.certificate.objective - best <= goal:
