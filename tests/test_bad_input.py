@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
-from sk_asyncprox.executors import Machine, Simulated, Threads, Trace
+from sk_asyncprox.executors import Dask, Machine, Simulated, Threads, Trace
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep, NaiveStep
 
@@ -172,6 +172,12 @@ def test_weights(model, data, solver):
     refused(
         model, data, data.X, y, "(?i)weight.*zero|zero.*weight", sample_weight=np.zeros(80), solver=solver
     )
+
+
+def test_what_is_no_client(data):
+    pytest.importorskip("distributed")
+    with pytest.raises(TypeError, match=r"Dask needs a distributed\.Client, not 'tcp://localhost:8786'"):
+        Lasso(executor=Dask("tcp://localhost:8786")).fit(data.X, data.y)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -62,7 +62,7 @@ class Dask(Executor):
         distributed.Client or None
             None inside a Dask worker.
         """
-        from distributed import get_client, get_worker
+        from distributed import Client, get_client, get_worker
 
         try:
             get_worker()
@@ -70,8 +70,10 @@ class Dask(Executor):
             pass
         else:
             return None
-        if self.client is not None:
+        if isinstance(self.client, Client):
             return self.client
+        if self.client is not None:
+            raise TypeError(f"Dask needs a distributed.Client, not {self.client!r}.")
         try:
             return get_client()
         except ValueError:
