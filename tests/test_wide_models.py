@@ -263,6 +263,32 @@ def test_certificates_of_more_coefficients_than_matrices_are_made_of(n_blocks, s
     assert_allclose(model.coef_, reference.coef_, atol=1e-3 * np.abs(reference.coef_).max())
 
 
+@pytest.mark.parametrize("squared", [False, True])
+def test_shards_of_few_rows_arrive_in_the_passes_allowed(squared, monkeypatch):
+    """What they solve on their own lies far apart, and ends; models that they send arrive."""
+    monkeypatch.setattr(registry, "WIDEST", 20)
+    monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 100)
+    monkeypatch.setattr(piag_working_set, "MOST_OF_FEW_ROWS", 150)
+    monkeypatch.setattr(piag_working_set, "AFFORDED", 0.02)
+    passes, solve_apart = [], WidePIAG._solve_apart
+
+    def counted(solver, *arguments):
+        passes.append(solver.touched / solver.problem.pass_size)
+        solve_apart(solver, *arguments)
+
+    monkeypatch.setattr(WidePIAG, "_solve_apart", counted)
+    X, z = text(400, 600, 30)
+    y = z if squared else z > 0
+    strength = np.abs(X.T @ (y - y.mean())).max() / 100
+    model = Lasso(strength / 400) if squared else LogisticRegression(C=1 / strength, l1_ratio=1.0)
+    model.set_params(solver="piag", executor=workers(8)).fit(X, y)
+    assert model.history_.stopped == "converged"
+    assert 10.0 < max(passes) <= 20.0 < np.ravel(model.n_iter_)[0]
+    found, gap = model.objective_, model.dual_gap_
+    model.set_params(solver="bcd", executor=Threads(), tol=1e-8).fit(X, y)
+    assert np.ravel(found - model.objective_)[0] <= np.ravel(gap)[0]
+
+
 def test_where_a_step_to_the_mean_begins_the_objective_falls():
     """Whatever shards answer with, as long as their own surrogates are lower there."""
     rng, index, penalty = np.random.default_rng(0), np.arange(30), ElasticNetPenalty(0.01, 0.02)

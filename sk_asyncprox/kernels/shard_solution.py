@@ -32,12 +32,9 @@ from .shard_models import curved
 MOST_SHARE = 0.9
 """Columns that are not zero, relative to the rows, that count at most."""
 
-SWEEPS, PRODUCTS, CALLS = 10, 20, 6
-"""Sweeps over the columns for a quadratic model of the loss, products of the Newton step after these, and
-such models, at most."""
-
-SOLVED = 0.1
-"""Slope, relative to that at the start, up to which the surrogate is solved."""
+SWEEPS, PRODUCTS = 10, 10
+"""Sweeps over the columns for a quadratic model of the loss, and products of the Newton step after these, at
+most: the next round does more than another model, as the surrogate is not the objective."""
 
 RIDGE_SHARE = 0.2
 """Share of the diagonal that is added to it, relative to the square of that share of the columns."""
@@ -126,24 +123,15 @@ class Surrogate:
         return loss.model(y, z, slope, self.part.weights, least), -self.weights * slope
 
     def swept(self):
-        """Coefficients and intercept by sweeps over the columns, and reads of the entries."""
-        rows, (model, pull), z = Rows(self), (self.model, self.pull), self.z
-        v, reads, value, first = rows.start, 4, self._value(rows, rows.start, z), rows.left(rows.start, pull)
-        for _ in range(CALLS):
-            new, touched = rows.step(v, z, model.diagonal, pull)
-            move, change, before, reads = new - v, rows.image @ (new - v), value, reads + 4 + touched
-            for length in LENGTHS**2:
-                new, ahead = v + length * move, z + length * change
-                value = self._value(rows, new, ahead)
-                if value <= before:
-                    break
-            else:
-                break
-            v, z = new, ahead
-            model, pull = self.read(z)
-            if rows.left(v, pull) <= SOLVED**2 * first:
-                break
-        return *rows.point(v), reads
+        """Coefficients and intercept by one quadratic model of the loss, and reads of the entries."""
+        rows = Rows(self)
+        v, before = rows.start, self._value(rows, rows.start, self.z)
+        new, touched = rows.step()
+        move, change = new - v, rows.image @ (new - v)
+        for length in LENGTHS**2:
+            if self._value(rows, v + length * move, self.z + length * change) <= before:
+                return *rows.point(v + length * move), 7 + touched
+        return *rows.point(v), 7 + touched
 
     def _value(self, rows, v, z):
         move, w = v - rows.start, v[: len(self.wanted.w)]
@@ -199,15 +187,10 @@ class Rows:
         self.image, self.added, self.start = X, added, w
         self._design = Design(_with_rows(X, self._flat * self.linear))
 
-    def left(self, v, pull):
-        """How much is left to do, by the slopes."""
-        slope = self._of.scale * (self.image.T @ pull) - self.linear - self.added * (v - self.start)
-        return np.sum(self._of.wanted.penalty.violation(v, slope) ** 2 / self._squares)
-
-    def step(self, v, z, omega, pull):
-        """Sweeps and a Newton step from ``v``, where the margins are ``z``, in the curvature ``omega`` there;
-        and reads of the entries."""
+    def step(self):
+        """Where sweeps and a Newton step lead, and reads of the entries."""
         penalty, flat, X = self._of.wanted.penalty, self._flat, self._design.X
+        omega, pull, v, z = self._of.model.diagonal, self._of.pull, self.start, self._of.z
         target = np.concatenate([z + pull / omega, self.start, [flat * (self.linear @ v) - 1.0 / flat]])
         weights = np.concatenate([self._of.scale * omega, self.added, [1.0]])
         v = block_cd(v, penalty.l1, penalty.l2, SWEEPS, X=X, target=target, weights=weights)

@@ -36,6 +36,10 @@ than so many per column, so that their solutions lie far apart; and these rows."
 MANY, GROWTH_OF_MANY = 0.25, 10
 """Coefficients that are not zero, relative to these columns, from which on working sets may grow so much."""
 
+AFFORDED = 0.3
+"""Share of the passes that are allowed from which on shards answer with curvatures whatever there is: where
+they have few rows, their solutions may take more."""
+
 MIXED = 3
 """Steps that are mixed with the last one."""
 
@@ -46,10 +50,12 @@ SHORTEST, LONGEST = 0.05, 0.5
 class WidePIAG(ModelPIAG):
     """Aggregated models on a working set as a state machine of ask, work and tell.
 
-    Parameters are those of :class:`ModelPIAG`; the penalty has an l1 part. Certificates are made of shares.
+    Parameters are those of :class:`ModelPIAG`, and the passes over the data that are allowed; the penalty has
+    an l1 part. Certificates are made of shares.
     """
 
-    def __init__(self, problem, step_size, *, inline=False, **options):
+    def __init__(self, problem, step_size, *, inline=False, most_passes=np.inf, **options):
+        self._afforded = AFFORDED * most_passes * problem.pass_size
         super().__init__(problem, step_size, inline=inline, **options | {"by_shards": True})
         # Looks are visits of shards on any schedule.
         self.inline, self._due = False, True
@@ -70,7 +76,10 @@ class WidePIAG(ModelPIAG):
         self.kinds = ("local", "look") if self._locally else ModelPIAG.kinds
 
     def _is_many(self, index):
-        """Whether matrices of the coefficients are dearer than solutions by shards of so many rows take."""
+        """Whether matrices of the coefficients are dearer than solutions by shards of so many rows take, and
+        these have not taken all that is allowed."""
+        if self.touched > self._afforded:
+            return False
         enough = self._n_samples >= ROWS_OF_SHARD * self.n_blocks * len(index) / self.problem.loss.n_outputs
         return len(index) > (MOST_COLUMNS if enough else MOST_OF_FEW_ROWS)
 
@@ -213,7 +222,7 @@ class WidePIAG(ModelPIAG):
         index = self._wanted_columns(w, c)
         if self._is_many(index):
             self._solve_apart(index, event.certificate)
-        elif index is not self._index:
+        elif index is not self._index or self._locally:
             self._turn_to(index)
         self._own_penalty = self._penalty.on(self._index)
 

@@ -112,8 +112,10 @@ class Shards(Family):
         wide = problem.design.shape[1] > WIDEST
         if not policy.exact and (scalar or wide):
             return self.form, settings
-        form = WidePIAG if policy.exact and wide else ModelPIAG
-        return form, settings | {"target": options.tol * problem.scale}
+        settings |= {"target": options.tol * problem.scale}
+        if policy.exact and wide:
+            return WidePIAG, settings | {"most_passes": options.max_iter}
+        return ModelPIAG, settings
 
 
 SOLVERS = {"bcd": Blocks(), "piag": Shards()}
