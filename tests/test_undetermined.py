@@ -123,3 +123,15 @@ def test_separable_classes_and_columns_of_zeros_end_in_few_passes(n_classes, sca
     assert model.n_iter_.max() <= 40
     pull = np.eye(max(2, n_classes))[y] - model.predict_proba(X)
     assert np.abs(X.T @ pull).max() / ROWS <= 1.01e-5
+
+
+@pytest.mark.parametrize("seed", [14, 16, 17, 20])
+def test_steps_along_repeated_columns_are_not_taken_on_trust(seed):
+    rng = np.random.default_rng(seed)
+    X = np.tile(rng.standard_normal((300, 125)), 2)
+    weights, y = rng.random(300), rng.random(300) < 0.5
+    weights[rng.integers(300)] = 1e5
+    model = LogisticRegression(C=np.inf, tol=1e-8).fit(X, y, sample_weight=weights)
+    assert model.objective_ <= np.log(2.0)
+    assert np.abs(model.coef_).max() < 1e6
+    assert model.history_.stopped == "converged"

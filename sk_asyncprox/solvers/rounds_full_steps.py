@@ -162,6 +162,12 @@ class RidgeSteps:
             found = yield Phase("descent", 1, lambda _: (roughly, run.looks.streamed, *payload))
             [(place, seen, self._memory, touched)] = found
         self._promised = place.gap(problem.penalty, n_coefs) if roughly else 0.0
+        if problem.penalty.is_zero and touched:
+            # Nothing bounds steps along what the columns repeat: rounding may be all that has led there.
+            seen = arrived(problem, read, place, True)
+            before, after = (problem.weights @ problem.loss.value(problem.y, z) for z in (point.z, seen[0]))
+            if not after <= before:
+                run.touched, touched = run.touched + touched, 0
         if not touched:
             # Rounding hides what there is to be gained; whether nothing is, the other steps will tell.
             self._descends = False
