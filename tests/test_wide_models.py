@@ -355,13 +355,13 @@ def test_lost_solutions_are_made_again(monkeypatch):
 
 
 def test_a_step_that_raises_the_objective_is_taken_back(monkeypatch):
-    """Shards that answer as if they had a hundredth of their curvature go much too far."""
+    """Shards that answer as if they had a tenth of their curvature go much too far."""
     monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 5)
     scaled = shard_solution.Surrogate.__init__
 
     def overconfident(self, part, wanted):
         scaled(self, part, wanted)
-        self.scale *= 0.25
+        self.scale *= 0.1
 
     monkeypatch.setattr(shard_solution.Surrogate, "__init__", overconfident)
     X, z = text(2000, 60, 12)
