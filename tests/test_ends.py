@@ -241,8 +241,9 @@ def test_targets_far_from_zero_do_not_drown(xy, run):
     assert_allclose(far.coef_, near.coef_, atol=1e-4)
     assert_allclose(far.intercept_ - 1e11, near.intercept_, atol=1e-4)
     assert far.dual_gap_ <= 1e-9 * y.var() * (1 + 1e-3)
-    if run != "threads":  # whose delays are others every time
-        assert far.n_iter_ <= 2 * near.n_iter_ + 5
+    # Delays of real threads are others every time.
+    more = [Lasso(0.1, tol=1e-9, **RUNS[run]).fit(X, y + 1e11).n_iter_ for _ in range(2 * (run == "threads"))]
+    assert min([far.n_iter_, *more]) <= 2 * near.n_iter_ + 5
     assert_allclose(far.objective_, near.objective_, rtol=1e-4)
 
 

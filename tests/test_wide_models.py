@@ -131,11 +131,8 @@ def variants():
     yield "fewer rows", LogisticRegression(C=30.0, l1_ratio=1.0), X[:40], z[:40] > 0, None
 
 
-@pytest.mark.parametrize("case", list(variants()), ids=lambda case: case[0])
-@pytest.mark.parametrize(
-    "executor", [workers(5), workers(3, 20.0), Threads()], ids=["equal", "slow", "threads"]
-)
-def test_every_model_is_fitted(case, executor, monkeypatch):
+def fitted_by_shards(case, executor, monkeypatch):
+    """A variant's model fitted in rounds and by shards, which have found the same."""
     _, model, X, y, weights = case
     model.set_params(tol=1e-9)
     reference = model.fit(X, y, weights)
@@ -143,9 +140,19 @@ def test_every_model_is_fitted(case, executor, monkeypatch):
     other = type(model)(**model.get_params()).set_params(solver="piag", n_jobs=3, executor=executor)
     other.fit(X, y, weights)
     assert other.history_.stopped == "converged"
-    assert other.history_.step_size == "ExactStep()"
     assert_allclose(other.coef_, reference.coef_, atol=2e-4 * np.abs(reference.coef_).max())
     assert_allclose(other.intercept_, reference.intercept_, atol=5e-3)
+    return reference, other
+
+
+@pytest.mark.parametrize("case", list(variants()), ids=lambda case: case[0])
+@pytest.mark.parametrize(
+    "executor", [workers(5), workers(3, 20.0), Threads()], ids=["equal", "slow", "threads"]
+)
+def test_every_model_is_fitted(case, executor, monkeypatch):
+    reference, other = fitted_by_shards(case, executor, monkeypatch)
+    _, _, X, y, weights = case
+    assert other.history_.step_size == "ExactStep()"
     warm = other.set_params(warm_start=True).fit(X, y, weights)
     assert np.ravel(warm.n_iter_)[0] <= 3
     assert_allclose(warm.coef_, reference.coef_, atol=2e-4 * np.abs(reference.coef_).max())
@@ -168,16 +175,8 @@ def test_fewer_rows_than_columns_and_a_slow_worker(monkeypatch):
     "executor", [workers(3), workers(2, 20.0), Threads()], ids=["equal", "slow", "threads"]
 )
 def test_shards_solve_every_model_on_their_own(case, executor, monkeypatch):
-    _, model, X, y, weights = case
-    model.set_params(tol=1e-9)
-    reference = model.fit(X, y, weights)
-    monkeypatch.setattr(registry, "WIDEST", 20)
     monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 5)
-    other = type(model)(**model.get_params()).set_params(solver="piag", n_jobs=3, executor=executor)
-    other.fit(X, y, weights)
-    assert other.history_.stopped == "converged"
-    assert_allclose(other.coef_, reference.coef_, atol=2e-4 * np.abs(reference.coef_).max())
-    assert_allclose(other.intercept_, reference.intercept_, atol=5e-3)
+    fitted_by_shards(case, executor, monkeypatch)
 
 
 @pytest.mark.parametrize("squared", [False, True])
