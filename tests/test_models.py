@@ -21,7 +21,7 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.shards.shard import RowShard
 from sk_asyncprox.solvers import PIAG, ModelPIAG
 from sk_asyncprox.solvers.base import Snapshot
-from sk_asyncprox.solvers.piag_second_order import FIRST_SHARE
+from sk_asyncprox.solvers.piag_models import FIRST_SHARE
 from sk_asyncprox.step_sizes import Adaptive1, ExactStep, FixedStep, NaiveStep
 from sk_asyncprox.theory import satisfies_principle
 

@@ -13,7 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._blas_limit import one_blas_thread
 from .._compat import _raise_for_params, _routing_enabled
-from .._docstrings import filled
+from .._docstring_templates import filled
 from .._interrupts import Deferred, Stop
 from .._joblib import runs_threads
 from ..executors import Threads

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax
 
 from .._compat import LinearClassifierMixin, SparseCoefMixin
-from .._docstrings import filled
+from .._docstring_templates import filled
 from ..penalties import ElasticNetPenalty
 from ..shards.dask_chunks import is_collection
 from ._base import AsyncLinearModel, whole

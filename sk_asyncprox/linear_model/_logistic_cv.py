@@ -11,7 +11,7 @@ from sklearn.metrics import get_scorer
 from sklearn.utils.metadata_routing import UNUSED, process_routing
 
 from .._compat import _raise_for_params, _routing_enabled
-from .._docstrings import filled
+from .._docstring_templates import filled
 from ..problem import Problem
 from ..shards.dask_chunks import is_collection
 from ..solve import SOLVERS

@@ -12,7 +12,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import LinearModel
-from .._docstrings import filled
+from .._docstring_templates import filled
 from ..losses import HuberLoss, SquaredLoss
 from ..penalties import ElasticNetPenalty, GroupPenalty
 from ..shards.dask_chunks import is_collection

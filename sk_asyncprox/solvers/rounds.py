@@ -12,20 +12,20 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 import numpy as np
 
 from ..data.dataset import SQUARED_NARROW
+from ..kernels.bcd_iterate import Iterate, Read
 from ..kernels.block_steps import ColumnPart, describe
-from ..kernels.iterate import Iterate, Read
 from ..kernels.path_extrapolation import Trail
-from ..kernels.subspace import Beside
+from ..kernels.subspace_steps import Beside
 from ..kernels.working_set import GROWTH, KEPT, SPARSE_GROWTH, dear_columns, first_columns, wanted_columns
 from ..step_sizes import Setting
 from .base import Ledger, Snapshot
-from .rounds_certificates import Looks
-from .rounds_full_steps import LARGEST_SWEPT, RidgeSteps, WholeSteps
+from .rounds_all_columns import LARGEST_SWEPT, RidgeSteps, WholeSteps
 from .rounds_gram_steps import GramSteps
+from .rounds_looks import Looks
 from .rounds_newton_steps import RISE_OF_NEWTON, NewtonSteps
-from .rounds_task_queue import Phase, Script
+from .rounds_script import Phase, Script
+from .rounds_shared_products import Products
 from .rounds_worker_tasks import WORK
-from .shared_products import Products
 
 LOWERED, LOWERED_IN_READS = 0.3, 0.1
 """Factor of the l1 part from round to round; and where each reads the data, which are sparse or have many

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..kernels.gram_matrix import LARGE, LEAST, RIDGE
 from ..kernels.working_set import among
-from .rounds_task_queue import Phase
-from .shared_products import PIECES
+from .rounds_script import Phase
+from .rounds_shared_products import PIECES
 
 REBUILD_ABOVE = 1e-4
 """Relative change of any curvature beyond which the matrix is computed anew. The exact step is safe for any

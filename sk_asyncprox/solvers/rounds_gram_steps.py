@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from ..kernels.bcd_iterate import Read
 from ..kernels.block_steps import describe
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
-from ..kernels.iterate import Read
 from .rounds_gram_cache import GramMatrix
 from .rounds_newton_steps import RISE_OF_NEWTON, TINY
-from .rounds_task_queue import Phase
+from .rounds_script import Phase
 
 WIDEST_GRAM_ONCE = 128
 """Columns of a Gram matrix that serves one step, at most: beyond, it costs more than the step's products."""

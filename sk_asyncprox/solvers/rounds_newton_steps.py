@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..kernels.iterate import Read
+from ..kernels.bcd_iterate import Read
 
 RISE_OF_NEWTON = 0.9
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""

@@ -10,8 +10,8 @@ from ..kernels.newton_cg import COST, in_place
 from ..kernels.newton_cg import product as multiplied
 from ..kernels.newton_on_all import steps
 from ..kernels.quadratic_minimiser import MANY_SWEEPS, MOST_DESCENTS, SHARE_OF_GAP
-from ..kernels.smooth_descent import arrived, descend
-from ..kernels.subspace import described, join, joint_step, lands
+from ..kernels.quasi_newton_descent import arrived, descend
+from ..kernels.subspace_steps import described, join, joint_step, lands
 from ..problem.certificate import quadratic_bound
 
 ROUGH_CALLS, SHARE_OF_ALL = 8, 1e-4

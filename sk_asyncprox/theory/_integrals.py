@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._docstrings import entries, filled
+from .._docstring_templates import entries, filled
 
 __all__ = [
     "adaptive1_integral_bound",

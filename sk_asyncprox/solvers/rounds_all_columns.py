@@ -2,15 +2,15 @@
 
 import numpy as np
 
+from ..kernels.bcd_iterate import Read
 from ..kernels.column_sweeps import FIRST_SWEEPS
 from ..kernels.hessian_solvers import suits_samples
-from ..kernels.iterate import Read
 from ..kernels.newton_on_all import Seen
 from ..kernels.quasi_newton import Memory
-from ..kernels.smooth_descent import STEPS, arrived, descend
+from ..kernels.quasi_newton_descent import STEPS, arrived, descend
 from .rounds_gram_steps import RIGHT, TENTH
 from .rounds_newton_steps import PRODUCTS, RISE_OF_NEWTON
-from .rounds_task_queue import Phase
+from .rounds_script import Phase
 
 CHEAP_STEPS = 6_000_000
 """Products of a Gram matrix of all coefficients so cheap that one Newton step after the other is made on it,

@@ -7,7 +7,7 @@ import numpy as np
 from .._interrupts import cached_property
 from ..data.design import COPY_COST
 from ..problem.certificate import Certificate, factors, lower_bound
-from .rounds_task_queue import Phase
+from .rounds_script import Phase
 
 SMALL_MOVE = 0.5
 """Move of an intercept to which first order will do; a dual point that follows one below one is feasible."""

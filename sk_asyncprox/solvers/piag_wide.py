@@ -17,7 +17,7 @@ from ..kernels.shard_solution import Wanted
 from ..kernels.working_set import FIRST_COLUMNS, GROWTH, wanted_columns
 from ..shards.sharded_certificate import add_up
 from .piag import PIAG
-from .piag_second_order import Fallback, ModelPIAG
+from .piag_models import Fallback, ModelPIAG
 
 LOWERED = 0.1
 """Factor of the l1 part from certificate to certificate."""

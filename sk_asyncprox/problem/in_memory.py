@@ -12,7 +12,7 @@ from ..data.block_diagonal import Copies
 from ..data.dataset import WIDE, Data
 from ..data.matrices import is_by_rows
 from . import dual_point as unpenalised
-from .base import MADE, Centred
+from .base import MADE, BaseProblem
 from .certificate import Certificate, factors, lower_bound, quadratic_bound
 from .fold_moments import Folds
 from .scaling import OWN, Units, exponent_between, units_of_targets
@@ -29,7 +29,7 @@ SMALL = 200_000
 TINY = np.finfo(float).tiny
 
 
-class Problem(Centred, Folds):
+class Problem(BaseProblem, Folds):
     """Data, loss and penalty.
 
     Where the loss has K outputs per sample, coefficients (K p), margins and gradients (K n) hold the

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.linalg.blas import daxpy
 from scipy.linalg.lapack import dposv, dpotrs
 
+from .bcd_iterate import Point
 from .block_steps import describe
-from .iterate import Point
 from .newton_cg import newton_step
 
 STEPS, ENOUGH = 4, 0.01

@@ -19,9 +19,9 @@ from itertools import pairwise
 import numpy as np
 
 from .._interrupts import cached_property
-from ..kernels.subspace import described, joint_step
+from ..kernels.subspace_steps import described, joint_step
 from .block_layout import WIDEST_FULL_BLOCK, cut_columns, equal_runs
-from .rounds_task_queue import Phase
+from .rounds_script import Phase
 
 SMALL_SHARE = 1_000_000
 """Stored entries of a working set below which its columns stay together: handing over a share costs
