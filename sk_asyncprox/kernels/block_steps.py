@@ -211,7 +211,7 @@ def direction(part, read):
             new[piece.columns], cost = _solve(part, piece, read, *scaled, model.diagonal[piece.rows])
             touched += cost
     v = block.design.mul(new - w)
-    full = describe(part, read, new, v, model, touched + block.design.size)
+    full = direction_to(part, read, new, v, model, touched + block.design.size)
     slope, size = pull @ full.v - full.change, full.v @ model.times(full.v)
     sure = part.h * (slope - 0.5 * full.ridge)
     return full._replace(slope=slope, damping=1.0 if sure >= size else clipped_ratio(sure, size))
@@ -242,7 +242,7 @@ def _solve(part, piece, read, penalty, pull, omega):
     return new, (2 * sweeps + 1) * design.size
 
 
-def describe(part, read, new, v, model, touched, shift=None):
+def direction_to(part, read, new, v, model, touched, shift=None):
     """The full step to ``new``, which changes the margins by ``v``, with what the write needs to know; the
     intercept follows by ``shift``, or as the model says."""
     if not part.follows:

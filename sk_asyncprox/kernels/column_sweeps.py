@@ -4,7 +4,7 @@ import numpy as np
 
 from .._compat import columns_cd
 from ..problem.certificate import quadratic_bound
-from .block_steps import describe
+from .block_steps import direction_to
 
 FIRST_SWEEPS, SLOWING, LONGER, FINEST = 8, 1.5, 2, 1e-6
 """Sweeps over the columns after which the gap is looked at first; it tells how many are left: so many times
@@ -26,7 +26,7 @@ samples, as working sets that grow are quicker than those that have to lose many
 always for nothing: no Gram matrix is made of them); and others."""
 
 
-def columns(part, payload):
+def sweep_columns(part, payload):
     """Work of the kind ``"columns"``: the step of all columns to where a squared loss has the gap wanted, by
     sweeps over these, soon only those that are called for or nearly so, while few more will do."""
     read, goal, first, most_sweeps = payload
@@ -62,7 +62,7 @@ def columns(part, payload):
     if gap > (CROWDED if k > n else SLOW) * first or k > 2 * n:
         w = read.w
     v = design.mul(w - read.w)
-    return describe(part, read, w, v, part.model(read.point), touched + design.size)
+    return direction_to(part, read, w, v, part.model(read.point), touched + design.size)
 
 
 def _look_at_columns(X, target, w, penalty):

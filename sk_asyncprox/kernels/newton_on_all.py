@@ -113,7 +113,7 @@ class NewtonOnAll:
         return penalty.descend_on_gram(self._matrix, q, w, max(square, TINY), goal, CALLS)[0]
 
 
-def steps(part, payload):
+def newton_steps(part, payload):
     """Work of the kind ``"steps"``: steps of all coefficients from what a look has seen; what is seen where
     the gap is at most ``goal``, or after the last step, and the entries touched. None where no step is good.
     """

@@ -14,7 +14,7 @@ from scipy.linalg.blas import daxpy
 from scipy.linalg.lapack import dposv, dpotrs
 
 from .bcd_iterate import Point
-from .block_steps import describe
+from .block_steps import direction_to
 from .newton_cg import newton_step
 
 STEPS, ENOUGH = 4, 0.01
@@ -98,11 +98,11 @@ def joint_step(part, read, pull, model):
     return join(part, read, move, v, model)
 
 
-def described(part, read, step, model, touched):
+def direction_of(part, read, step, model, touched):
     """The step's :class:`.line_search.Direction`. Its move is the one whose image is known:
     what rounding leaves of a small one between the coefficients before and after is another."""
     move, v, shift, instead = step
-    direction = describe(part, read, read.w + move, v, model, touched, shift)
+    direction = direction_to(part, read, read.w + move, v, model, touched, shift)
     return direction._replace(move=move, instead=instead)
 
 

@@ -37,7 +37,7 @@ def _stacked(before, n_targets, found):
     return np.array(ws), np.array(intercepts), list(passes)
 
 
-def whole(fit):
+def all_or_nothing(fit):
     """Method ``fit`` that validates the parameters and, where it raises, leaves the estimator as it was
     (decorator)."""
     validated = leaves_settings(_fit_context(prefer_skip_nested_validation=True)(fit))
@@ -111,7 +111,7 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
             except WorkersLost as lost:
                 if lost.solution is None or len(targets) > 1:
                     raise
-                # The last certified iterate is stored first; `whole` raises the error after that.
+                # The last certified iterate is stored first; `all_or_nothing` raises the error after that.
                 self._lost, solution = lost, lost.solution
             w, b = problem.canonical(solution.certificate.w), solution.certificate.b
             solutions.append(solution)

@@ -18,7 +18,7 @@ from .._interrupts import Deferred, Stop
 from .._joblib import runs_threads
 from ..executors import Threads
 from ..shards.dask_chunks import is_collection
-from ._base import whole
+from ._base import all_or_nothing
 from ._shared_docs import DATA
 
 OF_THE_LAST = ("coef_", "intercept_", "dual_gap_", "objective_", "n_updates_", "history_")
@@ -28,7 +28,7 @@ OF_THE_LAST = ("coef_", "intercept_", "dual_gap_", "objective_", "n_updates_", "
 class CrossValidated:
     """What the cross-validated estimators share (mixin)."""
 
-    @whole
+    @all_or_nothing
     @filled(DATA)
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Choose the penalty by cross-validation, and fit the model with it on all of the data.

@@ -12,7 +12,7 @@ from .._compat import LinearClassifierMixin, SparseCoefMixin
 from .._docstring_templates import filled
 from ..penalties import ElasticNetPenalty
 from ..shards.dask_chunks import is_collection
-from ._base import AsyncLinearModel, whole
+from ._base import AsyncLinearModel, all_or_nothing
 from ._dask_fit import fit_rows, loss_of
 from ._dask_predict import DecidesOnCollections, blockwise
 from ._parameters import OfLogisticRegression
@@ -61,7 +61,7 @@ class LogisticRegression(
     True
     """
 
-    @whole
+    @all_or_nothing
     @filled(DATA)
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.

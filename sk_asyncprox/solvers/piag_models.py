@@ -129,8 +129,8 @@ class ModelPIAG(PIAG):
         if not self.step_size.exact:
             return True
         useful = self._moved > ENOUGH * self._wanted
-        if self._round is not None:
-            useful[[shard for shard in range(self.n_blocks) if shard not in self._round.looks]] = True
+        if self._looking is not None:
+            useful[[shard for shard in range(self.n_blocks) if shard not in self._looking.looks]] = True
         idle = not (self._placement.flights or self._certifying or self._solving)
         # Who else would be asked may not ask soon: somebody has to go on.
         return useful if not idle or useful[self._placement.homes == worker].any() else True
@@ -234,7 +234,7 @@ class ModelPIAG(PIAG):
             share = min(1.0, max(FIRST_SHARE, MORE * share))
             self._care = Care(share, certificate.w[self._index], certificate.b)
             # The next step is certified at once.
-            self._round, self._due_after = None, True
+            self._looking, self._due_after = None, True
             self._wait_for_all(self._with(best.w[self._index]), best.b)
         else:
             self._best = Fallback(certificate.w, certificate.b, objective)

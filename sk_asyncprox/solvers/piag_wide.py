@@ -95,18 +95,18 @@ class WidePIAG(ModelPIAG):
 
     def _useful(self, worker):
         if self._locally:
-            done = self._solutions if self._round is None else self._round.looks
+            done = self._solutions if self._looking is None else self._looking.looks
             return np.array([shard not in done for shard in range(self.n_blocks)])
         useful = super()._useful(worker)
-        if self._round is None or self._penalty.l1 == self.problem.penalty.l1:
+        if self._looking is None or self._penalty.l1 == self.problem.penalty.l1:
             return useful
         # The next working set makes models in this one void.
-        return np.array([shard not in self._round.looks for shard in range(self.n_blocks)])
+        return np.array([shard not in self._looking.looks for shard in range(self.n_blocks)])
 
     def _payload(self, shard, w, b):
         if not self._locally:
             return super()._payload(shard, w, b)
-        if self._round is not None:
+        if self._looking is not None:
             return PIAG._payload(self, shard, w, b)
         squares = self._squares[self._index]
         return Wanted(self._index, w[self._index], b, self._gradient, squares, self._own_penalty)

@@ -58,7 +58,7 @@ do; beyond, joined steps, solved exactly in the space of a few directions, take 
 EVERYTHING = slice(None)
 
 
-class WholeSteps:
+class AllColumnSteps:
     """Steps that solve the whole problem, or all but, where the data are full and such steps are quick."""
 
     def __init__(self, problem):
@@ -113,7 +113,7 @@ class WholeSteps:
         self.is_hard = not self.has_swept
         return True
 
-    def step_all(self, run, certificate):
+    def step(self, run, certificate):
         """Newton steps of all coefficients of full data that are few; return whether these go well."""
         if not (self._few and run.problem.penalty.has_zeros):
             return False

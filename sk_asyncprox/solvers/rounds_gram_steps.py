@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..kernels.bcd_iterate import Read
-from ..kernels.block_steps import describe
+from ..kernels.block_steps import direction_to
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
 from .rounds_gram_cache import GramMatrix
 from .rounds_newton_steps import RISE_OF_NEWTON, TINY
@@ -101,7 +101,7 @@ class GramSteps:
             return None
         shift = sight.b - run.at.b
         v = sight.z - read.point.z - shift
-        return describe(run.columns, read, new, v, model, calls * Q.size, shift)
+        return direction_to(run.columns, read, new, v, model, calls * Q.size, shift)
 
     def _matrix_of(self, run, form, key, index, model):
         """The Gram matrix of the columns in that form, and the model that it was computed in."""

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from .._interrupts import cached_property
-from ..kernels.subspace_steps import described, joint_step
+from ..kernels.subspace_steps import direction_of, joint_step
 from .block_layout import WIDEST_FULL_BLOCK, cut_columns, equal_runs
 from .rounds_script import Phase
 
@@ -168,7 +168,7 @@ class Products:
         part, point = self._part, read.point
         model, pull = part.model(point), -part.problem.weights * point.gradient
         step, touched = yield from self.by_rows(joint_step(part, read, pull, model), read, model)
-        return described(part, read, step, model, touched)
+        return direction_of(part, read, step, model, touched)
 
     def by_rows(self, steps, read, model):
         """What a generator of products returns, and the entries touched."""
