@@ -15,7 +15,7 @@ from sk_asyncprox.data.design import Design
 from sk_asyncprox.data.single_precision import Single
 from sk_asyncprox.kernels import quasi_newton_descent as descent
 from sk_asyncprox.kernels.bcd_iterate import Point, Read
-from sk_asyncprox.kernels.block_steps import ColumnPart
+from sk_asyncprox.kernels.column_part import ColumnPart
 from sk_asyncprox.kernels.hessian_solvers import gram_solver, newton_solver
 from sk_asyncprox.kernels.newton_cg import in_place
 from sk_asyncprox.kernels.quasi_newton import Face, Memory

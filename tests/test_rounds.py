@@ -25,7 +25,7 @@ from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, lasso_path
 from sk_asyncprox.data.dataset import Data
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
-from sk_asyncprox.kernels.block_steps import ColumnPart
+from sk_asyncprox.kernels.column_part import ColumnPart
 from sk_asyncprox.kernels.column_sweeps import _look_at_columns
 from sk_asyncprox.kernels.working_set import first_columns, wanted_columns
 from sk_asyncprox.linear_model._enet_path import solutions_along
@@ -276,7 +276,7 @@ def test_few_columns_of_data_that_are_not_copied_are_taken_once(n_jobs, shared, 
     monkeypatch.setattr(Design, "taken", lambda self, *how: taken.append(self.X is X) or take(self, *how))
     model, fits = LogisticRegression(C=5.0, l1_ratio=1.0, tol=1e-10, n_jobs=n_jobs), []
     for share in (0.0, 1.0):
-        monkeypatch.setattr("sk_asyncprox.kernels.block_steps.FEW", share)
+        monkeypatch.setattr("sk_asyncprox.kernels.column_part.FEW", share)
         taken.clear()
         fits.append((clone(model).fit(X, y > 1.0).coef_, sum(taken)))
     (plain, often), (kept, seldom) = fits

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression as PeerLogistic
 from sk_asyncprox import LogisticRegression
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.kernels.bcd_iterate import Point, Read
-from sk_asyncprox.kernels.block_steps import ColumnPart
+from sk_asyncprox.kernels.column_part import ColumnPart
 from sk_asyncprox.kernels.newton_cg import in_place
 from sk_asyncprox.kernels.subspace_steps import Beside, Subspace, join, joint_step, lands
 from sk_asyncprox.linear_model._enet_path import solutions_along

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..data.dataset import SQUARED_NARROW
 from ..kernels.bcd_iterate import Iterate, Read
-from ..kernels.block_steps import ColumnPart, direction_to
+from ..kernels.block_steps import direction_to
+from ..kernels.column_part import ColumnPart
 from ..kernels.path_extrapolation import Trail
 from ..kernels.subspace_steps import Beside
 from ..kernels.working_set import GROWTH, KEPT, SPARSE_GROWTH, dear_columns, first_columns, wanted_columns
