@@ -158,10 +158,6 @@ class RoundsBCD(Script):
         """The iterate now."""
         return Snapshot(self.at.w.copy(), self.at.b)
 
-    def stamp(self):
-        """Stamp of a read now."""
-        return self.ledger.stamp()
-
     def write(self, stamp, phase, index, direction, rise_allowed):
         """Write a step, of exact length or full where that is nearly as good; return it and its delay."""
         step, slope = self.at.write(index, direction, rise_allowed)
@@ -236,8 +232,8 @@ class RoundsBCD(Script):
     def _heed(self, certificate):
         """Take a certificate into account."""
         told = self.ledger.arrival
-        self.ledger.certified(certificate, None, told.worker, told.asked)
-        gap = (certificate.objective - self.ledger.lower_bound) / self.problem.scale
+        event = self.ledger.certified(certificate, None, told.worker, told.asked)
+        gap = event.gap / self.problem.scale
         self.fall = gap / self.gap if 0.0 < self.gap < np.inf else SLOW
         self.gap = gap
 

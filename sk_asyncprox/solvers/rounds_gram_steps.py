@@ -58,7 +58,7 @@ class GramSteps:
         form = self._form(run)
         if form is None:
             return False
-        stamp, index, point = run.stamp(), run.active, run.at.point()
+        stamp, index, point = run.ledger.stamp(), run.active, run.at.point()
         key = "blocks" if len(run.blocks) == 1 else "gram", run.generation, 0
         fresh = not np.array_equal(index, self.matrix.index)
         Q, model = yield from self._matrix_of(run, form, key, index, run.columns.model(point))
