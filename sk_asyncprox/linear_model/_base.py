@@ -51,9 +51,8 @@ def all_or_nothing(fit):
             # One assignment and no call, at which a signal could raise once more.
             self.__dict__ = before
             raise
-        lost = vars(self).pop("_lost", None)
-        if lost is not None:
-            raise lost
+        if self._lost is not None:
+            raise vars(self).pop("_lost")
         return self
 
     return fit_or_leave
@@ -73,6 +72,12 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
     fit_time_: float
     history_: History
 
+    _moments: Any = None
+    """Second moments of the data, which a cross-validation hands over to its last fit and that takes away."""
+
+    _lost: WorkersLost | None = None
+    """What ended a run whose last certified iterate is stored, until it is raised."""
+
     # Scikit-learn's HTML representation links to this page.
     _doc_link_module = "sk_asyncprox"
     _doc_link_template = DOCUMENTATION + "/generated/sk_asyncprox.{estimator_name}.html"
@@ -84,8 +89,8 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         rows, overwrite = SOLVERS[self.solver].rows, not getattr(self, "copy_X", True)
         watcher = Watcher(self, *given, fitted=fitted)
         problem = Problem(X, y, loss, penalty, weights, self.fit_intercept, rows, overwrite)
-        if (known := vars(self).pop("_moments", None)) is not None:
-            problem.moments = known
+        if self._moments is not None:
+            problem.moments = vars(self).pop("_moments")
             check_entries(self, X, is_finite=True)
         elif is_read_first(X, loss):
             with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
