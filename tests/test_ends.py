@@ -516,7 +516,7 @@ def test_squares_of_rows_without_weight(xy):
     "model", [LogisticRegression(), LogisticRegression(l1_ratio=1.0, C=5.0), Lasso(0.01)]
 )
 def test_more_workers_than_rows(monkeypatch, form, n_rows, model):
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_looks.TINY", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_looks.CALL", 0)
     for name in ("rounds.SMALL", "rounds.SMALL_FULL", "rounds_shared_products.SMALL_SHARE"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.{name}", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.RoundsBCD.head_start", 0.0)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..problem.certificate import TINY, Certificate, quadratic_bounds
+from .._precision import TINY
+from ..problem.certificate import Certificate, quadratic_bounds
 from .path_extrapolation import Trail, strength
 from .path_gram_matrix import intercept_of
 

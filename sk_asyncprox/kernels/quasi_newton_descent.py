@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._precision import TINY
 from ..losses.curvature import learnt
 from .hessian_solvers import BYTES_AT_ONCE, gram_solver, newton_solver
 from .quasi_newton import Face, Memory
@@ -37,8 +38,6 @@ begin anew, and so many times its cost in steps."""
 
 OF_STEP, OF_OUTPUT = 16, 2
 """Columns whose Gram matrix costs as much as a step; and so many more per output."""
-
-TINY = np.finfo(float).tiny
 
 
 class Place(NamedTuple):

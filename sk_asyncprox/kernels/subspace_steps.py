@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg.blas import daxpy
 from scipy.linalg.lapack import dposv, dpotrs
 
+from .._precision import TINY
 from .bcd_iterate import Point
 from .block_steps import direction_to
 from .newton_cg import newton_step
@@ -183,7 +184,7 @@ class Subspace:
         """What solves systems with the matrix of the second derivatives."""
         times = model.centred_times if self._part.follows else model.times
         H = self._images @ np.array([times(image) for image in self._images]).T + self._ridge
-        size = np.sqrt(np.maximum(H.diagonal(), np.finfo(float).tiny))
+        size = np.sqrt(np.maximum(H.diagonal(), TINY))
         H /= np.outer(size, size)
         H.flat[:: len(size) + 1] = 1.0 + NEARLY_ALIKE
         factor, _, failed = dposv(H, size)

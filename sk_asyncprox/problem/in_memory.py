@@ -8,6 +8,7 @@ The design's columns are centred when there is an intercept, so that ``b`` and `
 import numpy as np
 
 from .._interrupts import cached_property
+from .._precision import TINY
 from ..data.block_diagonal import Copies
 from ..data.dataset import WIDE, Data
 from ..data.matrices import is_by_rows
@@ -25,8 +26,6 @@ LEVEL = 1e-15
 
 SMALL = 200_000
 """Entries of a dense array up to which it is copied in less time than it takes to see whether it need be."""
-
-TINY = np.finfo(float).tiny
 
 
 class Problem(BaseProblem, Folds):

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._precision import EPS
 from ..kernels.server_aggregate import ModelSum, Quadratic
 from ..kernels.shard_models import Care
 from .piag import PIAG
@@ -30,7 +31,7 @@ PROMISED = 20.0
 ENOUGH = 0.01
 """Share of the gap wanted to which the models' sum is minimised, and by which a point moves that counts."""
 
-ROUNDING = 4 * np.finfo(float).eps
+ROUNDING = 4 * EPS
 """Gap, relative to the objective, that nobody can tell from zero."""
 
 RISE = 1e-9

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from .._precision import TINY
 from ..kernels.bcd_iterate import Read
 from ..kernels.block_steps import direction_to
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
 from .rounds_gram_cache import GramMatrix
-from .rounds_newton_steps import RISE_OF_NEWTON, TINY
+from .rounds_newton_steps import RISE_OF_NEWTON
 from .rounds_script import Phase
 
 WIDEST_GRAM_ONCE = 128

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._precision import TINY
 from ..kernels.bcd_iterate import Read
 from ..kernels.subspace_steps import direction_of, joint_step
 from .rounds_script import Phase
@@ -19,8 +20,6 @@ with the others cost less than copying the support."""
 LANDED, CLOSE, RIGHT = 1.0, 3.0, 0.5
 """Share of the gap wanted that Newton steps of the problem itself may leave; and up to which gap it is the
 last."""
-
-TINY = np.finfo(float).tiny
 
 
 class NewtonSteps:

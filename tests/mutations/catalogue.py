@@ -348,7 +348,7 @@ MUTATIONS = [
     Mutation(
         "Adaptive 2 turns equality into zeros",
         "step_sizes/policies.py",
-        "            slack = 1e-12 + (delay + 2) * np.finfo(float).eps * max(1.0, total)",
+        "            slack = 1e-12 + (delay + 2) * EPS * max(1.0, total)",
         "            slack = 0.0",
         "test_step_sizes.py",
     ),
