@@ -46,9 +46,8 @@ def sweep_columns(part, payload):
             break
         w[some], done, k = new, done + share * n_sweeps, np.count_nonzero(new)
         left = SLOWING * n_sweeps * np.log(max(1.0, gap / goal)) / np.log(before / max(gap, goal))
-        solving = SOLVED * min(k, n) ** 3 * (AGAIN if n < p else 1)
-        most = LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * (n + CALL))
-        if (X is whole and gap <= goal) or not share * left <= min(most, most_sweeps) - done:
+        most = min(most_sweeps, _sweeps_worth_working_sets(k, n, p))
+        if (X is whole and gap <= goal) or not share * left <= most - done:
             break
         if gap <= aim or (X is whole and left > LONG):
             gap, correlations = _look_at_columns(whole, target, w, penalty)
@@ -63,6 +62,12 @@ def sweep_columns(part, payload):
         w = read.w
     v = design.mul(w - read.w)
     return direction_to(part, read, w, v, part.model(read.point), touched + design.size)
+
+
+def _sweeps_worth_working_sets(k, n, p):
+    """Sweeps over all columns that cost as much as working sets on which ``k`` coefficients are not zero."""
+    solving = SOLVED * min(k, n) ** 3 * (AGAIN if n < p else 1)
+    return LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * (n + CALL))
 
 
 def _look_at_columns(X, target, w, penalty):

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from .._blas_limit import one_blas_thread
-from .._compat import CallbackSupportMixin, _fit_context, validate_parameter_constraints
+from .._compat import CallbackSupportMixin, fit_context, validate_parameter_constraints
 from .._interrupts import leaves_settings
 from ..executors.base import WorkersLost
 from ..history import History
@@ -40,7 +40,7 @@ def _stacked(before, n_targets, found):
 def all_or_nothing(fit):
     """Method ``fit`` that validates the parameters and, where it raises, leaves the estimator as it was
     (decorator)."""
-    validated = leaves_settings(_fit_context(prefer_skip_nested_validation=True)(fit))
+    validated = leaves_settings(fit_context(prefer_skip_nested_validation=True)(fit))
 
     @wraps(fit)
     def fit_or_leave(self, *args, **kwargs):
@@ -74,6 +74,9 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
 
     _moments: Any = None
     """Second moments of the data, which a cross-validation hands over to its last fit and that takes away."""
+
+    _unchecked: bool = False
+    """Whether the entries of the data are still to be checked, once they have been read."""
 
     _lost: WorkersLost | None = None
     """What ended a run whose last certified iterate is stored, until it is raised."""

@@ -61,7 +61,7 @@ class WidePIAG(ModelPIAG):
         self.inline, self._due = False, True
 
     def _lay_table(self):
-        self._squares, self._looked = None, None
+        self._gradient = self._squares = self._looked = None
         self._mean, self._steps = None, []
         self._n_samples = self.problem.design.shape[0] // self.problem.loss.n_outputs
         self._use(self.problem.penalty.whole(np.flatnonzero(self.w)))

@@ -39,6 +39,7 @@ class GramMatrix:
     def __init__(self, part, n_shares):
         self._part, self._n_shares = part, n_shares
         self.Q, self.index, self.model, self.touched = None, np.empty(0, int), None, 0
+        self.ridge, self._follow = np.empty(0), np.empty((0, 1))
         self._dtype, self._stride, self._error, self._roughest = "float32", 1, 0.0, ROUGHEST
 
     def refine(self):
