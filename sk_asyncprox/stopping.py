@@ -129,7 +129,6 @@ class StopRule:
         self._low = min(self._low, measure)
 
     def walked(self, share):
-        """Take the step of an update, as a share of the largest, into account."""
         self._walked += share
 
     def spent(self, passes, seconds):

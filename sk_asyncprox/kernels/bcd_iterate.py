@@ -67,12 +67,10 @@ class Iterate:
 
     @cached_property
     def z(self):
-        """Margins."""
         return self.problem.shifted(self.problem.design.mul(self.w), self.b)
 
     @cached_property
     def gradient(self):
-        """Loss gradient at the margins."""
         return self.problem.loss.gradient(self.problem.y, self.z)
 
     def go_to(self, w, b, **known):

@@ -103,13 +103,8 @@ class LogisticRegression(
         classes, codes = classes_of(y)
         loss = loss_of(classes)
         targets = codes if loss.n_outputs > 1 else 2.0 * codes - 1.0
-        return (
-            loss,
-            targets,
-            classes,
-            codes,
-            *class_weighted(sample_weight, self.class_weight, classes, codes),
-        )
+        weights = class_weighted(sample_weight, self.class_weight, classes, codes)
+        return loss, targets, classes, codes, *weights
 
     @blockwise
     @filled(DATA)

@@ -108,12 +108,10 @@ class Problem(BaseProblem, Folds):
 
     @property
     def shape(self):
-        """Samples and features, of the data."""
         return self._data.shape
 
     @property
     def is_dense(self):
-        """Whether the data are stored dense."""
         return self._data.is_dense
 
     @property

@@ -151,11 +151,9 @@ class RoundsBCD(Script):
         self.touched += touched
 
     def part(self, task):
-        """What every task needs: the columns."""
         return self.columns
 
     def snapshot(self):
-        """The iterate now."""
         return Snapshot(self.at.w.copy(), self.at.b)
 
     def write(self, stamp, phase, index, direction, rise_allowed):

@@ -124,12 +124,10 @@ class Products:
 
     @cached_property
     def runs(self):
-        """Pieces of the rows."""
         return self._part.problem.design.cut_rows(PIECES * self.n_workers)
 
     @cached_property
     def _everything(self):
-        """Pieces of the columns."""
         return equal_runs(np.arange(len(self.sizes)), self.sizes, PIECES * self.n_workers)
 
     def _product(self, ways, kind, pieces, common, again=True):
