@@ -19,7 +19,7 @@ from sk_asyncprox.kernels.column_part import ColumnPart
 from sk_asyncprox.kernels.hessian_solvers import gram_solver, newton_solver
 from sk_asyncprox.kernels.newton_cg import in_place
 from sk_asyncprox.kernels.quasi_newton import Face, Memory
-from sk_asyncprox.kernels.quasi_newton_descent import STEPS, Place, descend
+from sk_asyncprox.kernels.quasi_newton_descent import STEPS, DescentPoint, descend
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -103,7 +103,7 @@ def test_the_matrix_is_that_of_finite_differences(n_classes, p, fit_intercept):
 
     H = approx_fprime(x, lambda x: gradient_of(problem, x, margins(x)), 1e-7)
     z = margins(x)
-    place = Place(x, z, -problem.weights * problem.loss.gradient(problem.y, z), None)
+    place = DescentPoint(x, z, -problem.weights * problem.loss.gradient(problem.y, z), None)
     solve = newton_solver(ColumnPart(problem, 1.0, True, None), place, None, problem.penalty.l2)
     if n_classes > 2 and fit_intercept:
         H[k:, k:] += 1.0  # All intercepts together change nothing, and are held.
@@ -173,7 +173,7 @@ def test_where_samples_are_alike_the_gram_matrix_is_that_of_second_derivatives(n
     problem = problem_of(n_classes, fit_intercept, p=5, n=40)
     loss, (n, p) = problem.loss, problem.features.shape
     z = np.zeros(n * loss.n_outputs)
-    place = Place(None, z, -problem.weights * loss.gradient(problem.y, z), None)
+    place = DescentPoint(None, z, -problem.weights * loss.gradient(problem.y, z), None)
     solve = gram_solver(problem, place, problem.penalty.l2)
     curvature = 0.25 if n_classes == 2 else 2.0 / 9.0
     X, weights = problem.features.X, problem.weights[:n]

@@ -125,7 +125,7 @@ class Surrogate:
 
     def swept(self):
         """Coefficients and intercept by one quadratic model of the loss, and reads of the entries."""
-        rows = Rows(self)
+        rows = SurrogateRows(self)
         v, before = rows.start, self._value(rows, rows.start, self.z)
         new, touched = rows.step()
         move, change = new - v, rows.image @ (new - v)
@@ -159,7 +159,7 @@ class Surrogate:
         return w, b, 2
 
 
-class Rows:
+class SurrogateRows:
     """The surrogate of one output as least squares: the shard's rows; a row for every column, which adds to
     its diagonal; and one with next to no curvature that carries what is linear. The intercept's column comes
     last; it is that of columns without centre, of which sweeps know nothing."""

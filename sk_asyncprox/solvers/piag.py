@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..delays import Stamp
-from ..kernels.server_aggregate import Quadratic, Sums
+from ..kernels.server_aggregate import Subproblem, Sums
 from ..kernels.shard_models import answer_gradient, answer_model
 from ..kernels.shard_solution import answer_locally
 from ..shards.shard import cut_rows, joint_smoothness
@@ -99,7 +99,7 @@ class PIAG(Solver):
         "model": answer_model,
         "model look": partial(answer_model, looking=True),
         "local": answer_locally,
-        "solve": lambda _, payload: Quadratic.solved(*payload),
+        "solve": lambda _, payload: Subproblem.solved(*payload),
     }
     plain = "gram", "lipschitz"
     phase = "descent"

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._precision import EPS
-from ..kernels.server_aggregate import ModelSum, Quadratic
+from ..kernels.server_aggregate import ModelSum, Subproblem
 from ..kernels.shard_models import Care
 from .piag import PIAG
 
@@ -198,7 +198,7 @@ class ModelPIAG(PIAG):
             self._wanted = max(self._wanted, ROUNDING * abs(objective))
         if step == 0.0:
             return
-        gap, values, b = batch.found or Quadratic.solved(*self._minimisation(length))
+        gap, values, b = batch.found or Subproblem.solved(*self._minimisation(length))
         self.w = self._with(values)
         if self._free:
             self.b = b if np.ndim(self.b) else float(b[0])
