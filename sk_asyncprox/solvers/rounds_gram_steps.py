@@ -45,11 +45,6 @@ class GramSteps:
         bands = problem.loss.n_outputs == 1 and run.penalty.alike
         return self.rule.choose(run.products.sizes[index], len(problem.sample_weights), wanted, bands)
 
-    def _enough(self, run, certificate):
-        """Gap that a model of a squared loss is solved to. Where the one wanted has been reached and the run
-        goes on, less is asked for: little is to be gained on the model without features."""
-        return RIGHT * run.goal if certificate.gap > run.goal else TENTH * certificate.gap
-
     def _once(self, run):
         """Whether a Gram matrix serves for one step only: no zeros are made, and the curvature changes."""
         return not (run.penalty.has_zeros or run.problem.loss.quadratic)
@@ -72,7 +67,9 @@ class GramSteps:
         lowered, quadratic = run.penalty.l1 > run.problem.penalty.l1, run.problem.loss.quadratic
         some = len(index) < run.problem.n_coefs
         roughly = lowered or (quadratic and fresh and some and run.problem.is_dense)
-        enough = self._enough(run, certificate) if quadratic and not lowered else 0.0
+        # Where the gap wanted was reached and the run goes on, little is to be gained on the zero model.
+        enough = RIGHT * run.goal if certificate.gap > run.goal else TENTH * certificate.gap
+        enough = enough if quadratic and not lowered else 0.0
         last = quadratic and run.looks.streamed and not lowered
         ridge = self.matrix.ridge if last else None
         payload = read, Q, model, certificate.correlations[index], roughly, enough, ridge
