@@ -518,8 +518,8 @@ def test_squares_of_rows_without_weight(xy):
     "model", [LogisticRegression(), LogisticRegression(l1_ratio=1.0, C=5.0), Lasso(0.01)]
 )
 def test_more_workers_than_rows(monkeypatch, form, n_rows, model):
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_certificates.TINY", 0)
-    for name in ("rounds.SMALL", "rounds.SMALL_FULL", "shared_products.SMALL_SHARE"):
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_looks.CALL", 0)
+    for name in ("rounds.SMALL", "rounds.SMALL_FULL", "rounds_shared_products.SMALL_SHARE"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.{name}", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.RoundsBCD.head_start", 0.0)
     rng = np.random.default_rng(n_rows)
