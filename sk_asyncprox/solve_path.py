@@ -54,7 +54,7 @@ class Place:
     and whether it is so near the zero model that less is wanted: there nothing mixed is good enough."""
 
     def __init__(self, problem, options, solution):
-        self.problem, self.at, self.solution = problem, strength(problem.penalty), solution
+        self.problem, self.strength, self.solution = problem, strength(problem.penalty), solution
         wanted = gap_wanted(options.tol, problem.scale, problem.null - solution.certificate.dual)
         self.left = solution.gap / float(wanted) if wanted > 0.0 else np.inf
         self.is_near_null = bool(wanted < options.tol * problem.scale)
@@ -67,7 +67,7 @@ class Place:
     def mixed(self, other, problem):
         """The solution of a problem between two places, of a squared loss. Residuals and correlations mix as
         solutions do: its certificate takes no product."""
-        t = (strength(problem.penalty) - self.at) / (other.at - self.at)
+        t = (strength(problem.penalty) - self.strength) / (other.strength - self.strength)
         pairs = zip(self.solution.certificate, other.solution.certificate, strict=True)
         w, b, _, _, correlations = ((1.0 - t) * mine + t * theirs for mine, theirs in pairs)
         image = (1.0 - t) * self.image + t * other.image
