@@ -19,7 +19,7 @@ from growth import make
 from paths import load
 
 from sk_asyncprox import ElasticNet, LogisticRegression, solve
-from sk_asyncprox.kernels.iterate import Read
+from sk_asyncprox.kernels.bcd_iterate import Read
 from sk_asyncprox.solvers.rounds import RISE_OF_NEWTON, RoundsBCD
 
 WORK, SECONDS = RoundsBCD.work, collections.defaultdict(list)

@@ -26,8 +26,8 @@ from growth import make
 
 from sk_asyncprox import Lasso
 from sk_asyncprox.executors import Machine
-from sk_asyncprox.solvers import shared_products
-from sk_asyncprox.solvers.shared_products import Sharing
+from sk_asyncprox.solvers import rounds_shared_products
+from sk_asyncprox.solvers.rounds_shared_products import Sharing
 
 ROWS, COLUMNS, DIVISOR = 60_000, 60_000, 1000
 TARGETS = {"threads": 1e-6, "executor": 1e-4}
@@ -77,7 +77,7 @@ def fit(data, design, tol, **where):
         model.set_params(working_set=True, n_blocks=2 * n_workers(where))
         model.set_params(max_time=MOST_SECONDS * (10 if "executor" in where else 1))
     else:
-        shared_products.Sharing = DESIGNS.get(design, Sharing)
+        rounds_shared_products.Sharing = DESIGNS.get(design, Sharing)
     begin = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

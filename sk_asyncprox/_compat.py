@@ -7,14 +7,16 @@ import warnings
 
 import numpy as np
 import sklearn
-from sklearn.base import _fit_context  # noqa: F401
+from sklearn.base import _fit_context as fit_context  # noqa: F401
 from sklearn.linear_model import _cd_fast
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel, SparseCoefMixin  # noqa: F401
 from sklearn.metrics import make_scorer
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_parameter_constraints  # noqa: F401
 from sklearn.utils.fixes import parse_version
-from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled  # noqa: F401
-from sklearn.utils.validation import _check_method_params, _check_sample_weight  # noqa: F401
+from sklearn.utils.metadata_routing import _raise_for_params as raise_for_params  # noqa: F401
+from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled  # noqa: F401
+from sklearn.utils.validation import _check_method_params as check_method_params  # noqa: F401
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight  # noqa: F401
 
 # Screening inside the kernel trusts the dual gap, which a dummy y makes meaningless: it is switched off
 # there, in the versions that have it.

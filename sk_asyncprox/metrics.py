@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ._docstrings import filled
+from ._docstring_templates import filled
 
 __all__ = [
     "neg_fit_time_scorer",

@@ -9,8 +9,8 @@ from ._interrupts import cached_property
 from .executors import Threads
 from .kernels.newton_on_all import WIDEST, NewtonOnAll
 from .kernels.path_extrapolation import strength
+from .kernels.path_gram_matrix import Kept, Known
 from .kernels.path_squared_loss import LOOSE, Walk
-from .kernels.path_working_set import Kept, Known
 from .problem.certificate import tidy
 from .run import Solution
 from .solve import SOLVERS, resolve_executor, solve

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ._precision import EPS, LARGEST
 from .problem.certificate import duality_gap
 
 STALLED_CERTIFICATES = 5
@@ -12,8 +13,7 @@ still but for that share; where steps are too long it swings."""
 
 RESOLVED_ABOVE = 1e-12
 DIVERGED_ABOVE = 1e6
-ROUNDING = 4 * np.finfo(float).eps
-LARGEST = np.finfo(float).max
+ROUNDING = 4 * EPS
 
 LITTLE = 0.01
 """Share of the scale: where the optimum is better than the model without features by less, the gap asked for
@@ -129,7 +129,6 @@ class StopRule:
         self._low = min(self._low, measure)
 
     def walked(self, share):
-        """Take the step of an update, as a share of the largest, into account."""
         self._walked += share
 
     def spent(self, passes, seconds):

@@ -12,7 +12,7 @@ import numpy as np
 
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.history import History
-from sk_asyncprox.kernels.iterate import Read
+from sk_asyncprox.kernels.bcd_iterate import Read
 from sk_asyncprox.solvers.base import Certified, Shared, Update
 
 LOOKS = "look", "model look"

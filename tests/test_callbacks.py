@@ -88,7 +88,7 @@ def test_a_callback_stops_the_fit(data, how, nothing_left):
 def test_shared_rounds_are_told_in_the_callers_thread(monkeypatch, nothing_left):
     """Rounds whose products two workers share from the start: both report through the caller."""
     monkeypatch.setattr(rounds, "SMALL", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.SMALL_SHARE", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_shared_products.SMALL_SHARE", 0)
     monkeypatch.setattr(rounds.RoundsBCD, "head_start", 0.0)
     X, recorder = sp.random(500, 900, 0.1, format="csc", random_state=0), Recorder()
     model = Lasso(1e-3, n_jobs=2).set_callbacks(recorder).fit(X, X @ np.repeat([1.0, 0.0], [20, 880]))

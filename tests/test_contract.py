@@ -29,7 +29,7 @@ from sk_asyncprox.solvers import (
     RoundsBCD,
     block_layout,
     rounds,
-    shared_products,
+    rounds_shared_products,
 )
 from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.step_sizes import Adaptive1, Adaptive2, ExactStep, FixedStep
@@ -126,7 +126,7 @@ def shared(monkeypatch):
     that others take what they hold."""
     monkeypatch.setattr(rounds, "SMALL", 0)
     monkeypatch.setattr(rounds, "SMALL_FULL", 0)
-    monkeypatch.setattr(shared_products, "SMALL_SHARE", 0)
+    monkeypatch.setattr(rounds_shared_products, "SMALL_SHARE", 0)
     monkeypatch.setattr(block_layout, "FIRST_COLUMNS", 1)
     monkeypatch.setattr(worker_placement, "HUNG", 0.5)
 

@@ -13,17 +13,17 @@ from sk_asyncprox.data import single_precision
 from sk_asyncprox.data.block_diagonal import Copies
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.data.single_precision import Single
-from sk_asyncprox.kernels import smooth_descent as descent
-from sk_asyncprox.kernels.block_steps import ColumnPart
+from sk_asyncprox.kernels import quasi_newton_descent as descent
+from sk_asyncprox.kernels.bcd_iterate import Point, Read
+from sk_asyncprox.kernels.column_part import ColumnPart
 from sk_asyncprox.kernels.hessian_solvers import gram_solver, newton_solver
-from sk_asyncprox.kernels.iterate import Point, Read
 from sk_asyncprox.kernels.newton_cg import in_place
 from sk_asyncprox.kernels.quasi_newton import Face, Memory
-from sk_asyncprox.kernels.smooth_descent import STEPS, Place, descend
+from sk_asyncprox.kernels.quasi_newton_descent import STEPS, DescentPoint, descend
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
-from sk_asyncprox.solvers import rounds, rounds_full_steps, shared_products
+from sk_asyncprox.solvers import rounds, rounds_all_columns, rounds_shared_products
 
 
 def drawn(n=80, p=6, n_classes=3, seed=0):
@@ -103,7 +103,7 @@ def test_the_matrix_is_that_of_finite_differences(n_classes, p, fit_intercept):
 
     H = approx_fprime(x, lambda x: gradient_of(problem, x, margins(x)), 1e-7)
     z = margins(x)
-    place = Place(x, z, -problem.weights * problem.loss.gradient(problem.y, z), None)
+    place = DescentPoint(x, z, -problem.weights * problem.loss.gradient(problem.y, z), None)
     solve = newton_solver(ColumnPart(problem, 1.0, True, None), place, None, problem.penalty.l2)
     if n_classes > 2 and fit_intercept:
         H[k:, k:] += 1.0  # All intercepts together change nothing, and are held.
@@ -153,8 +153,8 @@ def test_certificates_hold_against_the_peers_optimum(n, p, n_classes, C):
 def test_slow_descents_are_helped(monkeypatch, n, cost):
     """Of columns of many scales: by the matrix of second derivatives, at once or after steps that have cost
     as much; or, where it is larger than the data, by conjugate gradients."""
-    monkeypatch.setattr(rounds_full_steps, "CHEAP", 0)
-    monkeypatch.setattr(rounds_full_steps, "MATRIX", cost)
+    monkeypatch.setattr(rounds_all_columns, "CHEAP", 0)
+    monkeypatch.setattr(rounds_all_columns, "MATRIX", cost)
     monkeypatch.setattr(descent, "_gram_pays", lambda *_: False)
     made, make = [], descent.newton_solver
     monkeypatch.setattr(descent, "newton_solver", lambda *args: made.append(1) or make(*args))
@@ -173,7 +173,7 @@ def test_where_samples_are_alike_the_gram_matrix_is_that_of_second_derivatives(n
     problem = problem_of(n_classes, fit_intercept, p=5, n=40)
     loss, (n, p) = problem.loss, problem.features.shape
     z = np.zeros(n * loss.n_outputs)
-    place = Place(None, z, -problem.weights * loss.gradient(problem.y, z), None)
+    place = DescentPoint(None, z, -problem.weights * loss.gradient(problem.y, z), None)
     solve = gram_solver(problem, place, problem.penalty.l2)
     curvature = 0.25 if n_classes == 2 else 2.0 / 9.0
     X, weights = problem.features.X, problem.weights[:n]
@@ -210,7 +210,7 @@ def test_the_gram_matrix_is_made_where_many_steps_are_left():
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_products_are_shared_by_workers(monkeypatch, n_classes):
     monkeypatch.setattr(rounds, "SMALL_FULL", 0)
-    monkeypatch.setattr(shared_products, "SMALL_SHARE", 0)
+    monkeypatch.setattr(rounds_shared_products, "SMALL_SHARE", 0)
     X, y = drawn(200, 30, n_classes, seed=3)
     one, two = (LogisticRegression(n_jobs=k, tol=1e-9).fit(X, y) for k in (1, 2))
     assert_allclose(two.coef_, one.coef_, atol=1e-4)
@@ -232,10 +232,10 @@ def test_wide_rows_are_not_copied_in_another_order():
 @pytest.mark.parametrize("single", [False, True])
 def test_rows_that_lie_together_are_not_copied(n_classes, shape, single, monkeypatch):
     X, y = drawn(*shape, n_classes)
-    monkeypatch.setattr(rounds_full_steps, "CHEAP", 0)
-    monkeypatch.setattr(rounds_full_steps, "LEAST_SINGLE", 0 if single else np.inf)
+    monkeypatch.setattr(rounds_all_columns, "CHEAP", 0)
+    monkeypatch.setattr(rounds_all_columns, "LEAST_SINGLE", 0 if single else np.inf)
     copied = LogisticRegression(C=0.1, tol=1e-10).fit(X, y)
-    monkeypatch.setattr("sk_asyncprox.problem.problem.SMALL", 0)
+    monkeypatch.setattr("sk_asyncprox.problem.in_memory.SMALL", 0)
     monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
     before = X.copy()
     there = LogisticRegression(C=0.1, tol=1e-10).fit(X, y)
@@ -299,9 +299,9 @@ def test_entries_given_in_single_precision_are_not_rounded_into_it_again(order, 
 @pytest.mark.parametrize("tol", [1e-4, 1e-12])
 def test_steps_in_single_precision_end_as_well(monkeypatch, n_classes, tol):
     X, y = drawn(300, 40, n_classes)
-    monkeypatch.setattr(rounds_full_steps, "CHEAP", 0)
+    monkeypatch.setattr(rounds_all_columns, "CHEAP", 0)
     double = LogisticRegression(C=10.0, tol=tol).fit(X, y)
-    monkeypatch.setattr(rounds_full_steps, "LEAST_SINGLE", 0)
+    monkeypatch.setattr(rounds_all_columns, "LEAST_SINGLE", 0)
     single = LogisticRegression(C=10.0, tol=tol).fit(X, y)
     assert (single.coef_ != double.coef_).any()
     assert max(single.dual_gap_, double.dual_gap_) <= tol * np.log(n_classes)
@@ -313,8 +313,8 @@ def test_steps_in_single_precision_end_as_well(monkeypatch, n_classes, tol):
 def test_what_single_precision_cannot_hold(monkeypatch, factor):
     """Steps that it makes nothing of are made in double precision."""
     X, y = drawn(100, 8, 2)
-    monkeypatch.setattr(rounds_full_steps, "CHEAP", 0)
-    monkeypatch.setattr(rounds_full_steps, "LEAST_SINGLE", 0)
+    monkeypatch.setattr(rounds_all_columns, "CHEAP", 0)
+    monkeypatch.setattr(rounds_all_columns, "LEAST_SINGLE", 0)
     model = LogisticRegression(C=1.0 / factor / factor).fit(X * factor, y)
     assert model.dual_gap_ <= 1e-4 * np.log(2.0)
     assert_allclose(model.coef_ * factor, LogisticRegression(tol=1e-10).fit(X, y).coef_, atol=1e-2)
@@ -375,7 +375,7 @@ def test_elastic_nets_of_many_coefficients_descend(n_classes, tol, monkeypatch):
     found = model.fit(X, y).coef_, model.objective_, model.n_updates_
     again = model.set_params(C=0.4).fit(X, y).objective_
     assert model.dual_gap_ <= tol * np.log(n_classes)
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_full_steps.MANY", 1.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_all_columns.MANY", 1.0)
     peer = LogisticRegression(C=0.5, l1_ratio=0.5, tol=1e-11, penalty_weights=weights).fit(X, y)
     assert 0 <= found[1] - peer.objective_ <= tol * np.log(n_classes)
     assert found[2] < peer.n_updates_

@@ -121,6 +121,11 @@ def test_the_api_page_has_all_public_objects():
                 assert f"{module.__name__}.{name}" in listed
 
 
+def test_the_table_of_benchmarks_has_every_script():
+    table = (ROOT / "benchmarks" / "README.md").read_text()
+    assert [path.name for path in (ROOT / "benchmarks").glob("*.py") if f"| `{path.name}`" not in table] == []
+
+
 def test_wrong_links_of_the_site_are_seen(tmp_path):
     from check_links import wrong
 

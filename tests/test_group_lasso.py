@@ -18,7 +18,7 @@ from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty, GroupPenalty
 from sk_asyncprox.problem import Problem
 from sk_asyncprox.solve import Options, solve
-from sk_asyncprox.solvers import piag_working_set
+from sk_asyncprox.solvers import piag_wide
 from sk_asyncprox.solvers.block_layout import cut_columns
 
 some = settings(max_examples=30, deadline=None)
@@ -437,7 +437,7 @@ def test_more_columns_than_a_gram_matrix_holds_go_by_blocks(monkeypatch):
 
 
 def test_models_that_hold_back_coefficients(monkeypatch):
-    monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 60)
+    monkeypatch.setattr(piag_wide, "MOST_COLUMNS", 60)
     X, y, groups, alpha = make_wide()
     start = GroupLasso(alpha, groups=groups, tol=1e-10, warm_start=True).fit(X, y)
     support = np.count_nonzero(start.coef_)

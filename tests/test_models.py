@@ -21,7 +21,7 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.shards.shard import RowShard
 from sk_asyncprox.solvers import PIAG, ModelPIAG
 from sk_asyncprox.solvers.base import Snapshot
-from sk_asyncprox.solvers.piag_second_order import FIRST_SHARE
+from sk_asyncprox.solvers.piag_models import FIRST_SHARE
 from sk_asyncprox.step_sizes import Adaptive1, ExactStep, FixedStep, NaiveStep
 from sk_asyncprox.theory import satisfies_principle
 
@@ -288,7 +288,7 @@ def random_model(rng, size):
 def test_what_a_short_step_leaves_is_no_coefficient(pull, left, monkeypatch):
     """Small, and held back or not; where it counts it stays."""
     monkeypatch.setattr(ElasticNetPenalty, "solve_on_gram", lambda *_, **__: (np.array([1.0, 1e-5]), 1))
-    model = server_aggregate.Quadratic(np.eye(2), np.array([1.1, pull]), 2.0, None, None)
+    model = server_aggregate.Subproblem(np.eye(2), np.array([1.1, pull]), 2.0, None, None)
     assert_array_equal(model.minimiser(np.zeros(2), ElasticNetPenalty(0.1), 0.0), [1.0, left])
 
 

@@ -24,8 +24,9 @@ from sk_asyncprox import (
     lasso_path,
 )
 from sk_asyncprox.executors import Simulated, Trace
-from sk_asyncprox.kernels.block_steps import ColumnPart, direction
-from sk_asyncprox.kernels.iterate import Iterate, Read
+from sk_asyncprox.kernels.bcd_iterate import Iterate, Read
+from sk_asyncprox.kernels.block_steps import direction
+from sk_asyncprox.kernels.column_part import ColumnPart
 from sk_asyncprox.kernels.quadratic_minimiser import solution
 from sk_asyncprox.linear_model._penalty_grids import alphas_of
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss

@@ -25,7 +25,7 @@ from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, lasso_path
 from sk_asyncprox.data.dataset import Data
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
-from sk_asyncprox.kernels.block_steps import ColumnPart
+from sk_asyncprox.kernels.column_part import ColumnPart
 from sk_asyncprox.kernels.column_sweeps import _look_at_columns
 from sk_asyncprox.kernels.working_set import first_columns, wanted_columns
 from sk_asyncprox.linear_model._enet_path import solutions_along
@@ -37,7 +37,7 @@ from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import RoundsBCD, rounds_gram_cache
 from sk_asyncprox.solvers.base import Snapshot
 from sk_asyncprox.solvers.rounds import SPOILT
-from sk_asyncprox.solvers.rounds_full_steps import MOST_SWEEPS
+from sk_asyncprox.solvers.rounds_all_columns import MOST_SWEEPS
 from sk_asyncprox.solvers.rounds_gram_cache import GramMatrix
 from sk_asyncprox.solvers.rounds_gram_steps import GramRule
 from sk_asyncprox.solvers.rounds_worker_tasks import WORK, gram
@@ -49,9 +49,9 @@ def shared(monkeypatch):
     """Small problems are shared as large ones are, from the first task on."""
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL_FULL", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.SMALL_SHARE", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.HAND_OVER", 0.0)
-    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.SLOW", 0.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_shared_products.SMALL_SHARE", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_shared_products.HAND_OVER", 0.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_shared_products.SLOW", 0.0)
     monkeypatch.setattr(GramRule, "choose", lambda *_: None)
     monkeypatch.setattr(RoundsBCD, "head_start", 0.0)
 
@@ -139,7 +139,7 @@ def as_given(monkeypatch):
     monkeypatch.setattr("sk_asyncprox.data.dataset.LARGE", 0)
     monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
     monkeypatch.setattr("sk_asyncprox.data.dataset.CHEAP_MOMENTS", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_full_steps.CHEAP_STEPS", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_all_columns.CHEAP_STEPS", 0)
 
 
 @pytest.mark.parametrize("model", MODELS[:-1], ids=str)
@@ -234,7 +234,7 @@ def test_a_squared_loss_is_seen_at_the_best_intercept(as_given):
 def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_given, monkeypatch):
     X, y = data("dense")
     plain = Lasso(0.01, tol=1e-10).fit(X, y)
-    for module in ("rounds_gram_steps", "rounds_full_steps"):
+    for module in ("rounds_gram_steps", "rounds_all_columns"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.{module}.RISE_OF_NEWTON", -np.inf)
     measured = Lasso(0.01, tol=1e-10).fit(X, y)
     assert (measured.history_.updates["phase"] == "newton").all()
@@ -245,7 +245,7 @@ def test_steps_that_the_sums_of_rows_do_not_vouch_for_are_measured(shared, as_gi
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
 def test_what_is_added_to_a_diagonal_leaves_no_trace_in_a_solution(l1_ratio, as_given, monkeypatch):
     monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_cache.LARGE", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_full_steps.LARGEST_SWEPT", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_all_columns.LARGEST_SWEPT", 0)
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, 40))
     y = X @ (3.0 * rng.standard_normal(40)) + rng.standard_normal(2000)
@@ -260,7 +260,7 @@ def test_long_moves_of_the_intercept_are_not_made_to_first_order(as_given, monke
     X, y = data("dense")
     labels, model = y > np.median(y) + 1.0, LogisticRegression(l1_ratio=1.0, C=2.0, tol=1e-7)
     plain = clone(model).fit(X, labels)
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_certificates.SMALL_MOVE", -1.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_looks.SMALL_MOVE", -1.0)
     found = clone(model).fit(X, labels)
     kinds = [list(run.history_.shares["kind"]) for run in (plain, found)]
     assert kinds[0].count("seen") < kinds[1].count("seen")
@@ -276,7 +276,7 @@ def test_few_columns_of_data_that_are_not_copied_are_taken_once(n_jobs, shared, 
     monkeypatch.setattr(Design, "taken", lambda self, *how: taken.append(self.X is X) or take(self, *how))
     model, fits = LogisticRegression(C=5.0, l1_ratio=1.0, tol=1e-10, n_jobs=n_jobs), []
     for share in (0.0, 1.0):
-        monkeypatch.setattr("sk_asyncprox.kernels.block_steps.FEW", share)
+        monkeypatch.setattr("sk_asyncprox.kernels.column_part.FEW", share)
         taken.clear()
         fits.append((clone(model).fit(X, y > 1.0).coef_, sum(taken)))
     (plain, often), (kept, seldom) = fits
@@ -533,8 +533,8 @@ def test_a_sample_that_tells_nothing_of_the_others_is_not_used(kind, monkeypatch
 def test_steps_by_samples_reach_tight_gaps(n_classes, monkeypatch):
     X, y = make_classification(4000, 12, n_informative=6, n_classes=n_classes, random_state=0)
     model = LogisticRegression(C=0.05, l1_ratio=0.9, tol=1e-10)
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_full_steps.CHEAP_STEPS", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.rounds_full_steps.MANY", 1.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_all_columns.CHEAP_STEPS", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_all_columns.MANY", 1.0)
     whole = clone(model).fit(X, y)
     monkeypatch.setattr(rounds_gram_cache, "LARGE", 1)
     strides, choose = [], GramMatrix._stride_for

@@ -5,7 +5,7 @@ import pytest
 
 from sk_asyncprox import ElasticNet, Lasso
 from sk_asyncprox.executors import Machine
-from sk_asyncprox.solvers.shared_products import WAYS, Sharing
+from sk_asyncprox.solvers.rounds_shared_products import WAYS, Sharing
 
 
 def products(sharing, seconds, n):
@@ -58,7 +58,7 @@ def test_without_a_clock_all_workers_count_as_equal():
 @pytest.fixture
 def large(monkeypatch):
     """Small problems are shared as large ones are."""
-    for name in ("rounds.SMALL", "rounds.SMALL_FULL", "shared_products.SMALL_SHARE"):
+    for name in ("rounds.SMALL", "rounds.SMALL_FULL", "rounds_shared_products.SMALL_SHARE"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.{name}", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds_gram_steps.GramRule.choose", lambda *_: None)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.RoundsBCD.head_start", 0.0)
@@ -112,7 +112,7 @@ class EqualShares(Sharing):
 def test_nobody_waits_for_a_slow_worker(large, monkeypatch):
     equal, unequal = virtual(8), virtual([1.0] * 7 + [0.2])
     assert unequal < 1.7 * equal
-    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.Sharing", EqualShares)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_shared_products.Sharing", EqualShares)
     assert unequal < 0.5 * virtual([1.0] * 7 + [0.2])
 
 

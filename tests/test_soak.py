@@ -64,7 +64,7 @@ def load():
 def test_no_fit_under_load_stalls(load, monkeypatch):
     """500 fits by two threads from the first task on: none takes three times its problem's median, in
     passes, which a stall of the algorithm would show, nor in seconds, which a sleeping thread would."""
-    for name in ("rounds.SMALL", "rounds.SMALL_FULL", "shared_products.SMALL_SHARE"):
+    for name in ("rounds.SMALL", "rounds.SMALL_FULL", "rounds_shared_products.SMALL_SHARE"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.{name}", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.RoundsBCD.head_start", 0.0)
     for seed in range(10):

@@ -224,7 +224,7 @@ def processes():
 @pytest.mark.parametrize("name", ["bcd", "piag", "rounds"])
 def test_the_seam_carries_over_processes(name, processes, monkeypatch):
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL", 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.SMALL_SHARE", 0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_shared_products.SMALL_SHARE", 0)
     problem = make_problem("logistic", rows=name == "piag", sparse=name != "piag")
     policy = Adaptive1() if name == "piag" else ExactStep()
     target = 1e-10 * problem.scale

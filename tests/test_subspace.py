@@ -10,10 +10,10 @@ from sklearn.linear_model import LogisticRegression as PeerLogistic
 
 from sk_asyncprox import LogisticRegression
 from sk_asyncprox.executors import Simulated, Trace
-from sk_asyncprox.kernels.block_steps import ColumnPart
-from sk_asyncprox.kernels.iterate import Point, Read
+from sk_asyncprox.kernels.bcd_iterate import Point, Read
+from sk_asyncprox.kernels.column_part import ColumnPart
 from sk_asyncprox.kernels.newton_cg import in_place
-from sk_asyncprox.kernels.subspace import Beside, Subspace, join, joint_step, lands
+from sk_asyncprox.kernels.subspace_steps import Beside, Subspace, join, joint_step, lands
 from sk_asyncprox.linear_model._enet_path import solutions_along
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
@@ -22,16 +22,16 @@ from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import (
     RoundsBCD,
     rounds,
-    rounds_full_steps,
+    rounds_all_columns,
     rounds_gram_steps,
-    shared_products,
+    rounds_shared_products,
 )
 
 
 @pytest.fixture
 def always(monkeypatch):
     """Small problems are joined as large ones are, and have no Gram matrix."""
-    monkeypatch.setattr(rounds_full_steps, "LARGE", 0)
+    monkeypatch.setattr(rounds_all_columns, "LARGE", 0)
     monkeypatch.setattr(rounds_gram_steps, "WIDEST_GRAM_ONCE", 0)
 
 
@@ -115,9 +115,9 @@ def test_where_a_step_lands():
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.usefixtures("always")
 def test_joined_steps_find_scikit_learns_solution(kind, fit_intercept, n_jobs, monkeypatch):
-    for module, name in ((rounds, "SMALL"), (rounds, "SMALL_FULL"), (shared_products, "SMALL_SHARE")):
+    for module, name in ((rounds, "SMALL"), (rounds, "SMALL_FULL"), (rounds_shared_products, "SMALL_SHARE")):
         monkeypatch.setattr(module, name, 0)
-    monkeypatch.setattr("sk_asyncprox.solvers.shared_products.HAND_OVER", 0.0)
+    monkeypatch.setattr("sk_asyncprox.solvers.rounds_shared_products.HAND_OVER", 0.0)
     monkeypatch.setattr(RoundsBCD, "head_start", 0.0)
     X, y = data(kind)
     weights = np.random.default_rng(3).integers(1, 4, len(y)).astype(float)

@@ -19,7 +19,7 @@ from sk_asyncprox.problem import Problem
 from sk_asyncprox.shards.shard import RowShard
 from sk_asyncprox.shards.shard_counts import SURELY, count, facts_of, without_idle
 from sk_asyncprox.shards.sharded_certificate import add_up, thin
-from sk_asyncprox.solvers import WidePIAG, piag_working_set, registry
+from sk_asyncprox.solvers import WidePIAG, piag_wide, registry
 from sk_asyncprox.step_sizes import ExactStep
 
 LOSSES = {"squared": SquaredLoss(), "logistic": LogisticLoss(), "multinomial": MultinomialLoss(3)}
@@ -175,7 +175,7 @@ def test_fewer_rows_than_columns_and_a_slow_worker(monkeypatch):
     "executor", [workers(3), workers(2, 20.0), Threads()], ids=["equal", "slow", "threads"]
 )
 def test_shards_solve_every_model_on_their_own(case, executor, monkeypatch):
-    monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 5)
+    monkeypatch.setattr(piag_wide, "MOST_COLUMNS", 5)
     fitted_by_shards(case, executor, monkeypatch)
 
 
@@ -183,7 +183,7 @@ def test_shards_solve_every_model_on_their_own(case, executor, monkeypatch):
 def test_more_coefficients_than_a_working_set_holds(squared, monkeypatch):
     """Shards answer with solutions of their own."""
     monkeypatch.setattr(registry, "WIDEST", 20)
-    monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 15)
+    monkeypatch.setattr(piag_wide, "MOST_COLUMNS", 15)
     X, z = text(300, 60, 12)
     if squared:
         model, y = Lasso(2e-3, tol=1e-7), z
@@ -200,7 +200,7 @@ def test_more_coefficients_than_a_working_set_holds(squared, monkeypatch):
 def test_a_warm_start_with_more_coefficients_than_a_working_set_holds(monkeypatch):
     """What is held beside the first set is penalised as well: the start is no better than it is."""
     monkeypatch.setattr(registry, "WIDEST", 20)
-    monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 15)
+    monkeypatch.setattr(piag_wide, "MOST_COLUMNS", 15)
     rng = np.random.default_rng(3)
     X = rng.standard_normal((60, 100))
     y = X[:, 0] + rng.standard_normal(60) > 0.0
@@ -239,7 +239,7 @@ def test_threads_are_replayed(n_jobs):
 
 def test_solutions_of_shards_are_replayed(monkeypatch):
     monkeypatch.setattr(registry, "WIDEST", 20)
-    monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 5)
+    monkeypatch.setattr(piag_wide, "MOST_COLUMNS", 5)
     X, z = text(2000, 60, 12)
     params = {"C": 3.0, "l1_ratio": 1.0, "tol": 1e-8, "solver": "piag", "n_blocks": 5}
     live = LogisticRegression(**params, n_jobs=3).fit(X, z > 0)
@@ -256,7 +256,7 @@ def test_certificates_of_more_coefficients_than_matrices_are_made_of(n_blocks, s
     params = {"C": C, "l1_ratio": 1.0, "tol": 1e-6}
     model = LogisticRegression(**params, solver="piag", executor=workers(n_blocks, slow)).fit(X, y)
     assert model.history_.stopped == "converged"
-    assert np.count_nonzero(model.coef_) > piag_working_set.MOST_COLUMNS
+    assert np.count_nonzero(model.coef_) > piag_wide.MOST_COLUMNS
     assert len(model.history_.certificates) <= 18
     reference = LogisticRegression(**params | {"tol": 1e-9}).fit(X, y)
     assert_allclose(model.coef_, reference.coef_, atol=1e-3 * np.abs(reference.coef_).max())
@@ -266,9 +266,9 @@ def test_certificates_of_more_coefficients_than_matrices_are_made_of(n_blocks, s
 def test_shards_of_few_rows_arrive_in_the_passes_allowed(squared, monkeypatch):
     """What they solve on their own lies far apart, and ends; models that they send arrive."""
     monkeypatch.setattr(registry, "WIDEST", 20)
-    monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 100)
-    monkeypatch.setattr(piag_working_set, "MOST_OF_FEW_ROWS", 150)
-    monkeypatch.setattr(piag_working_set, "AFFORDED", 0.02)
+    monkeypatch.setattr(piag_wide, "MOST_COLUMNS", 100)
+    monkeypatch.setattr(piag_wide, "MOST_OF_FEW_ROWS", 150)
+    monkeypatch.setattr(piag_wide, "AFFORDED", 0.02)
     passes, solve_apart = [], WidePIAG._solve_apart
 
     def counted(solver, *arguments):
@@ -341,7 +341,7 @@ def test_lost_tasks_are_done_again():
 
 
 def test_lost_solutions_are_made_again(monkeypatch):
-    monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 5)
+    monkeypatch.setattr(piag_wide, "MOST_COLUMNS", 5)
     X, z = text(2000, 60, 12)
     problem = Problem(X, np.sign(z), LogisticLoss(), ElasticNetPenalty(0.001), rows=True)
     ends, kinds = [], set()
@@ -355,7 +355,7 @@ def test_lost_solutions_are_made_again(monkeypatch):
 
 def test_a_step_that_raises_the_objective_is_taken_back(monkeypatch):
     """Shards that answer as if they had a tenth of their curvature go much too far."""
-    monkeypatch.setattr(piag_working_set, "MOST_COLUMNS", 5)
+    monkeypatch.setattr(piag_wide, "MOST_COLUMNS", 5)
     scaled = shard_solution.Surrogate.__init__
 
     def overconfident(self, part, wanted):

@@ -65,7 +65,6 @@ class Data:
 
     @property
     def is_made(self):
-        """Whether there is a design."""
         return self._design is not None
 
     def rows(self):

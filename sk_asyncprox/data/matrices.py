@@ -12,6 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.sparsefuncs import inplace_column_scale, min_max_axis
 
+from .._precision import EPS
+
 ROWS_OF_COPY = 1024
 """Rows that are transposed at a time."""
 
@@ -170,7 +172,7 @@ def kernel_ready(X):
 
 def _rounding(n, means):
     """What rounding may leave of constant columns of ``n`` rows when their means are taken out."""
-    return np.finfo(np.float64).eps * (10.0 + np.sqrt(n)) * np.abs(means)
+    return EPS * (10.0 + np.sqrt(n)) * np.abs(means)
 
 
 def clear_constants(centred, means):

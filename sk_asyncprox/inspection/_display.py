@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .._docstrings import entries, filled
+from .._docstring_templates import entries, filled
 from ..history import History
 from . import _runs as runs
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._compat import columns_cd
 from ..problem.certificate import quadratic_bound
-from .block_steps import describe
+from .block_steps import direction_to
 
 FIRST_SWEEPS, SLOWING, LONGER, FINEST = 8, 1.5, 2, 1e-6
 """Sweeps over the columns after which the gap is looked at first; it tells how many are left: so many times
@@ -26,7 +26,7 @@ samples, as working sets that grow are quicker than those that have to lose many
 always for nothing: no Gram matrix is made of them); and others."""
 
 
-def columns(part, payload):
+def sweep_columns(part, payload):
     """Work of the kind ``"columns"``: the step of all columns to where a squared loss has the gap wanted, by
     sweeps over these, soon only those that are called for or nearly so, while few more will do."""
     read, goal, first, most_sweeps = payload
@@ -46,9 +46,8 @@ def columns(part, payload):
             break
         w[some], done, k = new, done + share * n_sweeps, np.count_nonzero(new)
         left = SLOWING * n_sweeps * np.log(max(1.0, gap / goal)) / np.log(before / max(gap, goal))
-        solving = SOLVED * min(k, n) ** 3 * (AGAIN if n < p else 1)
-        most = LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * (n + CALL))
-        if (X is whole and gap <= goal) or not share * left <= min(most, most_sweeps) - done:
+        most = min(most_sweeps, _sweeps_worth_working_sets(k, n, p))
+        if (X is whole and gap <= goal) or not share * left <= most - done:
             break
         if gap <= aim or (X is whole and left > LONG):
             gap, correlations = _look_at_columns(whole, target, w, penalty)
@@ -62,7 +61,13 @@ def columns(part, payload):
     if gap > (CROWDED if k > n else SLOW) * first or k > 2 * n:
         w = read.w
     v = design.mul(w - read.w)
-    return describe(part, read, w, v, part.model(read.point), touched + design.size)
+    return direction_to(part, read, w, v, part.model(read.point), touched + design.size)
+
+
+def _sweeps_worth_working_sets(k, n, p):
+    """Sweeps over all columns that cost as much as working sets on which ``k`` coefficients are not zero."""
+    solving = SOLVED * min(k, n) ** 3 * (AGAIN if n < p else 1)
+    return LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * (n + CALL))
 
 
 def _look_at_columns(X, target, w, penalty):

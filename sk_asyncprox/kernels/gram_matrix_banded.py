@@ -66,7 +66,6 @@ class BandedGram:
         return BandedGram(self._S[rows][:, columns], self._u[rows], self._v[columns], self._rank[columns])
 
     def diagonal(self):
-        """Its diagonal."""
         return self._S.diagonal() - self._u * self._v
 
     def factored(self, shift):

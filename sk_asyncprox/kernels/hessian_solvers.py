@@ -3,6 +3,7 @@ equations as these, or as samples, where these are fewer."""
 
 import numpy as np
 
+from .._precision import TINY
 from .gram_matrix import full_rows
 from .quadratic_minimiser import RIDGE, factored
 
@@ -12,8 +13,6 @@ BYTES_AT_ONCE = 131_072
 WIDEST = 1e10
 """Largest diagonal entry of a system of as many equations as samples, relative to the l2 part: beyond, what
 is divided by that is rounding."""
-
-TINY = np.finfo(float).tiny
 
 
 def newton_solver(part, place, least, l2):

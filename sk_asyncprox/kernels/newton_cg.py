@@ -13,6 +13,7 @@ one worker can do them in place and several can share them.
 
 import numpy as np
 
+from .._precision import TINY
 from .line_search import LENGTHS, along_ray
 
 COST = {"mul": 1, "tmul": 1, "column_squares": 1, "curve": 2}
@@ -75,7 +76,7 @@ def newton_step(
 def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_products, enough, single):
     """Roughly solve ``(X' M X + l2) x = target`` in the free coefficients, with the curvature ``M`` of the
     model; a generator. Returns ``x`` and ``X x``."""
-    inverse = 1.0 / np.maximum(diagonal, np.finfo(float).tiny)
+    inverse = 1.0 / np.maximum(diagonal, TINY)
     x, v, residual = np.zeros_like(target), np.zeros(n), target.copy()
     scaled = inverse * residual
     direction, size = scaled, residual @ scaled

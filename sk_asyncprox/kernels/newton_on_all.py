@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._precision import EPS, TINY
 from ..problem.certificate import Certificate
 from .gram_matrix import gram_of
 from .quadratic_minimiser import newton_on_gram
@@ -32,7 +33,7 @@ SHARE_OF_GAP, TENTH = 0.1, 0.1
 """Gap of a model's solution, relative to that of the point it is made at; what that is multiplied by where a
 step has not gone as well."""
 
-TINY, ROUNDING = np.finfo(float).tiny, 4 * np.finfo(float).eps
+ROUNDING = 4 * EPS
 
 
 class Seen(NamedTuple):
@@ -113,7 +114,7 @@ class NewtonOnAll:
         return penalty.descend_on_gram(self._matrix, q, w, max(square, TINY), goal, CALLS)[0]
 
 
-def steps(part, payload):
+def newton_steps(part, payload):
     """Work of the kind ``"steps"``: steps of all coefficients from what a look has seen; what is seen where
     the gap is at most ``goal``, or after the last step, and the entries touched. None where no step is good.
     """

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..problem.certificate import TINY, Certificate, quadratic_bounds
+from .._precision import TINY
+from ..problem.certificate import Certificate, quadratic_bounds
 from .path_extrapolation import Trail, strength
-from .path_working_set import intercept_of
+from .path_gram_matrix import intercept_of
 
 RIGHT, TENTH, LEAST_RIGHT = 0.7, 0.1, 1e-4
 """Share of the tolerance that a solution on the columns in use is to reach; what that is multiplied by where

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg.lapack import dposv, dpotrf, dpotrs
 
 from .._compat import block_cd, gram_cd
+from .._precision import TINY
 from .line_search import LENGTHS, along_ray
 
 FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 20, 200, 500_000
@@ -32,7 +33,7 @@ RIDGE = 1e-10
 LEAST_KEPT = 0.9
 """Share of the support below which it is cut down, and its matrix factored anew."""
 
-ROUNDING, TINY = 1e-15, np.finfo(float).tiny
+ROUNDING = 1e-15
 SHARE_OF_GAP = 0.1
 """The model is solved until its gap is this share of what it was."""
 

@@ -11,6 +11,7 @@ from math import sqrt
 import numpy as np
 from scipy.linalg.lapack import dposv
 
+from .._precision import TINY
 from .line_search import LENGTHS
 from .quadratic_minimiser import RIDGE, ROUNDING, gap_on_gram
 
@@ -28,7 +29,7 @@ calls, at most."""
 PER_SWEEP = 500
 """Coefficients for every sweep more before a Newton step: the more there are, the more a step costs."""
 
-LEAST = np.finfo(float).tiny ** 0.5
+LEAST = TINY**0.5
 """Norm of a group up to which it is left to sweeps: its square is none."""
 
 SECULAR_STEPS, ALMOST = 30, 1e-8

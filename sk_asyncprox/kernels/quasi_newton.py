@@ -36,7 +36,6 @@ class Memory(NamedTuple):
 
     @property
     def is_empty(self):
-        """Whether nothing is known."""
         return not self.pairs and self.solve is None
 
     def after(self, move, change):

@@ -69,8 +69,8 @@ class Entry(NamedTuple):
     """Mean loss where the model was made."""
 
 
-class Quadratic(NamedTuple):
-    """``w'Qw/2 - q.w`` in the coefficients alone, the best intercepts put in."""
+class Subproblem(NamedTuple):
+    """What the server minimises with the penalty: ``w'Qw/2 - q.w``, the best intercepts put in."""
 
     Q: np.ndarray
     q: np.ndarray
@@ -139,9 +139,9 @@ class ModelSum:
     def _reduced(self, A, b, square):
         n = self.n_coefs
         if not self.n_free:
-            return Quadratic(A, b, square, None, None)
+            return Subproblem(A, b, square, None, None)
         across, own = A[:n, n:], A[n:, n:]
         best = solution(own, np.column_stack([across.T, b[n:]]))
         slopes, constants = best[:, :-1], best[:, -1]
         q, square = b[:n] - across @ constants, square - b[n:] @ constants
-        return Quadratic(A[:n, :n] - across @ slopes, q, square, slopes, constants)
+        return Subproblem(A[:n, :n] - across @ slopes, q, square, slopes, constants)

@@ -20,6 +20,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .._compat import block_cd
+from .._precision import TINY
 from ..data.design import Design
 from ..data.matrices import row_squares
 from ..losses.curvature import DiagonalCurvature
@@ -124,7 +125,7 @@ class Surrogate:
 
     def swept(self):
         """Coefficients and intercept by one quadratic model of the loss, and reads of the entries."""
-        rows = Rows(self)
+        rows = SurrogateRows(self)
         v, before = rows.start, self._value(rows, rows.start, self.z)
         new, touched = rows.step()
         move, change = new - v, rows.image @ (new - v)
@@ -158,7 +159,7 @@ class Surrogate:
         return w, b, 2
 
 
-class Rows:
+class SurrogateRows:
     """The surrogate of one output as least squares: the shard's rows; a row for every column, which adds to
     its diagonal; and one with next to no curvature that carries what is linear. The intercept's column comes
     last; it is that of columns without centre, of which sweeps know nothing."""
@@ -182,7 +183,7 @@ class Rows:
             squares = np.append(squares, scale * surrogate.model.diagonal.sum() / self._unit**2)
         # What nothing holds stays where it is.
         self.linear = np.where(squares > 0.0, linear, 0.0)
-        self._squares = np.maximum(squares, np.finfo(float).tiny)
+        self._squares = np.maximum(squares, TINY)
         self._flat = FLAT / (np.abs(self.linear).max() or 1.0)
         self.image, self.added, self.start = X, added, w
         self._design = Design(_with_rows(X, self._flat * self.linear))

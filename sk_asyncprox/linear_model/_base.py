@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from .._blas_limit import one_blas_thread
-from .._compat import CallbackSupportMixin, _fit_context, validate_parameter_constraints
+from .._compat import CallbackSupportMixin, fit_context, validate_parameter_constraints
 from .._interrupts import leaves_settings
 from ..executors.base import WorkersLost
 from ..history import History
@@ -37,10 +37,10 @@ def _stacked(before, n_targets, found):
     return np.array(ws), np.array(intercepts), list(passes)
 
 
-def whole(fit):
+def all_or_nothing(fit):
     """Method ``fit`` that validates the parameters and, where it raises, leaves the estimator as it was
     (decorator)."""
-    validated = leaves_settings(_fit_context(prefer_skip_nested_validation=True)(fit))
+    validated = leaves_settings(fit_context(prefer_skip_nested_validation=True)(fit))
 
     @wraps(fit)
     def fit_or_leave(self, *args, **kwargs):
@@ -51,9 +51,8 @@ def whole(fit):
             # One assignment and no call, at which a signal could raise once more.
             self.__dict__ = before
             raise
-        lost = vars(self).pop("_lost", None)
-        if lost is not None:
-            raise lost
+        if self._lost is not None:
+            raise vars(self).pop("_lost")
         return self
 
     return fit_or_leave
@@ -73,6 +72,15 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
     fit_time_: float
     history_: History
 
+    _moments: Any = None
+    """Second moments of the data, which a cross-validation hands over to its last fit and that takes away."""
+
+    _unchecked: bool = False
+    """Whether the entries of the data are still to be checked, once they have been read."""
+
+    _lost: WorkersLost | None = None
+    """What ended a run whose last certified iterate is stored, until it is raised."""
+
     # Scikit-learn's HTML representation links to this page.
     _doc_link_module = "sk_asyncprox"
     _doc_link_template = DOCUMENTATION + "/generated/sk_asyncprox.{estimator_name}.html"
@@ -84,8 +92,8 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
         rows, overwrite = SOLVERS[self.solver].rows, not getattr(self, "copy_X", True)
         watcher = Watcher(self, *given, fitted=fitted)
         problem = Problem(X, y, loss, penalty, weights, self.fit_intercept, rows, overwrite)
-        if (known := vars(self).pop("_moments", None)) is not None:
-            problem.moments = known
+        if self._moments is not None:
+            problem.moments = vars(self).pop("_moments")
             check_entries(self, X, is_finite=True)
         elif is_read_first(X, loss):
             with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
@@ -111,7 +119,7 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
             except WorkersLost as lost:
                 if lost.solution is None or len(targets) > 1:
                     raise
-                # The last certified iterate is stored first; `whole` raises the error after that.
+                # The last certified iterate is stored first; `all_or_nothing` raises the error after that.
                 self._lost, solution = lost, lost.solution
             w, b = problem.canonical(solution.certificate.w), solution.certificate.b
             solutions.append(solution)

@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field, field, make_dataclass
 from operator import attrgetter
 from typing import Any, Concatenate, ParamSpec, TypeVar, dataclass_transform
 
-from .._docstrings import entries, filled
+from .._docstring_templates import entries, filled
 from ._shared_docs import DATA
 
 P, R = ParamSpec("P"), TypeVar("R")

@@ -12,13 +12,13 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._blas_limit import one_blas_thread
-from .._compat import _raise_for_params, _routing_enabled
-from .._docstrings import filled
+from .._compat import raise_for_params, routing_enabled
+from .._docstring_templates import filled
 from .._interrupts import Deferred, Stop
 from .._joblib import runs_threads
 from ..executors import Threads
 from ..shards.dask_chunks import is_collection
-from ._base import whole
+from ._base import all_or_nothing
 from ._shared_docs import DATA
 
 OF_THE_LAST = ("coef_", "intercept_", "dual_gap_", "objective_", "n_updates_", "history_")
@@ -28,7 +28,7 @@ OF_THE_LAST = ("coef_", "intercept_", "dual_gap_", "objective_", "n_updates_", "
 class CrossValidated:
     """What the cross-validated estimators share (mixin)."""
 
-    @whole
+    @all_or_nothing
     @filled(DATA)
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Choose the penalty by cross-validation, and fit the model with it on all of the data.
@@ -50,7 +50,7 @@ class CrossValidated:
         self
         """
         begin = time.perf_counter()
-        _raise_for_params(params, self, "fit")
+        raise_for_params(params, self, "fit")
         watcher = (self._on_cluster if is_collection(X) else self._in_memory)(X, y, sample_weight, params)
         self.fit_time_ = time.perf_counter() - begin
         watcher.end()
@@ -73,7 +73,7 @@ class CrossValidated:
 
     def _routed(self, sample_weight, params):
         """Parameters of the splitter's ``split``, and of the scorer."""
-        if not _routing_enabled():
+        if not routing_enabled():
             return {}, {} if sample_weight is None else {"sample_weight": sample_weight}
         routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
         return routed.splitter.split, routed.scorer.score if "scorer" in routed else {}

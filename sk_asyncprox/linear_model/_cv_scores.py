@@ -9,7 +9,7 @@ from scipy.special import expit, softmax
 from sklearn.metrics import get_scorer
 
 from .._blas_limit import one_blas_thread
-from .._compat import _check_method_params, with_labels
+from .._compat import check_method_params, with_labels
 from .._joblib import granted_workers
 from ..data.matrices import rows_of
 from ..executors import Threads
@@ -166,7 +166,7 @@ class Scores:
 
     def __call__(self, coefs, intercepts, Cs, test):
         """Scores on the rows ``test`` of models, one for each of the ``Cs``."""
-        X, params = rows_of(self._X, test), _check_method_params(self._X, self._params, indices=test)
+        X, params = rows_of(self._X, test), check_method_params(self._X, self._params, indices=test)
         if self._together is None or not set(params) <= {"sample_weight"}:
             each = partial(self._score, X, self._labels[test], params)
             return [each(*model) for model in zip(Cs, coefs, intercepts, strict=True)]

@@ -11,7 +11,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from .._docstrings import filled
+from .._docstring_templates import filled
 from ..executors.dask_tasks import tell_released
 from ..shards.dask_chunks import column, is_collection, is_frame, like, matrix, rows_of, table, whole_rows
 from ._shared_docs import DATA

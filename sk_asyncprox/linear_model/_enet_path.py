@@ -210,10 +210,10 @@ def _solutions(name, kind, X, y, settings):
 def _along(path, problem, options, alphas, dtype):
     """Coefficients, gaps, passes and messages of the alphas, one after the other."""
     [penalties] = penalties_of(path, [path.l1_ratio], [alphas], problem.shape[1])
-    start = _of_features(path.coef_init, "coef_init", problem.design.shape[1])
+    start = _of_features(path.coef_init, "coef_init", problem.shape[1])
     if start is not None:
         start = Snapshot(*problem.start(np.maximum(start, 0.0) if path.positive else start))
-    coefs = np.empty((problem.design.shape[1], len(penalties)), order="F")
+    coefs = np.empty((problem.shape[1], len(penalties)), order="F")
     gaps, n_iters, messages = np.empty(len(penalties)), [], []
     for i, solution in enumerate(solutions_along(problem, penalties, options, start)):
         coefs[:, i], gaps[i] = solution.certificate.w, solution.gap

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax
 
 from .._compat import LinearClassifierMixin, SparseCoefMixin
-from .._docstrings import filled
+from .._docstring_templates import filled
 from ..penalties import ElasticNetPenalty
 from ..shards.dask_chunks import is_collection
-from ._base import AsyncLinearModel, whole
+from ._base import AsyncLinearModel, all_or_nothing
 from ._dask_fit import fit_rows, loss_of
 from ._dask_predict import DecidesOnCollections, blockwise
 from ._parameters import OfLogisticRegression
@@ -61,7 +61,7 @@ class LogisticRegression(
     True
     """
 
-    @whole
+    @all_or_nothing
     @filled(DATA)
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
@@ -103,13 +103,8 @@ class LogisticRegression(
         classes, codes = classes_of(y)
         loss = loss_of(classes)
         targets = codes if loss.n_outputs > 1 else 2.0 * codes - 1.0
-        return (
-            loss,
-            targets,
-            classes,
-            codes,
-            *class_weighted(sample_weight, self.class_weight, classes, codes),
-        )
+        weights = class_weighted(sample_weight, self.class_weight, classes, codes)
+        return loss, targets, classes, codes, *weights
 
     @blockwise
     @filled(DATA)

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import get_scorer
 from sklearn.utils.metadata_routing import UNUSED, process_routing
 
-from .._compat import _raise_for_params, _routing_enabled
-from .._docstrings import filled
+from .._compat import raise_for_params, routing_enabled
+from .._docstring_templates import filled
 from ..problem import Problem
 from ..shards.dask_chunks import is_collection
 from ..solve import SOLVERS
@@ -136,12 +136,12 @@ class LogisticRegressionCV(OfLogisticRegressionCV, CrossValidated, LogisticRegre
         -------
         float
         """
-        _raise_for_params(score_params, self, "score")
+        raise_for_params(score_params, self, "score")
         if is_collection(X) and self.scoring in (None, "accuracy"):
             return super().score(X, y, sample_weight)
         if sample_weight is not None:
             score_params["sample_weight"] = sample_weight
-        if _routing_enabled():
+        if routing_enabled():
             score_params = process_routing(self, "score", **score_params).scorer.score
         return self._scorer()(self, X, y, **score_params)
 

@@ -12,11 +12,11 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import LinearModel
-from .._docstrings import filled
+from .._docstring_templates import filled
 from ..losses import HuberLoss, SquaredLoss
 from ..penalties import ElasticNetPenalty, GroupPenalty
 from ..shards.dask_chunks import is_collection
-from ._base import AsyncLinearModel, whole
+from ._base import AsyncLinearModel, all_or_nothing
 from ._dask_fit import fit_rows
 from ._dask_predict import PredictsCollections
 from ._groups import checked_group_weights, checked_groups
@@ -58,7 +58,7 @@ class ElasticNet(
 
     _loss, _advice = SquaredLoss(), "use the LinearRegression estimator"
 
-    @whole
+    @all_or_nothing
     @filled(DATA)
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.

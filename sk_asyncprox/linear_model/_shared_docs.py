@@ -1,6 +1,6 @@
 """Paragraphs that docstrings of estimators and their functions share, and how a class is given them."""
 
-from .._docstrings import entries, filled
+from .._docstring_templates import entries, filled
 
 PARAGRAPHS = {
     "attributes": """

@@ -7,7 +7,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_array, compute_class_weight
 
-from .._compat import _check_sample_weight
+from .._compat import check_sample_weight
 from ._parameters import NON_NEGATIVE
 from ._validation import check_number
 
@@ -21,7 +21,7 @@ def checked_weights(sample_weight, X):
         return None
     if isinstance(sample_weight, Real):
         check_number(sample_weight, "sample_weight", NON_NEGATIVE)
-    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
 def checked_penalty_weights(weights, n_features, n_outputs=1):

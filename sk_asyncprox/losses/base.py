@@ -3,9 +3,8 @@ from others."""
 
 import numpy as np
 
+from .._precision import TINY
 from .curvature import FLOOR, DiagonalCurvature
-
-TINY = np.finfo(float).tiny
 
 
 class Loss:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._precision import EPS, LARGEST
 from .base import Loss
 from .curvature import DiagonalCurvature
 
@@ -9,7 +10,6 @@ LEAST = 0.1
 """Curvature of a model, at least, as a share of the majorant's: beyond the threshold there is none, and a
 model that says so has no end."""
 
-LARGEST, EPS = np.finfo(float).max, np.finfo(float).eps
 MOST_TRIALS = 100
 PIECES = 256
 """Targets, at most, that stand for those of a shard in the losses of constant models."""

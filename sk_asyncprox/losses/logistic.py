@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from .._precision import TINY
 from .base import LabelLoss
 
-LARGEST, TINY = 700.0, np.finfo(float).tiny
+LARGEST = 700.0
 """Margin whose exponential is still finite, and the least number that has a precise logarithm. Numpy's own
 functions are several times as fast as the special ones of scipy, which know no bounds."""
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from .._precision import EPS, LARGEST
 from ..kernels import quadratic_minimiser as gram
 from .base import Penalty
 
-WITHIN = 1.0 - 4.0 * np.finfo(float).eps
+WITHIN = 1.0 - 4.0 * EPS
 """What a factor is multiplied by that rounding is not to carry over its limit."""
 
 
@@ -59,7 +60,7 @@ class ElasticNetPenalty(Penalty):
         # An l1 part that lets nothing out of zero is infinite, and free is free of it.
         with np.errstate(over="ignore"):
             parts = np.multiply(part, self.weights, where=self.weights > 0.0, out=0.0 * self.weights)
-        return parts if np.isinf(part) else np.minimum(parts, np.finfo(float).max)
+        return parts if np.isinf(part) else np.minimum(parts, LARGEST)
 
     def _of(self, l1, l2, weights):
         return type(self)(l1, l2, self.positive, None if self.alike else weights)

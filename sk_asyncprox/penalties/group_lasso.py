@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._precision import TINY
 from ..kernels.quadratic_minimiser_group import MOST_CALLS, solve_groups_on_gram
 from .elastic_net import ElasticNetPenalty
 
@@ -57,7 +58,7 @@ class GroupPenalty(ElasticNetPenalty):
         quadratic in their length; of several ``new``, one a row, the first is an array."""
         before, after = self.norms(w), self.norms(new)
         # The difference of the norms would lose small steps to rounding.
-        change = self.sums((new - w) * (new + w)) / np.maximum(before + after, np.finfo(float).tiny)
+        change = self.sums((new - w) * (new + w)) / np.maximum(before + after, TINY)
         return self.l1 * (change @ self.group_weights), 0.0
 
     def prox(self, x, step):

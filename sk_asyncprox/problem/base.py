@@ -11,7 +11,7 @@ MADE = "scale", "null", "moments", "quadratic", "design"
 """What is made when it is first asked for, of the targets all but the last."""
 
 
-class Centred:
+class BaseProblem:
     """Ways between the data and the centred design. Subclasses have ``loss``, ``penalty``, ``fit_intercept``,
     ``design`` and ``offset``; and ``y``, ``weights`` and ``sample_weights`` for the loss of constant
     models."""

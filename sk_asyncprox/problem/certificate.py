@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-TINY = np.finfo(float).tiny
+from .._precision import TINY
 
 
 def duality_gap(objective, bound):

@@ -17,6 +17,7 @@ ever is, as with Huber's, it is shrunk. With ``w >= 0`` it suffices that no
 import numpy as np
 from scipy.linalg import qr
 
+from .._precision import EPS, TINY
 from ..kernels.quadratic_minimiser import solution
 from ..losses.curvature import FLOOR
 
@@ -36,8 +37,6 @@ EXACT = 1e-15
 
 ROUNDING = 1e-14
 """Change of a sample's dual variable that is rounding, however far its margin moves."""
-
-TINY = np.finfo(float).tiny
 
 
 def dual_point(problem, z, correlations):
@@ -108,7 +107,7 @@ def _basis(problem, chosen):
             Z = np.hstack([root, Z])
         Z = Z / np.maximum(np.abs(Z).max(axis=0), TINY)
         Q, R, _ = qr(Z, mode="economic", pivoting=True, check_finite=False)
-        rank = np.count_nonzero(np.abs(R.diagonal()) > max(Z.shape) * np.finfo(float).eps)
+        rank = np.count_nonzero(np.abs(R.diagonal()) > max(Z.shape) * EPS)
         problem.bases.clear()
         problem.bases[key] = Q[:, :rank] / root
     return problem.bases[key]

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._precision import TINY
+
 LEAST, MOST = 1e-70, 1e70
 """Sizes of numbers between which products of four of them are safe."""
 
@@ -78,7 +80,7 @@ OWN = Units()
 def _scaled(weight, exponent):
     if weight == 0.0 or exponent == 0:
         return weight
-    return float(np.clip(np.ldexp(weight, exponent), np.finfo(float).tiny, STRONGEST))
+    return float(np.clip(np.ldexp(weight, exponent), TINY, STRONGEST))
 
 
 def units_of_targets(y, mean, scale, length=np.inf):

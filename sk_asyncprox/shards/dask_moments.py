@@ -5,12 +5,11 @@ import math
 import numpy as np
 
 from .._blas_limit import one_blas_thread
+from .._precision import TINY
 from ..data.dataset import design_of
 from ..data.moments import EPS, Moments, joined
 from ..problem.scaling import LEAST, MOST
 from .dask_shards import Rows
-
-TINY = np.finfo(float).tiny
 
 AT_ONCE = 4
 """Sums that are added up by one task."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..problem.base import Centred
+from ..problem.base import BaseProblem
 from .shard_counts import centre, facts_of
 from .sharded_certificate import conclude, thin
 
@@ -17,7 +17,7 @@ class Extent(NamedTuple):
     is_sparse: bool
 
 
-class ShardedProblem(Centred):
+class ShardedProblem(BaseProblem):
     """Loss and penalty over shards of rows that only workers see; stands in for a ``Problem``.
 
     ``shards`` are their handles, for executors, and ``homes`` the numbers of the workers that hold them.

@@ -2,8 +2,8 @@
 
 from .bcd import AsyncBCD
 from .piag import PIAG
-from .piag_second_order import ModelPIAG
-from .piag_working_set import WidePIAG
+from .piag_models import ModelPIAG
+from .piag_wide import WidePIAG
 from .registry import SOLVERS
 from .rounds import RoundsBCD
 

@@ -11,8 +11,9 @@ twice. *Theta form* (Gram metric, and the exact step): the worker returns the fu
 
 import numpy as np
 
-from ..kernels.block_steps import ColumnPart, correlations, direction
-from ..kernels.iterate import Iterate, Read
+from ..kernels.bcd_iterate import Iterate, Read
+from ..kernels.block_steps import correlations, direction
+from ..kernels.column_part import ColumnPart
 from ..step_sizes import Setting
 from .base import Ledger, Snapshot, Solver
 from .block_layout import Layout

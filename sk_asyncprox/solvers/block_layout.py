@@ -65,7 +65,6 @@ class Layout:
         return self._streams[worker]
 
     def release(self, number):
-        """The block's task has been told or dropped."""
         self._held.pop(number, None)
 
     def grow(self, w, certificate):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..delays import Stamp
-from ..kernels.server_aggregate import Quadratic, Sums
+from ..kernels.server_aggregate import Subproblem, Sums
 from ..kernels.shard_models import answer_gradient, answer_model
 from ..kernels.shard_solution import answer_locally
 from ..shards.shard import cut_rows, joint_smoothness
@@ -31,7 +31,7 @@ LONGEST_WAIT = 10
 """Passes between two certificates, at most."""
 
 
-class Round(NamedTuple):
+class Looking(NamedTuple):
     """A certificate whose shares are being collected."""
 
     w: np.ndarray
@@ -55,7 +55,7 @@ class PIAG(Solver):
 
     Most parameters are those of :class:`~sk_asyncprox.solvers.bcd.AsyncBCD`; ``n_blocks`` counts the
     shards of rows. Workers serve their shards in turn. A certificate is a task of its own, or
-    ``by_shards`` a round of looks: the next gradient of every shard is taken at one fixed iterate, and
+    ``by_shards`` a look of each: the next gradient of every shard is taken at one fixed iterate, and
     brings the shard's share of the certificate with it.
 
     Parameters
@@ -99,7 +99,7 @@ class PIAG(Solver):
         "model": answer_model,
         "model look": partial(answer_model, looking=True),
         "local": answer_locally,
-        "solve": lambda _, payload: Quadratic.solved(*payload),
+        "solve": lambda _, payload: Subproblem.solved(*payload),
     }
     plain = "gram", "lipschitz"
     phase = "descent"
@@ -134,7 +134,7 @@ class PIAG(Solver):
         self._placement = Placement(homes % self.n_workers, movable, visits)
         # Looks are made from the coefficients alone.
         self._by_shards = self.certifies_afresh = by_shards
-        self._round = None
+        self._looking = None
         self.ledger = Ledger(step_size, Setting("piag", 1.0, n_shards, max_delay))
         self._free = problem.free_intercept
         self.step_unit = self._unit()
@@ -171,23 +171,23 @@ class PIAG(Solver):
     def ask(self, worker):
         """Hand out a certificate when one is due, else the worker's next shard."""
         if self._by_shards:
-            self._begin_round()
+            self._begin_looking()
         elif not self.inline and self._due and not self._certifying:
             self._certifying = True
             return self.ledger.task("certificate", worker, -1, (self.w, self.b))
         shard = self._placement.take(worker, self._useful(worker))
         if shard is None:
             return None
-        looking = self._round
+        looking = self._looking
         if looking is not None and shard not in looking.looks:
             payload = self._payload(shard, looking.w, looking.b)
             return self.ledger.task(self.kinds[1], worker, shard, payload, looking.stamp)
         return self.ledger.task(self.kinds[0], worker, shard, self._payload(shard, self.w, self.b))
 
-    def _begin_round(self):
+    def _begin_looking(self):
         """Fix the point of a certificate where one is due."""
         if self._due and not self._certifying and not self.inline:
-            self._certifying, self._round = True, Round(self.w, self.b, self.ledger.stamp(), {})
+            self._certifying, self._looking = True, Looking(self.w, self.b, self.ledger.stamp(), {})
 
     def _useful(self, worker):
         return True
@@ -223,7 +223,7 @@ class PIAG(Solver):
             self._move()
         # Not by the next ask, which may lead to no task, so that no replay knows of it.
         if self._by_shards:
-            self._begin_round()
+            self._begin_looking()
         return self.ledger.report()
 
     def _take(self, task, result):
@@ -244,12 +244,12 @@ class PIAG(Solver):
 
     def _collect(self, task, result):
         """Take a look; the last of a round makes the certificate."""
-        looking = self._round
+        looking = self._looking
         if looking is None or looking.stamp != task.stamp:
             return
         looking.looks[task.block] = result
         if len(looking.looks) == self.n_blocks:
-            self._round = None
+            self._looking = None
             looks = [looking.looks[shard] for shard in range(self.n_blocks)]
             self._conclude(looking, looks)
 

@@ -7,10 +7,10 @@ from ..shards.shard import divisible
 from ..step_sizes import STEP_SIZES, Adaptive1, NaiveStep
 from .bcd import AsyncBCD
 from .piag import PIAG
-from .piag_second_order import ModelPIAG
-from .piag_working_set import WidePIAG
+from .piag_models import ModelPIAG
+from .piag_wide import WidePIAG
 from .rounds import RoundsBCD
-from .rounds_full_steps import may_descend
+from .rounds_all_columns import may_descend
 
 WIDEST = 2000
 """Coefficients of all outputs up to which shards send the curvature of all; beyond, that of a working set."""

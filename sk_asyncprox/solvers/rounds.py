@@ -12,20 +12,21 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 import numpy as np
 
 from ..data.matrices import SHORT
-from ..kernels.block_steps import ColumnPart, describe
-from ..kernels.iterate import Iterate, Read
+from ..kernels.bcd_iterate import Iterate, Read
+from ..kernels.block_steps import direction_to
+from ..kernels.column_part import ColumnPart
 from ..kernels.path_extrapolation import Trail
-from ..kernels.subspace import Beside
+from ..kernels.subspace_steps import Beside
 from ..kernels.working_set import GROWTH, KEPT, SPARSE_GROWTH, dear_columns, first_columns, wanted_columns
 from ..step_sizes import Setting
 from .base import Ledger, Snapshot
-from .rounds_certificates import Looks
-from .rounds_full_steps import LARGEST_SWEPT, RidgeSteps, WholeSteps
+from .rounds_all_columns import LARGEST_SWEPT, AllColumnSteps, RidgeSteps
 from .rounds_gram_steps import GramSteps
+from .rounds_looks import Looks
 from .rounds_newton_steps import RISE_OF_NEWTON, NewtonSteps
-from .rounds_task_queue import Phase, Script
+from .rounds_script import Phase, Script
+from .rounds_shared_products import Products
 from .rounds_worker_tasks import WORK
-from .shared_products import Products
 
 LOWERED, LOWERED_IN_READS = 0.3, 0.1
 """Factor of the l1 part from round to round; and where each reads the data, which are sparse or have many
@@ -102,7 +103,7 @@ class RoundsBCD(Script):
         self.touched = problem.pass_size // 2
         self.at, self.columns = Iterate(problem, start), ColumnPart(problem, 1.0, True, None)
         self.products, self.looks = Products(self.columns, n_workers), Looks(problem)
-        self.whole, self.newton = WholeSteps(problem), NewtonSteps()
+        self.all_columns, self.newton = AllColumnSteps(problem), NewtonSteps()
         self.gram = GramSteps(problem, self.columns, n_workers)
         self.at.settles = self.at.settles and not self.looks.streamed  # else the next look does it
         self.head_start = 0.0 if full and size > LARGEST_SWEPT else self.head_start
@@ -144,22 +145,16 @@ class RoundsBCD(Script):
         read = Read(None, index, w[index], point, self.problem.penalty.on(index), True)
         touched = self.products.sizes[index].sum()
         image, model = self.image(expected - w), part.model(point)
-        direction = describe(part, read, expected[index], image, model, touched)
+        direction = direction_to(part, read, expected[index], image, model, touched)
         if self.at.write(index, direction, RISE_OF_NEWTON)[0] > 0.0:
             self._known = None
         self.touched += touched
 
     def part(self, task):
-        """What every task needs: the columns."""
         return self.columns
 
     def snapshot(self):
-        """The iterate now."""
         return Snapshot(self.at.w.copy(), self.at.b)
-
-    def stamp(self):
-        """Stamp of a read now."""
-        return self.ledger.stamp()
 
     def write(self, stamp, phase, index, direction, rise_allowed):
         """Write a step, of exact length or full where that is nearly as good; return it and its delay."""
@@ -192,7 +187,7 @@ class RoundsBCD(Script):
     def _run(self):
         fresh, found = self._known is None, None
         if fresh and self.goal > 0.0:
-            found = yield from self.whole.solve_on_moments(self)
+            found = yield from self.all_columns.solve_on_moments(self)
             fresh = found is None
         if found is None and self._doubted:
             self.at.retreat()
@@ -206,9 +201,9 @@ class RoundsBCD(Script):
             self._known = certificate.correlations
             yield None  # Whether the run goes on is decided before the next ask.
             self._known, first, fresh = None, fresh, False
-            if first and (yield from self.whole.sweep(self, certificate)):
+            if first and (yield from self.all_columns.sweep(self, certificate)):
                 continue
-            ahead = yield from self.whole.step_all(self, certificate)
+            ahead = yield from self.all_columns.step(self, certificate)
             if ahead or (yield from self.ridge.descend(self, certificate)):
                 continue
             n_active = len(self.active)
@@ -235,8 +230,8 @@ class RoundsBCD(Script):
     def _heed(self, certificate):
         """Take a certificate into account."""
         told = self.ledger.arrival
-        self.ledger.certified(certificate, None, told.worker, told.asked)
-        gap = (certificate.objective - self.ledger.lower_bound) / self.problem.scale
+        event = self.ledger.certified(certificate, None, told.worker, told.asked)
+        gap = event.gap / self.problem.scale
         self.fall = gap / self.gap if 0.0 < self.gap < np.inf else SLOW
         self.gap = gap
 
@@ -248,9 +243,9 @@ class RoundsBCD(Script):
             return
         full, n, p = problem.design.is_full(), len(self.at.z), len(self.at.w)
         before, active = self.penalty.l1, self.active
-        cheap = full and p <= n and n * p * p <= CHEAP_GRAM and not self.whole.is_hard
-        if problem.loss.quadratic and (self.whole.has_swept or self.looks.streamed):
-            few = p <= (n if self.whole.has_swept else SHORT)
+        cheap = full and p <= n and n * p * p <= CHEAP_GRAM and not self.all_columns.is_hard
+        if problem.loss.quadratic and (self.all_columns.has_swept or self.looks.streamed):
+            few = p <= (n if self.all_columns.has_swept else SHORT)
             many = 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
             cheap |= len(active) == p or (few and many)
         if wanted.l1 == 0.0 or cheap:
@@ -259,7 +254,7 @@ class RoundsBCD(Script):
         else:
             l1 = min(before, float(wanted.pull(c).max(initial=0.0)))
             lowered = l1 * (LOWERED if full and not self.looks.streamed else LOWERED_IN_READS)
-            self.penalty = wanted if self.whole.has_swept else wanted.with_l1(max(wanted.l1, lowered))
+            self.penalty = wanted if self.all_columns.has_swept else wanted.with_l1(max(wanted.l1, lowered))
             near = wanted.with_l1(NEAR * wanted.l1) if self.is_near() else self.penalty
             often = self._spent > LONG * problem.design.size
             mends = self.is_near() and self._mended < (MENDS if often else 1)

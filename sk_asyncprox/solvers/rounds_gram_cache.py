@@ -12,8 +12,8 @@ import numpy as np
 
 from ..kernels.gram_matrix import LARGE, LEAST, RIDGE
 from ..kernels.working_set import among
-from .rounds_task_queue import Phase
-from .shared_products import PIECES
+from .rounds_script import Phase
+from .rounds_shared_products import PIECES
 
 REBUILD_ABOVE = 1e-4
 """Relative change of any curvature beyond which the matrix is computed anew. The exact step is safe for any
@@ -39,6 +39,7 @@ class GramMatrix:
     def __init__(self, part, n_shares):
         self._part, self._n_shares = part, n_shares
         self.Q, self.index, self.model, self.touched = None, np.empty(0, int), None, 0
+        self.ridge, self._follow = np.empty(0), np.empty((0, 1))
         self._dtype, self._stride, self._error, self._roughest = "float32", 1, 0.0, ROUGHEST
 
     def refine(self):

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from ..kernels.block_steps import describe
+from .._precision import TINY
+from ..kernels.bcd_iterate import Read
+from ..kernels.block_steps import direction_to
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
-from ..kernels.iterate import Read
 from .rounds_gram_cache import GramMatrix
-from .rounds_newton_steps import RISE_OF_NEWTON, TINY
-from .rounds_task_queue import Phase
+from .rounds_newton_steps import RISE_OF_NEWTON
+from .rounds_script import Phase
 
 WIDEST_GRAM_ONCE = 128
 """Columns of a Gram matrix that serves one step, at most: beyond, it costs more than the step's products."""
@@ -44,11 +45,6 @@ class GramSteps:
         bands = problem.loss.n_outputs == 1 and run.penalty.alike
         return self.rule.choose(run.products.sizes[index], len(problem.sample_weights), wanted, bands)
 
-    def _enough(self, run, certificate):
-        """Gap that a model of a squared loss is solved to. Where the one wanted has been reached and the run
-        goes on, less is asked for: little is to be gained on the model without features."""
-        return RIGHT * run.goal if certificate.gap > run.goal else TENTH * certificate.gap
-
     def _once(self, run):
         """Whether a Gram matrix serves for one step only: no zeros are made, and the curvature changes."""
         return not (run.penalty.has_zeros or run.problem.loss.quadratic)
@@ -58,7 +54,7 @@ class GramSteps:
         form = self._form(run)
         if form is None:
             return False
-        stamp, index, point = run.stamp(), run.active, run.at.point()
+        stamp, index, point = run.ledger.stamp(), run.active, run.at.point()
         key = "blocks" if len(run.blocks) == 1 else "gram", run.generation, 0
         fresh = not np.array_equal(index, self.matrix.index)
         Q, model = yield from self._matrix_of(run, form, key, index, run.columns.model(point))
@@ -71,7 +67,9 @@ class GramSteps:
         lowered, quadratic = run.penalty.l1 > run.problem.penalty.l1, run.problem.loss.quadratic
         some = len(index) < run.problem.n_coefs
         roughly = lowered or (quadratic and fresh and some and run.problem.is_dense)
-        enough = self._enough(run, certificate) if quadratic and not lowered else 0.0
+        # Where the gap wanted was reached and the run goes on, little is to be gained on the zero model.
+        enough = RIGHT * run.goal if certificate.gap > run.goal else TENTH * certificate.gap
+        enough = enough if quadratic and not lowered else 0.0
         last = quadratic and run.looks.streamed and not lowered
         ridge = self.matrix.ridge if last else None
         payload = read, Q, model, certificate.correlations[index], roughly, enough, ridge
@@ -101,7 +99,7 @@ class GramSteps:
             return None
         shift = sight.b - run.at.b
         v = sight.z - read.point.z - shift
-        return describe(run.columns, read, new, v, model, calls * Q.size, shift)
+        return direction_to(run.columns, read, new, v, model, calls * Q.size, shift)
 
     def _matrix_of(self, run, form, key, index, model):
         """The Gram matrix of the columns in that form, and the model that it was computed in."""

@@ -2,7 +2,10 @@
 
 import numpy as np
 
-from ..kernels.iterate import Read
+from .._precision import TINY
+from ..kernels.bcd_iterate import Read
+from ..kernels.subspace_steps import direction_of, joint_step
+from .rounds_script import Phase
 
 RISE_OF_NEWTON = 0.9
 """Slope at the full step, relative to the first, up to which it is written instead of the exact one."""
@@ -18,8 +21,6 @@ LANDED, CLOSE, RIGHT = 1.0, 3.0, 0.5
 """Share of the gap wanted that Newton steps of the problem itself may leave; and up to which gap it is the
 last."""
 
-TINY = np.finfo(float).tiny
-
 
 class NewtonSteps:
     """Newton steps on the support: which it was the last time, and how often it has been another."""
@@ -29,7 +30,7 @@ class NewtonSteps:
 
     def step(self, run):
         """A Newton step, no better than to end the run where the model is the problem itself."""
-        stamp, (key, support), at = run.stamp(), self._columns(run), run.at
+        stamp, (key, support), at = run.ledger.stamp(), self._columns(run), run.at
         enough = 0.0
         if run.is_itself():
             # Slope, in every coefficient, that leaves about the gap wanted.
@@ -37,7 +38,7 @@ class NewtonSteps:
             enough = share * run.goal / max(np.abs(at.w).sum(), TINY)
         penalty = run.penalty.on(support)
         read = Read(key, support, at.w[support], at.point(), penalty, True, PRODUCTS, enough=enough)
-        direction = yield from run.products.newton(read, support)
+        direction = yield from newton_direction(run, read, support)
         run.write(stamp, "newton", support, direction, RISE_OF_NEWTON)
 
     def _columns(self, run):
@@ -49,3 +50,15 @@ class NewtonSteps:
         if not np.array_equal(support, self._support):
             self._support, self._version = support, self._version + 1
         return ("support", self._version, 0), support
+
+
+def newton_direction(run, read, columns):
+    """A Newton step, whose products the workers share by rows where the columns are worth that: one
+    meeting per product of the matrix of the system, where shares of columns would take two."""
+    if not run.products.pay(columns):
+        [direction] = yield Phase("newton", 1, lambda _: read)
+        return direction
+    part, point = run.columns, read.point
+    model, pull = part.model(point), -part.problem.weights * point.gradient
+    step, touched = yield from run.products.by_rows(joint_step(part, read, pull, model), read, model)
+    return direction_of(part, read, step, model, touched)

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from ..kernels.block_steps import describe, direction
-from ..kernels.column_sweeps import FINEST, columns
+from ..kernels.block_steps import direction, direction_to
+from ..kernels.column_sweeps import FINEST, sweep_columns
 from ..kernels.gram_matrix import add_rows
 from ..kernels.gram_matrix_banded import banded
 from ..kernels.newton_cg import COST, in_place
 from ..kernels.newton_cg import product as multiplied
-from ..kernels.newton_on_all import steps
+from ..kernels.newton_on_all import newton_steps
 from ..kernels.quadratic_minimiser import MANY_SWEEPS, MOST_DESCENTS, SHARE_OF_GAP
-from ..kernels.smooth_descent import arrived, descend
-from ..kernels.subspace import described, join, joint_step, lands
+from ..kernels.quasi_newton_descent import arrived, descend
+from ..kernels.subspace_steps import direction_of, join, joint_step, lands
 from ..problem.certificate import quadratic_bound
 
 ROUGH_CALLS, SHARE_OF_ALL = 8, 1e-4
@@ -85,7 +85,7 @@ def newton(part, read):
     block, model = part.block(read.key, read.index), part.model(read.point)
     pull = -part.problem.weights * read.point.gradient
     step, touched = in_place(joint_step(part, read, pull, model), block.design)
-    return described(part, read, step, model, touched)
+    return direction_of(part, read, step, model, touched)
 
 
 def descent(part, payload):
@@ -139,8 +139,8 @@ def model(part, payload):
     # On the matrix no data are touched; a call counts as a product of them, at most.
     touched = size + calls * min(size, Q.size)
     if read.beside is None or lands(part, read, move, v, pull, curvature):
-        return describe(part, read, new, v, curvature, touched)
-    return described(part, read, join(part, read, move, v, curvature), curvature, touched)
+        return direction_to(part, read, new, v, curvature, touched)
+    return direction_of(part, read, join(part, read, move, v, curvature), curvature, touched)
 
 
 def moments(part, payload):
@@ -219,13 +219,13 @@ WORK = {
     "direction": direction,
     "newton": newton,
     "descent": descent,
-    "steps": steps,
+    "steps": newton_steps,
     "minimum": minimum,
     "model": model,
     "seen": seen,
     "moments": moments,
     "gram": gram,
-    "columns": columns,
+    "columns": sweep_columns,
     "bands": bands,
     "product": product,
     "rows_product": rows_product,

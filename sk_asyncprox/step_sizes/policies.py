@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from .._compat import Interval, StrOptions
+from .._precision import EPS
 from .base import POSITIVE, Rule, Setting, StepSize
 
 SHARE = Interval(Real, 0, 1, closed="neither")
@@ -85,7 +86,7 @@ class Adaptive2(StepSize):
             nonlocal total
             step = 1.0 / (delay + 1)
             # A constant delay meets the test with equality, which rounding must not turn into zeros.
-            slack = 1e-12 + (delay + 2) * np.finfo(float).eps * max(1.0, total)
+            slack = 1e-12 + (delay + 2) * EPS * max(1.0, total)
             left = max(0.0, 1.0 - window)
             step = min(step, left) if step <= left + slack else 0.0
             total += step

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._docstrings import entries, filled
+from .._docstring_templates import entries, filled
 
 __all__ = [
     "bcd_convex_bound",

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._docstrings import entries, filled
+from .._docstring_templates import entries, filled
+from .._precision import EPS
 
 __all__ = [
     "adaptive1_integral_bound",
@@ -126,7 +127,7 @@ def satisfies_principle(
     array([ True,  True, False,  True])
     """
     windows, steps = window_sums(delays, steps), np.asarray(steps, dtype=float)
-    rounding = (_clipped(delays) + 2) * np.finfo(float).eps * np.maximum(largest_step, np.cumsum(steps))
+    rounding = (_clipped(delays) + 2) * EPS * np.maximum(largest_step, np.cumsum(steps))
     fits = windows + steps <= largest_step + slack * largest_step + rounding
     return (steps == 0.0) | ((steps > 0.0) & fits)
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._precision import TINY
 from ..losses.curvature import learnt
 from .hessian_solvers import BYTES_AT_ONCE, gram_solver, newton_solver
 from .quasi_newton import Face, Memory
@@ -38,10 +39,8 @@ begin anew, and so many times its cost in steps."""
 OF_STEP, OF_OUTPUT = 16, 2
 """Columns whose Gram matrix costs as much as a step; and so many more per output."""
 
-TINY = np.finfo(float).tiny
 
-
-class Place(NamedTuple):
+class DescentPoint(NamedTuple):
     """Where a descent is."""
 
     x: np.ndarray
@@ -69,8 +68,8 @@ class Place(NamedTuple):
 def descend(part, read, memory, every, goal, finest=0.0):
     """Steps of all columns until the duality gap is about ``goal`` and at most a tenth of the first, or down
     to the share ``finest`` of that; a generator of products as in
-    :func:`~sk_asyncprox.kernels.newton_cg.newton_step`, which returns the last :class:`Place` and the memory.
-    The matrix of second derivatives is made anew after ``every`` so many steps, 0 for never.
+    :func:`~sk_asyncprox.kernels.newton_cg.newton_step`, which returns the last :class:`DescentPoint` and the
+    memory. The matrix of second derivatives is made anew after ``every`` so many steps, 0 for never.
     """
     problem, l2, p, point = part.problem, read.penalty.l2s, len(read.w), read.point
     smooth, least = not read.penalty.has_zeros, point.least
@@ -131,7 +130,7 @@ def _place(problem, l2, x, z, pull, correlations):
     slope = correlations - l2 * x[: len(correlations)]
     if problem.fit_intercept:
         slope = np.append(slope, pull.reshape(problem.loss.n_outputs, -1).sum(axis=1))
-    return Place(x, z, pull, slope)
+    return DescentPoint(x, z, pull, slope)
 
 
 def _length(problem, l2, place, x, v, memory, face):

@@ -5,17 +5,18 @@ from typing import NamedTuple
 import numpy as np
 
 from .._interrupts import cached_property
+from .._precision import EPS, TINY
 from ..data.design import COPY_COST
 from ..problem.certificate import Certificate, factors, lower_bound
-from .rounds_task_queue import Phase
+from .rounds_script import Phase
 
 SMALL_MOVE = 0.5
 """Move of an intercept to which first order will do; a dual point that follows one below one is feasible."""
 
-TINY = 50_000
+CALL = 50_000
 """Stored entries up to which a product costs no more than a call."""
 
-ROUNDING = np.finfo(float).eps ** 2
+ROUNDING = EPS**2
 """Square of a move of the intercept, relative to that of the residuals, that is none."""
 
 
@@ -59,7 +60,7 @@ class Looks:
             return (yield from _conclude(at.w.copy(), at, problem.dual_theta(at.gradient), known))
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
         afresh = run.from_zero and run.n_updates == 1
-        few = not afresh and (problem.design.size <= TINY or np.count_nonzero(at.w) * COPY_COST < len(at.w))
+        few = not afresh and (problem.design.size <= CALL or np.count_nonzero(at.w) * COPY_COST < len(at.w))
         run.certifies_afresh = afresh or few
         z = problem.shifted(run.image(at.w), at.b) if few and problem.design.is_sparse else None
         start = at.w.copy(), at.b, *((z, None) if few else (at.z, at.gradient))
@@ -81,7 +82,7 @@ class Looks:
         z, gradient, pulls, sums, facts = seen
         # The squared loss has the second derivative one, and centred columns no product with that.
         curved = problem.free_intercept
-        bend = max(sums[1], np.finfo(float).tiny) if curved else 1.0
+        bend = max(sums[1], TINY) if curved else 1.0
         move = -sums[0] / bend if problem.fit_intercept else 0.0
         if curved and abs(move) > SMALL_MOVE:
             if (best := problem.settle(z, b)[1]) != b:

@@ -19,9 +19,8 @@ from itertools import pairwise
 import numpy as np
 
 from .._interrupts import cached_property
-from ..kernels.subspace import described, joint_step
 from .block_layout import WIDEST_FULL_BLOCK, cut_columns, equal_runs
-from .rounds_task_queue import Phase
+from .rounds_script import Phase
 
 SMALL_SHARE = 1_000_000
 """Stored entries of a working set below which its columns stay together: handing over a share costs
@@ -125,12 +124,10 @@ class Products:
 
     @cached_property
     def runs(self):
-        """Pieces of the rows."""
         return self._part.problem.design.cut_rows(PIECES * self.n_workers)
 
     @cached_property
     def _everything(self):
-        """Pieces of the columns."""
         return equal_runs(np.arange(len(self.sizes)), self.sizes, PIECES * self.n_workers)
 
     def _product(self, ways, kind, pieces, common, again=True):
@@ -158,17 +155,6 @@ class Products:
         again, self._looked = self._looked, True
         answers, _ = yield from self._product(self._ways_for("look"), "product", pieces, (pull,), again)
         return np.concatenate(answers)
-
-    def newton(self, read, columns):
-        """A Newton step, whose products the workers share by rows where the columns are worth that: one
-        meeting per product of the matrix of the system, where shares of columns would take two."""
-        if not self.pay(columns):
-            [direction] = yield Phase("newton", 1, lambda _: read)
-            return direction
-        part, point = self._part, read.point
-        model, pull = part.model(point), -part.problem.weights * point.gradient
-        step, touched = yield from self.by_rows(joint_step(part, read, pull, model), read, model)
-        return described(part, read, step, model, touched)
 
     def by_rows(self, steps, read, model):
         """What a generator of products returns, and the entries touched."""

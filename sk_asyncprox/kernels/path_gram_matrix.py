@@ -5,7 +5,7 @@ Either the second moments of all columns are known, or looks are products with t
 
 import numpy as np
 
-from ..data.moments import EPS
+from .._precision import EPS
 
 MANY = 0.15
 """Share of the columns from which on the moments of all are cheaper, where there are no more than rows."""

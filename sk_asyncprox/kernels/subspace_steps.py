@@ -13,8 +13,9 @@ import numpy as np
 from scipy.linalg.blas import daxpy
 from scipy.linalg.lapack import dposv, dpotrs
 
-from .block_steps import describe
-from .iterate import Point
+from .._precision import TINY
+from .bcd_iterate import Point
+from .block_steps import direction_to
 from .newton_cg import newton_step
 
 STEPS, ENOUGH = 4, 0.01
@@ -98,11 +99,11 @@ def joint_step(part, read, pull, model):
     return join(part, read, move, v, model)
 
 
-def described(part, read, step, model, touched):
+def direction_of(part, read, step, model, touched):
     """The step's :class:`.line_search.Direction`. Its move is the one whose image is known:
     what rounding leaves of a small one between the coefficients before and after is another."""
     move, v, shift, instead = step
-    direction = describe(part, read, read.w + move, v, model, touched, shift)
+    direction = direction_to(part, read, read.w + move, v, model, touched, shift)
     return direction._replace(move=move, instead=instead)
 
 
@@ -183,7 +184,7 @@ class Subspace:
         """What solves systems with the matrix of the second derivatives."""
         times = model.centred_times if self._part.follows else model.times
         H = self._images @ np.array([times(image) for image in self._images]).T + self._ridge
-        size = np.sqrt(np.maximum(H.diagonal(), np.finfo(float).tiny))
+        size = np.sqrt(np.maximum(H.diagonal(), TINY))
         H /= np.outer(size, size)
         H.flat[:: len(size) + 1] = 1.0 + NEARLY_ALIKE
         factor, _, failed = dposv(H, size)

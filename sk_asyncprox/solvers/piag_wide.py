@@ -17,7 +17,7 @@ from ..kernels.shard_solution import Wanted
 from ..kernels.working_set import FIRST_COLUMNS, GROWTH, wanted_columns
 from ..shards.sharded_certificate import add_up
 from .piag import PIAG
-from .piag_second_order import Fallback, ModelPIAG
+from .piag_models import Fallback, ModelPIAG
 
 LOWERED = 0.1
 """Factor of the l1 part from certificate to certificate."""
@@ -61,7 +61,7 @@ class WidePIAG(ModelPIAG):
         self.inline, self._due = False, True
 
     def _lay_table(self):
-        self._squares, self._looked = None, None
+        self._gradient = self._squares = self._looked = None
         self._mean, self._steps = None, []
         self._n_samples = self.problem.design.shape[0] // self.problem.loss.n_outputs
         self._use(self.problem.penalty.whole(np.flatnonzero(self.w)))
@@ -95,18 +95,18 @@ class WidePIAG(ModelPIAG):
 
     def _useful(self, worker):
         if self._locally:
-            done = self._solutions if self._round is None else self._round.looks
+            done = self._solutions if self._looking is None else self._looking.looks
             return np.array([shard not in done for shard in range(self.n_blocks)])
         useful = super()._useful(worker)
-        if self._round is None or self._penalty.l1 == self.problem.penalty.l1:
+        if self._looking is None or self._penalty.l1 == self.problem.penalty.l1:
             return useful
         # The next working set makes models in this one void.
-        return np.array([shard not in self._round.looks for shard in range(self.n_blocks)])
+        return np.array([shard not in self._looking.looks for shard in range(self.n_blocks)])
 
     def _payload(self, shard, w, b):
         if not self._locally:
             return super()._payload(shard, w, b)
-        if self._round is not None:
+        if self._looking is not None:
             return PIAG._payload(self, shard, w, b)
         squares = self._squares[self._index]
         return Wanted(self._index, w[self._index], b, self._gradient, squares, self._own_penalty)

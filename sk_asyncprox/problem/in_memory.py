@@ -8,11 +8,12 @@ The design's columns are centred when there is an intercept, so that ``b`` and `
 import numpy as np
 
 from .._interrupts import cached_property
+from .._precision import TINY
 from ..data.block_diagonal import Copies
 from ..data.dataset import WIDE, Data
 from ..data.matrices import is_by_rows
 from . import dual_point as unpenalised
-from .base import MADE, Centred
+from .base import MADE, BaseProblem
 from .certificate import Certificate, factors, lower_bound, quadratic_bound
 from .fold_moments import Folds
 from .scaling import OWN, Units, exponent_between, units_of_targets
@@ -26,10 +27,8 @@ LEVEL = 1e-15
 SMALL = 200_000
 """Entries of a dense array up to which it is copied in less time than it takes to see whether it need be."""
 
-TINY = np.finfo(float).tiny
 
-
-class Problem(Centred, Folds):
+class Problem(BaseProblem, Folds):
     """Data, loss and penalty.
 
     Where the loss has K outputs per sample, coefficients (K p), margins and gradients (K n) hold the
@@ -109,12 +108,10 @@ class Problem(Centred, Folds):
 
     @property
     def shape(self):
-        """Samples and features, of the data."""
         return self._data.shape
 
     @property
     def is_dense(self):
-        """Whether the data are stored dense."""
         return self._data.is_dense
 
     @property

@@ -2,15 +2,15 @@
 
 import numpy as np
 
+from ..kernels.bcd_iterate import Read
 from ..kernels.column_sweeps import FIRST_SWEEPS
 from ..kernels.hessian_solvers import suits_samples
-from ..kernels.iterate import Read
 from ..kernels.newton_on_all import Seen
 from ..kernels.quasi_newton import Memory
-from ..kernels.smooth_descent import STEPS, arrived, descend
+from ..kernels.quasi_newton_descent import STEPS, arrived, descend
 from .rounds_gram_steps import RIGHT, TENTH
-from .rounds_newton_steps import PRODUCTS, RISE_OF_NEWTON
-from .rounds_task_queue import Phase
+from .rounds_newton_steps import PRODUCTS, RISE_OF_NEWTON, newton_direction
+from .rounds_script import Phase
 
 CHEAP_STEPS = 6_000_000
 """Products of a Gram matrix of all coefficients so cheap that one Newton step after the other is made on it,
@@ -58,7 +58,7 @@ do; beyond, joined steps, solved exactly in the space of a few directions, take 
 EVERYTHING = slice(None)
 
 
-class WholeSteps:
+class AllColumnSteps:
     """Steps that solve the whole problem, or all but, where the data are full and such steps are quick."""
 
     def __init__(self, problem):
@@ -82,7 +82,7 @@ class WholeSteps:
         """Solve the whole problem on second moments, with no look before; its certificate, or None."""
         if not (self._may_be_solved(run) and run.problem.suits_moments):
             return None
-        stamp, start = run.stamp(), (run.at.w.copy(), RIGHT * run.goal)
+        stamp, start = run.ledger.stamp(), (run.at.w.copy(), RIGHT * run.goal)
         [found] = yield Phase("moments", 1, lambda _: start)
         if found is None:
             self.is_hard = run.problem.moments_are_safe
@@ -103,7 +103,7 @@ class WholeSteps:
         most = p if p <= WIDE * n else MOST * p if p <= WIDER * n else 0
         if certificate.gap <= run.goal or not CALLED * p < wanted <= most:
             return False
-        stamp, index = run.stamp(), np.arange(p)
+        stamp, index = run.ledger.stamp(), np.arange(p)
         read = Read(None, index, run.at.w.copy(), run.at.point(), penalty, True)
         payload = read, RIGHT * run.goal, certificate.gap, most_sweeps
         [direction] = yield Phase("columns", 1, lambda _: payload)
@@ -113,11 +113,11 @@ class WholeSteps:
         self.is_hard = not self.has_swept
         return True
 
-    def step_all(self, run, certificate):
+    def step(self, run, certificate):
         """Newton steps of all coefficients of full data that are few; return whether these go well."""
         if not (self._few and run.problem.penalty.has_zeros):
             return False
-        stamp = run.stamp()
+        stamp = run.ledger.stamp()
         payload = Seen(run.at.z, run.at.gradient, certificate), RIGHT * run.goal
         [(seen, touched)] = yield Phase("steps", 1, lambda _: payload)
         self._few = seen is not None and seen.certificate.gap <= TENTH * certificate.gap
@@ -147,7 +147,7 @@ class RidgeSteps:
         if not self._is_quick(run, certificate):
             return False
         problem, at, n_coefs = run.problem, run.at, len(run.at.w)
-        stamp, point, shared = run.stamp(), at.point(), run.products.pay(EVERYTHING)
+        stamp, point, shared = run.ledger.stamp(), at.point(), run.products.pay(EVERYTHING)
         read = Read(
             ("support", -1, 0), np.arange(n_coefs), at.w.copy(), point, problem.penalty, True,
             correlations=None if certificate is None else certificate.correlations,
@@ -203,7 +203,7 @@ class RidgeSteps:
 
     def join(self, run, certificate):
         """A step of all coefficients, joined with those before it."""
-        stamp = run.stamp()
+        stamp = run.ledger.stamp()
         design, beside = run.problem.design, self.beside(run, certificate.w)
         # The gradient is joined where that is cheaper than a Newton step; of several outputs nothing is.
         joined = beside is not None and (design.is_sparse or design.size >= LARGE)
@@ -211,7 +211,7 @@ class RidgeSteps:
             ("support", -1, 0), run.active, certificate.w, run.at.point(), run.penalty,
             True, 0 if joined else PRODUCTS, certificate.correlations, beside,
         )  # fmt: skip
-        direction = yield from run.products.newton(read, EVERYTHING)
+        direction = yield from newton_direction(run, read, EVERYTHING)
         run.write(stamp, "newton", EVERYTHING, direction, RISE_OF_NEWTON)
         if beside is not None:
             self.remember(run, direction)

@@ -45,7 +45,7 @@ class Read(NamedTuple):
     """Minus the gradient of the smooth part there, shape (k,), where it is known."""
 
     beside: tuple | None = None
-    """What a step of all columns is joined with where nothing makes zeros (``subspace.Beside``)."""
+    """What a step of all columns is joined with where nothing makes zeros (``subspace_steps.Beside``)."""
 
     enough: float = 0.0
     """Slope, in every coefficient, at which a Newton step has landed."""
@@ -67,12 +67,10 @@ class Iterate:
 
     @cached_property
     def z(self):
-        """Margins."""
         return self.problem.shifted(self.problem.design.mul(self.w), self.b)
 
     @cached_property
     def gradient(self):
-        """Loss gradient at the margins."""
         return self.problem.loss.gradient(self.problem.y, self.z)
 
     def go_to(self, w, b, **known):

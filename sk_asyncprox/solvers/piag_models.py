@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels.server_aggregate import ModelSum, Quadratic
+from .._precision import EPS
+from ..kernels.server_aggregate import ModelSum, Subproblem
 from ..kernels.shard_models import Care
 from .piag import PIAG
 
@@ -30,7 +31,7 @@ PROMISED = 20.0
 ENOUGH = 0.01
 """Share of the gap wanted to which the models' sum is minimised, and by which a point moves that counts."""
 
-ROUNDING = 4 * np.finfo(float).eps
+ROUNDING = 4 * EPS
 """Gap, relative to the objective, that nobody can tell from zero."""
 
 RISE = 1e-9
@@ -129,8 +130,8 @@ class ModelPIAG(PIAG):
         if not self.step_size.exact:
             return True
         useful = self._moved > ENOUGH * self._wanted
-        if self._round is not None:
-            useful[[shard for shard in range(self.n_blocks) if shard not in self._round.looks]] = True
+        if self._looking is not None:
+            useful[[shard for shard in range(self.n_blocks) if shard not in self._looking.looks]] = True
         idle = not (self._placement.flights or self._certifying or self._solving)
         # Who else would be asked may not ask soon: somebody has to go on.
         return useful if not idle or useful[self._placement.homes == worker].any() else True
@@ -197,7 +198,7 @@ class ModelPIAG(PIAG):
             self._wanted = max(self._wanted, ROUNDING * abs(objective))
         if step == 0.0:
             return
-        gap, values, b = batch.found or Quadratic.solved(*self._minimisation(length))
+        gap, values, b = batch.found or Subproblem.solved(*self._minimisation(length))
         self.w = self._with(values)
         if self._free:
             self.b = b if np.ndim(self.b) else float(b[0])
@@ -234,7 +235,7 @@ class ModelPIAG(PIAG):
             share = min(1.0, max(FIRST_SHARE, MORE * share))
             self._care = Care(share, certificate.w[self._index], certificate.b)
             # The next step is certified at once.
-            self._round, self._due_after = None, True
+            self._looking, self._due_after = None, True
             self._wait_for_all(self._with(best.w[self._index]), best.b)
         else:
             self._best = Fallback(certificate.w, certificate.b, objective)
