@@ -129,7 +129,7 @@ def large(monkeypatch):
 @pytest.mark.parametrize("form", ["C", "F"])
 @pytest.mark.parametrize("n", [300, 1500])
 def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n, large, monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.data.design.ENTRIES_OF_LOOK", 0)
+    monkeypatch.setattr("sk_asyncprox.data.design.ENTRIES_OF_RUN", 0)
     X, weights = drawn(n, 6)
     X[:, 4] = 0.0
     given = FORMATS[form](X)

@@ -5,7 +5,7 @@ from copy import copy
 import numpy as np
 import scipy.sparse as sp
 
-from .design import ENTRIES_OF_LOOK, FEWEST_ROWS, Design
+from .design import ENTRIES_OF_RUN, FEWEST_ROWS, Design
 from .matrices import SHORT, clear_constants, kernel_ready, less, products_of, rows_of, without_constants
 from .moments import is_far_in_some, moments_of, point_of
 
@@ -114,7 +114,7 @@ def _serves_as_given(X, weights, products, squared):
 def _read(design, weights, centred, vectors):
     """Read the entries once: centre the columns in these weights, or leave them as they are, and make the
     products of the vectors with them."""
-    step = max(FEWEST_ROWS, ENTRIES_OF_LOOK // max(1, design.shape[1]))
+    step = max(FEWEST_ROWS, ENTRIES_OF_RUN // max(1, design.shape[1]))
     means, *products = products_of([weights, *vectors], design.X, step, design.n_threads)
     design.is_finite = bool(np.isfinite(means).all())
     if centred:
