@@ -5,20 +5,20 @@ from copy import copy
 import numpy as np
 import scipy.sparse as sp
 
-from .design import ENTRIES_OF_LOOK, FEWEST_ROWS, Design
-from .matrices import clear_constants, kernel_ready, less, products_of, rows_of, without_constants
+from .design import ENTRIES_OF_RUN, FEWEST_ROWS, Design
+from .matrices import SHORT, clear_constants, kernel_ready, less, products_of, rows_of, without_constants
 from .moments import is_far_in_some, moments_of, point_of
 
 WIDE = 512
 """Columns from which on products by rows of a dense array are as fast as those by columns."""
 
-LARGE, NARROW, WIDEST = 10_000_000, 256, 1000
-"""Entries of a dense array from which on it need not be copied where it has so few columns; with four times
-as many, and rows that lie together, it may have as many columns as the last."""
+LARGE, NARROW = 10_000_000, 256
+"""Entries of a dense array from which on it need not be copied where it has so few columns, or short rows
+that lie together."""
 
-SQUARED_LARGE, SQUARED_NARROW = 100_000, 350
-"""The same for a squared loss, up to those entries, as what is swept is a copy in single precision; of more,
-rows that lie together may have so many columns: rounds read them seldom."""
+SQUARED_LARGE = 100_000
+"""The same for a squared loss, up to those entries and of any number of columns: what is swept is a copy in
+single precision."""
 
 CHEAP_MOMENTS, TALL = 20_000_000, 128
 """Products of second moments of all columns so cheap that a squared loss is solved on these at once; and
@@ -104,9 +104,8 @@ def _serves_as_given(X, weights, products, squared):
     """Whether a dense array is large, or its Gram matrix takes few products, and no columns are far from
     zero: products would cancel as these are centred. Constant ones are such."""
     n, p = X.shape
-    large = n * p > LARGE if p <= NARROW else n * p > 4 * LARGE and p <= WIDEST and X.flags.c_contiguous
-    if squared and n * p > SQUARED_LARGE:
-        large |= X.flags.forc if n * p <= LARGE else p <= SQUARED_NARROW and X.flags.c_contiguous
+    large = n * p > LARGE and (p <= NARROW or (p <= SHORT and X.flags.c_contiguous))
+    large |= squared and SQUARED_LARGE < n * p <= LARGE and X.flags.forc
     # BLAS copies a view of some columns whenever it multiplies it.
     cheap = X.flags.forc and n * p * p <= products and (p <= n or products == np.inf)
     return (large or cheap) and not is_far_in_some(X, weights)
@@ -115,7 +114,7 @@ def _serves_as_given(X, weights, products, squared):
 def _read(design, weights, centred, vectors):
     """Read the entries once: centre the columns in these weights, or leave them as they are, and make the
     products of the vectors with them."""
-    step = max(FEWEST_ROWS, ENTRIES_OF_LOOK // max(1, design.shape[1]))
+    step = max(FEWEST_ROWS, ENTRIES_OF_RUN // max(1, design.shape[1]))
     means, *products = products_of([weights, *vectors], design.X, step, design.n_threads)
     design.is_finite = bool(np.isfinite(means).all())
     if centred:

@@ -29,7 +29,7 @@ LONG = 4096
 IN_CACHE = 2_000_000
 """Entries that the next product finds in the cache; more of a matrix as it was given are read by rows."""
 
-ENTRIES_OF_RUN, ENTRIES_OF_LOOK, FEWEST_ROWS = 500_000, 250_000, 256
+ENTRIES_OF_RUN, FEWEST_ROWS = 500_000, 256
 """Entries of a dense matrix that are centred, scaled, or multiplied, at a time: they stay in the cache, and
 take longer than threads need to take turns; and rows, at least."""
 
@@ -97,7 +97,7 @@ class Design:
         centre = np.zeros(self.shape[1]) if self.centre is None else self.centre
         z, out, sums, shift = np.full(self.shape[0], b), 0.0, 0.0, b - centre @ w
         alone = self.is_by_rows and not w.any()  # then BLAS would not find entries in the cache
-        for rows in self._slices(ENTRIES_OF_LOOK):
+        for rows in self._slices():
             X = self.X[rows]
             if not alone:
                 np.add(times(X, w), shift, out=z[rows])
@@ -237,18 +237,18 @@ class Design:
     def gathered(self, rows, index, dtype):
         """Design of the rows (a slice) and columns ``index`` alone, centred, by rows."""
         X = np.empty((len(range(self.shape[0])[rows]), len(index)), dtype)
-        step = max(FEWEST_ROWS, ENTRIES_OF_LOOK // max(1, len(index)))
+        step = max(FEWEST_ROWS, ENTRIES_OF_RUN // max(1, len(index)))
         for run, some in self.taken(rows, index, step, dtype):
             X[run] = some.T
         return Design(X)
 
     def runs(self):
         """Runs of rows whose entries stay in the cache, and these rows, dense and explicitly centred."""
-        for rows in self._slices(ENTRIES_OF_RUN):
+        for rows in self._slices():
             yield rows, self.X[rows] if self.centre is None else self.X[rows] - self.centre
 
-    def _slices(self, entries):
-        return runs(self.shape[0], max(FEWEST_ROWS, entries // max(1, self.shape[1])))
+    def _slices(self):
+        return runs(self.shape[0], max(FEWEST_ROWS, ENTRIES_OF_RUN // max(1, self.shape[1])))
 
     def gram(self, weights):
         """Gram matrix, in these weights."""
@@ -257,7 +257,7 @@ class Design:
         elif (weights == weights[0]).all():
             Q = weights[0] * (self.X.T @ self.X)
         else:
-            roots, slices = np.sqrt(weights)[:, None], self._slices(ENTRIES_OF_RUN)
+            roots, slices = np.sqrt(weights)[:, None], self._slices()
             Q = sum(part.T @ part for part in (self.X[rows] * roots[rows] for rows in slices))
         if self.centre is not None:
             sums = 0.0 if weights is self.balance else self.tmul(weights)

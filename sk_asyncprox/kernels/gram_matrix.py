@@ -11,7 +11,7 @@ from itertools import accumulate
 import numpy as np
 import scipy.sparse as sp
 
-from ..data.design import ENTRIES_OF_LOOK, ENTRIES_OF_RUN, FEWEST_ROWS
+from ..data.design import ENTRIES_OF_RUN, FEWEST_ROWS
 
 HEAVY = 0.05
 """Share of the rows from which on a sparse column is filled."""
@@ -93,8 +93,7 @@ def add_rows(columns, model, rows, dtype, wanted, Q, sums):
         made = {id(design.X): design.X.T.tocsr() for design in designs}
         add_sparse([made[id(design.X)] for design in designs], model, dtype, wanted, Q, sums)
         return
-    entries = ENTRIES_OF_LOOK if designs[0].is_by_rows else ENTRIES_OF_RUN
-    step = max(FEWEST_ROWS, entries // max(1, Q.shape[1]))
+    step = max(FEWEST_ROWS, ENTRIES_OF_RUN // max(1, Q.shape[1]))
     runs = [design.taken(rows, index, step, dtype) for design, index in columns]
     for outputs in zip(*runs, strict=True):
         add_filled([block for _, block in outputs], model, outputs[0][0], wanted, Q, sums)

@@ -11,7 +11,7 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 
 import numpy as np
 
-from ..data.dataset import SQUARED_NARROW
+from ..data.matrices import SHORT
 from ..kernels.bcd_iterate import Iterate, Read
 from ..kernels.block_steps import direction_to
 from ..kernels.column_part import ColumnPart
@@ -245,7 +245,7 @@ class RoundsBCD(Script):
         before, active = self.penalty.l1, self.active
         cheap = full and p <= n and n * p * p <= CHEAP_GRAM and not self.all_columns.is_hard
         if problem.loss.quadratic and (self.all_columns.has_swept or self.looks.streamed):
-            few = p <= (n if self.all_columns.has_swept else SQUARED_NARROW)
+            few = p <= (n if self.all_columns.has_swept else SHORT)
             many = 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
             cheap |= len(active) == p or (few and many)
         if wanted.l1 == 0.0 or cheap:
