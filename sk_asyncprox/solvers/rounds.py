@@ -192,7 +192,7 @@ class RoundsBCD(Script):
     def _run(self):
         fresh, found = self._known is None, None
         if fresh and self.goal > 0.0:
-            found = yield from self.whole.solve_on_moments(self)
+            found = yield from self.whole.solve(self, self._doubted)
             fresh = found is None
         if found is None and self._doubted:
             self.at.retreat()
@@ -208,8 +208,8 @@ class RoundsBCD(Script):
             self._known, first, fresh = None, fresh, False
             if first and (yield from self.whole.sweep(self, certificate)):
                 continue
-            ahead = yield from self.whole.step_all(self, certificate)
-            if ahead or (yield from self.ridge.descend(self, certificate)):
+            ahead, found = yield from self.whole.advance(self, certificate)
+            if ahead:
                 continue
             n_active = len(self.active)
             self._aim(certificate)
