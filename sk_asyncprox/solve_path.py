@@ -208,17 +208,17 @@ def newton_walk(problem, penalties, options, start):
         posed = problem.with_penalty(penalty)
         rule, limit = StopRule(posed, options), one_blas_thread()
         with limit, limit, np.errstate(over="ignore", invalid="ignore"):
-            certificate = _arrive(steps, posed, rule)
+            certificate = _arrive(steps, posed, rule, options.max_iter * posed.pass_size)
             if rule.status != "converged":
                 return
             certificate = tidy(posed, certificate, rule.limit(certificate))
         yield Solution(certificate, rule.gap(certificate), steps.touched / posed.pass_size, steps.n_steps)
 
 
-def _arrive(steps, problem, rule):
-    """Go on until the rule of the end is met, or steps lead nowhere; the last certificate."""
-    for seen in steps.places(problem):
-        certificate = seen.certificate
+def _arrive(steps, problem, rule, most):
+    """Go on until the rule of the end is met, steps lead nowhere, or so many entries have been touched; the
+    last certificate."""
+    for certificate in steps.certificates(problem, rule.target, most=most):
         best = certificate.dual if rule.last is None else max(certificate.dual, rule.last.dual)
         rule.certified(Certified(certificate, best, steps.n_steps, 0, 0, 0))
         rule.spent(steps.touched / problem.pass_size, 0.0)

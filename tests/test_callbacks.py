@@ -134,7 +134,7 @@ def test_a_watched_fit_finds_the_same(data):
 
 def test_scoring_monitor(data):
     monitor = callback.ScoringMonitor(scoring=["neg_log_loss", "accuracy"])
-    model = LogisticRegression(C=5.0, l1_ratio=1.0, tol=1e-8).set_callbacks(monitor)
+    model = LogisticRegression(C=5.0, l1_ratio=1.0, tol=1e-8, n_blocks=4).set_callbacks(monitor)
     model.fit(data.X, data.labels, data.weights)
     scores = [row["neg_log_loss"] for row in monitor.get_logs().data]
     assert len(scores) == len(model.history_.certificates) + 1

@@ -216,7 +216,10 @@ def test_one_warning_names_the_first_fit_that_did_not_converge(data):
         LassoCV(alphas=5, tol=1e-12, max_iter=1).fit(data.X, data.y)
     assert len(caught) == 2  # of the paths, and of the last fit
     assert "25 fits did not reach" in str(caught[0].message)
-    assert "fold 0, l1_ratio=1, alpha=" in str(caught[0].message)
+    assert "fold 0, alpha=" in str(caught[0].message)
+    with pytest.warns(ConvergenceWarning) as caught:
+        ElasticNetCV(alphas=5, l1_ratio=[0.5, 1.0], tol=1e-12, max_iter=1).fit(data.X, data.y)
+    assert "fold 0, l1_ratio=0.5, alpha=" in str(caught[0].message)
 
 
 @pytest.mark.parametrize(

@@ -543,3 +543,21 @@ def test_cross_validation_says_that_errors_overflow(xy):
         LassoCV(alphas=[1e160, 1e159], cv=3).fit(X, y * 1e160)
     with pytest.raises(ValueError, match=r"mean squared errors .* scale y"):
         LassoCV(alphas=[1e-170, 1e-171], cv=3).fit(X, y * 1e-170)
+
+
+@pytest.mark.parametrize("shape", [(120, 6), (300, 400)])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize(("C", "l1_ratio"), [(np.inf, 0.0), (1.0, 0.0), (1.0, 0.5), (1.0, 1.0)])
+@pytest.mark.parametrize("max_iter", [2, 4, 8])
+def test_all_steps_of_logistic_fits_are_bounded(shape, n_classes, C, l1_ratio, max_iter):
+    """By the passes allowed: the last step and the look that tells what it has done may go beyond."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal(shape)
+    y = (X[:, :3] + rng.gumbel(size=(len(X), 3)))[:, :n_classes].argmax(axis=1)
+    if np.isinf(C) and shape[0] < shape[1]:
+        pytest.skip("nothing bounds the coefficients")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = LogisticRegression(C=C, l1_ratio=l1_ratio, max_iter=max_iter, tol=1e-12).fit(X, y)
+    assert model.n_iter_[0] <= max_iter + 2
+    assert model.history_.stopped in ("max_iter", "converged")

@@ -77,12 +77,19 @@ def full_rows(design, model, n_outputs):
     return Q, sums
 
 
-def gram_of(problem, model):
-    """Gram matrix of all columns in a model of a dense problem, centred where an intercept follows."""
+def gram_of(problem, model, flat):
+    """Gram matrix of all columns in a model of a dense problem, centred where an intercept follows, and how
+    that does; ``flat`` says that all samples have the same curvature."""
+    if flat:
+        # Columns are centred where there is an intercept.
+        own, G = model.own_of_samples, problem.features.gram(problem.sample_weights)
+        Q = (own[:, None, :, None] * G[:, None]).reshape(len(own) * len(G), -1)
+        return Q, np.zeros((len(Q), len(own)))
     Q, sums = full_rows(problem.features, model, problem.loss.n_outputs)
+    follow = model.follow(sums)
     if problem.fit_intercept:
-        Q -= sums @ model.follow(sums).T
-    return Q
+        Q -= sums @ follow.T
+    return Q, follow
 
 
 def add_rows(columns, model, rows, dtype, wanted, Q, sums):

@@ -65,9 +65,9 @@ class DescentPoint(NamedTuple):
         return float(penalty.value(w) + penalty.conjugate(c) - c @ w)
 
 
-def descend(part, read, memory, every, goal, finest=0.0):
+def descend(part, read, memory, every, goal, finest=0.0, allowed=np.inf):
     """Steps of all columns until the duality gap is about ``goal`` and at most a tenth of the first, or down
-    to the share ``finest`` of that; a generator of products as in
+    to the share ``finest`` of that, and no more than are ``allowed``; a generator of products as in
     :func:`~sk_asyncprox.kernels.newton_cg.newton_step`, which returns the last :class:`DescentPoint` and the
     memory. The matrix of second derivatives is made anew after ``every`` so many steps, 0 for never.
     """
@@ -84,7 +84,7 @@ def descend(part, read, memory, every, goal, finest=0.0):
     # Of little l2 part the gap at zero says nothing.
     first = min(place.gap(read.penalty, p), np.inf if smooth else problem.scale)
     goal = max(min(goal, TENTH * first), finest * first)
-    for number in range(most):
+    for number in range(int(min(most, allowed))):
         gap = place.gap(read.penalty, p)
         if number and (gap <= goal or (number == few and gap > TENTH * first)):
             break

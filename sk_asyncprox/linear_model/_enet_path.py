@@ -109,9 +109,10 @@ def warn_unless_converged(names, solutions_messages):
 
 
 def warn_of_folds(name, n_folds, ratios, grids, messages):
-    """The same for those of folds: for every share of the l1 part a grid of what is called that."""
+    """The same for those of folds: for every share of the l1 part, if there are several to choose from, a
+    grid of what is called that."""
     names = [
-        f"fold {k}, l1_ratio={ratio:.3g}, {name}={value:.3g}"
+        f"fold {k}, {f'l1_ratio={ratio:.3g}, ' * (len(ratios) > 1)}{name}={value:.3g}"
         for k in range(n_folds)
         for ratio, grid in zip(ratios, grids, strict=True)
         for value in grid

@@ -83,6 +83,10 @@ class Loss:
         curvature = weights @ self.second_derivative(y, gradient)
         return -slope / max(curvature, abs(slope) / self.length, TINY)
 
+    def weighed(self, y, z, weights):
+        """Weighted sum of the losses, and the gradient."""
+        return weights @ self.value(y, z), self.gradient(y, z)
+
     def groups(self, y, theta):
         """Groups of samples whose dual points have one sign: the number of each sample's, and of all."""
         return (theta <= 0.0).astype(int), 2

@@ -12,6 +12,9 @@ from .curvature import SoftmaxCurvature
 MARGINS_AT_ONCE = 32_768
 """Margins that are evaluated at a time: all that this takes stays in the cache."""
 
+BALANCED = 1e-15
+"""Mass of classes beside their own that is rounding."""
+
 
 def _in_runs(method):
     """Method of the targets and of vectors over all margins, in runs of samples (decorator)."""
@@ -80,6 +83,20 @@ class MultinomialLoss(LabelLoss):
         p[y * n + np.arange(n)] -= 1.0
         return p
 
+    def weighed(self, y, z, weights):
+        Z, total, gradients = self._by_class(z), 0.0, []
+        for run in self._runs(len(y)):
+            p = Z[:, run] - Z[:, run].max(axis=0)
+            n, flat = p.shape[1], p.ravel()
+            own = y[run] * n + np.arange(n)
+            above = flat[own]
+            sums = np.exp(p, out=p).sum(axis=0)
+            total += weights[run] @ (np.log(sums) - above)
+            p /= sums
+            flat[own] -= 1.0
+            gradients.append(p)
+        return total, np.concatenate(gradients, axis=1).ravel()
+
     def _at(self, y, gradient):
         """Probabilities at the point with this gradient."""
         p = self._by_class(gradient).copy()
@@ -137,7 +154,7 @@ class MultinomialLoss(LabelLoss):
         mass = np.bincount(y, weights[: len(y)], self.n_outputs) + excess
         over = excess > 0.0
         lost, missed = excess[over].sum(), -excess[~over].sum()
-        if lost <= 0.0 or missed <= 0.0:
+        if min(lost, missed) <= BALANCED:
             return theta
         shrunk, gained = (excess[over] / mass[over])[:, None], -excess[~over] / missed
         for run in self._runs(len(y)):

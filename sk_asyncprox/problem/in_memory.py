@@ -257,14 +257,28 @@ class Problem(BaseProblem, Folds):
     def conclude(self, w, b, z, theta, correlations):
         """Last part of a certificate, once ``correlations = X' (weights * theta)`` are known."""
         free = self.penalty.free is not None
-        point = unpenalised.dual_point(self, z, correlations) if free else (theta, correlations)
-        return Certificate(w, b, self.objective(w, b, z), self._dual(*point), correlations)
+        theta, c = unpenalised.dual_point(self, z, correlations) if free else (theta, correlations)
+        y, weights = self.y, self.weights
+        if self.loss.labelled and not (free or w.any()):
+            y, weights, z, theta = self._of_labels(z, theta)
+        objective = float(weights @ self.loss.value(y, z)) + float(self.penalty.value(w))
+        return Certificate(w, b, objective, self._dual(y, weights, theta, c), correlations)
 
-    def _dual(self, theta, c):
+    def _of_labels(self, z, theta):
+        """Targets, weights, margins and dual point where those of a label are all alike: one sample for
+        each."""
+        codes, n_labels = self.loss.groups(self.y, theta)
+        some = np.zeros(n_labels, int)
+        some[codes] = np.arange(len(codes))
+        z, theta = (vector.reshape(self.loss.n_outputs, -1)[:, some].ravel() for vector in (z, theta))
+        mass = np.bincount(codes, self.sample_weights, n_labels)
+        return self.y[some], np.tile(mass, self.loss.n_outputs), z, theta
+
+    def _dual(self, y, weights, theta, c):
         if self.loss.quadratic:
-            shares = self.weights * theta
-            return quadratic_bound(self.penalty, c, shares @ self.y, shares @ theta)
-        best = self.loss.dual_scale(self.y, theta, self.weights, self.penalty.dual_limit(c))
+            shares = weights * theta
+            return quadratic_bound(self.penalty, c, shares @ y, shares @ theta)
+        best = self.loss.dual_scale(y, theta, weights, self.penalty.dual_limit(c))
         tried = factors(self.penalty, best)
-        duals = (self.weights @ self.loss.dual_value(self.y, t * theta) if t else 0.0 for t in tried)
+        duals = (weights @ self.loss.dual_value(y, t * theta) if t else 0.0 for t in tried)
         return lower_bound(self.penalty, c, tried, duals)

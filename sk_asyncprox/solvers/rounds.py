@@ -187,7 +187,7 @@ class RoundsBCD(Script):
     def _run(self):
         fresh, found = self._known is None, None
         if fresh and self.goal > 0.0:
-            found = yield from self.all_columns.solve_on_moments(self)
+            found = yield from self.all_columns.solve(self, self._doubted)
             fresh = found is None
         if found is None and self._doubted:
             self.at.retreat()
@@ -203,8 +203,8 @@ class RoundsBCD(Script):
             self._known, first, fresh = None, fresh, False
             if first and (yield from self.all_columns.sweep(self, certificate)):
                 continue
-            ahead = yield from self.all_columns.step(self, certificate)
-            if ahead or (yield from self.ridge.descend(self, certificate)):
+            ahead, found = yield from self.all_columns.advance(self, certificate)
+            if ahead:
                 continue
             n_active = len(self.active)
             self._aim(certificate)

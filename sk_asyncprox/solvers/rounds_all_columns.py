@@ -5,16 +5,16 @@ import numpy as np
 from ..kernels.bcd_iterate import Read
 from ..kernels.column_sweeps import FIRST_SWEEPS
 from ..kernels.hessian_solvers import suits_samples
-from ..kernels.newton_on_all import Seen
+from ..kernels.newton_on_all import NewtonPoint
 from ..kernels.quasi_newton import Memory
 from ..kernels.quasi_newton_descent import STEPS, arrived, descend
 from .rounds_gram_steps import RIGHT, TENTH
 from .rounds_newton_steps import PRODUCTS, RISE_OF_NEWTON, newton_direction
 from .rounds_script import Phase
 
-CHEAP_STEPS = 6_000_000
+CHEAP_STEPS, DEAR_STEPS = 6_000_000, 100_000_000
 """Products of a Gram matrix of all coefficients so cheap that one Newton step after the other is made on it,
-without working sets."""
+without working sets; and where most coefficients are called for and descents do not serve."""
 
 FINEST = 1e-10
 """Gap, relative to the scale, from which on a squared loss is solved on a Gram matrix exactly enough."""
@@ -64,7 +64,7 @@ class AllColumnSteps:
     def __init__(self, problem):
         n, p = len(problem.y), problem.n_coefs
         curved = problem.is_dense and not problem.loss.quadratic and problem.penalty.widest is None
-        self._few = curved and p <= n and n * p * p <= CHEAP_STEPS
+        self._price = n * p * p if curved and p <= n else np.inf
 
     has_swept = False
     """Whether sweeps over all columns have come near a solution."""
@@ -78,8 +78,13 @@ class AllColumnSteps:
         full = problem.loss.quadratic and problem.is_dense
         return full and run.goal > FINEST * problem.scale and not run.generation
 
-    def solve_on_moments(self, run):
-        """Solve the whole problem on second moments, with no look before; its certificate, or None."""
+    def solve(self, run, doubted):
+        """Solve the whole problem with no look before, where the start is not ``doubted`` or does not count;
+        its certificate, or None."""
+        found = yield from self._solve_on_moments(run)
+        return found or (None if doubted else (yield from self._step_all(run, None)))
+
+    def _solve_on_moments(self, run):
         if not (self._may_be_solved(run) and run.problem.suits_moments):
             return None
         stamp, start = run.ledger.stamp(), (run.at.w.copy(), RIGHT * run.goal)
@@ -113,20 +118,38 @@ class AllColumnSteps:
         self.is_hard = not self.has_swept
         return True
 
-    def step(self, run, certificate):
-        """Newton steps of all coefficients of full data that are few; return whether these go well."""
-        if not (self._few and run.problem.penalty.has_zeros):
-            return False
-        stamp = run.ledger.stamp()
-        payload = Seen(run.at.z, run.at.gradient, certificate), RIGHT * run.goal
-        [(seen, touched)] = yield Phase("steps", 1, lambda _: payload)
-        self._few = seen is not None and seen.certificate.gap <= TENTH * certificate.gap
-        if seen is None:
+    def advance(self, run, certificate):
+        """Steps of all coefficients; return whether they go well, and the certificate where they end, where
+        it is known."""
+        found = yield from self._step_all(run, certificate)
+        if found or (yield from run.ridge.descend(run, certificate)):
+            return True, found
+        found = yield from self._step_all(run, certificate, dear=True)
+        return found is not None, found
+
+    def _step_all(self, run, certificate, dear=False):
+        """Newton steps of all coefficients of full data that are few, or of more where they may be ``dear``;
+        the certificate where they end, None where they do not go well. The iterate may have none yet."""
+        penalty, problem, at, place = run.problem.penalty, run.problem, run.at, None
+        if not (penalty.has_zeros and self._price <= (DEAR_STEPS if dear else CHEAP_STEPS)):
+            return None
+        if dear and not _calls_for_many(penalty, certificate):
+            return None
+        if certificate is not None:
+            w, b, objective, _, correlations = certificate
+            place = NewtonPoint(w, b, at.z, at.gradient, correlations, objective)
+        stamp, most = run.ledger.stamp(), run.most_passes * problem.pass_size - run.touched
+        payload = at.w.copy(), at.b, place, RIGHT * run.goal, most
+        [(found, touched)] = yield Phase("steps", 1, lambda _: payload)
+        before = (np.inf, np.inf) if certificate is None else (certificate.gap, certificate.objective)
+        if found is None or found.gap > max(run.goal, TENTH * before[0]):
+            self._price = np.inf
+        if found is None or not found.objective < before[1]:
             run.touched += touched
-            return False
-        w, b = seen.certificate.w.copy(), seen.certificate.b
-        run.go_to(stamp, w, b, touched, z=seen.z, gradient=seen.gradient)
-        return True
+            return None
+        run.certifies_afresh = True
+        run.go_to(stamp, found.w.copy(), found.b, touched)
+        return found
 
 
 class RidgeSteps:
@@ -153,7 +176,9 @@ class RidgeSteps:
             correlations=None if certificate is None else certificate.correlations,
         )  # fmt: skip
         roughly = not shared and run.gap * problem.scale <= WELL * max(self._promised, run.goal)
-        payload = read, self._memory, self._every, ARRIVED * run.goal, SPAN if roughly else 0.0
+        # Beside the steps there is half a pass before them, and half a one for the next look.
+        allowed = max(1.0, run.most_passes - run.touched / problem.pass_size - 1.0)
+        payload = read, self._memory, self._every, ARRIVED * run.goal, SPAN if roughly else 0.0, allowed
         if shared:
             steps, model = descend(run.columns, *payload), run.columns.model(point)
             (place, self._memory), touched = yield from run.products.by_rows(steps, read, model)
