@@ -201,7 +201,7 @@ def test_small_fits_step_on_one_matrix(monkeypatch, n_classes, l1_ratio):
     monkeypatch.setitem(
         rounds_worker_tasks.WORK,
         "steps",
-        lambda part, payload: tasks.append(1) or newton_on_all.steps(part, payload),
+        lambda part, payload: tasks.append(1) or newton_on_all.newton_steps(part, payload),
     )
     problem = posed(n_classes).with_penalty(ElasticNetPenalty(l1_ratio * 0.01, (1.0 - l1_ratio) * 0.01))
     solution = solve(problem, OPTIONS._replace(tol=1e-10))

@@ -72,14 +72,11 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
     fit_time_: float
     history_: History
 
+    # While one runs: second moments that a cross-validation hands over to its last fit, whether the entries
+    # are still to be checked, and what has ended a run whose last certified iterate is stored.
     _moments: Any = None
-    """Second moments of the data, which a cross-validation hands over to its last fit and that takes away."""
-
     _unchecked: bool = False
-    """Whether the entries of the data are still to be checked, once they have been read."""
-
     _lost: WorkersLost | None = None
-    """What ended a run whose last certified iterate is stored, until it is raised."""
 
     # Scikit-learn's HTML representation links to this page.
     _doc_link_module = "sk_asyncprox"
