@@ -11,19 +11,18 @@ FIRST_SWEEPS, SLOWING, LONGER, FINEST = 8, 1.5, 2, 1e-6
 more than at its last rate; how many times as many as there have been may follow before the next look; and the
 gap, relative to the norm of the target, that they end at: they are made in single precision."""
 
-LOOKED, AT_ONCE, SOLVED, AGAIN, PREPARED, CALL = 20, 10, 0.5, 8, 12_000_000, 100
+LOOKED, AT_ONCE, SOLVED, AGAIN, PREPARED = 20, 10, 0.5, 8, 12_000_000
 """Sweeps that cost as much as working sets: looks at them; how much less their products cost, made at once;
-what solving ``k`` columns costs, relative to ``k^3``, and how often that is of more columns than samples;
-entries that are swept while steps are prepared; and those for which a call of BLAS stands."""
+what solving ``k`` columns costs, relative to ``k^3``, and how often that is of more columns than samples; and
+entries that are swept while steps are prepared."""
 
 LONG, NEARLY, AIMED, EVERY = 20, 0.8, 0.1, slice(None)
 """Sweeps that are left from which on others go on with the columns that are called for, or nearly so; what
 the correlation of these is, relative to the l1 part; and the share of the gap at which all are looked at."""
 
-CROWDED, SLOW = 0.02, 0.5
-"""Gaps, relative to the first, above which sweeps are for nothing: those that leave more coefficients than
-samples, as working sets that grow are quicker than those that have to lose many (twice as many as samples are
-always for nothing: no Gram matrix is made of them); and others."""
+SLOW = 0.5
+"""Gap, relative to the first, above which sweeps are for nothing. So are those that leave twice as many
+coefficients as samples: no Gram matrix is made of them."""
 
 
 def sweep_columns(part, payload):
@@ -58,7 +57,7 @@ def sweep_columns(part, payload):
             X, aim = whole.T[some].T, max(goal, AIMED * gap)
         sweeps = 1 + int(min(max(left, FIRST_SWEEPS), LONGER * done / share))
     k = np.count_nonzero(w)
-    if gap > (CROWDED if k > n else SLOW) * first or k > 2 * n:
+    if gap > SLOW * first or k > 2 * n:
         w = read.w
     v = design.mul(w - read.w)
     return direction_to(part, read, w, v, part.model(read.point), touched + design.size)
@@ -67,7 +66,7 @@ def sweep_columns(part, payload):
 def _sweeps_worth_working_sets(k, n, p):
     """Sweeps over all columns that cost as much as working sets on which ``k`` coefficients are not zero."""
     solving = SOLVED * min(k, n) ** 3 * (AGAIN if n < p else 1)
-    return LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * (n + CALL))
+    return LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * n)
 
 
 def _look_at_columns(X, target, w, penalty):
