@@ -33,7 +33,7 @@ def sweep_columns(part, payload):
     design, whole, (n, p), w, some = problem.design, part.columns_in_single().X, problem.shape, read.w, EVERY
     target = design.mul(w) - read.point.gradient if w.any() else -read.point.gradient
     goal = max(goal, FINEST * (target @ target) / n)
-    X, aim = whole, goal
+    X, aim, lowest = whole, goal, np.inf
     while True:
         before, (new, gap, n_sweeps) = gap, columns_cd(w[some], penalty, sweeps, X, target, aim)
         share, w = X.size / whole.size, w.copy()
@@ -51,8 +51,10 @@ def sweep_columns(part, payload):
         if gap <= aim or (X is whole and left > LONG):
             gap, correlations = _look_at_columns(whole, target, w, penalty)
             touched += 2 * whole.size
-            if gap <= goal:
+            # What rounding leaves on all columns, others' sweeps may not see.
+            if gap <= goal or not gap < lowest:
                 break
+            lowest = gap
             some = np.flatnonzero((w != 0.0) | (penalty.pull(correlations) > NEARLY * penalty.l1))
             X, aim = whole.T[some].T, max(goal, AIMED * gap)
         sweeps = 1 + int(min(max(left, FIRST_SWEEPS), LONGER * done / share))
