@@ -25,6 +25,7 @@ from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, lasso_path
 from sk_asyncprox.data.dataset import Data
 from sk_asyncprox.data.design import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
+from sk_asyncprox.kernels import column_sweeps
 from sk_asyncprox.kernels.column_part import ColumnPart
 from sk_asyncprox.kernels.column_sweeps import _look_at_columns
 from sk_asyncprox.kernels.working_set import first_columns, wanted_columns
@@ -711,6 +712,24 @@ def test_beside_an_l2_part_sweeps_end_by_the_gap_of_certificates(positive):
     columns = (X - X.mean(axis=0)).astype(np.float32)
     found, _ = _look_at_columns(columns, y - y.mean(), w, penalty)
     assert_allclose(found, problem.certify(w, 0.0).gap, rtol=1e-4)
+
+
+def test_sweeps_end_where_rounding_holds_up_the_gap_of_all_columns(monkeypatch):
+    """Sweeps of some columns see their gap at the goal and make none, while that of all is above it."""
+    calls, descent = [], column_sweeps.columns_cd
+
+    def rounded(w, penalty, sweeps, X, target, goal):
+        calls.append(X.shape)
+        assert len(calls) < 50
+        new, gap, n_sweeps = descent(w, penalty, sweeps, X, target, goal)
+        return (new, gap, n_sweeps) if X.shape[1] == 1000 else (w, 0.9 * goal, 0)
+
+    monkeypatch.setattr(column_sweeps, "columns_cd", rounded)
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((200, 1000)), rng.standard_normal(200)
+    alpha = np.abs(X.T @ (y - y.mean())).max() / 200 / 30
+    assert Lasso(alpha=alpha, tol=1e-8).fit(X, y).dual_gap_ <= 1e-8 * y.var()
+    assert any(p < 1000 for _, p in calls)
 
 
 def test_sweeps_leave_passes_for_what_follows():

@@ -29,7 +29,7 @@ LONG = 4096
 IN_CACHE = 2_000_000
 """Entries that the next product finds in the cache; more of a matrix as it was given are read by rows."""
 
-ENTRIES_OF_RUN, FEWEST_ROWS = 500_000, 256
+ENTRIES_OF_RUN, FEWEST_ROWS = 250_000, 256
 """Entries of a dense matrix that are centred, scaled, or multiplied, at a time: they stay in the cache, and
 take longer than threads need to take turns; and rows, at least."""
 

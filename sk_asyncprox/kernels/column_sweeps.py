@@ -11,19 +11,18 @@ FIRST_SWEEPS, SLOWING, LONGER, FINEST = 8, 1.5, 2, 1e-6
 more than at its last rate; how many times as many as there have been may follow before the next look; and the
 gap, relative to the norm of the target, that they end at: they are made in single precision."""
 
-LOOKED, AT_ONCE, SOLVED, AGAIN, PREPARED, CALL = 20, 10, 0.5, 8, 12_000_000, 100
+LOOKED, AT_ONCE, SOLVED, AGAIN, PREPARED = 20, 10, 0.5, 8, 12_000_000
 """Sweeps that cost as much as working sets: looks at them; how much less their products cost, made at once;
-what solving ``k`` columns costs, relative to ``k^3``, and how often that is of more columns than samples;
-entries that are swept while steps are prepared; and those for which a call of BLAS stands."""
+what solving ``k`` columns costs, relative to ``k^3``, and how often that is of more columns than samples; and
+entries that are swept while steps are prepared."""
 
 LONG, NEARLY, AIMED, EVERY = 20, 0.8, 0.1, slice(None)
 """Sweeps that are left from which on others go on with the columns that are called for, or nearly so; what
 the correlation of these is, relative to the l1 part; and the share of the gap at which all are looked at."""
 
-CROWDED, SLOW = 0.02, 0.5
-"""Gaps, relative to the first, above which sweeps are for nothing: those that leave more coefficients than
-samples, as working sets that grow are quicker than those that have to lose many (twice as many as samples are
-always for nothing: no Gram matrix is made of them); and others."""
+SLOW = 0.5
+"""Gap, relative to the first, above which sweeps are for nothing. So are those that leave twice as many
+coefficients as samples: no Gram matrix is made of them."""
 
 
 def sweep_columns(part, payload):
@@ -34,7 +33,7 @@ def sweep_columns(part, payload):
     design, whole, (n, p), w, some = problem.design, part.columns_in_single().X, problem.shape, read.w, EVERY
     target = design.mul(w) - read.point.gradient if w.any() else -read.point.gradient
     goal = max(goal, FINEST * (target @ target) / n)
-    X, aim = whole, goal
+    X, aim, lowest = whole, goal, np.inf
     while True:
         before, (new, gap, n_sweeps) = gap, columns_cd(w[some], penalty, sweeps, X, target, aim)
         share, w = X.size / whole.size, w.copy()
@@ -52,13 +51,15 @@ def sweep_columns(part, payload):
         if gap <= aim or (X is whole and left > LONG):
             gap, correlations = _look_at_columns(whole, target, w, penalty)
             touched += 2 * whole.size
-            if gap <= goal:
+            # What rounding leaves on all columns, others' sweeps may not see.
+            if gap <= goal or not gap < lowest:
                 break
+            lowest = gap
             some = np.flatnonzero((w != 0.0) | (penalty.pull(correlations) > NEARLY * penalty.l1))
             X, aim = whole.T[some].T, max(goal, AIMED * gap)
         sweeps = 1 + int(min(max(left, FIRST_SWEEPS), LONGER * done / share))
     k = np.count_nonzero(w)
-    if gap > (CROWDED if k > n else SLOW) * first or k > 2 * n:
+    if gap > SLOW * first or k > 2 * n:
         w = read.w
     v = design.mul(w - read.w)
     return direction_to(part, read, w, v, part.model(read.point), touched + design.size)
@@ -67,7 +68,7 @@ def sweep_columns(part, payload):
 def _sweeps_worth_working_sets(k, n, p):
     """Sweeps over all columns that cost as much as working sets on which ``k`` coefficients are not zero."""
     solving = SOLVED * min(k, n) ** 3 * (AGAIN if n < p else 1)
-    return LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * (n + CALL))
+    return LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * n)
 
 
 def _look_at_columns(X, target, w, penalty):

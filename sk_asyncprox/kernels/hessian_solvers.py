@@ -4,11 +4,9 @@ equations as these, or as samples, where these are fewer."""
 import numpy as np
 
 from .._precision import TINY
+from ..losses.base import MARGINS_AT_ONCE
 from .gram_matrix import full_rows
 from .quadratic_minimiser import RIDGE, factored
-
-BYTES_AT_ONCE = 131_072
-"""Margins at which losses are evaluated at a time: all that this takes stays in the cache."""
 
 WIDEST = 1e10
 """Largest diagonal entry of a system of as many equations as samples, relative to the l2 part: beyond, what
@@ -90,7 +88,7 @@ def gram_solver(problem, place, l2):
     """What solves systems as those of :func:`newton_solver`, were all curvatures the mean of some, and
     outputs apart; None where that matrix is singular."""
     outputs, (n, p) = problem.loss.n_outputs, problem.features.shape
-    rows = slice(None, None, 1 + place.pull.nbytes // BYTES_AT_ONCE)
+    rows = slice(None, None, 1 + place.pull.size // MARGINS_AT_ONCE)
     pull, weights = (vector.reshape(outputs, n)[:, rows] for vector in (place.pull, problem.weights))
     curvature = float(problem.loss.second_derivative(problem.y[rows], (pull / -weights).ravel()).mean())
     H = curvature * problem.features.gram(problem.weights[:n])

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .._precision import TINY
+from ..losses.base import MARGINS_AT_ONCE
 from ..losses.curvature import learnt
-from .hessian_solvers import BYTES_AT_ONCE, gram_solver, newton_solver
+from .hessian_solvers import gram_solver, newton_solver
 from .quasi_newton import Face, Memory
 
 STEPS, STEPS_OF_SEVERAL, MORE, TENTH = 10, 20, 20, 0.1
@@ -166,7 +167,7 @@ def _runs(problem, place, v):
     margins and their change, of all outputs."""
     outputs = problem.loss.n_outputs
     pull, Z, V = (vector.reshape(outputs, -1) for vector in (place.pull, place.z, v))
-    run, weights = BYTES_AT_ONCE // Z.itemsize // outputs, problem.sample_weights.astype(Z.dtype, copy=False)
+    run, weights = MARGINS_AT_ONCE // outputs, problem.sample_weights.astype(Z.dtype, copy=False)
     for a in range(0, Z.shape[1], max(1, run)):
         rows = slice(a, a + max(1, run))
         yield problem.y[rows], weights[rows], pull[:, rows], Z[:, rows], V[:, rows]

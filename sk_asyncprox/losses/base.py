@@ -6,6 +6,9 @@ import numpy as np
 from .._precision import TINY
 from .curvature import FLOOR, DiagonalCurvature
 
+MARGINS_AT_ONCE = 32_768
+"""Margins that are evaluated at a time: all that this takes stays in the cache, and is little memory."""
+
 
 class Loss:
     """Convex loss of a sample's margin ``z``, never below zero.

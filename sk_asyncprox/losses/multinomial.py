@@ -6,11 +6,8 @@ import numpy as np
 from scipy.linalg.lapack import dposv
 from scipy.special import entr
 
-from .base import LabelLoss
+from .base import MARGINS_AT_ONCE, LabelLoss
 from .curvature import SoftmaxCurvature
-
-MARGINS_AT_ONCE = 32_768
-"""Margins that are evaluated at a time: all that this takes stays in the cache."""
 
 BALANCED = 1e-15
 """Mass of classes beside their own that is rounding."""

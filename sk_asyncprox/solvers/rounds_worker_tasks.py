@@ -12,15 +12,12 @@ from ..kernels.newton_on_all import newton_steps
 from ..kernels.quadratic_minimiser import MANY_SWEEPS, MOST_DESCENTS, SHARE_OF_GAP
 from ..kernels.quasi_newton_descent import arrived, descend
 from ..kernels.subspace_steps import direction_of, join, joint_step, lands
+from ..losses.base import MARGINS_AT_ONCE
 from ..problem.certificate import quadratic_bound
 
 ROUGH_CALLS, SHARE_OF_ALL = 8, 1e-4
 """Calls of sweeps in a model that need not be solved exactly, at most: what they leave is left to the next
 one; and the share of its gap that a model of all columns is solved to: it may be rounded."""
-
-ROWS_AT_ONCE = 50_000
-"""Samples whose losses are evaluated at a time, in memory that is written again; in fewer calls, as threads
-wait for one another in each."""
 
 
 def split_rows(operation, vectors, run, model, n_outputs):
@@ -69,7 +66,7 @@ def settled(part, payload):
     and stays feasible: ``u`` and ``1 - u`` do not change their signs."""
     (begin, end), before, gradient_before, move, factors = payload
     loss, z, gradient, values = part.problem.loss, before + move, np.empty(end - begin), 0.0
-    for rows in (slice(a, a + ROWS_AT_ONCE) for a in range(0, end - begin, ROWS_AT_ONCE)):
+    for rows in (slice(a, a + MARGINS_AT_ONCE) for a in range(0, end - begin, MARGINS_AT_ONCE)):
         y, weights = part.problem.y[begin:end][rows], part.problem.weights[begin:end][rows]
         theta = -(gradient_before[rows] + move * loss.second_derivative(y, gradient_before[rows]))
         gradient[rows] = loss.gradient(y, z[rows])
