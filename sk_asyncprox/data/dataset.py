@@ -12,9 +12,9 @@ from .moments import is_far_in_some, moments_of, point_of
 WIDE = 512
 """Columns from which on products by rows of a dense array are as fast as those by columns."""
 
-LARGE, NARROW, WIDEST = 10_000_000, 256, 1000
+LARGE, NARROW = 10_000_000, 256
 """Entries of a dense array from which on it need not be copied where it has so few columns; with four times
-as many, and rows that lie together, it may have as many columns as the last."""
+as many, and rows that lie together, it may have as many columns as rows."""
 
 SQUARED_LARGE, SQUARED_NARROW = 100_000, 350
 """The same for a squared loss, up to those entries, as what is swept is a copy in single precision; of more,
@@ -105,7 +105,7 @@ def _serves_as_given(X, weights, products, squared):
     """Whether a dense array is large, or its Gram matrix takes few products, and no columns are far from
     zero: products would cancel as these are centred. Constant ones are such."""
     n, p = X.shape
-    large = n * p > LARGE if p <= NARROW else n * p > 4 * LARGE and p <= WIDEST and X.flags.c_contiguous
+    large = n * p > LARGE if p <= NARROW else n * p > 4 * LARGE and p <= n and X.flags.c_contiguous
     if squared and n * p > SQUARED_LARGE:
         large |= X.flags.forc if n * p <= LARGE else p <= SQUARED_NARROW and X.flags.c_contiguous
     # BLAS copies a view of some columns whenever it multiplies it.
