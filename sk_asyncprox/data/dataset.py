@@ -6,15 +6,15 @@ import numpy as np
 import scipy.sparse as sp
 
 from .design import ENTRIES_OF_RUN, FEWEST_ROWS, Design
-from .matrices import SHORT, clear_constants, kernel_ready, less, products_of, rows_of, without_constants
+from .matrices import clear_constants, kernel_ready, less, products_of, rows_of, without_constants
 from .moments import is_far_in_some, moments_of, point_of
 
 WIDE = 512
 """Columns from which on products by rows of a dense array are as fast as those by columns."""
 
 LARGE, NARROW = 10_000_000, 256
-"""Entries of a dense array from which on it need not be copied where it has so few columns, or short rows
-that lie together."""
+"""Entries of a dense array from which on it need not be copied where it has so few columns, or rows that lie
+together and are no fewer than the columns."""
 
 SQUARED_LARGE = 100_000
 """The same for a squared loss, up to those entries and of any number of columns: what is swept is a copy in
@@ -104,7 +104,7 @@ def _serves_as_given(X, weights, products, squared):
     """Whether a dense array is large, or its Gram matrix takes few products, and no columns are far from
     zero: products would cancel as these are centred. Constant ones are such."""
     n, p = X.shape
-    large = n * p > LARGE and (p <= NARROW or (p <= SHORT and X.flags.c_contiguous))
+    large = n * p > LARGE and (p <= NARROW or (p <= n and X.flags.c_contiguous))
     large |= squared and SQUARED_LARGE < n * p <= LARGE and X.flags.forc
     # BLAS copies a view of some columns whenever it multiplies it.
     cheap = X.flags.forc and n * p * p <= products and (p <= n or products == np.inf)
