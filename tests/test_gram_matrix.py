@@ -16,6 +16,7 @@ from sk_asyncprox.kernels import gram_matrix_banded as bands_module
 from sk_asyncprox.kernels.gram_cost import bands_cost, rows_cost
 from sk_asyncprox.kernels.gram_matrix import add_filled, add_sparse
 from sk_asyncprox.kernels.gram_matrix_banded import BandedGram, banded
+from sk_asyncprox.kernels.working_set import is_settled
 from sk_asyncprox.losses.curvature import DiagonalCurvature, SoftmaxCurvature
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.solvers import rounds_worker_tasks
@@ -85,9 +86,16 @@ def test_after_slow_rounds_a_matrix_may_cost_more():
     for _ in range(8):
         rule.counted(10, True)
     assert rule.choose(sizes, n, 1000) == "filled"
-    rule.counted(10, False)  # What was hard once is hard later on.
-    assert rule.choose(sizes, n, 1000) == "filled"
     assert rule.choose(np.full(3000, 500), n, 3000) is None
+    rule.counted(10, False)
+    assert rule.choose(sizes, n, 1000) is None
+
+
+def test_a_crowded_working_set_that_loses_columns_is_not_settled():
+    assert is_settled(100, 99, 150)
+    assert not is_settled(100, 90, 150)
+    assert is_settled(100, 90, 500)
+    assert not is_settled(100, 130, 500)
 
 
 def test_what_rounds_have_read_decides():

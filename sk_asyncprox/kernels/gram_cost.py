@@ -22,7 +22,7 @@ SOLVING = 0.03
 BAND = 200
 """How often solving a model of a banded matrix reads as much as its columns."""
 
-PATIENCE, SMALL, FAVOUR = 0.5, 100_000, 4.0
+PATIENCE, SMALL, FAVOUR = 0.5, 20_000, 4.0
 """What a Gram matrix may cost, relative to a round without, before one was slow; stored entries of data whose
 fits are short in any case, and what it may cost there: it makes them so."""
 
@@ -54,15 +54,13 @@ class GramRule:
     it have cost. ``bands`` says whether the columns may have a banded matrix: none was found that was not."""
 
     def __init__(self, size):
-        self._patience = FAVOUR if size < SMALL else PATIENCE
+        self._patience = self._first = FAVOUR if size < SMALL else PATIENCE
         self._reads, self.bands = READS, True
 
     def counted(self, reads, slow):
-        """A round without has read its columns so often; after one that was slow, a matrix may cost twice as
-        much."""
-        self._reads = reads
-        if slow:
-            self._patience *= 2.0
+        """A round without has read its columns so often; after each that was slow, until one is not, a matrix
+        may cost twice as much."""
+        self._reads, self._patience = reads, 2.0 * self._patience if slow else self._first
 
     def choose(self, sizes, n, n_wanted, bands_allowed=True):
         """The form of a Gram matrix that pays of columns with so many stored entries in ``n`` samples, if

@@ -14,6 +14,10 @@ GROWTH, SPARSE_GROWTH = 2, 3
 """Size of the next working set, relative to the support, at most; and of sparse data, where a larger one
 costs less than another round."""
 
+CROWDED, LOSING = 2.0, 0.97
+"""Rows per column of a working set below which it is crowded, and its size, relative to the last one, below
+which such a one is losing columns."""
+
 MENDED, DEAR, FEW = 4.0, 0.1, 0.25
 """Gaps wanted up to which the few columns that cost most of one are mended alone; the share of the one wanted
 that the correlation of one of these costs at least; and how many there may be, per column in the support."""
@@ -54,6 +58,14 @@ def wanted_columns(penalty, w, correlations, active, first, fewest=FEWEST_COLUMN
     chosen = penalty.whole(chosen)
     kept = len(chosen) <= len(active) <= KEPT * len(chosen)
     return active if kept and among(chosen, active)[0].all() else chosen
+
+
+def is_settled(before, size, n):
+    """Whether a working set of ``n`` samples whose size was ``before`` is still about the same, so that a
+    Gram matrix may help where steps are slow: with columns that were not there no model would have done more,
+    and of a crowded one that is losing many, Newton steps on the matrix let go of few at a time."""
+    losing = CROWDED * size > n and size < LOSING * before
+    return size <= KEPT * before and not losing
 
 
 def dear_columns(penalty, w, correlations, gap, goal, often=False):
