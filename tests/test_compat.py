@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import platform
 import signal
+import subprocess
 import sys
 import threading
 import warnings
@@ -496,3 +498,38 @@ def test_granted_workers(around):
 def test_thread_parallel():
     names = thread_parallel(3)(joblib.delayed(threading.get_native_id)() for _ in range(3))
     assert len(names) == 3
+
+
+PAGES = """
+import resource
+import numpy as np
+from sk_asyncprox._kept_memory import KEPT_MEMORY
+
+class Part:
+    pass
+
+def pages():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        np.ones(100_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+first, other = Part(), Part()
+KEPT_MEMORY.add(first), KEPT_MEMORY.add(other), KEPT_MEMORY.add(other)
+pages()
+print(pages())
+del first
+print(pages())
+del other
+print(pages())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep what they will")
+def test_memory_is_kept_between_tasks_while_parts_are_there():
+    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}
+    run = subprocess.run(
+        [sys.executable, "-c", PAGES], env=environment, capture_output=True, text=True, check=True
+    )
+    held, still, afterwards = map(int, run.stdout.split())
+    assert max(held, still) < 100 < 2000 < afterwards

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._blas_limit import one_blas_thread
 from .._interrupts import Deferred, Stop
+from .._kept_memory import KEPT_MEMORY
 from .base import WorkersLost
 
 LOOK_ROUND = 0.25
@@ -91,6 +92,8 @@ def next_batch(arrived):
 def do(work, part, task, payload):
     """The work of one task, on its worker, and the seconds that it took."""
     begin = time.perf_counter()
+    # The arrays of the next visit are as large.
+    KEPT_MEMORY.add(part)
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         result = work(part, task._replace(payload=payload))
     return result, time.perf_counter() - begin

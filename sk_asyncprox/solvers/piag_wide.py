@@ -26,6 +26,9 @@ SHARE_OF_GAP = 0.1
 """Gap that the models promise, relative to that of the last certificate, from which on the next is worth its
 cost."""
 
+HELD_BACK = 1.5
+"""Columns that pull more than the l1 part, relative to the working set, from which on it holds a run back."""
+
 MOST_AWAITED = 0.5
 """Share of the rows that is read between two minimisations, at most."""
 
@@ -214,12 +217,13 @@ class WidePIAG(ModelPIAG):
         self._lowest = self._penalty.l1
         if self._lowest != before.l1:
             self._steps = []
-        # While the l1 part comes down, so is any.
-        self._worth = np.inf if self._lowest > wanted.l1 else SHARE_OF_GAP * event.gap
         if self._best is not None:
             change = self._penalty.value(w) - before.value(w)
             self._best = self._best._replace(objective=self._best.objective + change)
         index = self._wanted_columns(w, c)
+        # While the l1 part comes down, and where the working set leaves many columns out, so is any.
+        left_out = np.count_nonzero(self._penalty.pull(c) > self._lowest) > HELD_BACK * len(index)
+        self._worth = np.inf if self._lowest > wanted.l1 or left_out else SHARE_OF_GAP * event.gap
         if self._is_many(index):
             self._solve_apart(index, event.certificate)
         elif index is not self._index or self._locally:
