@@ -26,6 +26,9 @@ LARGE_IN_SINGLE = 20_000_000
 """Products of a matrix, or of its new rows, from which on they are made in single precision where the columns
 are there in it."""
 
+GATHERED = 128
+"""Products of an entry of the columns, at least, that taking it out of its row costs as much as."""
+
 NOISE, ROUGHEST = 1.5, 0.15
 """Error of the matrix of as many samples as it has columns, relative to that of all, which falls with the
 root of their number; and the error that is allowed, at most."""
@@ -88,7 +91,8 @@ class GramMatrix:
     def _stride_for(self, k, model):
         """One of how many samples is taken: an odd number, as what recurs mostly does so at even ones."""
         n, weights, problem = model.n_samples, model.diagonal, self._part.problem
-        if problem.loss.quadratic or not (self._error and problem.is_dense) or n * k * k < LARGE:
+        cheap = n * k * max(k, GATHERED) < LARGE
+        if cheap or problem.loss.quadratic or not (self._error and problem.is_dense):
             return 1
         # As many as count, where weights and curvatures differ.
         n *= weights.sum() ** 2 / (len(weights) * (weights @ weights))
