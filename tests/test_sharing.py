@@ -21,7 +21,8 @@ def products(sharing, seconds, n):
 def test_the_fastest_way_is_found_and_the_others_seldom_tried(fastest):
     seconds = {way: 1.0 if way == fastest else 3.0 for way in WAYS}
     ways = products(Sharing(4), seconds, 1000)
-    assert set(ways[:3]) == set(WAYS)
+    assert set(ways[:2]) == set(ways[:7]) == {"split", "dynamic"}
+    assert "alone" in ways[:10]
     assert ways.count(fastest) >= 960
 
 

@@ -92,8 +92,8 @@ class GramMatrix:
     def _stride_for(self, k, model):
         """One of how many samples is taken: an odd number, as what recurs mostly does so at even ones."""
         n, weights, problem = model.n_samples, model.diagonal, self._part.problem
-        serves = self._error and problem.is_dense and not problem.loss.quadratic
-        if not serves or n * k * max(k, GATHERED) < LARGE:
+        cheap = n * k * max(k, GATHERED) < LARGE
+        if cheap or problem.loss.quadratic or not (self._error and problem.is_dense):
             return 1
         # As many as count, where weights and curvatures differ.
         n *= weights.sum() ** 2 / (len(weights) * (weights @ weights))

@@ -49,6 +49,8 @@ class Sharing:
         self.n_workers, self.ways = n_workers, ways if n_workers > 1 else ("alone",)
         self._seconds = np.full(n_workers, np.nan)
         self._cost = dict.fromkeys(self.ways, 0.0)
+        if n_workers > 1:
+            self._cost["alone"] = np.inf  # tried after the others: runs of few products are too short for it
         self._tried = dict.fromkeys(self.ways, 0)
         self._wait = dict.fromkeys(self.ways, FIRST_TRIAL)
         self._products = 0
@@ -77,7 +79,7 @@ class Sharing:
         """A product of so many entries has taken so long."""
         if seconds > 0.0:
             old, new = self._cost[way], seconds / entries
-            self._cost[way] = old + MEMORY * (new - old) if old else new
+            self._cost[way] = old + MEMORY * (new - old) if 0.0 < old < np.inf else new
             if way == self.best():
                 self._wait[way] = FIRST_TRIAL
         self._tried[way] = self._products
