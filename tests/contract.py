@@ -164,7 +164,8 @@ class World:
                 self._check_update(event)
                 self.history.add_update(event, float(self._clock))
             elif isinstance(event, Certified):
-                self._placed += [event.asked] if event.asked >= 0 else []
+                # What was written may have come with its certificate.
+                self._placed += {event.asked} - {-1, *self._placed[-1:]}
                 self._check_certificate(event)
                 self.history.add_certificate(event, float(self._clock), 0.0)
             else:

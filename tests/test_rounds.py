@@ -48,7 +48,7 @@ from sk_asyncprox.step_sizes import ExactStep
 @pytest.fixture
 def shared(monkeypatch):
     """Small problems are shared as large ones are, from the first task on."""
-    for name in ("CHEAP_STEPS", "DEAR_STEPS"):
+    for name in ("CHEAP_STEPS", "OF_SEVERAL", "DEAR_STEPS"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.rounds_all_columns.{name}", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds.SMALL_FULL", 0)
@@ -142,7 +142,7 @@ def as_given(monkeypatch):
     monkeypatch.setattr("sk_asyncprox.data.dataset.LARGE", 0)
     monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
     monkeypatch.setattr("sk_asyncprox.data.dataset.CHEAP_MOMENTS", 0)
-    for name in ("CHEAP_STEPS", "DEAR_STEPS"):
+    for name in ("CHEAP_STEPS", "OF_SEVERAL", "DEAR_STEPS"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.rounds_all_columns.{name}", 0)
 
 
@@ -537,7 +537,7 @@ def test_a_sample_that_tells_nothing_of_the_others_is_not_used(kind, monkeypatch
 def test_steps_by_samples_reach_tight_gaps(n_classes, monkeypatch):
     X, y = make_classification(4000, 12, n_informative=6, n_classes=n_classes, random_state=0)
     model = LogisticRegression(C=0.05, l1_ratio=0.9, tol=1e-10)
-    for name in ("CHEAP_STEPS", "DEAR_STEPS"):
+    for name in ("CHEAP_STEPS", "OF_SEVERAL", "DEAR_STEPS"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.rounds_all_columns.{name}", 0)
     monkeypatch.setattr("sk_asyncprox.solvers.rounds_all_columns.MANY", 1.0)
     whole = clone(model).fit(X, y)

@@ -12,9 +12,10 @@ from .rounds_gram_steps import RIGHT, TENTH
 from .rounds_newton_steps import PRODUCTS, RISE_OF_NEWTON, newton_direction
 from .rounds_script import Phase
 
-CHEAP_STEPS, DEAR_STEPS = 6_000_000, 100_000_000
+CHEAP_STEPS, OF_SEVERAL, DEAR_STEPS = 6_000_000, 20_000_000, 100_000_000
 """Products of a Gram matrix of all coefficients so cheap that one Newton step after the other is made on it,
-without working sets; and where most coefficients are called for and descents do not serve."""
+without working sets: of one output and of several, whose descents take more steps, and where most
+coefficients are called for and no descents serve."""
 
 FINEST = 1e-10
 """Gap, relative to the scale, from which on a squared loss is solved on a Gram matrix exactly enough."""
@@ -64,6 +65,7 @@ class AllColumnSteps:
     def __init__(self, problem):
         n, p = len(problem.y), problem.n_coefs
         curved = problem.is_dense and not problem.loss.quadratic and problem.penalty.widest is None
+        self._cheap = CHEAP_STEPS if problem.loss.n_outputs == 1 else OF_SEVERAL
         self._price = n * p * p if curved and p <= n else np.inf
 
     has_swept = False
@@ -131,7 +133,7 @@ class AllColumnSteps:
         """Newton steps of all coefficients of full data that are few, or of more where they may be ``dear``;
         the certificate where they end, None where they do not go well. The iterate may have none yet."""
         penalty, problem, at, place = run.problem.penalty, run.problem, run.at, None
-        if not (penalty.has_zeros and self._price <= (DEAR_STEPS if dear else CHEAP_STEPS)):
+        if not (penalty.has_zeros and self._price <= (DEAR_STEPS if dear else self._cheap)):
             return None
         if dear and not _calls_for_many(penalty, certificate):
             return None
