@@ -10,24 +10,20 @@ from .executors import Threads
 from .kernels.newton_on_all import WIDEST, NewtonOnAll
 from .kernels.path_extrapolation import strength
 from .kernels.path_gram_matrix import Kept, Known
-from .kernels.path_squared_loss import LOOSE, Walk
+from .kernels.path_squared_loss import LOOSE, MISSES, Walk
 from .problem.certificate import tidy
 from .run import Solution
 from .solve import SOLVERS, resolve_executor, solve
 from .solvers.base import Certified, Snapshot
 from .solvers.registry import resolve_step_size
+from .solvers.rounds_all_columns import FINEST
 from .stopping import StopRule, gap_wanted
 
 COLUMNS_PER_PENALTY = 6
 """Columns per penalty up to which second moments cost less than the looks at the data that they save."""
 
-FINEST = 1e-10
-"""Tolerance below which gaps are made from the data alone."""
-
-LONGEST, SPARE, MISSES = 3, 0.9, 3
-"""Penalties that a run goes ahead, at most; the share of the gap wanted up to which, as expected, solutions
-are mixed where it goes one further: what mixing adds grows as the square of that; and how many more runs may
-miss it than meet it, before all go to the next penalty."""
+LONGEST = 3
+"""Penalties that a run goes ahead, at most."""
 
 
 def solutions_along(problem, penalties, options, start=None, mixes=True):
@@ -133,8 +129,9 @@ class Rounds:
         self._misses = max(0, self._misses + 1 - 2 * good)
         if not good:
             return max(2, length - 1) if self._misses < MISSES else 1
+        # What mixing adds to the gap grows as the square of the length.
         expected = ends + max(0.0, self._worst - ends) * ((length + 1) / length) ** 2
-        return min(length + (expected <= SPARE), LONGEST)
+        return min(length + (expected <= 1.0), LONGEST)
 
 
 def _is_free(problem, options, penalty):

@@ -198,7 +198,7 @@ def test_columns_that_are_alike_cost_few_steps_more(n_classes):
 
 def test_the_gram_matrix_is_made_where_many_steps_are_left():
     problem = problem_of(3, p=60, n=400)
-    cost = 60 * (1.0 + 60 / 400) / 22
+    cost = 60 * (1.0 + 60 / 400) / 18
     answers = [descent._gram_pays(problem, 4, 10.0, 1.0, 10.0**-k) for k in range(1, 12)]
     assert answers == [4 * k > 12.0 + 4.0 * cost for k in range(1, 12)]
     assert set(answers) == {True, False}

@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
 from sk_asyncprox.losses import LOSSES, HuberLoss, LogisticLoss, Loss, MultinomialLoss, SquaredLoss
+from sk_asyncprox.losses.curvature import secants
 
 real = st.floats(-20, 20, allow_nan=False)
 sign = st.sampled_from([-1.0, 1.0])
@@ -324,3 +325,11 @@ def test_the_logistic_loss_is_precise_at_any_margin():
         assert_allclose(loss.value(y, z), np.logaddexp(0.0, -z), rtol=1e-14)
         entropies = loss.dual_value(np.ones(3), np.array([0.0, 0.5, 1.0]))
     assert_allclose(entropies, [0.0, np.log(2.0), 0.0])
+
+
+def test_what_moves_by_rounding_alone_has_no_secant():
+    """A gradient off by rounding, over a move far smaller, would be a curvature beyond any bound."""
+    loss, y, z = LogisticLoss(), np.array([-1.0, 1.0]), np.array([0.5, -0.5])
+    gradient = loss.gradient(y, z) - 1e-16
+    assert_array_equal(secants(loss, y, z, gradient, np.full(2, 1e-30)), 0.0)
+    assert secants(loss, y, z, gradient, np.full(2, 1e-3)).min() > 0.2

@@ -22,7 +22,6 @@ from sk_asyncprox.solve import Options
 from sk_asyncprox.solvers import (
     RoundsBCD,
     rounds,
-    rounds_all_columns,
     rounds_gram_steps,
     rounds_shared_products,
 )
@@ -31,7 +30,6 @@ from sk_asyncprox.solvers import (
 @pytest.fixture
 def always(monkeypatch):
     """Small problems are joined as large ones are, and have no Gram matrix."""
-    monkeypatch.setattr(rounds_all_columns, "LARGE", 0)
     monkeypatch.setattr(rounds_gram_steps, "WIDEST_GRAM_ONCE", 0)
 
 

@@ -14,9 +14,6 @@ from scipy.linalg.blas import daxpy
 PAIRS = 10
 """Steps that are remembered."""
 
-CURVED = 1e-3
-"""Share of a step's curvature that the free coefficients are to have, for it to count among these."""
-
 TURNS = 4
 """Times that a step is made anew without the coefficients that it would carry across zero, at most."""
 
@@ -50,10 +47,10 @@ class Memory(NamedTuple):
     def among(self, free):
         """The same of the coefficients that are free (a mask), without a matrix of second derivatives."""
         pairs, scale = [], 1.0
-        for move, change, product in self.pairs:
+        for move, change, _ in self.pairs:
             change = change * free
             own = move @ change
-            if own > CURVED * product:
+            if own > 0.0:
                 pairs.append((move, change, own))
                 scale = own / (change @ change)
         return Memory(tuple(pairs), scale=scale)

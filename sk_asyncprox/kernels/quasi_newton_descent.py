@@ -22,10 +22,9 @@ STEPS, STEPS_OF_SEVERAL, MORE, TENTH = 10, 20, 20, 0.1
 """Steps between two certificates, of one output and of several, whose certificates cost more; and so many
 more, at most, where the gap has fallen to a tenth after these."""
 
-NEAR, LANDED, TRIALS, TRIALS_OF_NEWTON = 0.25, 0.5, 6, 20
+NEAR, LANDED, TRIALS = 0.25, 0.5, 6
 """Slopes at the end of a step, relative to that at its beginning, where it has landed: as a rule, and of
-several outputs, where another length costs as much as a step does; and lengths, at most, also after a Newton
-step, which costs more."""
+several outputs, where another length costs as much as a step does; and lengths, at most."""
 
 LONGER = 4.0
 """Most that a length grows by at a time."""
@@ -37,8 +36,8 @@ PACE, ANEW, MANY = 4, 12.0, 4.0
 """Steps that tell how many are left; and how many these must be for a Gram matrix: so many, as the pairs
 begin anew, and so many times its cost in steps."""
 
-OF_STEP, OF_OUTPUT = 16, 2
-"""Columns whose Gram matrix costs as much as a step; and so many more per output."""
+OF_STEP = 18
+"""Columns whose Gram matrix costs as much as a step."""
 
 
 class DescentPoint(NamedTuple):
@@ -149,10 +148,9 @@ def _length(problem, l2, place, x, v, memory, face):
         near = LANDED
     if memory.is_empty and fall > 0.0:
         length, near = min(longest, float(fall / (_bend(problem, place, v) + own_bend))), 1.0
-    trials = TRIALS if memory.solve is None or memory.pairs else TRIALS_OF_NEWTON
-    for trial in range(trials):
+    for trial in range(TRIALS):
         rise = own + length * own_bend - _ahead(problem, place, v, length)
-        if abs(rise) <= near * fall or trial == trials - 1 or (rise < 0.0 and length == longest):
+        if abs(rise) <= near * fall or trial == TRIALS - 1 or (rise < 0.0 and length == longest):
             break
         bend = rise - rise_before
         wanted = length - rise * (length - before) / bend if bend > 0.0 else np.inf
@@ -199,7 +197,7 @@ def _gram_pays(problem, number, first, gap, goal):
     """Whether the Gram matrix saves more than it costs after ``number`` steps, from the ``first`` gap to this
     one: where columns are unlike each other and of one scale it saves little."""
     n, p = problem.features.shape
-    cost = p * (1.0 + p / n) / (OF_STEP + OF_OUTPUT * problem.loss.n_outputs)
+    cost = p * (1.0 + p / n) / OF_STEP
     if p > n or number != PACE:
         return False
     first, gap, goal = (log(max(size, TINY)) for size in (first, gap, goal))

@@ -12,7 +12,9 @@ from .._blas_limit import one_blas_thread
 from .._compat import check_method_params, with_labels
 from .._joblib import granted_workers
 from ..data.matrices import rows_of
+from ..data.moments import CANCELLED
 from ..executors import Threads
+from ..kernels.path_gram_matrix import WIDEST
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
 from ..problem import Problem
@@ -21,13 +23,6 @@ from ..solve import SOLVERS
 from ..solve_path import moments_pay, solutions_along
 from ._logistic import LogisticRegression
 from ._weights import strength_of
-
-CANCELLED = 1e-4
-"""Error, relative to what it is the difference of, below which it is computed from the rows themselves."""
-
-QUICK = 256
-"""Columns up to which paths on second moments take no longer than threads take to start: they are mostly
-calls, for which the interpreter has one thread at a time."""
 
 EPS = np.finfo(np.float64).eps
 """Scikit-learn's logarithmic loss takes no probability for less, nor for more than what this leaves of 1."""
@@ -44,8 +39,9 @@ def problem_of_folds(model, X, y, weights, paths, folds):
 
 
 def are_quick(whole):
-    """Whether one worker had better find the paths of all folds."""
-    return whole.keeps_parts and whole.shape[1] <= QUICK
+    """Whether one worker had better find the paths of all folds: those of few columns are mostly calls, for
+    which the interpreter has one thread at a time."""
+    return whole.keeps_parts and whole.shape[1] <= WIDEST
 
 
 def squared_errors(whole, X, y, weights, paths, train, test, options):

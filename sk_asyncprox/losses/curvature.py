@@ -20,7 +20,7 @@ KEPT = 0.3
 """Share of the secants that is left after a step."""
 
 STILL = 1e-12
-"""Squared change of a sample's margins up to which it says nothing."""
+"""Squared change of a sample's margins up to which it says nothing but rounding."""
 
 
 def learnt(least, problem, z, gradient, v, step):

@@ -21,7 +21,7 @@ from ..kernels.subspace_steps import Beside
 from ..kernels.working_set import dear_columns, first_columns, is_settled, wanted_columns
 from ..step_sizes import Setting
 from .base import Ledger, Snapshot
-from .rounds_all_columns import LARGEST_SWEPT, AllColumnSteps, RidgeSteps
+from .rounds_all_columns import LARGEST_SWEPT, SLOW, AllColumnSteps, RidgeSteps
 from .rounds_gram_steps import GramSteps
 from .rounds_looks import Looks
 from .rounds_newton_steps import RISE_OF_NEWTON, NewtonSteps
@@ -47,9 +47,6 @@ LATE, SWEEPS, LATE_SWEEPS = 2e-2, 5, 2
 NEAR = 0.97
 """Correlation, relative to the l1 part, from which on a column is in the working set where the last solution
 is near: it may be needed before the next look."""
-
-SLOW = 0.5
-"""Gap after a round, relative to that before, beyond which the round has done little."""
 
 SPOILT, RISE_OF_DESCENT = 0.8, 0.25
 """Share of a delayed full step below which the step is taken again; and the slope at the full step, relative

@@ -7,8 +7,8 @@ from ..kernels.column_sweeps import FIRST_SWEEPS
 from ..kernels.hessian_solvers import suits_samples
 from ..kernels.newton_on_all import NewtonPoint
 from ..kernels.quasi_newton import Memory
-from ..kernels.quasi_newton_descent import STEPS, arrived, descend
-from .rounds_gram_steps import RIGHT, TENTH
+from ..kernels.quasi_newton_descent import STEPS, TENTH, arrived, descend
+from .rounds_gram_steps import RIGHT
 from .rounds_newton_steps import PRODUCTS, RISE_OF_NEWTON, newton_direction
 from .rounds_script import Phase
 
@@ -28,15 +28,12 @@ rows sweeps are slow, and of so many times more always."""
 MOVES = 6
 """Last moves that a direction is joined with."""
 
-LARGE = 1_000_000
-"""Entries of full data from which on the gradient is joined: beyond, products are dearer than joining it."""
-
 MOST_SWEEPS, AFFORDED = 300, 0.5
 """Sweeps over the columns, at most; and their share of the passes over the data that a fit is allowed."""
 
-FALL, HALF, ARRIVED = 0.1, 0.5, 0.7
-"""What the gap has to fall to in a descent; and where there is but one way more; and the share of the one
-wanted that it ends at."""
+SLOW, ARRIVED = 0.5, 0.7
+"""Gap after a round, relative to that before, beyond which it has done little; and the share of the one
+wanted that a descent ends at. Where there are other ways it has to bring the gap to a tenth."""
 
 CHEAP, MATRIX, OF_SAMPLES = 3_000_000, 0.25, 0.5
 """Products of a matrix of second derivatives so cheap that every step of a descent has its own; and stored
@@ -219,7 +216,7 @@ class RidgeSteps:
         wide, gap = n * n > size, run.gap
         if penalty.is_zero and certificate is not None:
             gap = float(np.abs(certificate.correlations).max(initial=0.0))
-        slow = gap > (HALF if (wide and not penalty.has_zeros) or penalty.is_zero else FALL) * self._before
+        slow = gap > (SLOW if (wide and not penalty.has_zeros) or penalty.is_zero else TENTH) * self._before
         wide |= penalty.has_zeros
         if self._descends and slow and (wide or run.touched >= price * n * size):
             lost = self._every == 1 and (self._memory.solve is None or run.gap <= SPAN)
@@ -231,12 +228,10 @@ class RidgeSteps:
     def join(self, run, certificate):
         """A step of all coefficients, joined with those before it."""
         stamp = run.ledger.stamp()
-        design, beside = run.problem.design, self.beside(run, certificate.w)
-        # The gradient is joined where that is cheaper than a Newton step; of several outputs nothing is.
-        joined = beside is not None and (design.is_sparse or design.size >= LARGE)
+        beside = self.beside(run, certificate.w)
         read = Read(
             ("support", -1, 0), run.active, certificate.w, run.at.point(), run.penalty,
-            True, 0 if joined else PRODUCTS, certificate.correlations, beside,
+            True, PRODUCTS if beside is None else 0, certificate.correlations, beside,
         )  # fmt: skip
         direction = yield from newton_direction(run, read, EVERYTHING)
         run.write(stamp, "newton", EVERYTHING, direction, RISE_OF_NEWTON)

@@ -6,6 +6,7 @@ from .._precision import TINY
 from ..kernels.bcd_iterate import Read
 from ..kernels.block_steps import direction_to
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
+from ..kernels.quadratic_minimiser import SHARE_OF_GAP
 from .rounds_gram_cache import GramMatrix
 from .rounds_newton_steps import RISE_OF_NEWTON
 from .rounds_script import Phase
@@ -17,8 +18,8 @@ LARGE_ONCE = 500_000
 """Stored entries from which on a matrix that serves one round, as the curvature changes, is left out: it has
 cost more than the rounds that it spared."""
 
-RIGHT, TENTH = 0.9, 0.1
-"""Shares of the gap wanted, and of the one there is, that a model of a squared loss is solved to."""
+RIGHT = 0.9
+"""Share of the gap wanted that a model of a squared loss is solved to."""
 
 
 class GramSteps:
@@ -68,7 +69,7 @@ class GramSteps:
         some = len(index) < run.problem.n_coefs
         roughly = lowered or (quadratic and fresh and some and run.problem.is_dense)
         # Where the gap wanted was reached and the run goes on, little is to be gained on the zero model.
-        enough = RIGHT * run.goal if certificate.gap > run.goal else TENTH * certificate.gap
+        enough = RIGHT * run.goal if certificate.gap > run.goal else SHARE_OF_GAP * certificate.gap
         enough = enough if quadratic and not lowered else 0.0
         last = quadratic and run.looks.streamed and not lowered
         ridge = self.matrix.ridge if last else None
