@@ -20,7 +20,7 @@ FAR, ROWS_LOOKED_AT = 100.0, 100
 that this is decided by."""
 
 CANCELLED = 1e-4
-"""Share of a moment, or an error, below which what others leave of it is computed from the rows themselves."""
+"""Share of a moment, or an error, below which what others leave of it is computed from the rows."""
 
 CONSTANT = 1e-10
 """Share of its second moment about its mean below which a column's variance is rounding."""
