@@ -123,6 +123,18 @@ def test_curvature_that_has_hardly_changed_serves_again(monkeypatch):
     assert len(made) < sum(solution.n_updates for solution in found) / 2
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("l1_ratio", [0.3, 1.0])
+def test_one_sample_of_each_label_stands_for_all_at_the_zero_model(n_classes, l1_ratio):
+    """Beside it, where all samples are looked at, the certificate is the same."""
+    problem = posed(n_classes, weights=np.linspace(0.5, 2.0, 90))
+    problem = problem.with_penalty(ElasticNetPenalty(0.05 * l1_ratio, 0.05 * (1.0 - l1_ratio)))
+    w, b = problem.start()
+    zero, beside = problem.certify(w, b), problem.certify(np.full_like(w, 1e-100), b)
+    assert_allclose(zero[2:4], beside[2:4], rtol=1e-13)
+    assert_allclose(zero.correlations, beside.correlations, rtol=1e-12, atol=1e-14)
+
+
 # -- scores of many models at once -----------------------------------------------------------------------
 
 
