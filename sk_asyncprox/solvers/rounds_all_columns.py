@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._precision import TINY
 from ..kernels.bcd_iterate import Read
 from ..kernels.column_sweeps import FIRST_SWEEPS
 from ..kernels.hessian_solvers import suits_samples
@@ -45,9 +46,9 @@ LEAST_SINGLE, WELL, SPAN = 200_000, 2.0, 1e-9
 the one it has promised, for the next one to do so; and the fall of the gap that is asked of one, at most, and
 the gap from which on slow Newton steps are so by rounding."""
 
-MANY = 0.6
+MANY, MANY_AFTER = 0.6, 0.25
 """Share of an elastic net's coefficients that are not zero, or not to be, from which on it descends: beyond,
-working sets cost more."""
+working sets cost more; and the share after one step along the correlations."""
 
 FEW_SAMPLES = 20
 """Columns per sample up to which full data descend, where a system of as many equations as samples will not
@@ -132,7 +133,7 @@ class AllColumnSteps:
         penalty, problem, at, place = run.problem.penalty, run.problem, run.at, None
         if not (penalty.has_zeros and self._price <= (DEAR_STEPS if dear else self._cheap)):
             return None
-        if dear and not _calls_for_many(penalty, certificate):
+        if dear and not _calls_for_many(run, penalty, certificate):
             return None
         if certificate is not None:
             w, b, objective, _, correlations = certificate
@@ -210,7 +211,7 @@ class RidgeSteps:
         without any penalty, of which descents know all there is."""
         penalty, p, size = run.problem.penalty, len(run.at.w), run.problem.design.size
         begins = penalty.has_zeros and self._memory.is_empty
-        if begins and not (certificate and _calls_for_many(penalty, certificate)):
+        if begins and not (certificate and _calls_for_many(run, penalty, certificate)):
             return False
         n, price = (len(run.problem.y), OF_SAMPLES) if self._by_samples else (p, MATRIX)
         wide, gap = n * n > size, run.gap
@@ -259,7 +260,15 @@ def may_descend(problem):
     return problem.is_dense and few and smooth and not problem.loss.quadratic
 
 
-def _calls_for_many(penalty, certificate):
-    """Whether so many coefficients of an elastic net are not zero, or not to be, that all had better move."""
-    called = penalty.support(certificate.w) | (penalty.pull(certificate.correlations) > penalty.l1)
-    return np.count_nonzero(called) > MANY * len(called)
+def _calls_for_many(run, penalty, certificate):
+    """Whether so many coefficients of an elastic net are not zero, or not to be, that all had better move,
+    and not only until a step has been made along what all columns have in common."""
+    c, support = certificate.correlations, penalty.support(certificate.w)
+    if np.count_nonzero(support | (penalty.pull(c) > penalty.l1)) <= MANY * len(c):
+        return False
+    design, model = run.problem.design, run.columns.model(run.at.point())
+    v = design.mul(c)
+    image = design.tmul(model.centred_times(v) if run.columns.follows else model.times(v))
+    run.touched += 2 * design.size
+    left = c - (c @ c) / max(c @ image, TINY) * image
+    return np.count_nonzero(support | (penalty.pull(left) > penalty.l1)) > MANY_AFTER * len(c)
