@@ -16,9 +16,9 @@ LARGE, NARROW = 10_000_000, 256
 """Entries of a dense array from which on it need not be copied where it has so few columns; with four times
 as many, and rows that lie together, it may have as many columns as rows."""
 
-SQUARED_LARGE, SQUARED_NARROW = 100_000, 350
+SQUARED_LARGE = 100_000
 """The same for a squared loss, up to those entries, as what is swept is a copy in single precision; of more,
-rows that lie together may have so many columns: rounds read them seldom."""
+rows that lie together may have as many columns as there are rows: rounds read them seldom."""
 
 CHEAP_MOMENTS, TALL = 20_000_000, 128
 """Products of second moments of all columns so cheap that a squared loss is solved on these at once; and
@@ -107,7 +107,7 @@ def _serves_as_given(X, weights, products, squared):
     n, p = X.shape
     large = n * p > LARGE if p <= NARROW else n * p > 4 * LARGE and p <= n and X.flags.c_contiguous
     if squared and n * p > SQUARED_LARGE:
-        large |= X.flags.forc if n * p <= LARGE else p <= SQUARED_NARROW and X.flags.c_contiguous
+        large |= X.flags.forc if n * p <= LARGE else p <= n and X.flags.c_contiguous
     # BLAS copies a view of some columns whenever it multiplies it.
     cheap = X.flags.forc and n * p * p <= products and (p <= n or products == np.inf)
     return (large or cheap) and not is_far_in_some(X, weights)

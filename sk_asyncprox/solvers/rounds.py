@@ -11,7 +11,6 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 
 import numpy as np
 
-from ..data.dataset import SQUARED_NARROW
 from ..kernels.block_steps import ColumnPart, describe
 from ..kernels.iterate import Iterate, Read
 from ..kernels.path_extrapolation import Trail
@@ -31,7 +30,7 @@ LOWERED, LOWERED_IN_READS = 0.3, 0.1
 """Factor of the l1 part from round to round; and where each reads the data, which are sparse or have many
 more rows than columns."""
 
-CHEAP_GRAM = 5_000_000
+CHEAP_GRAM, FEW_COLUMNS = 5_000_000, 350
 """Products of a Gram matrix so cheap that all columns are taken at once, without working sets; so they are
 where few columns of a large matrix lie as they were given, and after sweeps not more than rows, if half are
 called for."""
@@ -250,7 +249,7 @@ class RoundsBCD(Script):
         before, active = self.penalty.l1, self.active
         cheap = full and p <= n and n * p * p <= CHEAP_GRAM and not self.whole.is_hard
         if problem.loss.quadratic and (self.whole.has_swept or self.looks.streamed):
-            few = p <= (n if self.whole.has_swept else SQUARED_NARROW)
+            few = p <= (n if self.whole.has_swept else FEW_COLUMNS)
             many = 2 * np.count_nonzero(wanted.pull(c) > wanted.l1) > p
             cheap |= len(active) == p or (few and many)
         if wanted.l1 == 0.0 or cheap:
