@@ -20,10 +20,10 @@ LONG, NEARLY, AIMED, EVERY = 20, 0.8, 0.1, slice(None)
 """Sweeps that are left from which on others go on with the columns that are called for, or nearly so; what
 the correlation of these is, relative to the l1 part; and the share of the gap at which all are looked at."""
 
-CROWDED, SLOW = 0.02, 0.5
-"""Gaps, relative to the first, above which sweeps are for nothing: those that leave more than half as many
-coefficients as samples, as working sets that grow are quicker than those that have to lose many (twice as
-many as samples are always for nothing: no Gram matrix is made of them); and others."""
+CROWDED, HALF_FULL, SLOW = 0.02, 0.1, 0.5
+"""Gaps, relative to the first, above which sweeps are for nothing: those that leave more coefficients than
+samples, as working sets that grow are quicker than those that have to lose many (twice as many as samples are
+always for nothing: no Gram matrix is made of them); those that leave more than half as many; and others."""
 
 
 def sweep_columns(part, payload):
@@ -60,7 +60,7 @@ def sweep_columns(part, payload):
             X, aim = whole.T[some].T, max(goal, AIMED * gap)
         sweeps = 1 + int(min(max(left, FIRST_SWEEPS), LONGER * done / share))
     k = np.count_nonzero(w)
-    if gap > (CROWDED if 2 * k > n else SLOW) * first or k > 2 * n:
+    if gap > (CROWDED if k > n else HALF_FULL if 2 * k > n else SLOW) * first or k > 2 * n:
         w = read.w
     v = design.mul(w - read.w)
     return direction_to(part, read, w, v, part.model(read.point), touched + design.size)
