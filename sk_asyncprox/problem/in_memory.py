@@ -271,7 +271,8 @@ class Problem(BaseProblem, Folds):
         some = np.zeros(n_labels, int)
         some[codes] = np.arange(len(codes))
         z, theta = (vector.reshape(self.loss.n_outputs, -1)[:, some].ravel() for vector in (z, theta))
-        mass = np.bincount(codes, self.sample_weights, n_labels)
+        # Sums by halves: one after the other rounds what all samples add up to by as many times.
+        mass = np.array([self.sample_weights[codes == label].sum() for label in range(n_labels)])
         return self.y[some], np.tile(mass, self.loss.n_outputs), z, theta
 
     def _dual(self, y, weights, theta, c):
