@@ -190,7 +190,9 @@ class Problem(BaseProblem, Folds):
     def _reached(self, w):
         """The coefficients, without those that no step would ever touch."""
         if not self.penalty.is_zero:
-            empty = self.quadratic.Q.diagonal() == 0.0 if self.suits_moments else self.design.empty_columns()
+            known = self.suits_moments
+            with np.errstate(over="ignore", invalid="ignore"):
+                empty = self.quadratic.Q.diagonal() == 0.0 if known else self.design.empty_columns()
             w[empty] = 0.0
         return w
 
