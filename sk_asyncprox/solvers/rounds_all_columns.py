@@ -49,7 +49,7 @@ LEAST_SINGLE, WELL, SPAN = 200_000, 2.0, 1e-9
 the one it has promised, for the next one to do so; and the fall of the gap that is asked of one, at most, and
 the gap from which on slow Newton steps are so by rounding."""
 
-MANY, MANY_AFTER = 0.6, 0.25
+MANY, MANY_AFTER = 0.6, 0.2
 """Share of an elastic net's coefficients that are not zero, or not to be, from which on it descends: beyond,
 working sets cost more; and the share after one step along the correlations."""
 
