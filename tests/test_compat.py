@@ -514,8 +514,10 @@ def pages():
         np.ones(100_000)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-first, other = Part(), Part()
-KEPT_MEMORY.add(first), KEPT_MEMORY.add(other), KEPT_MEMORY.add(other)
+first, other = Part(), np.ones(3)
+for part in (first, other, other, None, (first,), {}):
+    KEPT_MEMORY.add(part)
+del part
 pages()
 print(pages())
 del first
