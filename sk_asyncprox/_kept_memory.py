@@ -5,6 +5,7 @@ once, and every array of more than 128 kB is made of new pages, which takes as l
 """
 
 import ctypes
+import multiprocessing
 import os
 import threading
 import weakref
@@ -25,7 +26,9 @@ class _KeptMemory:
 
     def __init__(self):
         self._lock, self._users = threading.RLock(), set()
-        told = [os.environ.get(f"MALLOC_{name}_THRESHOLD_", "") for name in ("TRIM", "MMAP")]
+        # In the process that starts them nannies change the environment too, which its library never reads.
+        environment = {} if multiprocessing.parent_process() is None else os.environ
+        told = [environment.get(f"MALLOC_{name}_THRESHOLD_", "") for name in ("TRIM", "MMAP")]
         trim, apart = (int(number) if number.isdecimal() else None for number in told)
         self._told = trim, USUALLY_APART if apart is None else apart
         # Told nothing, the library learns for itself what to keep.
