@@ -18,9 +18,11 @@ import numpy as np
 from growth import make
 from paths import load
 
-from sk_asyncprox import ElasticNet, LogisticRegression, solve
+from sk_asyncprox import ElasticNet, LogisticRegression
 from sk_asyncprox.kernels.bcd_iterate import Read
-from sk_asyncprox.solvers.rounds import RISE_OF_NEWTON, RoundsBCD
+from sk_asyncprox.solvers import registry
+from sk_asyncprox.solvers.rounds import RoundsBCD
+from sk_asyncprox.solvers.rounds_newton_steps import PRODUCTS, RISE_OF_NEWTON, NewtonSteps
 
 WORK, SECONDS = RoundsBCD.work, collections.defaultdict(list)
 
@@ -39,37 +41,43 @@ class InTurn(RoundsBCD):
     work = staticmethod(timed)
 
 
+class NoNewtonSteps(NewtonSteps):
+    """None of their own, as they are taken beside block steps."""
+
+    def step(self, run):
+        yield from ()
+
+
 class Beside(InTurn):
     """Rounds whose Newton step does not know of their block steps."""
 
-    def _newton(self):
-        yield from ()
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.newton = NoNewtonSteps()
 
     def _write_block(self, task, direction):
         """Write the block step after a Newton step from the point that it was read at."""
-        w = self.w[self._active]
-        support = self._active[w != 0]
+        key, support = self.newton._columns(self)
         if len(support):
-            self._version += 1
-            key, point = ("support", self._version, 0), task.payload.point
-            read = Read(key, support, w[w != 0], point, self._penalty, True, self._products)
-            newton = timed(self._part, task._replace(kind="newton", payload=read))
-            self.write_exactly(support, newton, RISE_OF_NEWTON)
-            self.touched += newton.touched
+            point, penalty = task.payload.point, self.penalty.on(support)
+            read = Read(key, support, self.at.w[support], point, penalty, True, PRODUCTS)
+            newton = timed(self.columns, task._replace(kind="newton", payload=read))
+            self.write(task.stamp, "newton", support, newton, RISE_OF_NEWTON)
         super()._write_block(task, direction)
 
 
 def compare(name, model, X, y):
     """Fit in turn and beside; print rounds and seconds."""
     for label, solver in (("in turn", InTurn), ("beside", Beside)):
-        solve.RoundsBCD = solver
+        registry.RoundsBCD = solver
         SECONDS.clear()
         model.fit(X, y)
-        looks, newton, descent = (np.array(SECONDS[kind]) for kind in ("look", "newton", "direction"))
-        total = looks.sum() + newton.sum() + descent.sum()
+        if not SECONDS:
+            raise RuntimeError("The fit was not one of the solver that is timed.")
+        newton, descent = (np.array(SECONDS[kind]) for kind in ("newton", "direction"))
+        total = sum(map(sum, SECONDS.values()))
         if label == "beside":
-            late = len(descent) - len(newton)
-            total = looks.sum() + descent[:late].sum() + np.maximum(newton, descent[late:]).sum()
+            total -= np.minimum(newton, descent[len(descent) - len(newton) :]).sum()
         rounds, end = len(model.history_.certificates), f"gap {model.dual_gap_:.1e}, {model.history_.stopped}"
         print(f"{name:24} {label:8} rounds {rounds:3} seconds {total:6.2f}  {end}", flush=True)
 

@@ -5,9 +5,11 @@ once, and every array of more than 128 kB is made of new pages, which takes as l
 """
 
 import ctypes
+import multiprocessing
 import os
 import threading
 import weakref
+from contextlib import suppress
 
 MOST_KEPT = 256_000_000
 """Bytes that are kept at the end of a process's memory, and of that of each of its threads, at most."""
@@ -23,25 +25,27 @@ class _KeptMemory:
     """What is freed is kept while any of some objects lives; then all is as it was told at first."""
 
     def __init__(self):
-        self._lock, self._users = threading.RLock(), weakref.WeakSet()
-        told = [os.environ.get(f"MALLOC_{name}_THRESHOLD_", "") for name in ("TRIM", "MMAP")]
-        trim, apart = (int(number) if number.isdigit() else None for number in told)
+        self._lock, self._users = threading.RLock(), set()
+        # In the process that starts them nannies change the environment too, which its library never reads.
+        environment = {} if multiprocessing.parent_process() is None else os.environ
+        told = [environment.get(f"MALLOC_{name}_THRESHOLD_", "") for name in ("TRIM", "MMAP")]
+        trim, apart = (int(number) if number.isdecimal() else None for number in told)
         self._told = trim, USUALLY_APART if apart is None else apart
         # Told nothing, the library learns for itself what to keep.
         library = ctypes.CDLL(None) if os.name == "posix" and trim is not None and trim < MOST_KEPT else None
-        self._library = library if hasattr(library, "mallopt") else None
+        self._library = library if hasattr(library, "malloc_trim") else None
 
     def add(self, user):
-        if self._library is None or user in self._users:
+        if self._library is None or id(user) in self._users:
             return
-        with self._lock:
-            # Of an object that dies the newest reference hears first.
-            weakref.finalize(user, self._let_go)
-            self._users.add(user)
+        with self._lock, suppress(TypeError):  # of tuples and the like nobody hears when they go
+            weakref.finalize(user, self._let_go, id(user)).atexit = False
+            self._users.add(id(user))
             self._set(MOST_KEPT, APART)
 
-    def _let_go(self):
+    def _let_go(self, user):
         with self._lock:
+            self._users.discard(user)
             if not self._users:
                 self._set(*self._told)
                 self._library.malloc_trim(0)

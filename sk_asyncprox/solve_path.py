@@ -22,8 +22,9 @@ from .stopping import StopRule, gap_wanted
 COLUMNS_PER_PENALTY = 6
 """Columns per penalty up to which second moments cost less than the looks at the data that they save."""
 
-LONGEST = 3
-"""Penalties that a run goes ahead, at most."""
+LONGEST, SPARE = 3, 0.9
+"""Penalties that a run goes ahead, at most; and the share of the gap wanted up to which, as expected,
+solutions are mixed where it goes one further."""
 
 
 def solutions_along(problem, penalties, options, start=None, mixes=True):
@@ -132,7 +133,7 @@ class Rounds:
             return max(2, length - 1) if self._misses < MISSES else 1
         # What mixing adds to the gap grows as the square of the length.
         expected = ends + max(0.0, self._worst - ends) * ((length + 1) / length) ** 2
-        return min(length + (expected <= 1.0), LONGEST)
+        return min(length + (expected <= SPARE), LONGEST)
 
 
 def _is_free(problem, options, penalty):

@@ -1,13 +1,14 @@
 """The door to scikit-learn: the coordinate-descent kernel, its warnings, and the BLAS limit."""
 
 import contextlib
+import multiprocessing
 import os
 import platform
 import signal
-import subprocess
 import sys
 import threading
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 
 import joblib
 import numpy as np
@@ -25,6 +26,7 @@ from sk_asyncprox._blas_limit import one_blas_thread
 from sk_asyncprox._compat import block_cd
 from sk_asyncprox._interrupts import cached_property
 from sk_asyncprox._joblib import granted_workers, runs_threads, thread_parallel
+from sk_asyncprox._kept_memory import KEPT_MEMORY, _KeptMemory
 from sk_asyncprox.solve import solve
 
 SWEEPS = 3000
@@ -500,36 +502,40 @@ def test_thread_parallel():
     assert len(names) == 3
 
 
-PAGES = """
-import resource
-import numpy as np
-from sk_asyncprox._kept_memory import KEPT_MEMORY
-
 class Part:
     pass
 
+
 def pages():
+    resource = pytest.importorskip("resource")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):
         np.ones(100_000)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-first, other = Part(), Part()
-KEPT_MEMORY.add(first), KEPT_MEMORY.add(other), KEPT_MEMORY.add(other)
-pages()
-print(pages())
-del first
-print(pages())
-del other
-print(pages())
-"""
+
+def pages_by_parts():
+    """New pages of arrays while there are two parts, then one and none."""
+    parts = [None, (1,), {}, Part(), np.ones(3)]
+    for part in parts * 2:
+        KEPT_MEMORY.add(part)
+    del part
+    pages()
+    counts = [pages()]
+    for _ in range(2):
+        parts.pop()
+        counts.append(pages())
+    return counts
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep what they will")
-def test_memory_is_kept_between_tasks_while_parts_are_there():
-    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}
-    run = subprocess.run(
-        [sys.executable, "-c", PAGES], env=environment, capture_output=True, text=True, check=True
-    )
-    held, still, afterwards = map(int, run.stdout.split())
+def test_memory_is_kept_between_tasks_while_parts_are_there(monkeypatch):
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        held, still, afterwards = pool.submit(pages_by_parts).result()
     assert max(held, still) < 100 < 2000 < afterwards
+
+
+def test_only_workers_have_been_told_of_what_to_keep(monkeypatch):
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
+    assert _KeptMemory()._library is None

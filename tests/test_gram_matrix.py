@@ -309,5 +309,5 @@ def test_sparse_regressions_take_no_more_passes_than_the_dense_copy(kind, model,
     scale = y @ y / len(y)
     model.set_params(fit_intercept=fit_intercept, alpha=1e-4 * scale)
     sparse, dense = (model.fit(A, y) and (model.n_iter_, model.objective_) for A in (sp.csr_array(X), X))
-    assert sparse[0] <= 5 * max(2, dense[0])  # sweeps on second moments read no data
+    assert sparse[0] <= 7 * max(2, dense[0])  # sweeps on second moments read no data
     assert sparse[1] == pytest.approx(dense[1], abs=2e-4 * scale)

@@ -327,6 +327,7 @@ def test_few_columns_are_mended_alone_near_the_end(monkeypatch):
     c[[1, 2, 5]] = -1.3, 1.1, 1.005  # beyond 1 + 0.1 * 2 / 20
     assert dear_columns(penalty, w, c, gap=3.0, goal=2.0).tolist() == [1, 2]
     assert len(dear_columns(penalty, w, c, gap=9.0, goal=2.0)) == 0
+    assert dear_columns(penalty, w, c, gap=9.0, goal=2.0, often=True).tolist() == [1, 2]
     assert len(dear_columns(penalty, w, 1.3 * np.ones(8), gap=3.0, goal=2.0)) == 0
     assert len(dear_columns(penalty, 0.0 * w, c, gap=3.0, goal=2.0)) == 0
 

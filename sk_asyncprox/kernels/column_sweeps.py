@@ -11,10 +11,10 @@ FIRST_SWEEPS, SLOWING, LONGER, FINEST = 8, 1.5, 2, 1e-6
 more than at its last rate; how many times as many as there have been may follow before the next look; and the
 gap, relative to the norm of the target, that they end at: they are made in single precision."""
 
-LOOKED, AT_ONCE, SOLVED, AGAIN, PREPARED = 20, 10, 0.5, 8, 12_000_000
+LOOKED, AT_ONCE, SOLVED, AGAIN, PREPARED, CALL = 20, 10, 0.5, 8, 12_000_000, 100
 """Sweeps that cost as much as working sets: looks at them; how much less their products cost, made at once;
-what solving ``k`` columns costs, relative to ``k^3``, and how often that is of more columns than samples; and
-entries that are swept while steps are prepared."""
+what solving ``k`` columns costs, relative to ``k^3``, and how often that is of more columns than samples;
+entries that are swept while steps are prepared; and those for which a call of BLAS stands."""
 
 LONG, NEARLY, AIMED, EVERY = 20, 0.8, 0.1, slice(None)
 """Sweeps that are left from which on others go on with the columns that are called for, or nearly so; what
@@ -69,7 +69,7 @@ def sweep_columns(part, payload):
 def _sweeps_worth_working_sets(k, n, p):
     """Sweeps over all columns that cost as much as working sets on which ``k`` coefficients are not zero."""
     solving = SOLVED * min(k, n) ** 3 * (AGAIN if n < p else 1)
-    return LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * n)
+    return LOOKED + k * k / (AT_ONCE * p) + (solving + PREPARED) / (p * (n + CALL))
 
 
 def _look_at_columns(X, target, w, penalty):

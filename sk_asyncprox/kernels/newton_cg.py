@@ -19,6 +19,9 @@ from .line_search import LENGTHS, along_ray
 COST = {"mul": 1, "tmul": 1, "column_squares": 1, "curve": 2}
 """Times an operation reads the stored entries."""
 
+IN_DOUBLE = 4
+"""Products of a step in single precision that are made in double: of fewer the copy does not pay."""
+
 FLAT, FLAT_IN_SINGLE = 1e-14, 1e-6
 """Curvature of a direction, relative to what it would be of orthogonal columns, that is rounding; and in
 single precision."""
@@ -77,10 +80,11 @@ def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_prod
     x, v, residual = np.zeros_like(target), np.zeros(n), target.copy()
     scaled = inverse * residual
     direction, size = scaled, residual @ scaled
-    goal, rough = RESIDUAL**2 * size, single
-    for _ in range(most_products):
+    goal, first_single, rounded = RESIDUAL**2 * size, IN_DOUBLE if single else most_products, False
+    for k in range(most_products):
         if size <= goal or np.abs(residual).max() <= enough:
             break
+        rough = k >= first_single
         unit = np.abs(direction).max() if rough else 1.0
         asked = (direction / unit).astype(np.float32) if rough else direction
         along, image = yield "curve", model, asked, centred
@@ -89,16 +93,17 @@ def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_prod
         if not bend > (FLAT_IN_SINGLE if rough else FLAT) * (direction @ (diagonal * direction)):
             if not rough:
                 break
-            rough = False
+            first_single = most_products
             continue
         x += (size / bend) * direction
-        if not single:
+        rounded |= rough
+        if not rounded:
             v += (size / bend) * along
         residual -= (size / bend) * image
         scaled = inverse * residual
         size, last = residual @ scaled, size
         direction = scaled + (size / last) * direction
-    if single:
+    if rounded:
         v = yield "mul", x
     return x, v
 

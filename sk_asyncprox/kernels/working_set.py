@@ -22,6 +22,9 @@ MENDED, DEAR, FEW = 4.0, 0.1, 0.25
 """Gaps wanted up to which the few columns that cost most of one are mended alone; the share of the one wanted
 that the correlation of one of these costs at least; and how many there may be, per column in the support."""
 
+OFTEN = 2.5
+"""How many times more gaps and columns these may be where other rounds are long."""
+
 
 def among(index, active):
     """Mask of the columns ``index`` that are among the sorted ones ``active``, and their places there."""
@@ -65,14 +68,14 @@ def is_settled(before, size, n):
     return size <= KEPT * before and not losing
 
 
-def dear_columns(penalty, w, correlations, gap, goal):
+def dear_columns(penalty, w, correlations, gap, goal, often=False):
     """Columns that alone keep a small ``gap`` above the ``goal``: the dual point has to shrink until none of
     their ``correlations`` is above the l1 part, while the coefficients are long good enough."""
-    size = np.abs(w).sum()
-    if not (0.0 < gap <= MENDED * goal and size > 0.0):
+    size, times = np.abs(w).sum(), OFTEN if often else 1.0
+    if not (0.0 < gap <= times * MENDED * goal and size > 0.0):
         return np.empty(0, int)
     if penalty.support(np.zeros_like(w)).any():
         # After a step without the columns that are free no dual point is orthogonal to these.
         return np.empty(0, int)
     dear = penalty.whole(np.flatnonzero(penalty.pull(correlations) > penalty.l1 + DEAR * goal / size))
-    return dear if len(dear) <= FEW * np.count_nonzero(w) else dear[:0]
+    return dear if len(dear) <= times * FEW * np.count_nonzero(w) else dear[:0]

@@ -243,7 +243,7 @@ class PIAG(Solver):
             self._digest(self.problem.certify(self.w, self.b), self.n_updates)
 
     def _collect(self, task, result):
-        """Take a look; the last of a round makes the certificate."""
+        """Take a look; the last one makes the certificate."""
         looking = self._looking
         if looking is None or looking.stamp != task.stamp:
             return

@@ -48,6 +48,9 @@ NEAR = 0.97
 """Correlation, relative to the l1 part, from which on a column is in the working set where the last solution
 is near: it may be needed before the next look."""
 
+MENDS, LONG = 5, 8.0
+"""Rounds of few columns that may follow one another where others are long: read so many times the data."""
+
 SPOILT, RISE_OF_DESCENT = 0.8, 0.25
 """Share of a delayed full step below which the step is taken again; and the slope at the full step, relative
 to the first, up to which it is written instead of the exact one."""
@@ -104,8 +107,8 @@ class RoundsBCD(Script):
         self.head_start = 0.0 if full and size > LARGEST_SWEPT else self.head_start
         self.step_size, self.step_unit, self.working_set = step_size, 1.0, True
         self.active, self.generation, self.blocks = np.empty(0, int), 0, []
-        self._late, self._resumed, self._doubted, self._mended = False, False, start is not None, False
-        self._known, self._trail = None, Trail()
+        self._late, self._resumed, self._doubted, self._mended = False, False, start is not None, 0
+        self._known, self._trail, self._spent = None, Trail(), 0
         self.goal, self.most_passes = goal, most_passes
         self._begin(Beside())
 
@@ -123,7 +126,7 @@ class RoundsBCD(Script):
         before = self.problem.penalty
         self._trail.add(before, self.at.w)
         self.problem = self.columns.problem = self.at.problem = problem
-        self.touched, self._resumed, self._mended = 0, True, False
+        self.touched, self._resumed, self._mended = 0, True, 0
         self._begin(self.ridge.moves)
         # What strays at the first iterate, gone too far, asks for no penalty above the last one.
         self.penalty = problem.penalty.with_l1(max(before.l1, problem.penalty.l1))
@@ -218,7 +221,8 @@ class RoundsBCD(Script):
                 size = max(1, self.products.sizes[self.active].sum())
                 slow = self.fall > SLOW and self.penalty.l1 == self.problem.penalty.l1
                 slow = slow and is_settled(n_active, len(self.active), len(self.at.z))
-                self.gram.rule.counted((self.touched - touched) / size, slow)
+                self._spent = self.touched - touched
+                self.gram.rule.counted(self._spent / size, slow)
 
     def _heed(self, certificate):
         """Take a certificate into account."""
@@ -249,9 +253,11 @@ class RoundsBCD(Script):
             lowered = l1 * (LOWERED if full and not self.looks.streamed else LOWERED_IN_READS)
             self.penalty = wanted if self.all_columns.has_swept else wanted.with_l1(max(wanted.l1, lowered))
             near = wanted.with_l1(NEAR * wanted.l1) if self.is_near() else self.penalty
-            gap = self.gap * problem.scale if self.is_near() and not self._mended else np.inf
-            few = dear_columns(wanted, self.at.w, c, gap, self.goal)
-            first, self._mended = first_columns(n, p, full), len(few) > 0
+            often = self._spent > LONG * problem.design.size
+            mends = self.is_near() and self._mended < (MENDS if often else 1)
+            gap = self.gap * problem.scale if mends else np.inf
+            few = dear_columns(wanted, self.at.w, c, gap, self.goal, often)
+            first, self._mended = first_columns(n, p, full), self._mended + 1 if len(few) else 0
             growth = working_set.GROWTH if full else working_set.SPARSE_GROWTH
             active = few if len(few) else wanted_columns(near, self.at.w, c, active, first, growth=growth)
         late, same = self.gap < LATE, active is self.active or np.array_equal(active, self.active)

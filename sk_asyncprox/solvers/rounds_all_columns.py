@@ -29,6 +29,9 @@ rows sweeps are slow, and of so many times more always."""
 MOVES = 6
 """Last moves that a direction is joined with."""
 
+LARGE = 1_000_000
+"""Entries of full data from which on the gradient is joined: beyond, products are dearer than joining it."""
+
 MOST_SWEEPS, AFFORDED = 300, 0.5
 """Sweeps over the columns, at most; and their share of the passes over the data that a fit is allowed."""
 
@@ -46,7 +49,7 @@ LEAST_SINGLE, WELL, SPAN = 200_000, 2.0, 1e-9
 the one it has promised, for the next one to do so; and the fall of the gap that is asked of one, at most, and
 the gap from which on slow Newton steps are so by rounding."""
 
-MANY, MANY_AFTER = 0.6, 0.25
+MANY, MANY_AFTER = 0.6, 0.2
 """Share of an elastic net's coefficients that are not zero, or not to be, from which on it descends: beyond,
 working sets cost more; and the share after one step along the correlations."""
 
@@ -231,10 +234,12 @@ class RidgeSteps:
     def join(self, run, certificate):
         """A step of all coefficients, joined with those before it."""
         stamp = run.ledger.stamp()
-        beside = self.beside(run, certificate.w)
+        design, beside = run.problem.design, self.beside(run, certificate.w)
+        # The gradient is joined where that is cheaper than a Newton step; of several outputs nothing is.
+        joined = beside is not None and (design.is_sparse or design.size >= LARGE)
         read = Read(
             ("support", -1, 0), run.active, certificate.w, run.at.point(), run.penalty,
-            True, PRODUCTS if beside is None else 0, certificate.correlations, beside,
+            True, 0 if joined else PRODUCTS, certificate.correlations, beside,
         )  # fmt: skip
         direction = yield from newton_direction(run, read, EVERYTHING)
         run.write(stamp, "newton", EVERYTHING, direction, RISE_OF_NEWTON)
