@@ -69,7 +69,8 @@ class Place:
         w, b, _, _, correlations = ((1.0 - t) * mine + t * theirs for mine, theirs in pairs)
         image = (1.0 - t) * self.image + t * other.image
         z, b, _, theta = problem.dual_point(w, b, problem.shifted(image, b))
-        certificate = problem.conclude(w, b, z, theta, correlations)
+        with np.errstate(over="ignore", invalid="ignore"):  # runs have units of their own, mixing has not
+            certificate = problem.conclude(w, b, z, theta, correlations)
         return Solution(certificate, certificate.gap, 0.0)
 
 

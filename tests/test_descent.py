@@ -4,11 +4,12 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose
 from scipy.optimize import approx_fprime
 from sklearn.linear_model import LogisticRegression as PeerLogistic
 
-from sk_asyncprox import LogisticRegression
+from sk_asyncprox import ElasticNet, LogisticRegression
 from sk_asyncprox.data import single_precision
 from sk_asyncprox.data.block_diagonal import Copies
 from sk_asyncprox.data.design import Design
@@ -381,6 +382,21 @@ def test_elastic_nets_of_many_coefficients_descend(n_classes, tol, monkeypatch):
     assert found[2] < peer.n_updates_
     assert 0.2 < np.mean(found[0] != 0) < 0.95
     assert_allclose(again, peer.set_params(C=0.4).fit(X, y).objective_, atol=tol)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(("loss", "l1_ratio"), [("squared", 0.5), ("logistic", 1.0), ("logistic", 0.5)])
+def test_what_no_descent_would_heed_is_not_looked_for(sparse, loss, l1_ratio, monkeypatch):
+    """Whether many coefficients are called for costs products: once a look, none where nothing descends."""
+    asked, calls, (X, y) = [], rounds_all_columns._calls_for_many, drawn(n=400, p=150, n_classes=2)
+    monkeypatch.setattr(rounds_all_columns, "_calls_for_many", lambda *of: asked.append(of) or calls(*of))
+    monkeypatch.setattr(rounds_all_columns, "CHEAP_STEPS", 0)
+    monkeypatch.setattr(rounds_all_columns, "DEAR_STEPS", 1e8 if l1_ratio < 1.0 else 0)
+    model = ElasticNet(1e-3) if loss == "squared" else LogisticRegression(C=0.05, l1_ratio=l1_ratio, tol=1e-6)
+    model.fit(sp.csr_matrix(X) if sparse else X, y)
+    looks = [id(certificate) for _, _, certificate in asked]
+    assert len(set(looks)) == len(looks)
+    assert bool(looks) == (loss == "logistic" and l1_ratio < 1.0 and not sparse)
 
 
 def test_columns_unlike_each_other_need_no_gram_matrix(monkeypatch):

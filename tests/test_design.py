@@ -1,12 +1,14 @@
 """The design matrix: products, slices and smoothness against plain numpy, whatever the storage."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from sk_asyncprox.data.dataset import Data, design_of
 from sk_asyncprox.data.design import Design
-from sk_asyncprox.data.matrices import in_runs
+from sk_asyncprox.data.matrices import in_runs, times
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -474,3 +476,16 @@ def test_columns_of_data_as_given_in_any_order():
     X = np.arange(12.0).reshape(4, 3)
     means = X.mean(axis=0)
     np.testing.assert_array_equal(Design(X, means).some(np.array([2, 0, 1])).X, (X - means)[:, [2, 0, 1]])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_products_of_a_view_copy_it_not(order):
+    X, w = np.ones((400, 300), order=order)[::2, :200], np.arange(200.0)
+    tracemalloc.start()
+    try:
+        z = times(X, w)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(z, np.full(200, w.sum()))
+    assert peak < X.nbytes / 4

@@ -527,6 +527,15 @@ def test_warm_start_with_other_features_is_cold(model):
     assert warm.n_updates_ == cold.n_updates_
 
 
+def test_warm_start_of_features_whose_squares_overflow(recwarn):
+    X, y, _, _ = small()
+    cold = Lasso(ALPHA, tol=1e-8).fit(X, y)
+    model = Lasso(np.ldexp(2.0 * ALPHA, 560), warm_start=True, tol=1e-8).fit(np.ldexp(X, 560), y)
+    model.set_params(alpha=np.ldexp(ALPHA, 560)).fit(np.ldexp(X, 560), y)
+    assert_allclose(np.ldexp(model.coef_, 560), cold.coef_, atol=1e-3)
+    assert not recwarn
+
+
 def test_warm_start_does_not_change_the_old_coefficients():
     X, y, _, _ = small()
     model = ElasticNet(ALPHA, warm_start=True, tol=1e-10).fit(X, y)

@@ -135,6 +135,13 @@ def test_one_sample_of_each_label_stands_for_all_at_the_zero_model(n_classes, l1
     assert_allclose(zero.correlations, beside.correlations, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_what_many_samples_weigh_together_is_not_rounded_by_each(n_classes):
+    problem = posed(n_classes, n=30_001, p=1).with_penalty(ElasticNetPenalty(1.0))
+    w, b = problem.start()
+    assert_allclose(problem.certify(w, b).objective, problem.objective(w, b), rtol=1e-14)
+
+
 # -- scores of many models at once -----------------------------------------------------------------------
 
 

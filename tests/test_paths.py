@@ -308,6 +308,19 @@ def test_targets_whose_squares_overflow_are_no_matter_for_paths():
     assert_allclose(np.ldexp(of_large, -600), coefs, atol=1e-2)
 
 
+def test_features_whose_squares_overflow_are_no_matter_for_what_is_mixed(recwarn):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 1000))
+    y, alphas = X[:, :3].sum(axis=1) + rng.standard_normal(300), np.array([0.5, 0.1, 0.05])
+    for order in "CF":
+        large = np.asarray(np.ldexp(X, 560), order=order)
+        _, coefs, gaps = enet_path(large, y, alphas=np.ldexp(alphas, 560), l1_ratio=0.5)
+        assert gaps.max() <= 1e-4 * (y @ y) / len(y)
+        _, beside, _ = lasso_path(X, y, alphas=0.5 * alphas)
+        assert_allclose(np.ldexp(coefs, 560), beside, atol=1e-2)
+    assert not recwarn
+
+
 def test_few_columns_are_mended_alone_near_the_end(monkeypatch):
     """Those whose correlations cost at least a tenth of the gap wanted; and the path is certified."""
     w, c, penalty = np.tile([2.0, -3.0], 4), np.ones(8), ElasticNetPenalty(l1=1.0)

@@ -84,7 +84,7 @@ def times(X, w, n_threads=0):
     """Product of a large array and a vector; short rows are multiplied faster than by BLAS, and by threads in
     runs."""
     if not X.flags.c_contiguous or X.shape[1] > SHORT:
-        return np.dot(X, w)
+        return np.dot(X, w) if X.flags.forc else X @ w  # the first lets other threads go on, but copies views
     if n_threads:
         return np.concatenate(in_runs(lambda rows: times(X[rows], w), len(X), n_threads))
     return np.einsum("ij,j->i", X, w)

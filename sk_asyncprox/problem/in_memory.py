@@ -190,7 +190,9 @@ class Problem(BaseProblem, Folds):
     def _reached(self, w):
         """The coefficients, without those that no step would ever touch."""
         if not self.penalty.is_zero:
-            empty = self.quadratic.Q.diagonal() == 0.0 if self.suits_moments else self.design.empty_columns()
+            known = self.suits_moments
+            with np.errstate(over="ignore", invalid="ignore"):
+                empty = self.quadratic.Q.diagonal() == 0.0 if known else self.design.empty_columns()
             w[empty] = 0.0
         return w
 
@@ -271,7 +273,8 @@ class Problem(BaseProblem, Folds):
         some = np.zeros(n_labels, int)
         some[codes] = np.arange(len(codes))
         z, theta = (vector.reshape(self.loss.n_outputs, -1)[:, some].ravel() for vector in (z, theta))
-        mass = np.bincount(codes, self.sample_weights, n_labels)
+        # Sums by halves: one after the other rounds what all samples add up to by as many times.
+        mass = np.array([self.sample_weights[codes == label].sum() for label in range(n_labels)])
         return self.y[some], np.tile(mass, self.loss.n_outputs), z, theta
 
     def _dual(self, y, weights, theta, c):

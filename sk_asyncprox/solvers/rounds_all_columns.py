@@ -127,6 +127,8 @@ class AllColumnSteps:
         found = yield from self._step_all(run, certificate)
         if found or (yield from run.ridge.descend(run, certificate)):
             return True, found
+        if run.ridge.serves:  # but few coefficients are called for
+            return False, None
         found = yield from self._step_all(run, certificate, dear=True)
         return found is not None, found
 
@@ -157,16 +159,16 @@ class AllColumnSteps:
 
 class RidgeSteps:
     """Steps of all coefficients at once, for a penalty that makes no zeros, and the last ``moves``, which
-    others are joined with."""
+    others are joined with; ``serves``: whether descents do, or may where many coefficients are called for."""
 
     def __init__(self, problem, moves):
         n, p = len(problem.y), problem.n_coefs
         self.moves, self._by_samples = moves, may_descend(problem) and suits_samples(problem)
-        self._descends = may_descend(problem)
+        self.serves = may_descend(problem)
         products = p * n**2 if self._by_samples else n * p**2
         cheap = not problem.penalty.has_zeros and products <= CHEAP
         self._memory, self._every, self._before = Memory(), 1 if cheap else 0, np.inf
-        self._promised = np.inf if self._descends and problem.size >= LEAST_SINGLE else 0.0
+        self._promised = np.inf if self.serves and problem.size >= LEAST_SINGLE else 0.0
 
     def descend(self, run, certificate):
         """Steps of all coefficients on full data; return whether they are quick."""
@@ -198,7 +200,7 @@ class RidgeSteps:
                 run.touched, touched = run.touched + touched, 0
         if not touched:
             # Rounding hides what there is to be gained; whether nothing is, the other steps will tell.
-            self._descends = False
+            self.serves = False
             return False
         w, shift = place.x[:n_coefs], place.x[n_coefs:]
         if problem.fit_intercept:
@@ -214,7 +216,7 @@ class RidgeSteps:
         without any penalty, of which descents know all there is."""
         penalty, p, size = run.problem.penalty, len(run.at.w), run.problem.design.size
         begins = penalty.has_zeros and self._memory.is_empty
-        if begins and not (certificate and _calls_for_many(run, penalty, certificate)):
+        if not self.serves or (begins and not (certificate and _calls_for_many(run, penalty, certificate))):
             return False
         n, price = (len(run.problem.y), OF_SAMPLES) if self._by_samples else (p, MATRIX)
         wide, gap = n * n > size, run.gap
@@ -222,12 +224,12 @@ class RidgeSteps:
             gap = float(np.abs(certificate.correlations).max(initial=0.0))
         slow = gap > (SLOW if (wide and not penalty.has_zeros) or penalty.is_zero else TENTH) * self._before
         wide |= penalty.has_zeros
-        if self._descends and slow and (wide or run.touched >= price * n * size):
+        if slow and (wide or run.touched >= price * n * size):
             lost = self._every == 1 and (self._memory.solve is None or run.gap <= SPAN)
-            self._descends = penalty.is_zero or not (wide or lost)
+            self.serves = penalty.is_zero or not (wide or lost)
             self._every = self._every if wide else 1 if self._every else STEPS
         self._before = gap
-        return self._descends
+        return self.serves
 
     def join(self, run, certificate):
         """A step of all coefficients, joined with those before it."""
