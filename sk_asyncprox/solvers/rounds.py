@@ -12,13 +12,19 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 import numpy as np
 
 from ..data.matrices import SHORT
-from ..kernels import working_set
 from ..kernels.bcd_iterate import Iterate, Read
 from ..kernels.block_steps import direction_to
 from ..kernels.column_part import ColumnPart
 from ..kernels.path_extrapolation import Trail
 from ..kernels.subspace_steps import Beside
-from ..kernels.working_set import dear_columns, first_columns, is_settled, wanted_columns
+from ..kernels.working_set import (
+    GROWTH,
+    SPARSE_GROWTH,
+    dear_columns,
+    first_columns,
+    is_settled,
+    wanted_columns,
+)
 from ..step_sizes import Setting
 from .base import Ledger, Snapshot
 from .rounds_all_columns import LARGEST_SWEPT, SLOW, AllColumnSteps, RidgeSteps
@@ -258,7 +264,7 @@ class RoundsBCD(Script):
             gap = self.gap * problem.scale if mends else np.inf
             few = dear_columns(wanted, self.at.w, c, gap, self.goal, often)
             first, self._mended = first_columns(n, p, full), self._mended + 1 if len(few) else 0
-            growth = working_set.GROWTH if full else working_set.SPARSE_GROWTH
+            growth = GROWTH if full else SPARSE_GROWTH
             active = few if len(few) else wanted_columns(near, self.at.w, c, active, first, growth=growth)
         late, same = self.gap < LATE, active is self.active or np.array_equal(active, self.active)
         if self.generation and late == self._late and same:
