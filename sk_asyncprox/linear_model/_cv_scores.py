@@ -11,6 +11,7 @@ from sklearn.metrics import get_scorer
 from .._blas_limit import one_blas_thread
 from .._compat import check_method_params, with_labels
 from .._joblib import granted_workers
+from .._precision import EPS
 from ..data.matrices import rows_of
 from ..data.moments import CANCELLED
 from ..executors import Threads
@@ -23,9 +24,6 @@ from ..solve import SOLVERS
 from ..solve_path import moments_pay, solutions_along
 from ._logistic import LogisticRegression
 from ._weights import strength_of
-
-EPS = np.finfo(np.float64).eps
-"""Scikit-learn's logarithmic loss takes no probability for less, nor for more than what this leaves of 1."""
 
 
 def problem_of_folds(model, X, y, weights, paths, folds):
@@ -124,6 +122,7 @@ def log_likelihoods(codes, Z, weights):
         p = expit(np.where(codes == 1, Z[..., 0], -Z[..., 0]))
     else:
         p = softmax(Z, axis=-1)[:, np.arange(len(codes)), codes]
+    # Scikit-learn's logarithmic loss takes no probability for less, nor for more than what this leaves of 1.
     return np.average(np.log(np.clip(p, EPS, 1.0 - EPS)), axis=-1, weights=weights)
 
 
