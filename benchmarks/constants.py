@@ -218,7 +218,7 @@ def difference(before, after):
     said, largest = "", 0.0
     for kind, k in (("passes", 0), ("calls", 1)):
         for name, new in after.items():
-            change = new[k] / max(before[name][k], 1.0) - 1.0
+            change = (new[k] - before[name][k]) / max(before[name][k], 1.0)
             if abs(change) > max(NOTICED, largest):
                 largest = abs(change)
                 said = f"{name}: does not end" if np.isinf(change) else f"{name}: {change:+.0%} {kind}"
