@@ -189,8 +189,8 @@ def test_model_is_solved(n, p, share):
     penalty = penalty.with_l1(share / penalty.dual_limit(q))
     w, start = np.zeros(p), np.zeros(p)
     for _ in range(8):
-        w, calls = penalty.solve_on_gram(Q, q, w, square)
-        assert calls >= 1
+        w, _, touched = penalty.solve_on_gram(Q, q, w, square, 0.0)
+        assert touched >= Q.size
     assert not start.any()
     assert penalty.gap_on_gram(Q, q, w, square) <= 1e-12 * square
     assert penalty.violation(w, q - Q @ w).max() <= 1e-6 * penalty.l1
@@ -202,8 +202,8 @@ def test_no_more_than_is_asked_for():
     Q, q = X.T @ X, X.T @ y
     penalty = GroupPenalty(50.0, LABELS, np.sqrt(SIZES))
     first = penalty.gap_on_gram(Q, q, np.zeros(24), y @ y)
-    rough, few = penalty.solve_on_gram(Q, q, np.zeros(24), y @ y, enough=0.5 * first)
-    fine, more = penalty.solve_on_gram(Q, q, np.zeros(24), y @ y)
+    rough, _, few = penalty.solve_on_gram(Q, q, np.zeros(24), y @ y, 0.5 * first)
+    fine, _, more = penalty.solve_on_gram(Q, q, np.zeros(24), y @ y, 1e-3 * first)
     gaps = [penalty.gap_on_gram(Q, q, w, y @ y) for w in (rough, fine)]
     assert few < more
     assert gaps[1] <= 1e-3 * first < gaps[0] <= 0.5 * first

@@ -287,7 +287,7 @@ def random_model(rng, size):
 @pytest.mark.parametrize(("pull", "left"), [(0.0, 0.0), (0.2, 1e-5)])
 def test_what_a_short_step_leaves_is_no_coefficient(pull, left, monkeypatch):
     """Small, and held back or not; where it counts it stays."""
-    monkeypatch.setattr(ElasticNetPenalty, "solve_on_gram", lambda *_, **__: (np.array([1.0, 1e-5]), 1))
+    monkeypatch.setattr(ElasticNetPenalty, "solve_on_gram", lambda *_, **__: (np.array([1.0, 1e-5]), 0.0, 4))
     model = server_aggregate.Subproblem(np.eye(2), np.array([1.1, pull]), 2.0, None, None)
     assert_array_equal(model.minimiser(np.zeros(2), ElasticNetPenalty(0.1), 0.0), [1.0, left])
 

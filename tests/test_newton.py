@@ -39,7 +39,7 @@ def test_the_gram_form_is_the_elastic_net(l1, l2, positive, n, k):
     X, t, Q, q, square = model(rng, n, k)
     penalty, w = ElasticNetPenalty(l1, l2, positive), np.zeros(k)
     for _ in range(10):
-        w, _ = solve_on_gram(Q, q, w, penalty, square)
+        w, *_ = solve_on_gram(Q, q, w, penalty, square, 0.0)
     total = (l1 + l2) / n
     peer = ElasticNet(total, l1_ratio=l1 / (l1 + l2), positive=positive, fit_intercept=False, tol=1e-15)
     if l1:
@@ -60,10 +60,11 @@ def test_no_newton_step_where_sweeps_are_enough(monkeypatch):
     _, _, Q, q, square = model(np.random.default_rng(0), 30, 8)
     penalty, start = ElasticNetPenalty(2.0), np.zeros(8)
     reached = penalty.gap_on_gram(Q, q, quadratic_minimiser.swept(Q, q, start, penalty, 3), square)
-    w, _ = solve_on_gram(Q, q, start, penalty, square, enough=1.01 * reached)
-    assert penalty.gap_on_gram(Q, q, w, square) == pytest.approx(reached)
+    w, gap, touched = solve_on_gram(Q, q, start, penalty, square, 1.01 * reached)
+    assert gap == pytest.approx(reached)
+    assert touched == 3 * Q.size
     assert not steps
-    w, _ = solve_on_gram(Q, q, start, penalty, square, enough=0.0)
+    w, *_ = solve_on_gram(Q, q, start, penalty, square, 1.01 * reached, enough=0.0)
     assert penalty.gap_on_gram(Q, q, w, square) <= 1e-10 * square
     assert steps
 
@@ -78,7 +79,7 @@ def test_the_gap_on_the_gram_matrix_bounds_the_error(seed, positive, l1, l2):
         w = np.abs(w)
     best = w
     for _ in range(10):
-        best, _ = solve_on_gram(Q, q, best, penalty, square)
+        best, *_ = solve_on_gram(Q, q, best, penalty, square, 0.0)
     gap = penalty.gap_on_gram(Q, q, w, square)
     assert gap >= value(Q, q, w, penalty) - value(Q, q, best, penalty) - 1e-9 * square
     assert penalty.gap_on_gram(Q, q, best, square) <= 1e-8 * square

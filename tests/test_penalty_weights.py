@@ -348,9 +348,9 @@ def test_models_on_gram_matrices(weights, positive):
     def value(w):
         return 0.5 * w @ Q @ w - q @ w + penalty.value(w)
 
-    w, _ = penalty.solve_on_gram(Q, q, np.zeros(P), square, enough=1e-12)
+    w, *_ = penalty.solve_on_gram(Q, q, np.zeros(P), square, 1e-12)
     np.testing.assert_allclose(penalty.violation(w, q - Q @ w), 0.0, atol=1e-6)
-    found, gap, _ = penalty.descend_on_gram(Q, q, np.zeros(P), square, 1e-10)
+    found, gap, _ = penalty.solve_on_gram(Q, q, np.zeros(P), square, 1e-10, enough=0.0)
     np.testing.assert_allclose(found, w, atol=1e-5)
     model, restored = penalty.plain(Q, q, np.zeros(P), square)
     u = rng.uniform(0.0, 1.0, len(model[1]))

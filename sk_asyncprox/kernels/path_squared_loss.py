@@ -173,14 +173,14 @@ class Walk:
         Q, q, square = self._columns.Q, self._columns.q, self._columns.square
         goal = self._right * self._most
         penalty = penalty.on(self._columns.index)
-        w, gap, touched = penalty.descend_on_gram(Q, q, w, square, goal)
+        w, gap, touched = penalty.solve_on_gram(Q, q, w, square, goal)
         self._touched += touched
         if self._near_null:
             gain = q @ w - 0.5 * w @ Q @ w - penalty.value(w)
             nearer = max(self._right * float(self._wanted_gap(gain)), ROUNDING * square)
             self._near_null = nearer < goal
             if gap > nearer:
-                w, gap, touched = penalty.descend_on_gram(Q, q, w, square, nearer)
+                w, gap, touched = penalty.solve_on_gram(Q, q, w, square, nearer)
                 self._touched += touched
         return w, gap <= goal
 

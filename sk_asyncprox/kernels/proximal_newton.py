@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._precision import EPS, TINY
+from .._precision import EPS
 from .gram_matrix import gram_of
 from .quadratic_minimiser import newton_on_gram
 
@@ -132,7 +132,7 @@ class ProximalNewton:
         if not penalty.has_zeros:
             return newton_on_gram(self._matrix, q, w, penalty)
         square = w @ (image + 2.0 * c) + self._model.inverse_size(place.gradient, problem.weights)
-        return penalty.descend_on_gram(self._matrix, q, w, max(square, TINY), goal, CALLS)[0]
+        return penalty.solve_on_gram(self._matrix, q, w, square, goal, most_calls=CALLS)[0]
 
 
 def newton_steps(part, payload):

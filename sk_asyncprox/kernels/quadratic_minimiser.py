@@ -12,19 +12,13 @@ from .._compat import block_cd, gram_cd
 from .._precision import TINY
 from .line_search import LENGTHS, along_ray
 
-FEWEST_SWEEPS, MOST_SWEEPS, ENTRIES = 20, 200, 500_000
-"""Sweeps of a call: on a small matrix many cost no more than the call."""
-
-FEW_SWEEPS, MANY_SWEEPS, FEW_ENTRIES, MOST_DESCENTS = 8, 128, 200_000, 50
-"""The same where a call ends at a gap, and such calls, at most; the next one may have twice the sweeps."""
+FEWEST_SWEEPS, FOR_NEWTON, MOST_SWEEPS, FEW_ENTRIES, MOST_CALLS = 8, 20, 128, 200_000, 50
+"""Sweeps of a call, and of one before a Newton step that is to make the solution exact; the next call may
+have twice as many: on a small matrix many cost no more than the call; and calls, at most."""
 
 FAST_DESCENT, PATIENCE = 0.5, 100
 """Share of the gap that a call may leave for sweeps to go on, before the first Newton step; and sweeps that a
 slower fall may take, at its present rate, to a gap that is given: they cost less than such a step."""
-
-MOST_TIMES, MOST_CALLS = 4, 200
-"""Sweeps of a call, relative to the first one's, and calls, at most. Where neither sweeps nor Newton steps
-have halved the gap, the next call has twice the sweeps; what is left after that is left to the next model."""
 
 NEWTON_STEPS = 30
 RIDGE = 1e-10
@@ -38,58 +32,35 @@ SHARE_OF_GAP = 0.1
 """The model is solved until its gap is this share of what it was."""
 
 
-def solve_on_gram(Q, q, w, penalty, square, roughly=False, enough=0.0, most_calls=MOST_CALLS):
-    """Lower the model's gap to a share of what it is at ``w``, in at most ``most_calls`` calls of sweeps and
-    Newton steps; return new coefficients and the calls.
-
-    The target ``t`` has ``q = X't`` and ``square = |t|^2``. With ``roughly`` sweeps suffice where they have
-    reached that share, without the Newton steps that would make the solution exact; so they do where the gap
-    is ``enough``.
+def solve_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_CALLS, enough=None):
+    """Lower the model's gap to ``goal``, if that can be, by sweeps, and Newton steps where these are slow.
+    Unless this is None, such a step makes the solution exact at the end where the gap is not yet ``enough``.
+    Returned are coefficients, gap, and entries of the matrix touched by sweeps. The target ``t`` has
+    ``q = X't`` and ``square = |t|^2``.
     """
-    if not penalty.has_zeros:
-        return newton_on_gram(Q, q, w, penalty), 1
-    filled = isinstance(Q, np.ndarray)
-    sweeps = max(FEWEST_SWEEPS, min(MOST_SWEEPS, ENTRIES // Q.size)) if filled else MOST_SWEEPS
-    gap = gap_on_gram(q, w, Q @ w, penalty, square)
-    goal, calls, most = max(ROUNDING * square, SHARE_OF_GAP * gap, enough), 0, MOST_TIMES * sweeps
-    while calls < most_calls:
-        before, calls = gap, calls + 1
-        w = swept(Q, q, w, penalty, sweeps)
-        gap = gap_on_gram(q, w, Q @ w, penalty, square)
-        if goal < gap < FAST_DESCENT * before:
-            continue
-        if gap <= (goal if roughly else enough):
-            break
-        w = newton_on_gram(Q, q, w, penalty)
-        gap = gap_on_gram(q, w, Q @ w, penalty, square)
-        if gap <= goal:
-            break
-        if gap > FAST_DESCENT * before:
-            sweeps *= 2
-            if sweeps > most:
-                break
-    return w, calls
-
-
-def descend_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_DESCENTS):
-    """Lower the model's gap to ``goal``, if that can be: by sweeps, and Newton steps where these are slow.
-    The arguments are those of :func:`solve_on_gram`; returned are coefficients, gap, and entries of the
-    matrix touched by sweeps."""
     if not penalty.has_zeros:
         w = newton_on_gram(Q, q, w, penalty)
         return w, penalty.conjugate(q - Q @ w - penalty.l2s * w), Q.size
+    square = max(square, TINY)
     # Of a start that is zero nothing is known of what sweeps will cost.
     sweeps = FEW_ENTRIES // max(1, len(w) * (np.count_nonzero(w) or len(w)))
-    sweeps = max(FEW_SWEEPS, min(MANY_SWEEPS, sweeps))
-    before, touched, stepped = np.inf, 0, False
+    sweeps = max(FEWEST_SWEEPS if enough is None else FOR_NEWTON, min(MOST_SWEEPS, sweeps))
+    before, touched, stepped, goal = np.inf, 0, False, max(goal, ROUNDING * square)
     for _ in range(most_calls):
-        w, gap, n_sweeps = gram_cd(w, penalty, sweeps, Q, q, square, goal)
+        if isinstance(Q, np.ndarray) and enough is None:
+            w, gap, n_sweeps = gram_cd(w, penalty, sweeps, Q, q, square, goal)
+        else:
+            w, n_sweeps = swept(Q, q, w, penalty, sweeps), sweeps
+            gap = gap_on_gram(q, w, Q @ w, penalty, square)
         touched += n_sweeps * Q.size
-        if gap <= goal or (stepped and goal < gap * min(1.0, gap / before) ** MOST_DESCENTS):
-            break
-        if gap > FAST_DESCENT * before and gap > goal * (before / gap) ** (PATIENCE / sweeps):
+        ended = gap <= goal or (stepped and goal < gap * min(1.0, gap / before) ** MOST_CALLS)
+        slow = gap > FAST_DESCENT * before and gap > goal * (before / gap) ** (PATIENCE / sweeps)
+        before, sweeps = gap, min(2 * sweeps, MOST_SWEEPS)
+        if (enough is not None and gap > enough) if ended else slow:
             w, stepped = newton_on_gram(Q, q, w, penalty), True
-        before, sweeps = gap, min(2 * sweeps, MANY_SWEEPS)
+            gap = gap_on_gram(q, w, Q @ w, penalty, square)
+        if ended or gap <= goal:
+            break
     return w, gap, touched
 
 

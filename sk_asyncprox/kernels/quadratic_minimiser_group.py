@@ -16,7 +16,7 @@ from .line_search import LENGTHS
 from .quadratic_minimiser import RIDGE, ROUNDING, gap_on_gram
 
 SHARE_OF_GAP = 1e-3
-"""Gap that the model is solved to, relative to twice the objective at zero, and to that at the start."""
+"""Gap that a step of a block solves the model to, relative to what it was."""
 
 MOST_NEWTON, SETTLED, MOST_ENDS = 4, 1e-2, 6
 """Newton steps between two sweeps; the fall of one, relative to that of the first, that is the last; and
@@ -36,25 +36,19 @@ SECULAR_STEPS, ALMOST = 30, 1e-8
 """Steps to the norm of a group, at most; and one, relative to it, that leaves about its square."""
 
 
-def solve_groups_on_gram(Q, q, w, penalty, square, enough=0.0, most_calls=MOST_CALLS, share=SHARE_OF_GAP):
-    """Lower the model's gap to a ``share`` of what it is at ``w``, or to ``enough``; return the coefficients,
-    and how many calls of sweeps and Newton steps this has taken."""
+def solve_groups_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_CALLS):
+    """Lower the model's gap to ``goal``, if that can be: new coefficients, gap, and entries touched."""
     w, spectra = w.copy(), {}
     members = np.split(np.arange(len(w))[penalty.order], penalty.starts[1:])
-    goal, lowest, slow, calls = 0.0, np.inf, 0, 0
-    while slow < PATIENCE and calls < most_calls:
-        image = Q @ w
-        gap, pull = gap_on_gram(q, w, image, penalty, square), q - image
-        # A gap that rounding hides may still be one of all the groups' that this matrix is of a part of.
-        if calls and gap <= goal:
-            break
-        goal = goal or max(ROUNDING * square, share * gap, enough)
-        lowest, slow = (gap, 0) if gap <= FAST * lowest else (lowest, slow + 1)
+    pull, goal, gap, lowest, slow, calls = q - Q @ w, max(goal, ROUNDING * square), np.inf, np.inf, 0, 0
+    while gap > goal and slow < PATIENCE and calls < most_calls:
         for _ in range(1 + len(w) // PER_SWEEP):
             sweep(Q, w, pull, penalty, members, spectra)
         newton(Q, q, w, penalty)
-        calls += 1
-    return w, calls
+        image, calls = Q @ w, calls + 1
+        gap, pull = gap_on_gram(q, w, image, penalty, square), q - image
+        lowest, slow = (gap, 0) if gap <= FAST * lowest else (lowest, slow + 1)
+    return w, gap, calls * Q.size
 
 
 def sweep(Q, w, pull, penalty, members, spectra):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .quadratic_minimiser import solution
+from .quadratic_minimiser import SHARE_OF_GAP, solution
 
 MOST_CALLS = 20
 """Rounds of coordinate descent and Newton steps for a minimiser; the next one goes on from where they end."""
@@ -93,7 +93,9 @@ class Subproblem(NamedTuple):
 
     def minimiser(self, w, penalty, enough):
         """Minimiser with the penalty, nearly, from ``w``; or what has a gap of ``enough``."""
-        w, _ = penalty.solve_on_gram(self.Q, self.q, w, self.square, enough=enough, most_calls=MOST_CALLS)
+        goal = max(SHARE_OF_GAP * self.gap(w, penalty), enough)
+        limits = {"most_calls": MOST_CALLS, "enough": enough}
+        w, *_ = penalty.solve_on_gram(self.Q, self.q, w, self.square, goal, **limits)
         crumbs = penalty.crumbs(w, self.q - self.Q @ w - penalty.l2s * w)
         if not crumbs.any():
             return w

@@ -167,18 +167,11 @@ class ElasticNetPenalty(Penalty):
         penalty = ElasticNetPenalty(self.l1, positive=self.positive)
         return (reduced, target, scale * w[kept], penalty, square - q[free] @ constants), restored
 
-    def solve_on_gram(self, Q, q, w, square, **limits):
-        """Lower the model's gap to a share of what it is at ``w``: new coefficients, and how often the matrix
-        was gone over; as :func:`~sk_asyncprox.kernels.quadratic_minimiser.solve_on_gram`."""
-        model, restored = self.plain(Q, q, w, square)
-        w, calls = gram.solve_on_gram(*model, **limits)
-        return restored(w), calls
-
-    def descend_on_gram(self, Q, q, w, square, goal, most_calls=gram.MOST_DESCENTS):
+    def solve_on_gram(self, Q, q, w, square, goal, **limits):
         """Lower the model's gap to ``goal``, if that can be: new coefficients, gap, and entries touched; as
-        :func:`~sk_asyncprox.kernels.quadratic_minimiser.descend_on_gram`."""
+        :func:`~sk_asyncprox.kernels.quadratic_minimiser.solve_on_gram`."""
         model, restored = self.plain(Q, q, w, square)
-        w, *found = gram.descend_on_gram(*model, goal, most_calls)
+        w, *found = gram.solve_on_gram(*model, goal, **limits)
         return restored(w), *found
 
     def step_on_gram(self, Q, q, w, square, sweeps):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._precision import TINY
-from ..kernels.quadratic_minimiser_group import MOST_CALLS, solve_groups_on_gram
+from ..kernels.quadratic_minimiser_group import MOST_CALLS, SHARE_OF_GAP, solve_groups_on_gram
 from .elastic_net import ElasticNetPenalty
 
 
@@ -78,13 +78,9 @@ class GroupPenalty(ElasticNetPenalty):
         distance = self.norms(c - pull)
         return np.where(norms > 0.0, distance, np.maximum(distance - limits, 0.0))[self.labels]
 
-    def solve_on_gram(self, Q, q, w, square, roughly=False, enough=0.0, most_calls=MOST_CALLS):
-        return solve_groups_on_gram(Q, q, w, self, square, enough, most_calls)
-
-    def descend_on_gram(self, Q, q, w, square, goal, most_calls=MOST_CALLS):
-        w, calls = solve_groups_on_gram(Q, q, w, self, square, goal, most_calls, share=0.0)
-        return w, self.gap_on_gram(Q, q, w, square), calls * Q.size
+    def solve_on_gram(self, Q, q, w, square, goal, most_calls=MOST_CALLS, enough=None):
+        return solve_groups_on_gram(Q, q, w, self, square, goal, most_calls)
 
     def step_on_gram(self, Q, q, w, square, sweeps):
-        w, calls = self.solve_on_gram(Q, q, w, square)
-        return w, calls * Q.size
+        w, _, touched = self.solve_on_gram(Q, q, w, square, SHARE_OF_GAP * self.gap_on_gram(Q, q, w, square))
+        return w, touched

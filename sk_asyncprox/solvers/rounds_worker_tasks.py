@@ -9,7 +9,7 @@ from ..kernels.gram_matrix_banded import banded
 from ..kernels.newton_cg import COST, in_place
 from ..kernels.newton_cg import product as multiplied
 from ..kernels.proximal_newton import newton_steps
-from ..kernels.quadratic_minimiser import MANY_SWEEPS, MOST_DESCENTS, SHARE_OF_GAP
+from ..kernels.quadratic_minimiser import MOST_CALLS, MOST_SWEEPS, SHARE_OF_GAP
 from ..kernels.quasi_newton_descent import arrived, descend
 from ..kernels.subspace_steps import direction_of, join, joint_step, lands
 from ..losses.base import MARGINS_AT_ONCE
@@ -109,20 +109,24 @@ def minimum(part, payload):
     square = read.w @ (Q @ read.w + 2.0 * correlations) + curvature.inverse_size(gradient, weights)
     q = Q @ read.w + correlations
     (n, p), quadratic = part.problem.shape, part.problem.loss.quadratic and square > 0.0
-    whole = enough > FINEST * square and len(q) == p
+    whole = quadratic and enough > FINEST * square and len(q) == p
+
+    def solved(w, share=SHARE_OF_GAP, **limits):
+        goal = max(share * read.penalty.gap_on_gram(Q, q, w, square), enough)
+        w, _, touched = read.penalty.solve_on_gram(Q, q, w, square, goal, **limits)
+        return w, 1 + touched // (MOST_SWEEPS * Q.size)
+
     # Of more columns than rows the support is not settled yet: a Newton step on it is soon for nothing.
-    if quadratic and isinstance(Q, np.ndarray) and (whole or (roughly and n < p)):
-        share, most = (SHARE_OF_ALL, MOST_DESCENTS) if whole else (SHARE_OF_GAP, ROUGH_CALLS)
-        goal = max(share * read.penalty.gap_on_gram(Q, q, read.w, square), enough)
-        new, _, touched = read.penalty.descend_on_gram(Q, q, read.w, square, goal, most)
-        calls = 1 + touched // (MANY_SWEEPS * Q.size)
+    if whole or (quadratic and roughly and n < p):
+        share, most = (SHARE_OF_ALL, MOST_CALLS) if whole else (SHARE_OF_GAP, ROUGH_CALLS)
+        new, calls = solved(read.w, share, most_calls=most)
     else:
-        new, calls = read.penalty.solve_on_gram(Q, q, read.w, square, roughly=roughly, enough=enough)
+        new, calls = solved(read.w, enough=np.inf if roughly else enough)
     if ridge is None or not ridge.any():
         return new, calls
     # It holds on to where the way has begun: what is left of that is far less than the gap wanted.
     q += ridge * (new - read.w)
-    new, more = read.penalty.solve_on_gram(Q, q, new, square, enough=enough)
+    new, more = solved(new, enough=enough)
     return new, calls + more
 
 
@@ -149,9 +153,9 @@ def moments(part, payload):
         return None
     if w.any() and not problem.certify_on_moments(w).objective <= 0.5 * square:
         w = np.zeros_like(w)
-    w, gap, touched = problem.penalty.descend_on_gram(Q, q, w, square, goal)
+    w, gap, touched = problem.penalty.solve_on_gram(Q, q, w, square, goal)
     # On the matrix no data are touched, as in a model.
-    calls = 1 + touched // (MANY_SWEEPS * Q.size)
+    calls = 1 + touched // (MOST_SWEEPS * Q.size)
     return (problem.certify_on_moments(w), calls * min(problem.size, Q.size)) if gap <= goal else None
 
 
