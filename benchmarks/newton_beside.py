@@ -22,7 +22,7 @@ from sk_asyncprox import ElasticNet, LogisticRegression
 from sk_asyncprox.kernels.bcd_iterate import Read
 from sk_asyncprox.solvers import registry
 from sk_asyncprox.solvers.rounds import RoundsBCD
-from sk_asyncprox.solvers.rounds_newton_steps import PRODUCTS, RISE_OF_NEWTON, NewtonSteps
+from sk_asyncprox.solvers.rounds_newton_cg import PRODUCTS, RISE_OF_NEWTON, NewtonSteps
 
 WORK, SECONDS = RoundsBCD.work, collections.defaultdict(list)
 

@@ -1,8 +1,9 @@
-"""What a user is told of a run that has not met its tolerance, or whose steps are not proved safe."""
+"""What a user is told of runs that have not met their tolerance, or whose steps are not proved safe."""
 
 import warnings
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from .theory import satisfies_principle, window_sums
 
@@ -68,3 +69,27 @@ def _above_ceiling(policy, history):
         f"at update {k}, by the step {steps[k]:.3g} on a window of {window_sums(delays, steps)[k]:.3g}: "
         f"where no step is above max(0, 1 - window) convergence is proved, elsewhere it is left to the data."
     )
+
+
+def warn_unless_converged(names, solutions_messages):
+    """One warning for the runs of a path that have not met the tolerance, with the first one's message."""
+    missed = [(name, message) for name, message in zip(names, solutions_messages, strict=True) if message]
+    if missed:
+        warnings.warn(
+            f"{len(missed)} of {len(names)} fits did not reach the tolerance; the first, for "
+            f"{missed[0][0]}: {missed[0][1]}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_folds(name, n_folds, ratios, grids, messages):
+    """The same for those of folds: for every share of the l1 part, if there are several to choose from, a
+    grid of what is called that."""
+    names = [
+        f"fold {k}, {f'l1_ratio={ratio:.3g}, ' * (len(ratios) > 1)}{name}={value:.3g}"
+        for k in range(n_folds)
+        for ratio, grid in zip(ratios, grids, strict=True)
+        for value in grid
+    ]
+    warn_unless_converged(names, messages)

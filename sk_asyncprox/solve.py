@@ -11,7 +11,7 @@ from ._joblib import joblib_dask_client
 from .executors import EXECUTORS, Dask, Threads
 from .executors.base import WorkersLost
 from .penalties import ElasticNetPenalty
-from .run import Run
+from .run_monitor import Run
 from .solvers import SOLVERS
 from .solvers.base import Snapshot
 

@@ -7,12 +7,12 @@ import numpy as np
 from ._blas_limit import one_blas_thread
 from ._interrupts import cached_property
 from .executors import Threads
-from .kernels.newton_on_all import WIDEST, NewtonOnAll
 from .kernels.path_extrapolation import strength
-from .kernels.path_gram_matrix import Kept, Known
+from .kernels.path_gram_cache import Kept, Known
 from .kernels.path_squared_loss import LOOSE, MISSES, Walk
+from .kernels.proximal_newton import WIDEST, ProximalNewton
 from .problem.certificate import tidy
-from .run import Solution
+from .run_monitor import Solution
 from .solve import SOLVERS, resolve_executor, solve
 from .solvers.base import Certified, Snapshot
 from .solvers.registry import resolve_step_size
@@ -200,7 +200,7 @@ def newton_walk(problem, penalties, options, start):
     narrow = problem.n_coefs <= WIDEST and not any(penalty.is_zero for penalty in penalties)
     if not (narrow and _squares_are_safe(problem, known=False)):
         return
-    steps = NewtonOnAll(problem, start)
+    steps = ProximalNewton(problem, start)
     for penalty in penalties:
         if options.stop is not None:
             options.stop.check()

@@ -23,9 +23,9 @@ ROUND_ROBIN = Trace.constant(3)
 @pytest.fixture
 def large(monkeypatch):
     """Every dense array is large: its entries are checked as it is read."""
-    for module in ("data.dataset", "linear_model._validation"):
+    for module in ("data.preprocessing", "linear_model._validation"):
         monkeypatch.setattr(f"sk_asyncprox.{module}.LARGE", 0)
-    monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
+    monkeypatch.setattr("sk_asyncprox.data.design_matrix.IN_CACHE", 0)
 
 
 def target(model, data):

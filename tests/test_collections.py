@@ -25,7 +25,7 @@ from sk_asyncprox import (
 )
 from sk_asyncprox.executors import Dask, dask_tasks
 from sk_asyncprox.executors.base import Plan, WorkersLost
-from sk_asyncprox.run import Run
+from sk_asyncprox.run_monitor import Run
 from sk_asyncprox.shards import dask_chunks, dask_shards
 from sk_asyncprox.shards.sharded_problem import ShardedProblem
 

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import constants
 
 from sk_asyncprox.executors import simulated
-from sk_asyncprox.kernels import gram_matrix, shard_models
+from sk_asyncprox.kernels import gram_matrix, shard_taylor_model
 from sk_asyncprox.solvers import rounds_gram_cache
 
 KNOWN = {(known.module.partition(".")[2], known.name): known for known in constants.ALL}
@@ -21,7 +21,7 @@ def test_all_numbers_are_found_with_their_words():
     assert len(KNOWN) > 150
     assert KNOWN["solvers.rounds", "LOWERED"].value == 0.3
     assert KNOWN["kernels.gram_matrix", "RIDGE"].words.startswith("Products of a matrix, or of its new rows")
-    assert ("kernels.newton_on_all", "TINY") not in KNOWN
+    assert ("kernels.proximal_newton", "TINY") not in KNOWN
     assert [known for known in constants.ALL if not known.words] == []
 
 
@@ -37,7 +37,7 @@ def test_the_table_has_all_numbers_with_their_values_and_words():
 
 
 def test_a_number_is_changed_wherever_it_was_imported_to():
-    places = gram_matrix, rounds_gram_cache, shard_models
+    places = gram_matrix, rounds_gram_cache, shard_taylor_model
     with constants.changed(KNOWN["kernels.gram_matrix", "LARGE"], 0.5):
         assert [place.LARGE for place in places] == [100_000_000] * 3
     assert [place.LARGE for place in places] == [200_000_000] * 3

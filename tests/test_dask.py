@@ -21,7 +21,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import ElasticNet, GroupLasso, Lasso, LogisticRegression, lasso_path
-from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.design_matrix import Design
 from sk_asyncprox.executors import Dask, Simulated, Trace
 from sk_asyncprox.executors.base import WorkersLost
 from sk_asyncprox.executors.dask_tasks import Crew, RollCall

@@ -12,14 +12,14 @@ from sklearn.linear_model import LogisticRegression as PeerLogistic
 from sk_asyncprox import ElasticNet, LogisticRegression
 from sk_asyncprox.data import single_precision
 from sk_asyncprox.data.block_diagonal import Copies
-from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.design_matrix import Design
 from sk_asyncprox.data.single_precision import Single
 from sk_asyncprox.kernels import quasi_newton_descent as descent
 from sk_asyncprox.kernels.bcd_iterate import Point, Read
 from sk_asyncprox.kernels.column_part import ColumnPart
 from sk_asyncprox.kernels.hessian_solvers import gram_solver, newton_solver
+from sk_asyncprox.kernels.lbfgs import Face, Memory
 from sk_asyncprox.kernels.newton_cg import in_place
-from sk_asyncprox.kernels.quasi_newton import Face, Memory
 from sk_asyncprox.kernels.quasi_newton_descent import STEPS, DescentPoint, descend
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
@@ -237,7 +237,7 @@ def test_rows_that_lie_together_are_not_copied(n_classes, shape, single, monkeyp
     monkeypatch.setattr(rounds_all_columns, "LEAST_SINGLE", 0 if single else np.inf)
     copied = LogisticRegression(C=0.1, tol=1e-10).fit(X, y)
     monkeypatch.setattr("sk_asyncprox.problem.in_memory.SMALL", 0)
-    monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
+    monkeypatch.setattr("sk_asyncprox.data.design_matrix.IN_CACHE", 0)
     before = X.copy()
     there = LogisticRegression(C=0.1, tol=1e-10).fit(X, y)
     assert_allclose(there.coef_, copied.coef_, atol=1e-4)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sk_asyncprox.data.dataset import Data, design_of
-from sk_asyncprox.data.design import Design
-from sk_asyncprox.data.matrices import in_runs, times
+from sk_asyncprox.data.array_operations import in_runs, times
+from sk_asyncprox.data.design_matrix import Design
+from sk_asyncprox.data.preprocessing import Data, design_of
 from sk_asyncprox.losses import LogisticLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -123,15 +123,15 @@ def test_filled_and_gram(form, centred):
 @pytest.fixture
 def large(monkeypatch):
     """Every dense array is large."""
-    monkeypatch.setattr("sk_asyncprox.data.dataset.LARGE", 0)
-    monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
+    monkeypatch.setattr("sk_asyncprox.data.preprocessing.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.data.design_matrix.IN_CACHE", 0)
 
 
 @each_centring
 @pytest.mark.parametrize("form", ["C", "F"])
 @pytest.mark.parametrize("n", [300, 1500])
 def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n, large, monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.data.design.ENTRIES_OF_RUN", 0)
+    monkeypatch.setattr("sk_asyncprox.data.design_matrix.ENTRIES_OF_RUN", 0)
     X, weights = drawn(n, 6)
     X[:, 4] = 0.0
     given = FORMATS[form](X)
@@ -164,7 +164,7 @@ def test_data_that_stay_as_they_are_stand_for_the_centred_copy(form, centred, n,
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("form", ["C", "F"])
 def test_a_design_is_the_same_whatever_the_threads(form, dtype, as_given, rows, centred, large, monkeypatch):
-    monkeypatch.setattr("sk_asyncprox.data.matrices.ROWS_OF_COPY", 50)
+    monkeypatch.setattr("sk_asyncprox.data.array_operations.ROWS_OF_COPY", 50)
     X, weights = drawn(1003, 6, density=1.0)
     given = FORMATS[form](X.astype(dtype))
     how = {"rows": rows, "centred": centred, "as_given": 0 if as_given and not rows else None}
@@ -255,7 +255,7 @@ def _set_limits(monkeypatch):
     """Entries and columns of data that stay as they are, and for a squared loss."""
     limits = {"LARGE": 40, "NARROW": 4, "SQUARED_LARGE": 16}
     for name, number in limits.items():
-        monkeypatch.setattr(f"sk_asyncprox.data.dataset.{name}", number)
+        monkeypatch.setattr(f"sk_asyncprox.data.preprocessing.{name}", number)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_asyncprox import ElasticNet, Lasso, LassoCV, LogisticRegression, lasso_path
-from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.design_matrix import Design
 from sk_asyncprox.executors import Simulated, Trace
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty

@@ -165,7 +165,7 @@ def test_package_is_found():
         ("losses", "import sk_asyncprox.penalties", 1),
         ("losses", "from . import penalties", 1),
         ("losses", "def f():\n    from .solve import solve", 1),
-        ("problem.in_memory", "from ..data.dataset import design_of", 0),
+        ("problem.in_memory", "from ..data.preprocessing import design_of", 0),
         ("problem", "from .executors.traces import Trace", 1),
         ("executors.base", "from .simulated import Simulated", 1),
         ("executors.base", "from .threads import Threads", 1),

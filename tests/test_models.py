@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
-from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.design_matrix import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace
-from sk_asyncprox.kernels import server_aggregate, shard_models
+from sk_asyncprox.kernels import server_aggregate, shard_taylor_model
 from sk_asyncprox.kernels.server_aggregate import ModelSum
-from sk_asyncprox.kernels.shard_models import Care, model_of, own_model
+from sk_asyncprox.kernels.shard_taylor_model import Care, model_of, own_model
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -272,7 +272,7 @@ def test_shards_that_are_alike_take_fewer_visits_from_points_of_their_own(monkey
         return count
 
     ours = visits()
-    monkeypatch.setattr(shard_models, "SAMPLES", np.inf)
+    monkeypatch.setattr(shard_taylor_model, "SAMPLES", np.inf)
     assert ours < 0.9 * visits()
 
 

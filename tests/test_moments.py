@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_asyncprox import Lasso, LassoCV
-from sk_asyncprox.data import dataset as rows
 from sk_asyncprox.data import moments
+from sk_asyncprox.data import preprocessing as rows
 from sk_asyncprox.data.moments import few_rows, joined, moments_of, point_of
 from sk_asyncprox.losses import SquaredLoss
 from sk_asyncprox.problem import Problem

@@ -14,7 +14,7 @@ from sklearn.preprocessing import scale
 
 from sk_asyncprox import LogisticRegression
 from sk_asyncprox.data.block_diagonal import BlockDiagonal, Copies
-from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.design_matrix import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.losses.curvature import FLOOR_OF_BLOCKS, SoftmaxCurvature

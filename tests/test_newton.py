@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose
 from scipy.optimize import nnls
 from sklearn.linear_model import ElasticNet
 
-from sk_asyncprox.data.dataset import design_of
-from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.design_matrix import Design
+from sk_asyncprox.data.preprocessing import design_of
 from sk_asyncprox.kernels import quadratic_minimiser
 from sk_asyncprox.kernels.line_search import along_ray
 from sk_asyncprox.kernels.newton_cg import in_place, newton_step

@@ -22,8 +22,8 @@ from sklearn.model_selection import StratifiedKFold
 from test_solvers import drive, make_problem
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, lasso_path
-from sk_asyncprox.data.dataset import Data
-from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.design_matrix import Design
+from sk_asyncprox.data.preprocessing import Data
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
 from sk_asyncprox.kernels import column_sweeps
 from sk_asyncprox.kernels.column_part import ColumnPart
@@ -139,9 +139,9 @@ def test_shares_lose_no_update(loss, sparse, shared):
 @pytest.fixture
 def as_given(monkeypatch):
     """Dense data are not copied, however small they are."""
-    monkeypatch.setattr("sk_asyncprox.data.dataset.LARGE", 0)
-    monkeypatch.setattr("sk_asyncprox.data.design.IN_CACHE", 0)
-    monkeypatch.setattr("sk_asyncprox.data.dataset.CHEAP_MOMENTS", 0)
+    monkeypatch.setattr("sk_asyncprox.data.preprocessing.LARGE", 0)
+    monkeypatch.setattr("sk_asyncprox.data.design_matrix.IN_CACHE", 0)
+    monkeypatch.setattr("sk_asyncprox.data.preprocessing.CHEAP_MOMENTS", 0)
     for name in ("CHEAP_STEPS", "OF_SEVERAL", "DEAR_STEPS"):
         monkeypatch.setattr(f"sk_asyncprox.solvers.rounds_all_columns.{name}", 0)
 
@@ -314,7 +314,7 @@ def test_data_that_are_not_copied_take_little_memory(model, as_given):
 @pytest.mark.parametrize("logistic", [False, True])
 def test_a_run_in_rounds_is_replayed_from_its_history(kind, logistic, shared, request, monkeypatch):
     for name in ("CHEAP_MOMENTS", "TALL"):
-        monkeypatch.setattr(f"sk_asyncprox.data.dataset.{name}", 0)
+        monkeypatch.setattr(f"sk_asyncprox.data.preprocessing.{name}", 0)
     if kind == "as given":
         request.getfixturevalue("as_given")
     X, y = data(kind)

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, LogisticRegressionCV
-from sk_asyncprox.data.dataset import design_of
+from sk_asyncprox.data.preprocessing import design_of
 
 FORMS = {"dense": np.asarray, "C order": np.ascontiguousarray, "csc": sp.csc_matrix, "csr": sp.csr_array}
 ROWS = 120

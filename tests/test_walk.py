@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, ShuffleSplit
 
 from sk_asyncprox import ElasticNetCV, LassoCV, enet_path, lasso_path
 from sk_asyncprox._compat import block_cd, gram_cd
-from sk_asyncprox.kernels import path_gram_matrix, quadratic_minimiser
+from sk_asyncprox.kernels import path_gram_cache, quadratic_minimiser
 from sk_asyncprox.kernels.path_squared_loss import Walk
 from sk_asyncprox.linear_model import _cv_scores
 from sk_asyncprox.losses import SquaredLoss
@@ -164,13 +164,13 @@ def test_errors_by_second_moments_are_those_of_the_rows(noise, monkeypatch):
 def test_data_are_read_once_for_all_folds(monkeypatch):
     """One matrix of all rows, and one of each fold's test rows; no design of any training rows."""
     rows, made = [], []
-    count, make = path_gram_matrix.Known.__init__, Problem.features.fget
+    count, make = path_gram_cache.Known.__init__, Problem.features.fget
 
     def counted(self, problem):
         rows.append(len(problem.y))
         count(self, problem)
 
-    monkeypatch.setattr(path_gram_matrix.Known, "__init__", counted)
+    monkeypatch.setattr(path_gram_cache.Known, "__init__", counted)
     monkeypatch.setattr(Problem, "features", property(lambda self: (made.append(len(self.y)), make(self))[1]))
     X, y = drawn()
     LassoCV(cv=4).fit(X, y)
@@ -208,9 +208,9 @@ def test_sparse_data_go_in_rounds():
 def test_few_columns_in_use_are_certified_against_all(shape, how, weighted, monkeypatch):
     """Columns come into use as looks at the data ask for them; where they become many, moments take over."""
     monkeypatch.setattr("sk_asyncprox.solve_path.COLUMNS_PER_PENALTY", 1)
-    followed, follow = [], path_gram_matrix.Kept.followed
+    followed, follow = [], path_gram_cache.Kept.followed
     monkeypatch.setattr(
-        path_gram_matrix.Kept, "followed", lambda self, k: followed.append(follow(self, k)) or followed[-1]
+        path_gram_cache.Kept, "followed", lambda self, k: followed.append(follow(self, k)) or followed[-1]
     )
     X, y = drawn(*shape)
     weights = np.linspace(1.0, 3.0, len(y)) if weighted else None
@@ -223,13 +223,13 @@ def test_few_columns_in_use_are_certified_against_all(shape, how, weighted, monk
         alone = problem.with_penalty(penalty).certify(solution.certificate.w, solution.certificate.b)
         assert solution.gap <= 1e-4 * problem.scale
         assert alone.gap == pytest.approx(solution.gap, rel=1e-6, abs=1e-9 * problem.scale)
-    assert any(isinstance(table, path_gram_matrix.Known) for table in followed) == (shape[0] >= shape[1])
+    assert any(isinstance(table, path_gram_cache.Known) for table in followed) == (shape[0] >= shape[1])
 
 
 def test_columns_are_there_before_they_are_missed(monkeypatch):
     """Few stages have columns missing at their first look: where correlations go is expected."""
-    asked, look = [], path_gram_matrix.Kept.look
-    monkeypatch.setattr(path_gram_matrix.Kept, "look", lambda self, W: asked.append(len(W)) or look(self, W))
+    asked, look = [], path_gram_cache.Kept.look
+    monkeypatch.setattr(path_gram_cache.Kept, "look", lambda self, W: asked.append(len(W)) or look(self, W))
     X, y = drawn(60, 700)
     problem = Problem(X, y, SquaredLoss(), None, None, True)
     largest = np.abs((X - X.mean(axis=0)).T @ y).max() / len(y)

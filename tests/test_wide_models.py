@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression
-from sk_asyncprox.data.design import Design
+from sk_asyncprox.data.design_matrix import Design
 from sk_asyncprox.executors import Simulated, Threads, Trace
-from sk_asyncprox.kernels import shard_solution
+from sk_asyncprox.kernels import shard_surrogate
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss, SquaredLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
 from sk_asyncprox.problem import Problem
@@ -296,8 +296,8 @@ def test_where_a_step_to_the_mean_begins_the_objective_falls():
     parts = [RowShard(Design(X[k : k + 30]), y[k : k + 30], weights, LogisticLoss(), True) for k in (0, 30)]
     gradients = [part.gradient(w, 0.0) for part in parts]
     gradient = tuple(0.5 * (a + b) for a, b in zip(*gradients, strict=True))
-    wanted = shard_solution.Wanted(index, w, 0.0, gradient, np.zeros(30), penalty)
-    answers = [shard_solution.answer_locally(part, wanted)[1] for part in parts]
+    wanted = shard_surrogate.Wanted(index, w, 0.0, gradient, np.zeros(30), penalty)
+    answers = [shard_surrogate.answer_locally(part, wanted)[1] for part in parts]
 
     def objective(length):
         v, b = (sum(0.5 * getattr(each, name) for each in answers) for name in ("w", "b"))
@@ -356,13 +356,13 @@ def test_lost_solutions_are_made_again(monkeypatch):
 def test_a_step_that_raises_the_objective_is_taken_back(monkeypatch):
     """Shards that answer as if they had a tenth of their curvature go much too far."""
     monkeypatch.setattr(piag_wide, "MOST_COLUMNS", 5)
-    scaled = shard_solution.Surrogate.__init__
+    scaled = shard_surrogate.Surrogate.__init__
 
     def overconfident(self, part, wanted):
         scaled(self, part, wanted)
         self.scale *= 0.1
 
-    monkeypatch.setattr(shard_solution.Surrogate, "__init__", overconfident)
+    monkeypatch.setattr(shard_surrogate.Surrogate, "__init__", overconfident)
     X, z = text(2000, 60, 12)
     problem = Problem(X, np.sign(z), LogisticLoss(), ElasticNetPenalty(0.001), rows=True)
     _, certified, _ = run_with_losses(problem, 0, 0.0)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg.lapack import dpstrf
 
 from .._precision import EPS
-from .matrices import runs
+from .array_operations import runs
 
 FAR, ROWS_LOOKED_AT = 100.0, 100
 """Squared mean of a column, relative to its variance, from which on moments are taken about the mean; rows

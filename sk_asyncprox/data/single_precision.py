@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .design import IN_CACHE
-from .matrices import runs, times, times_rows
+from .array_operations import runs, times, times_rows
+from .design_matrix import IN_CACHE
 
 ENTRIES_AT_ONCE = 65_536
 """Entries of a dense matrix that several outputs are multiplied with at a time: they stay in the cache."""

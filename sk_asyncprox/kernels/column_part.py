@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ..data.array_operations import less
 from ..data.block_diagonal import BlockDiagonal
-from ..data.design import Design
-from ..data.matrices import less
+from ..data.design_matrix import Design
 from ..data.single_precision import Single
 from ..losses.curvature import DiagonalCurvature
 

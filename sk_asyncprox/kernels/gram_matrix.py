@@ -11,7 +11,7 @@ from itertools import accumulate
 import numpy as np
 import scipy.sparse as sp
 
-from ..data.design import ENTRIES_OF_RUN, FEWEST_ROWS
+from ..data.design_matrix import ENTRIES_OF_RUN, FEWEST_ROWS
 
 HEAVY = 0.05
 """Share of the rows from which on a sparse column is filled."""

@@ -41,8 +41,8 @@ def newton_step(
     ``squares`` these columns' squares in the model, where they are known, and ``model`` one of the loss, in
     which an intercept follows where it is ``centred``; where it is ``single``, products of many are made in
     single precision. A generator of products: of tuples of the name of a product of
-    :class:`~sk_asyncprox.data.design.Design` and its arguments, or of ``"curve"`` with the model, ``x`` and
-    ``centred``, for ``X x`` and ``X' M X x``; sent back is the product with the columns.
+    :class:`~sk_asyncprox.data.design_matrix.Design` and its arguments, or of ``"curve"`` with the model,
+    ``x`` and ``centred``, for ``X x`` and ``X' M X x``; sent back is the product with the columns.
     """
     sign = np.sign(w)
     if correlations is None:

@@ -13,7 +13,7 @@ import numpy as np
 from .._precision import TINY
 from ..problem.certificate import Certificate, quadratic_bounds
 from .path_extrapolation import Trail, strength
-from .path_gram_matrix import intercept_of
+from .path_gram_cache import intercept_of
 
 RIGHT, TENTH, LEAST_RIGHT = 0.7, 0.1, 1e-4
 """Share of the tolerance that a solution on the columns in use is to reach; what that is multiplied by where

@@ -16,7 +16,7 @@ from .._precision import TINY
 from ..losses.base import MARGINS_AT_ONCE
 from ..losses.curvature import learnt
 from .hessian_solvers import gram_solver, newton_solver
-from .quasi_newton import Face, Memory
+from .lbfgs import Face, Memory
 
 STEPS, STEPS_OF_SEVERAL, MORE, TENTH = 10, 20, 20, 0.1
 """Steps between two certificates, of one output and of several, whose certificates cost more; and so many

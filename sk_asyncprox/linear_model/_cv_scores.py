@@ -12,10 +12,10 @@ from .._blas_limit import one_blas_thread
 from .._compat import check_method_params, with_labels
 from .._joblib import granted_workers
 from .._precision import EPS
-from ..data.matrices import rows_of
+from ..data.array_operations import rows_of
 from ..data.moments import CANCELLED
 from ..executors import Threads
-from ..kernels.path_gram_matrix import WIDEST
+from ..kernels.path_gram_cache import WIDEST
 from ..losses import SquaredLoss
 from ..penalties import ElasticNetPenalty
 from ..problem import Problem

@@ -1,17 +1,16 @@
 """Solutions for many penalties, each found from the one before: lasso_path and enet_path."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length
 
 from .._compat import validate_parameter_constraints
 from .._interrupts import leaves_settings
 from ..losses import SquaredLoss
 from ..problem import Problem
+from ..run_warnings import warn_unless_converged
 from ..shards.dask_chunks import is_collection
 from ..solve import SOLVERS
 from ..solve_path import moments_pay, solutions_along
@@ -94,30 +93,6 @@ class Path(OfPath, ElasticNet):
 
 class LassoPath(OfLassoPath, Path):
     """The same of a lasso's."""
-
-
-def warn_unless_converged(names, solutions_messages):
-    """One warning for the runs of a path that have not met the tolerance, with the first one's message."""
-    missed = [(name, message) for name, message in zip(names, solutions_messages, strict=True) if message]
-    if missed:
-        warnings.warn(
-            f"{len(missed)} of {len(names)} fits did not reach the tolerance; the first, for "
-            f"{missed[0][0]}: {missed[0][1]}",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
-
-
-def warn_of_folds(name, n_folds, ratios, grids, messages):
-    """The same for those of folds: for every share of the l1 part, if there are several to choose from, a
-    grid of what is called that."""
-    names = [
-        f"fold {k}, {f'l1_ratio={ratio:.3g}, ' * (len(ratios) > 1)}{name}={value:.3g}"
-        for k in range(n_folds)
-        for ratio, grid in zip(ratios, grids, strict=True)
-        for value in grid
-    ]
-    warn_unless_converged(names, messages)
 
 
 @taking(OfPath, path=FOUND)

@@ -13,13 +13,13 @@ from sklearn.utils.metadata_routing import UNUSED, process_routing
 from .._compat import raise_for_params, routing_enabled
 from .._docstring_templates import filled
 from ..problem import Problem
+from ..run_warnings import warn_of_folds
 from ..shards.dask_chunks import is_collection
 from ..solve import SOLVERS
 from ._callbacks import Watcher
 from ._cv_base import OF_THE_LAST, CrossValidated
 from ._cv_scores import Scores, scored_paths
 from ._dask_cv import paths_on_cluster
-from ._enet_path import warn_of_folds
 from ._logistic import LogisticRegression
 from ._parameters import OfLogisticRegressionCV
 from ._penalty_grids import best_of, grid_of

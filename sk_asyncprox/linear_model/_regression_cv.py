@@ -9,13 +9,13 @@ import scipy.sparse as sp
 from sklearn.base import RegressorMixin
 
 from .._compat import LinearModel
+from ..run_warnings import warn_of_folds
 from ._base import AsyncLinearModel, check_range
 from ._callbacks import Watcher
 from ._cv_base import CrossValidated
 from ._cv_scores import are_quick, problem_of_folds, squared_errors
 from ._dask_cv import cross_validated, reading
 from ._dask_predict import PredictsCollections
-from ._enet_path import warn_of_folds
 from ._parameters import SHARE, OfElasticNetCV, OfLassoCV
 from ._penalty_grids import alphas_of, penalties_of
 from ._regression import ElasticNet

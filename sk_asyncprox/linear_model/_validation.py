@@ -6,8 +6,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from .._joblib import granted_workers
-from ..data.dataset import LARGE, SQUARED_LARGE, moments_are_cheap
-from ..data.matrices import in_runs
+from ..data.array_operations import in_runs
+from ..data.preprocessing import LARGE, SQUARED_LARGE, moments_are_cheap
 from ..solvers.base import Snapshot
 
 FORMATS, FLOATS = ["csc", "csr"], [np.float64, np.float32]

@@ -3,9 +3,9 @@
 import numpy as np
 
 from .._interrupts import cached_property
-from ..data.dataset import moments_are_cheap
-from ..data.matrices import in_threads
+from ..data.array_operations import in_threads
 from ..data.moments import joined
+from ..data.preprocessing import moments_are_cheap
 from .certificate import Certificate, quadratic_bound
 from .scaling import are_in_range
 

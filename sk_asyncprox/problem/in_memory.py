@@ -9,9 +9,9 @@ import numpy as np
 
 from .._interrupts import cached_property
 from .._precision import TINY
+from ..data.array_operations import is_by_rows
 from ..data.block_diagonal import Copies
-from ..data.dataset import WIDE, Data
-from ..data.matrices import is_by_rows
+from ..data.preprocessing import WIDE, Data
 from . import dual_point as unpenalised
 from .base import MADE, BaseProblem
 from .certificate import Certificate, factors, lower_bound, quadratic_bound

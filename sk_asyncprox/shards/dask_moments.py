@@ -6,8 +6,8 @@ import numpy as np
 
 from .._blas_limit import one_blas_thread
 from .._precision import TINY
-from ..data.dataset import design_of
 from ..data.moments import EPS, Moments, joined
+from ..data.preprocessing import design_of
 from ..problem.scaling import LEAST, MOST
 from .dask_shards import Rows
 

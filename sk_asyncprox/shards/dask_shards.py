@@ -6,9 +6,9 @@ from itertools import chain
 import numpy as np
 import scipy.sparse as sp
 
-from ..data.dataset import design_of
-from ..data.design import Design
+from ..data.design_matrix import Design
 from ..data.moments import is_far_in_some
+from ..data.preprocessing import design_of
 from ..executors.base import SHARDS_PER_WORKER, WorkersLost
 from ..executors.dask_tasks import GONE, Lying, RollCall, next_batch, raise_if_lost, release, tell_released
 from ..solvers.registry import WIDEST

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.block_diagonal import BlockDiagonal, Copies
-from ..data.design import Design
+from ..data.design_matrix import Design
 from .sharded_certificate import FACTORS, Facts, Look, ShardGradient, Thin
 
 ROWS_AT_ONCE = 900

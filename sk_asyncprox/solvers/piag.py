@@ -19,8 +19,8 @@ import numpy as np
 
 from ..delays import Stamp
 from ..kernels.server_aggregate import Subproblem, Sums
-from ..kernels.shard_models import answer_gradient, answer_model
-from ..kernels.shard_solution import answer_locally
+from ..kernels.shard_surrogate import answer_locally
+from ..kernels.shard_taylor_model import answer_gradient, answer_model
 from ..shards.shard import cut_rows, joint_smoothness
 from ..shards.sharded_certificate import ShardGradient, conclude, thin
 from ..shards.worker_placement import Placement

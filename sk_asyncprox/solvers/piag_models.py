@@ -19,7 +19,7 @@ import numpy as np
 
 from .._precision import EPS
 from ..kernels.server_aggregate import ModelSum, Subproblem
-from ..kernels.shard_models import Care
+from ..kernels.shard_taylor_model import Care
 from .piag import PIAG
 
 WAIT = 20

@@ -5,7 +5,7 @@ whose shares bring the full gradient of every shard at one point, chooses the ne
 the l1 part comes down to the wanted one. The next step waits for the models of all shards in it.
 
 Of many coefficients curvatures would take longer to make, to send and to solve with than all the rest. There
-every certificate is followed by a solution of each shard's own (``kernels/shard_solution.py``), to which
+every certificate is followed by a solution of each shard's own (``kernels/shard_surrogate.py``), to which
 it is told the gradient of all, and these by the next certificate, at their mean: mixed with those before it,
 as changes of the means tell (Anderson, 1965). Where the objective has risen, the run goes to the plain mean,
 and then back towards the last certified point: the objective falls where the way from there begins.
@@ -13,7 +13,7 @@ and then back towards the last certified point: the objective falls where the wa
 
 import numpy as np
 
-from ..kernels.shard_solution import Wanted
+from ..kernels.shard_surrogate import Wanted
 from ..kernels.working_set import FIRST_COLUMNS, GROWTH, wanted_columns
 from ..shards.sharded_certificate import add_up
 from .piag import PIAG

@@ -11,7 +11,7 @@ The algorithm is a script: a generator of phases, which go on when all of their 
 
 import numpy as np
 
-from ..data.matrices import SHORT
+from ..data.array_operations import SHORT
 from ..kernels.bcd_iterate import Iterate, Read
 from ..kernels.block_steps import direction_to
 from ..kernels.column_part import ColumnPart
@@ -30,7 +30,7 @@ from .base import Ledger, Snapshot
 from .rounds_all_columns import LARGEST_SWEPT, SLOW, AllColumnSteps, RidgeSteps
 from .rounds_gram_steps import GramSteps
 from .rounds_looks import Looks
-from .rounds_newton_steps import RISE_OF_NEWTON, NewtonSteps
+from .rounds_newton_cg import RISE_OF_NEWTON, NewtonSteps
 from .rounds_script import Phase, Script
 from .rounds_shared_products import Products
 from .rounds_worker_tasks import WORK

@@ -6,11 +6,11 @@ from .._precision import TINY
 from ..kernels.bcd_iterate import Read
 from ..kernels.column_sweeps import FIRST_SWEEPS
 from ..kernels.hessian_solvers import suits_samples
-from ..kernels.newton_on_all import NewtonPoint
-from ..kernels.quasi_newton import Memory
+from ..kernels.lbfgs import Memory
+from ..kernels.proximal_newton import NewtonPoint
 from ..kernels.quasi_newton_descent import STEPS, TENTH, arrived, descend
 from .rounds_gram_steps import RIGHT
-from .rounds_newton_steps import PRODUCTS, RISE_OF_NEWTON, newton_direction
+from .rounds_newton_cg import PRODUCTS, RISE_OF_NEWTON, newton_direction
 from .rounds_script import Phase
 
 CHEAP_STEPS, OF_SEVERAL, DEAR_STEPS = 6_000_000, 20_000_000, 100_000_000

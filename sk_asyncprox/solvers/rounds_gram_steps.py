@@ -8,7 +8,7 @@ from ..kernels.block_steps import direction_to
 from ..kernels.gram_cost import WIDEST_GRAM, GramRule
 from ..kernels.quadratic_minimiser import SHARE_OF_GAP
 from .rounds_gram_cache import GramMatrix
-from .rounds_newton_steps import RISE_OF_NEWTON
+from .rounds_newton_cg import RISE_OF_NEWTON
 from .rounds_script import Phase
 
 WIDEST_GRAM_ONCE = 128

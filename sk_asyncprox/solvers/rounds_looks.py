@@ -6,7 +6,7 @@ import numpy as np
 
 from .._interrupts import cached_property
 from .._precision import EPS, TINY
-from ..data.design import COPY_COST
+from ..data.design_matrix import COPY_COST
 from ..problem.certificate import Certificate, factors, lower_bound
 from .rounds_script import Phase
 

@@ -8,7 +8,7 @@ from ..kernels.gram_matrix import add_rows
 from ..kernels.gram_matrix_banded import banded
 from ..kernels.newton_cg import COST, in_place
 from ..kernels.newton_cg import product as multiplied
-from ..kernels.newton_on_all import newton_steps
+from ..kernels.proximal_newton import newton_steps
 from ..kernels.quadratic_minimiser import MANY_SWEEPS, MOST_DESCENTS, SHARE_OF_GAP
 from ..kernels.quasi_newton_descent import arrived, descend
 from ..kernels.subspace_steps import direction_of, join, joint_step, lands

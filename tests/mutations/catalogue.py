@@ -210,7 +210,7 @@ MUTATIONS = [
     ),
     Mutation(
         "Columns are taken as balanced in any weights",
-        "data/design.py",
+        "data/design_matrix.py",
         "sums = 0.0 if weights is self.balance else self.tmul(weights)",
         "sums = 0.0",
         "test_design.py::test_data_that_stay_as_they_are_stand_for_the_centred_copy[300-C-centred]",
@@ -263,14 +263,14 @@ MUTATIONS = [
     ),
     Mutation(
         "The recertification of what rounds return is skipped",
-        "run.py",
+        "run_monitor.py",
         "return rule.best if solver.certifies_afresh else problem.recertify(rule.best)",
         "return rule.best",
         "test_trust.py::test_no_drift_of_the_margins_is_in_what_is_returned",
     ),
     Mutation(
         "The last certificate of a plain run is skipped",
-        "run.py",
+        "run_monitor.py",
         "        certificate, lowest = problem.certify(last.w, last.b), rule.lowest\n",
         "        certificate = lowest = rule.lowest or problem.certify(last.w, last.b)\n",
         "test_trust.py::test_a_run_that_is_cut_returns_its_last_iterate",

@@ -21,14 +21,14 @@ import scipy.sparse as sp
 
 from .._compat import block_cd
 from .._precision import TINY
-from ..data.design import Design
-from ..data.matrices import row_squares
+from ..data.array_operations import row_squares
+from ..data.design_matrix import Design
 from ..losses.curvature import DiagonalCurvature
 from .line_search import LENGTHS
 from .newton_cg import in_place, newton_step
 from .quadratic_minimiser import RIDGE, factored
 from .server_aggregate import ModelSum
-from .shard_models import curved
+from .shard_taylor_model import curved
 
 MOST_SHARE = 0.9
 """Columns that are not zero, relative to the rows, that count at most."""

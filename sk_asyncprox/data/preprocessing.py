@@ -5,8 +5,8 @@ from copy import copy
 import numpy as np
 import scipy.sparse as sp
 
-from .design import ENTRIES_OF_RUN, FEWEST_ROWS, Design
-from .matrices import clear_constants, kernel_ready, less, products_of, rows_of, without_constants
+from .array_operations import clear_constants, kernel_ready, less, products_of, rows_of, without_constants
+from .design_matrix import ENTRIES_OF_RUN, FEWEST_ROWS, Design
 from .moments import is_far_in_some, moments_of, point_of
 
 WIDE = 512

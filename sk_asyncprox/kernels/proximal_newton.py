@@ -1,5 +1,5 @@
-"""Newton's method for a logistic loss on full data, on the Gram matrix of all columns, with a certificate
-where the gap is expected to be small; for one penalty, or for many, one after the other.
+"""Proximal Newton steps for a logistic loss on full data, on the Gram matrix of all columns, with a
+certificate where the gap is expected to be small; for one penalty, or for many, one after the other.
 
 No tasks, no working sets and no blocks: where the data are small these cost more than the arithmetic.
 """
@@ -53,7 +53,7 @@ class NewtonPoint(NamedTuple):
         return max(0.0, float(gap))  # of free coefficients, which no part of it holds, it may be anything
 
 
-class NewtonOnAll:
+class ProximalNewton:
     """A walk along penalties, of a logistic loss and dense data; ``touched`` and ``n_steps`` are those of the
     last penalty."""
 
@@ -140,7 +140,7 @@ def newton_steps(part, payload):
     it is known, to the gap ``goal``; the last certificate, and the entries touched, about ``most`` at most.
     There is none where squares of the features may overflow or vanish."""
     (w, b, place, goal, most), best = payload, -np.inf
-    walk = NewtonOnAll(part.problem, (w, b))
+    walk = ProximalNewton(part.problem, (w, b))
     place = place or walk.seen(part.problem)
     if part.problem.looks_stray(place.correlations):
         return None, walk.touched

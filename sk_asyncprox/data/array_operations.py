@@ -1,8 +1,8 @@
-"""Matrices as they are stored, dense or compressed (CSC, CSR): copies that share what they can, and products.
+"""Arrays as they are stored, dense or compressed (CSC, CSR): copies that share what they can, and products.
 
 Where other threads are at work, a product of all columns with few results is made by ``dot``, here and in
-:mod:`.design`: for results of fewer than 500 entries, however long the sums are, NumPy's ``@`` keeps the
-interpreter's lock.
+:mod:`.design_matrix`: for results of fewer than 500 entries, however long the sums are, NumPy's ``@`` keeps
+the interpreter's lock.
 """
 
 from concurrent.futures import ThreadPoolExecutor

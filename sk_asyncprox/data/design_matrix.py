@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh_tridiagonal
 
-from .matrices import less, like, major_slice, row_squares, runs, times, times_rows, transpose
+from .array_operations import less, like, major_slice, row_squares, runs, times, times_rows, transpose
 
 # A sparse block this full is faster, and better conditioned with an intercept, as a dense one.
 DENSE_ABOVE = 0.3

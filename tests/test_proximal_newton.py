@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score, get_scorer, make_scorer
 from sklearn.model_selection import KFold
 
 from sk_asyncprox import LogisticRegression, LogisticRegressionCV
-from sk_asyncprox.kernels import newton_on_all
+from sk_asyncprox.kernels import proximal_newton
 from sk_asyncprox.linear_model._cv_scores import Scores
 from sk_asyncprox.losses import LogisticLoss, MultinomialLoss
 from sk_asyncprox.penalties import ElasticNetPenalty
@@ -84,7 +84,7 @@ def test_a_step_too_long_is_shortened():
     """From far off, where the curvature is next to nothing, the full step leads further still."""
     problem = posed(2, fit_intercept=False)
     w, penalty = np.full(6, 40.0), ElasticNetPenalty(0.0, 1e-3)
-    walk = newton_on_all.NewtonOnAll(problem, (w, 0.0))
+    walk = proximal_newton.ProximalNewton(problem, (w, 0.0))
     start = problem.with_penalty(penalty)
     places = [walk.seen(start)]
     for _ in range(4):
@@ -97,7 +97,7 @@ def test_a_step_too_long_is_shortened():
 def test_where_no_step_is_left_rounds_go_on(monkeypatch, name):
     problem, options = posed(3), OPTIONS._replace(tol=1e-8)
     right = list(solutions_along(problem, penalties_of(0.5), options))
-    monkeypatch.setattr(newton_on_all, name, 0)
+    monkeypatch.setattr(proximal_newton, name, 0)
     found = list(solutions_along(problem, penalties_of(0.5), options))
     assert all(walked(right))
     assert not walked(found)[-1]
@@ -116,8 +116,8 @@ def test_who_asks_for_more_gets_runs_of_their_own(options, recwarn):
 
 
 def test_curvature_that_has_hardly_changed_serves_again(monkeypatch):
-    made, gram_of = [], newton_on_all.gram_of
-    monkeypatch.setattr(newton_on_all, "gram_of", lambda *problem: made.append(1) or gram_of(*problem))
+    made, gram_of = [], proximal_newton.gram_of
+    monkeypatch.setattr(proximal_newton, "gram_of", lambda *problem: made.append(1) or gram_of(*problem))
     found = list(solutions_along(posed(2), penalties_of(0.0, np.geomspace(1.0, 0.5, 20)), OPTIONS))
     assert all(walked(found))
     assert len(made) < sum(solution.n_updates for solution in found) / 2
@@ -220,7 +220,7 @@ def test_small_fits_step_on_one_matrix(monkeypatch, n_classes, l1_ratio):
     monkeypatch.setitem(
         rounds_worker_tasks.WORK,
         "steps",
-        lambda part, payload: tasks.append(1) or newton_on_all.newton_steps(part, payload),
+        lambda part, payload: tasks.append(1) or proximal_newton.newton_steps(part, payload),
     )
     problem = posed(n_classes).with_penalty(ElasticNetPenalty(l1_ratio * 0.01, (1.0 - l1_ratio) * 0.01))
     solution = solve(problem, OPTIONS._replace(tol=1e-10))
