@@ -732,6 +732,20 @@ def test_sweeps_end_where_rounding_holds_up_the_gap_of_all_columns(monkeypatch):
     assert any(p < 1000 for _, p in calls)
 
 
+@pytest.mark.parametrize(("shape", "l1_ratio"), [((60, 300), 0.1), ((500, 480), 1.0)], ids=str)
+def test_sweeps_that_reach_the_goal_are_kept(shape, l1_ratio):
+    """However many coefficients they leave; and where columns have been missing, sweeps go on with these."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal(shape)
+    y = X @ (rng.standard_normal(shape[1]) * (rng.random(shape[1]) < 0.05))
+    y += 0.5 * y.std() * rng.standard_normal(len(X))
+    alpha = np.abs(X.T @ (y - y.mean())).max() / len(X) / 300 / l1_ratio
+    model = ElasticNet(alpha, l1_ratio=l1_ratio).fit(X, y)
+    assert model.dual_gap_ <= 1e-4 * y.var()
+    assert np.count_nonzero(model.coef_) > 0.8 * shape[1] or np.count_nonzero(model.coef_) > 2 * shape[0]
+    assert model.n_updates_ == 1
+
+
 def test_sweeps_leave_passes_for_what_follows():
     rng = np.random.default_rng(2)
     X = rng.standard_normal((700, 1000))
