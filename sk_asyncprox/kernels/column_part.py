@@ -146,20 +146,28 @@ class ColumnPart:
         design = self.block(key, index).design
         return [(piece, np.arange(piece.shape[1])) for piece in getattr(design, "pieces", [design])]
 
+    def keeps(self, index):
+        """Whether columns are kept as long as they are asked for: few of data that lie by rows, as all
+        entries between them would be read each time."""
+        problem, few = self.problem, len(index) <= FEW * self.problem.shape[1] and self.in_single is None
+        few &= problem.is_dense and problem.loss.n_outputs == 1
+        return few and problem.design.is_streamed and problem.design.is_by_rows
+
     def rows_of_columns(self, key, index, dtype, rows):
-        """The same, and where in it the ``rows`` (a slice) are; few columns of data that lie by rows are kept
-        while the curvature changes and they do not, as all entries between them would be read each time."""
-        problem = self.problem
-        few = self.local and problem.loss.n_outputs == 1 and len(index) <= FEW * problem.shape[1]
-        if not (few and problem.is_dense and problem.design.is_streamed and problem.design.is_by_rows):
+        """The same, and where in it the ``rows`` (a slice) are."""
+        if not self.keeps(index):
             return self.columns(key, index, dtype), rows
-        asked, name = (index.tobytes(), dtype), (rows.start, rows.stop, rows.step)
+        return [(self.few(index, rows), np.arange(len(index)))], slice(None)
+
+    def few(self, index, rows):
+        """Design of the ``rows`` (a slice) of columns that are kept."""
+        asked, name = index.tobytes(), (rows.start, rows.stop, rows.step)
         if self._few[0] != asked:
             self._few = asked, {}
         _, kept = self._few
         if name not in kept:
-            kept[name] = problem.design.gathered(rows, index, dtype)
-        return [(kept[name], np.arange(len(index)))], slice(None)
+            kept[name] = self.problem.design.gathered(rows, index)
+        return kept[name]
 
     def model(self, point):
         """Second-order model of the loss; its diagonal is the metric of block steps."""
