@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..data.matrices import runs
+from ..data.array_operations import runs
 from ..kernels.block_steps import direction, direction_to
 from ..kernels.column_sweeps import FINEST, sweep_columns
 from ..kernels.gram_matrix import add_rows
