@@ -129,7 +129,7 @@ def arrived(problem, read, place, afresh):
 def _place(problem, l2, x, z, pull, correlations):
     slope = correlations - l2 * x[: len(correlations)]
     if problem.fit_intercept:
-        slope = np.append(slope, pull.reshape(problem.loss.n_outputs, -1).sum(axis=1))
+        slope = np.concatenate([slope, pull.reshape(problem.loss.n_outputs, -1).sum(axis=1)])
     return DescentPoint(x, z, pull, slope)
 
 
