@@ -111,14 +111,14 @@ def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_prod
 def in_place(generator, design):
     """Run a generator of products in one go, on a design of the support: what it returns, and the stored
     entries touched."""
-    touched, answer = 0, None
+    touched, answer, size = 0, None, design.size
     while True:
         try:
             operation, *vectors = generator.send(answer)
         except StopIteration as stop:
             return stop.value, touched
         answer = product(design, operation, vectors)
-        touched += COST[operation] * design.size
+        touched += COST[operation] * size
 
 
 def product(design, operation, vectors):
