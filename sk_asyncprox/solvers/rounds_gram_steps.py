@@ -21,9 +21,9 @@ cost more than the rounds that it spared."""
 RIGHT = 0.9
 """Share of the gap wanted that a model of a squared loss is solved to."""
 
-SLOW_BESIDE_FREE, FILLED = 0.9, 100_000_000
-"""Gap after a round beside free coefficients, relative to that before, beyond which steps are made from the
-columns; and products that these may cost."""
+STUCK, FILLED = 0.9, 100_000_000
+"""Gap after a round, relative to that before, beyond which a model is solved as well as rounding allows, and
+beside free coefficients from the columns; and products that this may cost."""
 
 
 class GramSteps:
@@ -76,7 +76,8 @@ class GramSteps:
         roughly = lowered or (quadratic and fresh and some and run.problem.is_dense)
         # Where the gap wanted was reached and the run goes on, little is to be gained on the zero model.
         enough = RIGHT * run.goal if certificate.gap > run.goal else SHARE_OF_GAP * certificate.gap
-        enough = enough if quadratic and not lowered else 0.0
+        # The gap of a model is another one than the certificate's, which may be larger.
+        enough = enough if quadratic and not lowered and run.fall <= STUCK else 0.0
         last = quadratic and run.looks.streamed and not lowered
         ridge = self.matrix.ridge if last else None
         payload = read, Q, model, certificate.correlations[index], roughly, enough, ridge
@@ -95,7 +96,7 @@ class GramSteps:
         problem, n, k = run.problem, len(run.at.z), len(run.active)
         if problem.penalty.free is None or problem.loss.n_outputs > 1 or n * k * min(n, k) > FILLED:
             return False
-        return run.fall > SLOW_BESIDE_FREE and run.penalty.l1 == problem.penalty.l1
+        return run.fall > STUCK and run.penalty.l1 == problem.penalty.l1
 
     def _solve_beside_free(self, run):
         stamp, index = run.ledger.stamp(), run.active
