@@ -212,6 +212,17 @@ def test_no_warning_where_the_returned_model_meets_its_tolerance(run):
     assert model.history_.stopped == "converged"
 
 
+@pytest.mark.parametrize(("seed", "alpha"), [(96, 1e-4), (97, 1e-4), (113, 1e-3), (152, 1e-4)])
+def test_the_gap_of_a_model_may_be_smaller_than_the_certificates(seed, alpha):
+    """Of as many columns as rows, which explain all: by the model's gap there was no step to take."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((4, 4)), rng.standard_normal(4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = ElasticNet(alpha, l1_ratio=0.4, fit_intercept=False, tol=1e-3).fit(X, y)
+    assert model.dual_gap_ <= 1e-3 * np.mean(y**2)
+
+
 # -- runs that have nothing to do, or no way to do it -------------------------------------------------------
 
 

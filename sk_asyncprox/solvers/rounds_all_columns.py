@@ -226,6 +226,7 @@ class RidgeSteps:
         wide |= penalty.has_zeros
         if slow and (wide or run.touched >= price * n * size):
             lost = self._every == 1 and (self._memory.solve is None or run.gap <= SPAN)
+            lost |= penalty.free is not None  # whose steps are made from the columns
             self.serves = penalty.is_zero or not (wide or lost)
             self._every = self._every if wide else 1 if self._every else STEPS
         self._before = gap

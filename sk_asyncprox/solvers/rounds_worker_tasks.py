@@ -5,6 +5,7 @@ import numpy as np
 from ..data.array_operations import runs
 from ..kernels.block_steps import direction, direction_to
 from ..kernels.column_sweeps import FINEST, sweep_columns
+from ..kernels.free_coefficients import step_beside_free
 from ..kernels.gram_matrix import add_rows
 from ..kernels.gram_matrix_banded import banded
 from ..kernels.newton_cg import COST, in_place
@@ -244,6 +245,7 @@ WORK = {
     "bound": lambda part, payload: quadratic_bound(part.problem.penalty, *payload),
     "conclude": lambda part, payload: part.problem.conclude(*payload),
     "direction": direction,
+    "beside free": step_beside_free,
     "newton": newton,
     "descent": descent,
     "steps": newton_steps,
