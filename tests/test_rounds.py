@@ -22,6 +22,7 @@ from sklearn.model_selection import StratifiedKFold
 from test_solvers import drive, make_problem
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, lasso_path
+from sk_asyncprox.data import two_parts
 from sk_asyncprox.data.design_matrix import Design
 from sk_asyncprox.data.preprocessing import Data
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
@@ -123,6 +124,36 @@ def test_rounds_find_the_solution_of_scikit_learn(model, kind, n_jobs, shared):
     assert found.history_.n_workers == n_jobs
     assert set(found.history_.updates["phase"]) <= {"descent", "newton"}
     assert "newton" in found.history_.updates["phase"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"l1_ratio": 0.7}, {"positive": True}, {"fit_intercept": False}], ids=str
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_columns_in_two_parts_lead_to_the_same_solution(monkeypatch, settings, weighted):
+    rng = np.random.default_rng(0)
+    X = sp.csc_matrix(
+        rng.uniform(0.5, 2.0, (300, 400)) * (rng.random((300, 400)) < np.geomspace(0.9, 0.004, 400))
+    )
+    y = X[:, ::7] @ rng.standard_normal(58) + rng.standard_normal(300)
+    weights = rng.uniform(0.5, 2.0, 300) if weighted else None
+    model, made = ElasticNet(alpha=0.01, tol=1e-12, **{"l1_ratio": 1.0, **settings}), []
+    monkeypatch.setattr(GramRule, "choose", lambda *_: None)
+    there = model.fit(X, y, sample_weight=weights).coef_
+    monkeypatch.setattr(two_parts, "LARGE", 0)
+    monkeypatch.setattr(two_parts.TwoParts, "heavy_image", spied(two_parts.TwoParts.heavy_image, made))
+    assert_allclose(model.fit(X, y, sample_weight=weights).coef_, there, atol=1e-6)
+    assert len(made) > 1
+
+
+def spied(method, calls):
+    """The method, which lists its calls."""
+
+    def spy(*arguments):
+        calls.append(arguments)
+        return method(*arguments)
+
+    return spy
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic"])

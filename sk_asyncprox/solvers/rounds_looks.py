@@ -16,6 +16,9 @@ SMALL_MOVE = 0.5
 CALL = 50_000
 """Stored entries up to which a product costs no more than a call."""
 
+SOON = 30.0
+"""Gap of the last look, relative to the one wanted, up to which the next one may be the last."""
+
 ROUNDING = EPS**2
 """Square of a move of the intercept, relative to that of the residuals, that is none."""
 
@@ -60,7 +63,9 @@ class Looks:
             return (yield from _conclude(at.w.copy(), at, problem.dual_theta(at.gradient), known))
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
         afresh = run.from_zero and run.n_updates == 1
-        few = not afresh and (problem.design.size <= CALL or np.count_nonzero(at.w) * COPY_COST < len(at.w))
+        soon = run.gap * problem.scale <= SOON * run.goal
+        few = problem.design.size <= CALL or np.count_nonzero(at.w) * COPY_COST < len(at.w)
+        few = few and soon and not afresh
         run.certifies_afresh = afresh or few
         z = problem.shifted(run.image(at.w), at.b) if few and problem.design.is_sparse else None
         start = at.w.copy(), at.b, *((z, None) if few else (at.z, at.gradient))
