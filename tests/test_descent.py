@@ -201,10 +201,11 @@ def test_the_gram_matrix_is_made_where_many_steps_are_left():
     problem = problem_of(3, p=60, n=400)
     cost = 60 * (1.0 + 60 / 400) / 18
     answers = [descent._gram_pays(problem, 4, 10.0, 1.0, 10.0**-k) for k in range(1, 12)]
-    assert answers == [4 * k > 12.0 + 4.0 * cost for k in range(1, 12)]
+    assert answers == [4 * k > 4.0 + 2.0 * cost for k in range(1, 12)]
     assert set(answers) == {True, False}
     assert descent._gram_pays(problem, 4, 0.9, 1.0, 0.0)
-    assert not descent._gram_pays(problem, 3, 0.9, 1.0, 0.0)
+    assert descent._gram_pays(problem, 8, 0.9, 1.0, 0.0)
+    assert not any(descent._gram_pays(problem, k, 0.9, 1.0, 0.0) for k in (0, 3, 5))
     assert not descent._gram_pays(problem_of(3, p=60, n=40), 4, 0.9, 1.0, 1e-9)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from sk_asyncprox.data import two_parts
 from sk_asyncprox.data.array_operations import in_runs, times
 from sk_asyncprox.data.design_matrix import Design
 from sk_asyncprox.data.preprocessing import Data, design_of
@@ -489,3 +490,43 @@ def test_products_of_a_view_copy_it_not(order):
         tracemalloc.stop()
     np.testing.assert_array_equal(z, np.full(200, w.sum()))
     assert peak < X.nbytes / 4
+
+
+def columns_in_two_parts(monkeypatch, scale=1.0):
+    """A centred sparse design of 40 rows, its filled columns, asked for twice, and the columns asked for."""
+    monkeypatch.setattr(two_parts, "LARGE", 0)
+    monkeypatch.setattr(two_parts, "MOST", 3.0)
+    rng = np.random.default_rng(0)
+    X = scale * rng.uniform(1.0, 2.0, (40, 30)) * (rng.random((40, 30)) < np.geomspace(0.8, 0.02, 30))
+    weights = rng.uniform(0.5, 1.5, 40) / 40
+    weights /= weights.sum()
+    design, index = Design(sp.csc_matrix(X), weights @ X), np.arange(1, 29)
+    filled = two_parts.FilledColumns(design, weights)
+    assert isinstance(filled.columns(np.arange(1, 4)), Design)
+    filled.columns(np.arange(1, 4))
+    filled.columns(index)
+    return design, weights, filled, filled.columns(index), index
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-12), (np.float32, 1e-5)])
+def test_columns_in_two_parts_have_the_products_of_the_columns(monkeypatch, dtype, rtol):
+    design, weights, filled, parts, index = columns_in_two_parts(monkeypatch)
+    columns, rng = design.columns(index), np.random.default_rng(1)
+    w, u = rng.standard_normal(len(index)), rng.standard_normal(40)
+    assert 3 < len(parts.heavy) == len(filled.index) < len(index)
+    assert (parts.size, parts.shape) == (columns.size, columns.shape)
+    assert parts.mul(w.astype(dtype)).dtype == dtype
+    np.testing.assert_allclose(parts.mul(w.astype(dtype)), columns.mul(w), rtol, rtol)
+    np.testing.assert_allclose(parts.tmul(u.astype(dtype)), columns.tmul(u), rtol, rtol)
+    heavy = columns.columns(parts.heavy).filled().X
+    Q, c = parts.heavy_model(u)
+    np.testing.assert_allclose(Q, (heavy.T * weights) @ heavy, 1e-4, 1e-5)
+    np.testing.assert_allclose(c, heavy.T @ u, 1e-12)
+    np.testing.assert_allclose(parts.heavy_image(w[parts.heavy]), heavy @ w[parts.heavy], 1e-5, 1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-14, 1e14])
+def test_columns_whose_squares_leave_single_precision_are_not_filled(monkeypatch, scale):
+    *_, filled, parts, _ = columns_in_two_parts(monkeypatch, scale)
+    assert isinstance(parts, Design)
+    assert len(filled.index) == 0

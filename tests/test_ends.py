@@ -212,6 +212,17 @@ def test_no_warning_where_the_returned_model_meets_its_tolerance(run):
     assert model.history_.stopped == "converged"
 
 
+@pytest.mark.parametrize(("seed", "alpha"), [(96, 1e-4), (97, 1e-4), (113, 1e-3), (152, 1e-4)])
+def test_the_gap_of_a_model_may_be_smaller_than_the_certificates(seed, alpha):
+    """Of as many columns as rows, which explain all: by the model's gap there was no step to take."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((4, 4)), rng.standard_normal(4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = ElasticNet(alpha, l1_ratio=0.4, fit_intercept=False, tol=1e-3).fit(X, y)
+    assert model.dual_gap_ <= 1e-3 * np.mean(y**2)
+
+
 # -- runs that have nothing to do, or no way to do it -------------------------------------------------------
 
 
@@ -258,14 +269,23 @@ def test_equal_targets(xy, run):
 
 @each_run
 def test_a_stall_above_the_tolerance_is_seen(xy, run):
-    """Correlations of a column of 1e80 are known to 1e64: no bound that the other columns need follows."""
-    X = xy[0] * np.array([1.0, 1e80, 1.0, 1.0, 1.0, 1.0])
-    with pytest.warns(ConvergenceWarning, match="rounding allows no more"):
-        model = Lasso(0.1, **RUNS[run]).fit(X, xy[1])
+    """Correlations of a column of 1e80 are known to 1e64: no bound that the other columns need follows. Where
+    they happen to cancel to the last digit one does, and is true."""
+    X, y = xy
+    right = Lasso(0.1, penalty_weights=[1.0, 0.0, 1.0, 1.0, 1.0, 1.0]).fit(X, y).objective_
+    for size in (1e80, 3e80, 9e80):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model = Lasso(0.1, **RUNS[run]).fit(X * np.array([1.0, size, 1.0, 1.0, 1.0, 1.0]), y)
+        assert model.n_iter_ < 600
+        if caught:
+            break
+        assert_allclose(model.objective_, right, rtol=1e-3)
+    assert [w.category for w in caught] == [ConvergenceWarning]
+    assert "rounding allows no more" in str(caught[0].message)
     assert model.history_.stopped == "stalled"
     assert model.dual_gap_ > 0.1
     assert np.isfinite(model.coef_).all()
-    assert model.n_iter_ < 600
 
 
 def test_a_late_worker_is_no_stall(xy):

@@ -545,6 +545,25 @@ def test_warm_start_does_not_change_the_old_coefficients():
     assert np.abs(model.coef_ - old).max() > 1e-3
 
 
+@pytest.mark.parametrize("model", [Lasso(ALPHA), LogisticRegression(C=C)])
+def test_warm_start_at_coefficients_that_a_user_has_set(model):
+    X, y = small().X, target(model)
+    model = clone(model).set_params(warm_start=True, tol=1e-8)
+    cold = clone(model).fit(X, y)
+    model.coef_ = cold.coef_.copy()
+    model.fit(X, y)
+    assert_allclose(model.coef_, cold.coef_, atol=1e-3)
+
+
+def test_warm_start_at_sparse_coefficients():
+    X, labels = small().X, small().labels
+    model = LogisticRegression(C=C, l1_ratio=1.0, warm_start=True, tol=1e-8).fit(X, labels)
+    coef, passes = model.coef_, model.n_iter_[0]
+    model.sparsify().fit(X, labels)
+    assert_allclose(model.coef_, coef, atol=1e-3)
+    assert model.n_iter_[0] < passes
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_start_at_margins_of_1000(solver):
     """A start whose margins are wrong by 1000 neither overflows nor gets stuck."""

@@ -634,3 +634,33 @@ def test_ridge_steps_of_free_coefficients_arrive_on_columns_of_all_scales(seed):
     y = X[:, 0] + np.abs(X[:, 0]).mean() * rng.standard_normal(n) > 0
     model = LogisticRegression(C=1e-6, tol=1e-8, penalty_weights=1.0 * (rng.random(p) > 0.2))
     assert model.fit(sp.csr_matrix(X), y).n_iter_[0] < 100
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("cls", [ElasticNet, HuberRegressor])
+@pytest.mark.parametrize(("alpha", "l1_ratio"), [(1e-10, 1.0), (1e-9, 0.5), (1e-12, 0.0)])
+@pytest.mark.filterwarnings("error")
+def test_what_columns_of_low_rank_have_by_rounding_is_fitted(form, cls, alpha, l1_ratio):
+    """In single precision: a share of 1e-8 of the columns, whose square a Gram matrix does not hold."""
+    rng = np.random.default_rng(0)
+    X = (rng.standard_normal((40, 2)) @ rng.standard_normal((2, 8))).astype(np.float32)
+    y = X[:, 0] + rng.standard_normal(40)
+    r = np.array([0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0])
+    model = cls(alpha, l1_ratio=l1_ratio, penalty_weights=r, tol=1e-6).fit(form(X), y)
+    assert model.dual_gap_ <= 1e-6 * y.var()
+    if cls is HuberRegressor:
+        return
+    free = np.column_stack([np.ones(40), X[:, r == 0.0].astype(float)])
+    residual = y - model.intercept_ - X.astype(float) @ model.coef_
+    # To a rounding error of coefficients of 1e7 in single precision.
+    assert np.abs(np.linalg.qr(free)[0].T @ residual).max() <= 1e-6 * np.abs(model.coef_).max()
+
+
+def test_free_columns_that_explain_the_target_raise_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for seed in range(60):
+            rng = np.random.default_rng(seed)
+            X, y = rng.standard_normal((2, 5)), rng.standard_normal(2)
+            model = ElasticNet(0.1, penalty_weights=np.r_[0.0, np.ones(4)]).fit(X, y)
+            assert model.dual_gap_ <= 1e-4 * y.var()

@@ -22,6 +22,7 @@ from sklearn.model_selection import StratifiedKFold
 from test_solvers import drive, make_problem
 
 from sk_asyncprox import ElasticNet, Lasso, LogisticRegression, lasso_path
+from sk_asyncprox.data import two_parts
 from sk_asyncprox.data.design_matrix import Design
 from sk_asyncprox.data.preprocessing import Data
 from sk_asyncprox.executors import Simulated, Threads, Trace, threads
@@ -125,6 +126,36 @@ def test_rounds_find_the_solution_of_scikit_learn(model, kind, n_jobs, shared):
     assert "newton" in found.history_.updates["phase"]
 
 
+@pytest.mark.parametrize(
+    "settings", [{}, {"l1_ratio": 0.7}, {"positive": True}, {"fit_intercept": False}], ids=str
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_columns_in_two_parts_lead_to_the_same_solution(monkeypatch, settings, weighted):
+    rng = np.random.default_rng(0)
+    X = sp.csc_matrix(
+        rng.uniform(0.5, 2.0, (300, 400)) * (rng.random((300, 400)) < np.geomspace(0.9, 0.004, 400))
+    )
+    y = X[:, ::7] @ rng.standard_normal(58) + rng.standard_normal(300)
+    weights = rng.uniform(0.5, 2.0, 300) if weighted else None
+    model, made = ElasticNet(alpha=0.01, tol=1e-12, **{"l1_ratio": 1.0, **settings}), []
+    monkeypatch.setattr(GramRule, "choose", lambda *_: None)
+    there = model.fit(X, y, sample_weight=weights).coef_
+    monkeypatch.setattr(two_parts, "LARGE", 0)
+    monkeypatch.setattr(two_parts.TwoParts, "heavy_image", spied(two_parts.TwoParts.heavy_image, made))
+    assert_allclose(model.fit(X, y, sample_weight=weights).coef_, there, atol=1e-6)
+    assert len(made) > 1
+
+
+def spied(method, calls):
+    """The method, which lists its calls."""
+
+    def spy(*arguments):
+        calls.append(arguments)
+        return method(*arguments)
+
+    return spy
+
+
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
 @pytest.mark.parametrize("sparse", [False, True])
 def test_shares_lose_no_update(loss, sparse, shared):
@@ -203,13 +234,14 @@ def test_data_that_were_read_are_not_read_again_to_look_at_the_zero_model(kind, 
             problem.prepare(n_threads)
         solver = RoundsBCD(problem, ExactStep(), goal=1e-6)
         after = "bound" if loss.quadratic else "settled"
-        assert solver.ask(0).kind == (after if n_threads else "seen")
+        assert solver.ask(0).kind == (after if n_threads else "margins")
         _, certificates = drive(RoundsBCD(problem, ExactStep(), goal=1e-6), Threads(), 1)
         first.append(certificates[0].certificate)
         # With another target, or from elsewhere, all is as if they had not been read.
         for other in (problem._altered(y=-y), problem):
             start = None if other is not problem else Snapshot(np.full(X.shape[1], 1e-3), 0.0)
-            assert RoundsBCD(other, ExactStep(), start=start, goal=1e-6).ask(0).kind == "seen"
+            kind = RoundsBCD(other, ExactStep(), start=start, goal=1e-6).ask(0).kind
+            assert kind == ("seen" if start else "margins")
     assert problem.is_finite
     for found in first[1:]:
         assert_allclose(found.correlations, first[0].correlations, rtol=1e-10, atol=1e-12)
@@ -276,15 +308,24 @@ def test_long_moves_of_the_intercept_are_not_made_to_first_order(as_given, monke
 def test_few_columns_of_data_that_are_not_copied_are_taken_once(n_jobs, shared, as_given, monkeypatch):
     """And nothing else changes."""
     X, y = data("dense", n=400)
-    taken, take = [], Design.taken
-    monkeypatch.setattr(Design, "taken", lambda self, *how: taken.append(self.X is X) or take(self, *how))
+    taken = []
+
+    def watched(take):
+        def noted(self, rows, *how):
+            taken.append(len(X[rows]) if self.X is X else 0)
+            return take(self, rows, *how)
+
+        return noted
+
+    for name in ("taken", "gathered"):
+        monkeypatch.setattr(Design, name, watched(getattr(Design, name)))
     model, fits = LogisticRegression(C=5.0, l1_ratio=1.0, tol=1e-10, n_jobs=n_jobs), []
     for share in (0.0, 1.0):
         monkeypatch.setattr("sk_asyncprox.kernels.column_part.FEW", share)
         taken.clear()
         fits.append((clone(model).fit(X, y > 1.0).coef_, sum(taken)))
     (plain, often), (kept, seldom) = fits
-    assert_array_equal(plain, kept)
+    assert_allclose(plain, kept, rtol=1e-8)
     assert 0 < seldom < often
 
 
@@ -730,6 +771,20 @@ def test_sweeps_end_where_rounding_holds_up_the_gap_of_all_columns(monkeypatch):
     alpha = np.abs(X.T @ (y - y.mean())).max() / 200 / 30
     assert Lasso(alpha=alpha, tol=1e-8).fit(X, y).dual_gap_ <= 1e-8 * y.var()
     assert any(p < 1000 for _, p in calls)
+
+
+@pytest.mark.parametrize(("shape", "l1_ratio"), [((60, 300), 0.1), ((500, 480), 1.0)], ids=str)
+def test_sweeps_that_reach_the_goal_are_kept(shape, l1_ratio):
+    """However many coefficients they leave; and where columns have been missing, sweeps go on with these."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal(shape)
+    y = X @ (rng.standard_normal(shape[1]) * (rng.random(shape[1]) < 0.05))
+    y += 0.5 * y.std() * rng.standard_normal(len(X))
+    alpha = np.abs(X.T @ (y - y.mean())).max() / len(X) / 300 / l1_ratio
+    model = ElasticNet(alpha, l1_ratio=l1_ratio).fit(X, y)
+    assert model.dual_gap_ <= 1e-4 * y.var()
+    assert np.count_nonzero(model.coef_) > 0.8 * shape[1] or np.count_nonzero(model.coef_) > 2 * shape[0]
+    assert model.n_updates_ == 1
 
 
 def test_sweeps_leave_passes_for_what_follows():

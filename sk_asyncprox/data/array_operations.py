@@ -65,18 +65,22 @@ def in_threads(function, values, n_threads):
 def less(X, means, order, index=None, n_threads=1, dtype=np.float64):
     """Dense copy of all columns, or of some, in that order and precision, less their means, if there are any;
     in runs of rows that stay in the cache."""
-    index, means = np.arange(X.shape[1]) if index is None else index, 0.0 if means is None else means
+    whole = index is None or (len(index) == X.shape[1] and bool((np.diff(index) == 1).all()))
     if len(X) <= ROWS_OF_COPY and dtype == np.float64:
-        out = np.array(_taken(X, index), dtype=dtype, order=order)
-        return np.subtract(out, means, out=out)
-    out = np.empty((len(X), len(index)), dtype, order=order)
+        out = np.array(X if whole else X.take(index, axis=1, mode="clip"), dtype=dtype, order=order)
+        return out if means is None else np.subtract(out, means, out=out)
+    out = np.empty((len(X), X.shape[1] if whole else len(index)), dtype, order=order)
     run = len(X) if X.flags.f_contiguous == out.flags.f_contiguous else ROWS_OF_COPY
 
     def copy(rows):
         for some in runs(rows.stop, run, rows.start):
-            np.subtract(_taken(X[some], index), means, out=out[some], casting="same_kind")
+            part = X[some] if whole else X[some].take(index, axis=1, mode="clip")
+            if means is None:
+                out[some] = part
+            else:
+                np.subtract(part, means, out=out[some], casting="same_kind")
 
-    in_runs(copy, len(X), n_threads)
+    in_threads(copy, runs(len(X), max(1, -(-len(X) // n_threads))), n_threads)
     return out
 
 
@@ -116,12 +120,6 @@ def products_of(vectors, X, step, n_threads=1):
         return total
 
     return sum(in_runs(product, len(X), n_threads))
-
-
-def _taken(rows, index):
-    """Columns ``index`` of an array, copied unless they are all, in order."""
-    whole = len(index) == rows.shape[1] and (np.diff(index) == 1).all()
-    return rows if whole else rows.take(index, axis=1, mode="clip")
 
 
 def compressed(kind, shape, data, indices, indptr):

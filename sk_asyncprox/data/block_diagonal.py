@@ -80,8 +80,7 @@ class Copies(BlockDiagonal):
 
     def mul(self, w):
         W = w.reshape(len(self.pieces), -1)
-        used = np.flatnonzero(W.any(axis=0))
-        if 2 * np.count_nonzero(w) <= len(w) or 2 * len(used) <= W.shape[1]:
+        if 2 * np.count_nonzero(w) <= len(w):
             return super().mul(w)
         X = self.design.X
         out = np.ascontiguousarray((X @ np.ascontiguousarray(W.T)).T) if self.is_sparse else W @ X.T

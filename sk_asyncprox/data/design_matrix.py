@@ -234,13 +234,14 @@ class Design:
                     np.subtract(X[:, j], mean, out=row, casting="same_kind")
             yield run, some
 
-    def gathered(self, rows, index, dtype):
+    def gathered(self, rows, index):
         """Design of the rows (a slice) and columns ``index`` alone, centred, by rows."""
-        X = np.empty((len(range(self.shape[0])[rows]), len(index)), dtype)
-        step = max(FEWEST_ROWS, ENTRIES_OF_RUN // max(1, len(index)))
-        for run, some in self.taken(rows, index, step, dtype):
-            X[run] = some.T
-        return Design(X)
+        X, centre = self.X[rows], 0.0 if self.centre is None else self.centre[index]
+        out = np.empty((len(X), len(index)))
+        for run in runs(len(X), max(FEWEST_ROWS, ENTRIES_OF_RUN // max(1, len(index)))):
+            some = X[run].take(index, axis=1, out=out[run], mode="clip")
+            some -= centre
+        return Design(out)
 
     def runs(self):
         """Runs of rows whose entries stay in the cache, and these rows, dense and explicitly centred."""

@@ -157,7 +157,7 @@ def design_of(
     as_given = as_given is not None and _serves_as_given(X, weights, as_given, squared)
     order = "C" if rows or (as_given and X.flags.c_contiguous) else "F"
     if X.dtype != np.float64:
-        X, overwrite = less(X, 0.0, order, n_threads=n_threads), True
+        X, overwrite = less(X, None, order, n_threads=n_threads), True
     if as_given:
         design = Design(X, np.zeros(X.shape[1]))
         design.n_threads = n_threads
@@ -166,7 +166,7 @@ def design_of(
         return design, design.centre
     fits = X.flags.c_contiguous if rows else X.flags.f_contiguous
     if not centred:
-        return Design(X if fits else less(X, 0.0, order, n_threads=n_threads)), np.zeros(X.shape[1])
+        return Design(X if fits else less(X, None, order, n_threads=n_threads)), np.zeros(X.shape[1])
     means = weights @ X
     mine = fits and overwrite and X.flags.writeable
     dense = np.subtract(X, means, out=X) if mine else less(X, means, order, n_threads=n_threads)

@@ -16,6 +16,7 @@ the exact step has ``|v|^2 / h``; the factor ``min(1, h s / |v|^2)`` restores th
 import numpy as np
 
 from .._compat import block_cd
+from ..data.two_parts import TwoParts
 from .line_search import Direction, clipped_ratio
 
 SWEEPS_ON_COLUMNS = 5
@@ -42,6 +43,8 @@ def direction(part, read):
     else:
         h, new, touched = part.h, np.empty_like(w), 0
         scaled = (penalty, pull) if h == 1.0 else (penalty.with_l1(h * penalty.l1, h * penalty.l2), h * pull)
+        if isinstance(block.design, TwoParts):
+            scaled = penalty, _solve_filled(block.design, read, pull, model, new)
         for piece in block.pieces:
             new[piece.columns], cost = _solve(part, piece, read, *scaled, model.diagonal[piece.rows])
             touched += cost
@@ -50,6 +53,15 @@ def direction(part, read):
     slope, size = pull @ full.v - full.change, full.v @ model.times(full.v)
     sure = part.h * (slope - 0.5 * full.ridge)
     return full._replace(slope=slope, damping=1.0 if sure >= size else clipped_ratio(sure, size))
+
+
+def _solve_filled(design, read, pull, model, new):
+    """Write coefficients of the filled columns, nearly solved on their Gram matrix; return the pull there."""
+    penalty, before, (Q, c) = read.penalty, read.w[design.heavy], design.heavy_model(pull)
+    q, positive = Q @ before + c, penalty.positive
+    after = block_cd(before, penalty.l1, penalty.l2, SWEEPS_ON_GRAM, Q=Q, q=q, positive=positive)
+    new[design.heavy] = after
+    return pull - model.times(design.heavy_image(after - before))
 
 
 def _solve(part, piece, read, penalty, pull, omega):

@@ -6,6 +6,7 @@ from ..data.array_operations import less
 from ..data.block_diagonal import BlockDiagonal
 from ..data.design_matrix import Design
 from ..data.single_precision import Single
+from ..data.two_parts import FilledColumns, TwoParts
 from ..losses.curvature import DiagonalCurvature
 
 FEW = 0.1
@@ -55,6 +56,8 @@ class Block:
         part = design.columns(index)
         self.design = part.filled() if part.is_sparse and part.is_full() else part
         self.pieces = [Piece(self.design)]
+        if isinstance(part, TwoParts):
+            self.pieces = [Piece(part.others, part.thin)] if len(part.thin) else []
         if isinstance(part, BlockDiagonal):
             n = self.design.shape[0] // len(self.design.pieces)
             ends = np.cumsum([piece.shape[1] for piece in self.design.pieces])
@@ -79,11 +82,14 @@ class ColumnPart:
         self.follows = self.local and problem.fit_intercept
         self._bound = DiagonalCurvature(problem.weights * problem.loss.curvature)
         self._blocks, self._runs, self._single, self.in_single = {}, {}, None, None
-        self._few, self._of_samples = (None, {}), None
+        self._few, self._of_samples, self._filled = (None, {}), None, None
+
+    fills = False
+    """Whether, for one worker, columns of a squared loss are cut in two parts where that pays."""
 
     def __getstate__(self):
         caches = {"_blocks": {}, "_runs": {}, "_single": None, "in_single": None}
-        return self.__dict__ | caches | {"_few": (None, {}), "_of_samples": None}
+        return self.__dict__ | caches | {"_few": (None, {}), "_of_samples": None, "_filled": None}
 
     def single(self):
         """The design in single precision."""
@@ -115,9 +121,19 @@ class ColumnPart:
         block = self._blocks.get(key)
         if block is None:
             self.let_go(key[0], key[1])
-            design = self.problem.design if rows is None else self._run(rows)
+            design = self._whole() if rows is None else self._run(rows)
             block = self._blocks[key] = Block(design, index)
         return block
+
+    def _whole(self):
+        """What blocks of all rows are cut from."""
+        problem = self.problem
+        squared = problem.loss.quadratic and problem.loss.n_outputs == 1
+        if not (self.fills and squared and problem.penalty.alike):
+            return problem.design
+        if self._filled is None and problem.design.is_sparse:
+            self._filled = FilledColumns(problem.design, problem.weights)
+        return self._filled or problem.design
 
     def kept(self, key):
         """Design of the block of that name, of all rows, if it has been cut; else None."""
@@ -144,22 +160,32 @@ class ColumnPart:
             several = problem.loss.n_outputs > 1
             return [(problem.features, at) for at in (problem.design.places(index) if several else [index])]
         design = self.block(key, index).design
+        if isinstance(design, TwoParts):
+            design = problem.design.columns(index)
         return [(piece, np.arange(piece.shape[1])) for piece in getattr(design, "pieces", [design])]
 
+    def keeps(self, index):
+        """Whether columns are kept as long as they are asked for: few of data that lie by rows, as all
+        entries between them would be read each time."""
+        problem, few = self.problem, len(index) <= FEW * self.problem.shape[1] and self.in_single is None
+        few &= problem.is_dense and problem.loss.n_outputs == 1
+        return few and problem.design.is_streamed and problem.design.is_by_rows
+
     def rows_of_columns(self, key, index, dtype, rows):
-        """The same, and where in it the ``rows`` (a slice) are; few columns of data that lie by rows are kept
-        while the curvature changes and they do not, as all entries between them would be read each time."""
-        problem = self.problem
-        few = self.local and problem.loss.n_outputs == 1 and len(index) <= FEW * problem.shape[1]
-        if not (few and problem.is_dense and problem.design.is_streamed and problem.design.is_by_rows):
+        """The same, and where in it the ``rows`` (a slice) are."""
+        if not self.keeps(index):
             return self.columns(key, index, dtype), rows
-        asked, name = (index.tobytes(), dtype), (rows.start, rows.stop, rows.step)
+        return [(self.few(index, rows), np.arange(len(index)))], slice(None)
+
+    def few(self, index, rows):
+        """Design of the ``rows`` (a slice) of columns that are kept."""
+        asked, name = index.tobytes(), (rows.start, rows.stop, rows.step)
         if self._few[0] != asked:
             self._few = asked, {}
         _, kept = self._few
         if name not in kept:
-            kept[name] = problem.design.gathered(rows, index, dtype)
-        return [(kept[name], np.arange(len(index)))], slice(None)
+            kept[name] = self.problem.design.gathered(rows, index)
+        return kept[name]
 
     def model(self, point):
         """Second-order model of the loss; its diagonal is the metric of block steps."""

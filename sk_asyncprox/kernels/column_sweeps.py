@@ -22,8 +22,8 @@ the correlation of these is, relative to the l1 part; and the share of the gap a
 
 CROWDED, HALF_FULL, SLOW = 0.02, 0.1, 0.5
 """Gaps, relative to the first, above which sweeps are for nothing: those that leave more coefficients than
-samples, as working sets that grow are quicker than those that have to lose many (twice as many as samples are
-always for nothing: no Gram matrix is made of them); those that leave more than half as many; and others."""
+samples, as working sets that grow are quicker than those that have to lose many (all, of twice as many as
+samples: no Gram matrix is made of them); those that leave more than half as many; and others."""
 
 
 def sweep_columns(part, payload):
@@ -52,15 +52,18 @@ def sweep_columns(part, payload):
         if gap <= aim or (X is whole and left > LONG):
             gap, correlations = _look_at_columns(whole, target, w, penalty)
             touched += 2 * whole.size
+            called = (w != 0.0) | (penalty.pull(correlations) > NEARLY * penalty.l1)
+            swept, some = some, np.flatnonzero(called)
             # What rounding leaves on all columns, others' sweeps may not see.
-            if gap <= goal or not gap < lowest:
+            called[swept] = False
+            if gap <= goal or not (gap < lowest or called.any()):
                 break
-            lowest = gap
-            some = np.flatnonzero((w != 0.0) | (penalty.pull(correlations) > NEARLY * penalty.l1))
+            lowest = min(lowest, gap)
             X, aim = whole.T[some].T, max(goal, AIMED * gap)
         sweeps = 1 + int(min(max(left, FIRST_SWEEPS), LONGER * done / share))
     k = np.count_nonzero(w)
-    if gap > (CROWDED if k > n else HALF_FULL if 2 * k > n else SLOW) * first or k > 2 * n:
+    least = 0.0 if k > 2 * n else CROWDED if k > n else HALF_FULL if 2 * k > n else SLOW
+    if gap > max(goal, least * first):
         w = read.w
     v = design.mul(w - read.w)
     return direction_to(part, read, w, v, part.model(read.point), touched + design.size)

@@ -19,9 +19,6 @@ from .line_search import LENGTHS, along_ray
 COST = {"mul": 1, "tmul": 1, "column_squares": 1, "curve": 2}
 """Times an operation reads the stored entries."""
 
-IN_DOUBLE = 4
-"""Products of a step in single precision that are made in double: of fewer the copy does not pay."""
-
 FLAT, FLAT_IN_SINGLE = 1e-14, 1e-6
 """Curvature of a direction, relative to what it would be of orthogonal columns, that is rounding; and in
 single precision."""
@@ -31,7 +28,7 @@ RESIDUAL = 0.2
 
 
 def newton_step(
-    w, pull, model, penalty, centred, most_products, correlations=None, enough=0.0, squares=None, single=False
+    w, pull, model, penalty, centred, most_products, correlations=None, enough=0.0, squares=None, double=None
 ):
     """Direction on the support by preconditioned conjugate gradients, of at most ``most_products``
     iterations, or until no entry of the residual is above ``enough``: the move and the margins' change, not
@@ -39,10 +36,10 @@ def newton_step(
 
     ``pull`` is minus the weighted loss gradient, ``correlations`` its products with the columns, and
     ``squares`` these columns' squares in the model, where they are known, and ``model`` one of the loss, in
-    which an intercept follows where it is ``centred``; where it is ``single``, products of many are made in
-    single precision. A generator of products: of tuples of the name of a product of
-    :class:`~sk_asyncprox.data.design_matrix.Design` and its arguments, or of ``"curve"`` with the model,
-    ``x`` and ``centred``, for ``X x`` and ``X' M X x``; sent back is the product with the columns.
+    which an intercept follows where it is ``centred``; after so many products in ``double`` precision, if a
+    number is given, the others are made in single. A generator of products: of tuples of the name of a
+    product of :class:`~sk_asyncprox.data.design_matrix.Design` and its arguments, or of ``"curve"`` with the
+    model, ``x`` and ``centred``, for ``X x`` and ``X' M X x``; sent back is the product with the columns.
     """
     sign = np.sign(w)
     if correlations is None:
@@ -52,7 +49,7 @@ def newton_step(
     squares = (yield "column_squares", model.diagonal) if squares is None else squares
     diagonal = squares + penalty.l2s
     x, v = yield from _conjugate_gradient(
-        slope, free, diagonal, model, centred, len(pull), penalty.l2s, most_products, enough, single
+        slope, free, diagonal, model, centred, len(pull), penalty.l2s, most_products, enough, double
     )
     times = model.centred_times if centred else model.times
     flips = np.sign(w + x) != sign
@@ -73,14 +70,14 @@ def newton_step(
     return ray.move, ray.length * v
 
 
-def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_products, enough, single):
+def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_products, enough, double):
     """Roughly solve ``(X' M X + l2) x = target`` in the free coefficients, with the curvature ``M`` of the
     model; a generator. Returns ``x`` and ``X x``."""
     inverse = 1.0 / np.maximum(diagonal, TINY)
     x, v, residual = np.zeros_like(target), np.zeros(n), target.copy()
     scaled = inverse * residual
     direction, size = scaled, residual @ scaled
-    goal, first_single, rounded = RESIDUAL**2 * size, IN_DOUBLE if single else most_products, False
+    goal, first_single, rounded = RESIDUAL**2 * size, most_products if double is None else double, False
     for k in range(most_products):
         if size <= goal or np.abs(residual).max() <= enough:
             break
@@ -111,14 +108,14 @@ def _conjugate_gradient(target, free, diagonal, model, centred, n, l2, most_prod
 def in_place(generator, design):
     """Run a generator of products in one go, on a design of the support: what it returns, and the stored
     entries touched."""
-    touched, answer = 0, None
+    touched, answer, size = 0, None, design.size
     while True:
         try:
             operation, *vectors = generator.send(answer)
         except StopIteration as stop:
             return stop.value, touched
         answer = product(design, operation, vectors)
-        touched += COST[operation] * design.size
+        touched += COST[operation] * size
 
 
 def product(design, operation, vectors):

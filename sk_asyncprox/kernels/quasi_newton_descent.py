@@ -32,9 +32,9 @@ LONGER = 4.0
 ROUNDING = 1e-20
 """Fall that a step promises, relative to the scale, up to which it is rounding."""
 
-PACE, ANEW, MANY = 4, 12.0, 4.0
-"""Steps that tell how many are left; and how many these must be for a Gram matrix: so many, as the pairs
-begin anew, and so many times its cost in steps."""
+PACE, ANEW, MANY = 4, 4.0, 2.0
+"""After every so many steps it is asked how many are left; and how many these must be for a Gram matrix: so
+many, as the pairs begin anew, and so many times its cost in steps."""
 
 OF_STEP = 18
 """Columns whose Gram matrix costs as much as a step."""
@@ -129,7 +129,7 @@ def arrived(problem, read, place, afresh):
 def _place(problem, l2, x, z, pull, correlations):
     slope = correlations - l2 * x[: len(correlations)]
     if problem.fit_intercept:
-        slope = np.append(slope, pull.reshape(problem.loss.n_outputs, -1).sum(axis=1))
+        slope = np.concatenate([slope, pull.reshape(problem.loss.n_outputs, -1).sum(axis=1)])
     return DescentPoint(x, z, pull, slope)
 
 
@@ -198,7 +198,7 @@ def _gram_pays(problem, number, first, gap, goal):
     one: where columns are unlike each other and of one scale it saves little."""
     n, p = problem.features.shape
     cost = p * (1.0 + p / n) / OF_STEP
-    if p > n or number != PACE:
+    if p > n or not number or number % PACE:
         return False
     first, gap, goal = (log(max(size, TINY)) for size in (first, gap, goal))
     return number * (gap - goal) > (ANEW + MANY * cost) * max(0.0, first - gap)

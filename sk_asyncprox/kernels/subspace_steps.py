@@ -14,6 +14,7 @@ from scipy.linalg.blas import daxpy
 from scipy.linalg.lapack import dposv, dpotrs
 
 from .._precision import TINY
+from ..data.two_parts import TwoParts
 from .bcd_iterate import Point
 from .block_steps import direction_to
 from .newton_cg import newton_step
@@ -39,8 +40,12 @@ IN_MEMORY = 1_000_000
 """Stored entries of sparse columns from which on every product reads them from memory: half the bytes save a
 quarter of its time."""
 
-FEW = 20
-"""Columns of a problem, for one in the support, from which on the support's are squared alone."""
+IN_DOUBLE = 4
+"""Products of a step in single precision that are made in double, where its columns have no filled part:
+copying them does not pay for fewer."""
+
+FEW = 4.0
+"""Stored entries, for one in the support, from which on the support's alone are squared."""
 
 LITTLE = 0.3
 """Share of a Newton step in a combination below which its model has trusted in too little curvature."""
@@ -83,13 +88,14 @@ def joint_step(part, read, pull, model):
     """
     if read.effort:
         design, squares = part.problem.design, None
-        many = len(read.index) * FEW > design.shape[1]
-        if many and design.is_sparse and part.problem.loss.quadratic:
+        sparse = design.is_sparse and part.problem.loss.n_outputs == 1
+        size = design.column_sizes()[read.index].sum() if sparse else 0
+        filled = isinstance(part.kept(read.key), TwoParts)
+        if part.problem.loss.quadratic and (filled or size * FEW > design.size):
             # They are the same in every step, and kept of all columns.
             squares = design.column_squares(model.diagonal)[read.index]
-        single = design.is_sparse and part.problem.loss.n_outputs == 1 and design.size >= IN_MEMORY
-        single = single and design.column_sizes()[read.index].sum() >= IN_MEMORY
-        known = read.correlations, read.enough, squares, single
+        in_double = 0 if filled else IN_DOUBLE if size >= IN_MEMORY else read.effort
+        known = read.correlations, read.enough, squares, in_double
         move, v = yield from newton_step(read.w, pull, model, read.penalty, part.follows, read.effort, *known)
         if read.beside is None or lands(part, read, move, v, pull, model):
             return move, v, None, None

@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -150,14 +151,15 @@ class AsyncLinearModel(CallbackSupportMixin, BaseEstimator):
 
     def _start(self, problem, target, n_targets):
         coef = getattr(self, "coef_", None) if self.warm_start else None
+        coef, intercept = coef.toarray() if sp.issparse(coef) else coef, getattr(self, "intercept_", 0.0)
         if coef is None or np.size(coef) != n_targets * problem.n_coefs:
             return None
-        if not (np.isfinite(coef).all() and np.isfinite(self.intercept_).all()):
+        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
             return None
         coef = np.reshape(coef, (n_targets, -1))[target]
         coef = np.maximum(coef, 0.0) if problem.penalty.positive else coef
         outputs = problem.loss.n_outputs
-        intercept = np.resize(getattr(self, "intercept_", 0.0), (n_targets, outputs))[target]
+        intercept = np.resize(intercept, (n_targets, outputs))[target]
         return Snapshot(*problem.start(coef, intercept if outputs > 1 else float(intercept[0])))
 
     def __sklearn_tags__(self):

@@ -165,7 +165,8 @@ class ElasticNetPenalty(Penalty):
             return new
 
         penalty = ElasticNetPenalty(self.l1, positive=self.positive)
-        return (reduced, target, scale * w[kept], penalty, square - q[free] @ constants), restored
+        square = max(square - q[free] @ constants, EPS * square)  # where they explain all, rounding is left
+        return (reduced, target, scale * w[kept], penalty, square), restored
 
     def solve_on_gram(self, Q, q, w, square, goal, **limits):
         """Lower the model's gap to ``goal``, if that can be: new coefficients, gap, and entries touched; as

@@ -105,9 +105,14 @@ def _basis(problem, chosen):
         Z = root * problem.features.some(chosen).filled().X
         if problem.fit_intercept:
             Z = np.hstack([root, Z])
-        Z = Z / np.maximum(np.abs(Z).max(axis=0), TINY)
-        Q, R, _ = qr(Z, mode="economic", pivoting=True, check_finite=False)
-        rank = np.count_nonzero(np.abs(R.diagonal()) > max(Z.shape) * EPS)
         problem.bases.clear()
-        problem.bases[key] = Q[:, :rank] / root
+        problem.bases[key] = orthonormal(Z / np.maximum(np.abs(Z).max(axis=0), TINY))[0] / root
     return problem.bases[key]
+
+
+def orthonormal(Z):
+    """Orthonormal columns ``Q`` that span those of ``Z``, and a triangle ``R`` and a choice of columns with
+    ``Q R = Z[:, chosen]``."""
+    Q, R, order = qr(Z, mode="economic", pivoting=True, check_finite=False)
+    rank = np.count_nonzero(np.abs(R.diagonal()) > max(Z.shape) * EPS)
+    return Q[:, :rank], R[:rank, :rank], order[:rank]

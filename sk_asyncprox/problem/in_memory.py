@@ -127,7 +127,7 @@ class Problem(BaseProblem, Folds):
         vectors = ()
         if self.loss.n_outputs == 1 and self.y.ndim == 1:
             b = self.loss.best_intercept(self.y, self.weights) if self.fit_intercept else 0.0
-            vectors = self.pulls(slice(None), self.loss.gradient(self.y, np.full(len(self.y), b)))
+            vectors = self.pulls(slice(None), self.loss.gradient(self.y, np.full(len(self.y), b)))[:1]
             self._zero = self.y, b
         self._data.design(n_threads, vectors)
 

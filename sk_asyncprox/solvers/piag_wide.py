@@ -1,8 +1,8 @@
 """PIAG of second order on a working set: models by shards of wide data.
 
 Shards answer with their gradient and curvature in the coefficients of the working set alone. A certificate,
-whose shares bring the full gradient of every shard at one point, chooses the next working set there, while
-the l1 part comes down to the wanted one. The next step waits for the models of all shards in it.
+whose shares bring the full gradient of every shard at one point, chooses the next working set there. The next
+step waits for the models of all shards in it.
 
 Of many coefficients curvatures would take longer to make, to send and to solve with than all the rest. There
 every certificate is followed by a solution of each shard's own (``kernels/shard_surrogate.py``), to which
@@ -18,9 +18,6 @@ from ..kernels.working_set import FIRST_COLUMNS, GROWTH, wanted_columns
 from ..shards.sharded_certificate import add_up
 from .piag import PIAG
 from .piag_models import Fallback, ModelPIAG
-
-LOWERED = 0.1
-"""Factor of the l1 part from certificate to certificate."""
 
 SHARE_OF_GAP = 0.1
 """Gap that the models promise, relative to that of the last certificate, from which on the next is worth its
@@ -70,7 +67,7 @@ class WidePIAG(ModelPIAG):
         self._use(self.problem.penalty.whole(np.flatnonzero(self.w)))
         super()._lay_table()
         self._own_penalty = self._penalty.on(self._index)
-        self._lowest = self._worth = np.inf
+        self._worth = np.inf
 
     def _use(self, index):
         """Take a working set."""
@@ -101,7 +98,7 @@ class WidePIAG(ModelPIAG):
             done = self._solutions if self._looking is None else self._looking.looks
             return np.array([shard not in done for shard in range(self.n_blocks)])
         useful = super()._useful(worker)
-        if self._looking is None or self._penalty.l1 == self.problem.penalty.l1:
+        if self._looking is None or self._worth < np.inf:
             return useful
         # The next working set makes models in this one void.
         return np.array([shard not in self._looking.looks for shard in range(self.n_blocks)])
@@ -185,9 +182,6 @@ class WidePIAG(ModelPIAG):
         return event
 
     def _guard(self, certificate):
-        w = certificate.w
-        change = self._penalty.value(w) - self.problem.penalty.value(w)
-        certificate = certificate._replace(objective=certificate.objective + change)
         if not self._locally:
             super()._guard(certificate)
         elif self._has_risen(certificate):
@@ -211,19 +205,11 @@ class WidePIAG(ModelPIAG):
         self._due = True
 
     def _aim(self, event):
-        wanted, w, c = self.problem.penalty, event.certificate.w, event.certificate.correlations
-        self._lowest = min(self._lowest, float(wanted.pull(c).max(initial=0.0)))
-        before, self._penalty = self._penalty, wanted.with_l1(max(wanted.l1, LOWERED * self._lowest))
-        self._lowest = self._penalty.l1
-        if self._lowest != before.l1:
-            self._steps = []
-        if self._best is not None:
-            change = self._penalty.value(w) - before.value(w)
-            self._best = self._best._replace(objective=self._best.objective + change)
-        index = self._wanted_columns(w, c)
-        # While the l1 part comes down, and where the working set leaves many columns out, so is any.
-        left_out = np.count_nonzero(self._penalty.pull(c) > self._lowest) > HELD_BACK * len(index)
-        self._worth = np.inf if self._lowest > wanted.l1 or left_out else SHARE_OF_GAP * event.gap
+        c = event.certificate.correlations
+        index = self._wanted_columns(event.certificate.w, c)
+        # Where the working set leaves many columns out, any certificate is.
+        left_out = np.count_nonzero(self._penalty.pull(c) > self._penalty.l1) > HELD_BACK * len(index)
+        self._worth = np.inf if left_out else SHARE_OF_GAP * event.gap
         if self._is_many(index):
             self._solve_apart(index, event.certificate)
         elif index is not self._index or self._locally:
@@ -255,12 +241,9 @@ class WidePIAG(ModelPIAG):
         self._gradient = whole[index], slope
         if self._squares is None:
             self._squares = np.zeros_like(looking.w)
-        objective = (
-            certificate.objective + self._penalty.value(looking.w) - self.problem.penalty.value(looking.w)
-        )
         if index is not self._index:
             self._steps = [[self._moved_to(index, x) for x in step] for step in self._steps]
-        self._best, self._care = Fallback(looking.w, looking.b, float(objective)), None
+        self._best, self._care = Fallback(looking.w, looking.b, certificate.objective), None
         self._wait_for_all(looking.w, looking.b)
         self._use(index)
         self._forget()

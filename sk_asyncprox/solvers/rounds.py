@@ -106,6 +106,7 @@ class RoundsBCD(Script):
         self.problem, self.n_workers, self.n_blocks = problem, n_workers, n_workers
         self.touched = problem.pass_size // 2
         self.at, self.columns = Iterate(problem, start), ColumnPart(problem, 1.0, True, None)
+        self.columns.fills = n_workers == 1
         self.products, self.looks = Products(self.columns, n_workers), Looks(problem)
         self.all_columns, self.newton = AllColumnSteps(problem), NewtonSteps()
         self.gram = GramSteps(problem, self.columns, n_workers)

@@ -24,7 +24,7 @@ FINEST = 1e-10
 LARGEST_SWEPT, CALLED, MOST, WIDE, WIDER = 10_000_000, 0.2, 0.9, 5, 25
 """Entries of full data up to which sweeps over all columns are tried first, and the share of these that the
 first certificate has to call for: of few a working set is quicker. Of most of so many times more columns than
-rows sweeps are slow, and of so many times more always."""
+rows sweeps without an l2 part are slow, and of so many times more always."""
 
 MOVES = 6
 """Last moves that a direction is joined with."""
@@ -108,7 +108,7 @@ class AllColumnSteps:
         if self.is_hard or not (swept and penalty.l1 > 0.0 and most_sweeps >= FIRST_SWEEPS):
             return False
         wanted = np.count_nonzero(penalty.pull(certificate.correlations) > penalty.l1)
-        most = p if p <= WIDE * n else MOST * p if p <= WIDER * n else 0
+        most = p if penalty.l2 or p <= WIDE * n else MOST * p if p <= WIDER * n else 0
         if certificate.gap <= run.goal or not CALLED * p < wanted <= most:
             return False
         stamp, index = run.ledger.stamp(), np.arange(p)
@@ -226,6 +226,7 @@ class RidgeSteps:
         wide |= penalty.has_zeros
         if slow and (wide or run.touched >= price * n * size):
             lost = self._every == 1 and (self._memory.solve is None or run.gap <= SPAN)
+            lost |= penalty.free is not None  # whose steps are made from the columns
             self.serves = penalty.is_zero or not (wide or lost)
             self._every = self._every if wide else 1 if self._every else STEPS
         self._before = gap

@@ -104,7 +104,7 @@ class GramMatrix:
         full = self._part.problem.design.is_full(index)
         large = LARGE_IN_SINGLE if self._part.in_single is not None else LARGE
         dtype = self._dtype if full and model.n_samples * len(index) * len(at) >= large else "float64"
-        shares = self._shares(model, full, len(at))
+        shares = self._shares(model, full, len(at), self._part.keeps(index))
         answers = yield Phase(
             "gram", len(shares), lambda i: (key, index, fresh, dtype, *shares[i]), dynamic=True
         )
@@ -126,15 +126,16 @@ class GramMatrix:
         rows[diagonal] += ridge
         return rows, ridge
 
-    def _shares(self, model, full, n_rows):
-        """Rows of the data (slices) that tasks are to multiply, and the model of each."""
+    def _shares(self, model, full, n_rows, kept):
+        """Rows of the data (slices) that tasks are to multiply, and the model of each; those that are kept
+        are the runs of the looks."""
         n, n_shares = model.n_samples, self._n_shares if full else 1
         if self._stride > 1:
             n_shares *= PIECES
             every = self._stride * n_shares
             runs = [slice(i * self._stride, n, every) for i in range(n_shares)]
             return [(model.sample(rows), rows) for rows in runs]
-        n_shares *= PIECES if n_shares > 1 and n_rows <= NARROW else 1
+        n_shares *= PIECES if n_rows <= NARROW and (n_shares > 1 or kept) else 1
         cuts = [n * i // n_shares for i in range(n_shares + 1)]
         return [(model.rows(a, b), slice(a, b)) for a, b in pairwise(cuts)]
 

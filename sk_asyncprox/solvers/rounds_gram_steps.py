@@ -21,6 +21,10 @@ cost more than the rounds that it spared."""
 RIGHT = 0.9
 """Share of the gap wanted that a model of a squared loss is solved to."""
 
+STUCK, FILLED = 0.9, 100_000_000
+"""Gap after a round, relative to that before, beyond which a model is solved as well as rounding allows, and
+beside free coefficients from the columns; and products that this may cost."""
+
 
 class GramSteps:
     """Steps of all active columns at once, from the model on their Gram ``matrix``, where the ``rule`` says
@@ -52,6 +56,8 @@ class GramSteps:
 
     def solve(self, run, certificate):
         """A step to the solution of the model on a Gram matrix, if one pays; return whether it does."""
+        if self._loses_digits(run):
+            return (yield from self._solve_beside_free(run))
         form = self._form(run)
         if form is None:
             return False
@@ -70,7 +76,8 @@ class GramSteps:
         roughly = lowered or (quadratic and fresh and some and run.problem.is_dense)
         # Where the gap wanted was reached and the run goes on, little is to be gained on the zero model.
         enough = RIGHT * run.goal if certificate.gap > run.goal else SHARE_OF_GAP * certificate.gap
-        enough = enough if quadratic and not lowered else 0.0
+        # The gap of a model is another one than the certificate's, which may be larger.
+        enough = enough if quadratic and not lowered and run.fall <= STUCK else 0.0
         last = quadratic and run.looks.streamed and not lowered
         ridge = self.matrix.ridge if last else None
         payload = read, Q, model, certificate.correlations[index], roughly, enough, ridge
@@ -82,6 +89,22 @@ class GramSteps:
             run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         if beside is not None:
             run.ridge.remember(run, direction)
+        return True
+
+    def _loses_digits(self, run):
+        """Whether steps are slow beside free coefficients, and those that lose no digits not too dear."""
+        problem, n, k = run.problem, len(run.at.z), len(run.active)
+        if problem.penalty.free is None or problem.loss.n_outputs > 1 or n * k * min(n, k) > FILLED:
+            return False
+        return run.fall > STUCK and run.penalty.l1 == problem.penalty.l1
+
+    def _solve_beside_free(self, run):
+        stamp, index = run.ledger.stamp(), run.active
+        key = "blocks" if len(run.blocks) == 1 else "gram", run.generation, 0
+        read = Read(key, index, run.at.w[index], run.at.point(), run.penalty.on(index), True)
+        payload = read, RIGHT * run.goal
+        [direction] = yield Phase("beside free", 1, lambda _: payload)
+        run.write(stamp, "newton", index, direction, RISE_OF_NEWTON)
         return True
 
     def _ahead_of(self, run, stamp, payload):

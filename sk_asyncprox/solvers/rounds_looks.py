@@ -16,6 +16,9 @@ SMALL_MOVE = 0.5
 CALL = 50_000
 """Stored entries up to which a product costs no more than a call."""
 
+SOON = 30.0
+"""Gap of the last look, relative to the one wanted, up to which the next one may be the last."""
+
 ROUNDING = EPS**2
 """Square of a move of the intercept, relative to that of the residuals, that is none."""
 
@@ -60,7 +63,9 @@ class Looks:
             return (yield from _conclude(at.w.copy(), at, problem.dual_theta(at.gradient), known))
         # From the coefficients alone where their columns are few: then no rounding of past writes is left.
         afresh = run.from_zero and run.n_updates == 1
-        few = not afresh and (problem.design.size <= CALL or np.count_nonzero(at.w) * COPY_COST < len(at.w))
+        soon = run.gap * problem.scale <= SOON * run.goal
+        few = problem.design.size <= CALL or np.count_nonzero(at.w) * COPY_COST < len(at.w)
+        few = few and soon and not afresh
         run.certifies_afresh = afresh or few
         z = problem.shifted(run.image(at.w), at.b) if few and problem.design.is_sparse else None
         start = at.w.copy(), at.b, *((z, None) if few else (at.z, at.gradient))
@@ -75,11 +80,15 @@ class Looks:
 
     def see(self, run, w, b):
         """The sight at a point; at a better intercept where the move to it is long."""
-        problem, seen = run.problem, self._seen_at_zero(run, w, b)
+        problem, index = run.problem, run.active
+        seen = self._seen_at_zero(run, w, b)
         if seen is None:
-            *seen, touched = yield from self._by_runs(run, "seen", run.at.z, run.at.gradient, w, b)
-            run.touched += touched
-        z, gradient, pulls, sums, facts = seen
+            point, kind, known = (run.at.z, run.at.gradient), "seen", (w, b)
+            if run.columns.keeps(index) and np.count_nonzero(w[index]) == np.count_nonzero(w):
+                kind, known = "margins", (index, w[index], b)
+            seen = _joined(*(yield from self._by_runs(run, kind, point, *known)))
+        z, gradient, sums, facts, touched, *pulls = seen
+        run.touched += touched
         # The squared loss has the second derivative one, and centred columns no product with that.
         curved = problem.free_intercept
         bend = max(sums[1], TINY) if curved else 1.0
@@ -93,7 +102,11 @@ class Looks:
                 z, gradient, b = z + move, gradient + move, b + move
                 facts = np.append(facts[:2], self._products(problem, gradient))
             move = 0.0
-        correlations = -pulls[0] - move * pulls[1] if curved else -pulls[0]
+        if pulls:
+            correlations = -pulls[0][0] - (move * pulls[0][1] if move else 0.0)
+        else:
+            products, touched = yield from self._by_runs(run, "pull", (gradient,), move)
+            correlations, run.touched = -sum(products), run.touched + sum(touched)
         self._sight = Sight(w, b, z, gradient, move, correlations, facts)
         return self._sight
 
@@ -109,18 +122,16 @@ class Looks:
         pulls = problem.zero_products(b) if b == at.b and not (w.any() or at.w.any()) else ()
         if not len(pulls):
             return None
-        run.touched += problem.pass_size
-        sums = problem.pulls(slice(None), at.gradient).sum(axis=1)
+        # The intercept is the best one.
         facts = self._products(problem, at.gradient) if problem.loss.quadratic else ()
-        return at.z, at.gradient, pulls, sums, np.array([0.0, 0.0, *facts])
+        return at.z, at.gradient, (0.0, 1.0), np.array([0.0, 0.0, *facts]), problem.pass_size, pulls
 
-    def _by_runs(self, run, kind, z, gradient, *common):
-        """What such tasks for all runs of rows, each with its part of margins and gradient, say: of these the
-        new ones joined, and of the rest the sums."""
-        parts = [(each, z[slice(*each)], gradient[slice(*each)], *common) for each in run.products.runs]
+    @staticmethod
+    def _by_runs(run, kind, vectors, *common):
+        """What such tasks for all runs of rows, each with its part of the ``vectors``, say, one by one."""
+        parts = [(each, *(vector[slice(*each)] for vector in vectors), *common) for each in run.products.runs]
         answers = yield Phase(kind, len(parts), parts.__getitem__, dynamic=True)
-        z_new, gradient_new, *rest = zip(*answers, strict=True)
-        return np.concatenate(z_new), np.concatenate(gradient_new), *map(sum, rest)
+        return zip(*answers, strict=True)
 
     def _look_by_rows(self, run, problem, at):
         sight = self._sight
@@ -134,14 +145,19 @@ class Looks:
                 [bound] = yield Phase("bound", 1, lambda _: (c, -product, square))
         else:
             tried = factors(penalty, min(1.0, penalty.dual_limit(c)))
-            known = sight.z, sight.gradient, sight.move, tried
-            at.z, at.gradient, (loss, *duals) = yield from self._by_runs(run, "settled", *known)
+            parts = self._by_runs(run, "settled", (sight.z, sight.gradient), sight.move, tried)
+            at.z, at.gradient, (loss, *duals) = _joined(*(yield from parts))
             at.b = sight.b + sight.move
             bound = lower_bound(penalty, c, tried, duals)
         if penalty.free is None:
             return Certificate(sight.w, at.b, float(loss + penalty.value(sight.w)), bound, c)
         # The dual point is another, which is orthogonal to what is free.
         return (yield from _conclude(sight.w, at, None, c))
+
+
+def _joined(z, gradient, *rest):
+    """Margins and gradient of all rows, and the sums of the rest."""
+    return np.concatenate(z), np.concatenate(gradient), *map(sum, rest)
 
 
 def _conclude(w, at, theta, correlations):

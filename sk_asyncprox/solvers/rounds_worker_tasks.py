@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from ..data.array_operations import runs
 from ..kernels.block_steps import direction, direction_to
 from ..kernels.column_sweeps import FINEST, sweep_columns
+from ..kernels.free_coefficients import step_beside_free
 from ..kernels.gram_matrix import add_rows
 from ..kernels.gram_matrix_banded import banded
 from ..kernels.newton_cg import COST, in_place
@@ -45,19 +47,48 @@ def seen(part, payload):
     weighted gradient with itself and with the targets; and the entries touched."""
     (begin, end), before, gradient_before, w, b = payload
     problem, gradient = part.problem, np.empty(end - begin)
-    y, weights = problem.y[begin:end], problem.weights[begin:end]
 
     def pulls_of(rows, z):
-        gradient[rows] = u = problem.loss.gradient(y[rows], z)
-        return problem.pulls(slice(begin + rows.start, begin + rows.stop), u)
+        here = slice(begin + rows.start, begin + rows.stop)
+        gradient[rows] = u = problem.loss.gradient(problem.y[here], z)
+        return problem.pulls(here, u)
 
     z, pulls, sums = problem.design.rows(begin, end).there_and_back(w, b, pulls_of)
+    facts = _facts(problem, slice(begin, end), before, gradient_before, z, gradient)
+    return z, gradient, sums, facts, 2 * (end - begin) * len(w), pulls
+
+
+def margins(part, payload):
+    """Work of the kind ``"margins"``: the same by few columns that are kept, without products of all."""
+    (begin, end), before, gradient_before, index, w, b = payload
+    problem, columns, sums = part.problem, part.few(index, slice(begin, end)), 0.0
+    z, gradient = columns.mul(w) + b, np.empty(end - begin)
+    for rows in runs(end - begin, MARGINS_AT_ONCE):
+        here = slice(begin + rows.start, begin + rows.stop)
+        gradient[rows] = u = problem.loss.gradient(problem.y[here], z[rows])
+        sums = sums + problem.pulls(here, u).sum(axis=1)
+    facts = _facts(problem, slice(begin, end), before, gradient_before, z, gradient)
+    return z, gradient, sums, facts, columns.size
+
+
+def _facts(problem, rows, before, gradient_before, z, gradient):
+    weights = problem.weights[rows]
     way, facts = weights * (z - before), []
     if problem.loss.quadratic:
         shares = weights * gradient
-        facts = shares @ gradient, shares @ y
-    facts = np.array([gradient_before @ way, gradient @ way, *facts])
-    return z, gradient, pulls, sums, facts, 2 * (end - begin) * len(w)
+        facts = shares @ gradient, shares @ problem.y[rows]
+    return np.array([gradient_before @ way, gradient @ way, *facts])
+
+
+def pull(part, payload):
+    """Work of the kind ``"pull"``: of a run of rows, the product of all columns with the weighted loss
+    gradient after the intercept's move, to first order; and the entries touched."""
+    (begin, end), gradient, move = payload
+    design = part.problem.design.rows(begin, end)
+    pulls = part.problem.pulls(slice(begin, end), gradient)
+    if move:
+        pulls[0] += move * pulls[1]
+    return design.tmul(pulls[0]), design.size
 
 
 def settled(part, payload):
@@ -218,12 +249,15 @@ WORK = {
     "bound": lambda part, payload: quadratic_bound(part.problem.penalty, *payload),
     "conclude": lambda part, payload: part.problem.conclude(*payload),
     "direction": direction,
+    "beside free": step_beside_free,
     "newton": newton,
     "descent": descent,
     "steps": newton_steps,
     "minimum": minimum,
     "model": model,
     "seen": seen,
+    "margins": margins,
+    "pull": pull,
     "moments": moments,
     "gram": gram,
     "columns": sweep_columns,
