@@ -46,8 +46,7 @@ def _minimum(K, Z, w, pull, penalty, enough, beside):
     rest[:, np.abs(rest).max(axis=0) <= max(K.shape) * EPS * np.abs(K).max(axis=0)] = 0.0
     target = beyond(pull) + rest @ w
     model = rest.T @ rest, rest.T @ target, w, target @ target
-    goal = max(SHARE_OF_GAP * penalty.gap_on_gram(*model), enough)
-    new, _, touched = penalty.solve_on_gram(*model, goal, enough=enough)
+    new, _, touched = penalty.solve_on_gram(*model, enough, share=SHARE_OF_GAP, enough=enough)
     calls = 1 + touched // (MOST_SWEEPS * model[0].size)
     move = np.zeros(Z.shape[1])
     move[chosen] = solve_triangular(R, Q.T @ (pull - K @ (new - w)))

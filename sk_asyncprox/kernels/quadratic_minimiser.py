@@ -32,20 +32,21 @@ SHARE_OF_GAP = 0.1
 """The model is solved until its gap is this share of what it was."""
 
 
-def solve_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_CALLS, enough=None):
-    """Lower the model's gap to ``goal``, if that can be, by sweeps, and Newton steps where these are slow.
-    Unless this is None, such a step makes the solution exact at the end where the gap is not yet ``enough``.
-    Returned are coefficients, gap, and entries of the matrix touched by sweeps. The target ``t`` has
-    ``q = X't`` and ``square = |t|^2``.
+def solve_on_gram(Q, q, w, penalty, square, goal, share=0.0, most_calls=MOST_CALLS, enough=None):
+    """Lower the model's gap to ``goal``, or to a ``share`` of what it is, if that can be, by sweeps, and by
+    Newton steps where these are slow. Unless this is None, such a step makes the solution exact at the end
+    where the gap is not yet ``enough``. Returned are coefficients, gap, and entries of the matrix touched by
+    sweeps. The target ``t`` has ``q = X't`` and ``square = |t|^2``.
     """
     if not penalty.has_zeros:
         w = newton_on_gram(Q, q, w, penalty)
         return w, penalty.conjugate(q - Q @ w - penalty.l2s * w), Q.size
     square = max(square, TINY)
+    goal = max(goal, ROUNDING * square, share and share * gap_on_gram(q, w, Q @ w, penalty, square))
     # Of a start that is zero nothing is known of what sweeps will cost.
     sweeps = FEW_ENTRIES // max(1, len(w) * (np.count_nonzero(w) or len(w)))
     sweeps = max(FEWEST_SWEEPS if enough is None else FOR_NEWTON, min(MOST_SWEEPS, sweeps))
-    before, touched, stepped, goal = np.inf, 0, False, max(goal, ROUNDING * square)
+    before, touched, stepped = np.inf, 0, False
     for _ in range(most_calls):
         if isinstance(Q, np.ndarray) and enough is None:
             w, gap, n_sweeps = gram_cd(w, penalty, sweeps, Q, q, square, goal)

@@ -36,11 +36,14 @@ SECULAR_STEPS, ALMOST = 30, 1e-8
 """Steps to the norm of a group, at most; and one, relative to it, that leaves about its square."""
 
 
-def solve_groups_on_gram(Q, q, w, penalty, square, goal, most_calls=MOST_CALLS):
-    """Lower the model's gap to ``goal``, if that can be: new coefficients, gap, and entries touched."""
+def solve_groups_on_gram(Q, q, w, penalty, square, goal, share=0.0, most_calls=MOST_CALLS):
+    """Lower the model's gap to ``goal``, or to a ``share`` of what it is, if that can be: new coefficients,
+    gap, and entries touched."""
     w, spectra = w.copy(), {}
     members = np.split(np.arange(len(w))[penalty.order], penalty.starts[1:])
-    pull, goal, gap, lowest, slow, calls = q - Q @ w, max(goal, ROUNDING * square), np.inf, np.inf, 0, 0
+    image, gap, lowest, slow, calls = Q @ w, np.inf, np.inf, 0, 0
+    goal = max(goal, ROUNDING * square, share * gap_on_gram(q, w, image, penalty, square))
+    pull = q - image
     while gap > goal and slow < PATIENCE and calls < most_calls:
         for _ in range(1 + len(w) // PER_SWEEP):
             sweep(Q, w, pull, penalty, members, spectra)

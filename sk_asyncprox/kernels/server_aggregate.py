@@ -93,9 +93,8 @@ class Subproblem(NamedTuple):
 
     def minimiser(self, w, penalty, enough):
         """Minimiser with the penalty, nearly, from ``w``; or what has a gap of ``enough``."""
-        goal = max(SHARE_OF_GAP * self.gap(w, penalty), enough)
-        limits = {"most_calls": MOST_CALLS, "enough": enough}
-        w, *_ = penalty.solve_on_gram(self.Q, self.q, w, self.square, goal, **limits)
+        limits = {"share": SHARE_OF_GAP, "most_calls": MOST_CALLS, "enough": enough}
+        w, *_ = penalty.solve_on_gram(self.Q, self.q, w, self.square, enough, **limits)
         crumbs = penalty.crumbs(w, self.q - self.Q @ w - penalty.l2s * w)
         if not crumbs.any():
             return w

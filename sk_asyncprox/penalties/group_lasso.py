@@ -78,9 +78,9 @@ class GroupPenalty(ElasticNetPenalty):
         distance = self.norms(c - pull)
         return np.where(norms > 0.0, distance, np.maximum(distance - limits, 0.0))[self.labels]
 
-    def solve_on_gram(self, Q, q, w, square, goal, most_calls=MOST_CALLS, enough=None):
-        return solve_groups_on_gram(Q, q, w, self, square, goal, most_calls)
+    def solve_on_gram(self, Q, q, w, square, goal, share=0.0, most_calls=MOST_CALLS, enough=None):
+        return solve_groups_on_gram(Q, q, w, self, square, goal, share, most_calls)
 
     def step_on_gram(self, Q, q, w, square, sweeps):
-        w, _, touched = self.solve_on_gram(Q, q, w, square, SHARE_OF_GAP * self.gap_on_gram(Q, q, w, square))
+        w, _, touched = self.solve_on_gram(Q, q, w, square, 0.0, share=SHARE_OF_GAP)
         return w, touched

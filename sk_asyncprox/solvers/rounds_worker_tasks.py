@@ -143,8 +143,7 @@ def minimum(part, payload):
     whole = quadratic and enough > FINEST * square and len(q) == p
 
     def solved(w, share=SHARE_OF_GAP, **limits):
-        goal = max(share * read.penalty.gap_on_gram(Q, q, w, square), enough)
-        w, _, touched = read.penalty.solve_on_gram(Q, q, w, square, goal, **limits)
+        w, _, touched = read.penalty.solve_on_gram(Q, q, w, square, enough, share=share, **limits)
         return w, 1 + touched // (MOST_SWEEPS * Q.size)
 
     # Of more columns than rows the support is not settled yet: a Newton step on it is soon for nothing.
