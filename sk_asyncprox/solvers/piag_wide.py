@@ -13,6 +13,7 @@ and then back towards the last certified point: the objective falls where the wa
 
 import numpy as np
 
+from .._precision import TINY
 from ..kernels.shard_surrogate import Wanted
 from ..kernels.working_set import FIRST_COLUMNS, GROWTH, wanted_columns
 from ..shards.sharded_certificate import add_up
@@ -40,8 +41,9 @@ AFFORDED = 0.3
 """Share of the passes that are allowed from which on shards answer with curvatures whatever there is: where
 they have few rows, their solutions may take more."""
 
-MIXED = 3
-"""Steps that are mixed with the last one."""
+MIXED, ALIKE = 4, 1e-3
+"""Steps that are mixed with the last one; and the singular value of their changes, relative to the largest,
+below which these are too much alike."""
 
 SHORTEST, LONGEST = 0.05, 0.5
 """Shares of a step that are tried after a rise."""
@@ -155,7 +157,9 @@ class WidePIAG(ModelPIAG):
         weights[: len(self._index)] = np.sqrt(self._squares[self._index])
         starts, ends = map(np.array, zip(*self._steps, strict=True))
         left = (ends - starts) * weights
-        shares = np.linalg.lstsq(np.diff(left, axis=0).T, left[-1])[0]
+        changes = np.diff(left, axis=0).T
+        sizes = np.maximum(np.linalg.norm(changes, axis=0), TINY)
+        shares = np.linalg.lstsq(changes / sizes, left[-1], rcond=ALIKE)[0] / sizes
         new = mean - shares @ np.diff(ends, axis=0)
         k = len(self._index)
         new[:k][new[:k] * mean[:k] <= 0.0] = 0.0
