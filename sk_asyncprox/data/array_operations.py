@@ -17,8 +17,9 @@ from .._precision import EPS
 ROWS_OF_COPY = 1024
 """Rows that are transposed at a time."""
 
-SHORT = 1000
-"""Entries of a short row, at most: products with these are made faster than by BLAS, and as they lie."""
+SHORT, SHORT_SUM = 1000, 1600
+"""Entries of a short row, at most: products with these are made faster than by BLAS, and as they lie; and of
+one where rows are summed: with the sum it stays in the nearest cache."""
 
 RUNS = 8
 """Runs of rows that threads take in turn, always as many: so sums are the same for any number of threads."""
@@ -96,7 +97,7 @@ def times(X, w, n_threads=0):
 
 def times_rows(u, X, n_threads=0):
     """The same of the transpose."""
-    if X.flags.f_contiguous or X.shape[1] > SHORT:
+    if X.flags.f_contiguous or X.shape[1] > SHORT_SUM:
         return np.dot(u, X)
     if n_threads:
         return sum(in_runs(lambda rows: times_rows(u[rows], X[rows]), len(X), n_threads))
