@@ -29,7 +29,7 @@ with (
         n_workers=3,
         threads_per_worker=1,
         processes=False,
-        dashboard_address=None,
+        dashboard_address=":0",
     ) as cluster,
     Client(cluster) as client,
     warnings.catch_warnings(action="ignore"),

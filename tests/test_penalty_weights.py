@@ -664,3 +664,14 @@ def test_free_columns_that_explain_the_target_raise_no_warning():
             X, y = rng.standard_normal((2, 5)), rng.standard_normal(2)
             model = ElasticNet(0.1, penalty_weights=np.r_[0.0, np.ones(4)]).fit(X, y)
             assert model.dual_gap_ <= 1e-4 * y.var()
+
+
+@pytest.mark.filterwarnings("error")
+def test_free_columns_and_targets_far_beyond_the_threshold():
+    """Margins of 1e6 are known to 1e-10, which is what the slope in free coefficients cannot be less than."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        X, y = rng.standard_normal((12, 5)), 1e6 + rng.standard_normal(12)
+        r = np.array([0.0, 1.0, 1.0, 1.0, 0.0])
+        model = HuberRegressor(1e-3, epsilon=1.0, fit_intercept=False, penalty_weights=r).fit(X, y)
+        assert model.dual_gap_ <= 1e-4 * 2e6

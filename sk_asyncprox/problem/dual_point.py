@@ -75,8 +75,9 @@ def _orthogonal(problem, chosen, z):
         v = (a.reshape(outputs, -1) @ Z.T).ravel()
         change = model.times(v) / weights
         close = np.abs(v[np.abs(change) > ROUNDING]).max(initial=0.0) <= CLOSE
-        # Where curvatures jump, a step of the gradient may leave the domain of the dual, but for rounding.
-        rounding = np.abs(slope).max() <= ORTHOGONAL * size
+        # Where curvatures jump, a step of the gradient may leave the domain of the dual, but for rounding:
+        # its own, or that of margins which are far from zero.
+        rounding = np.abs(slope).max() <= ORTHOGONAL * size or np.abs(v).max() <= EPS * np.abs(z).max()
         if loss.quadratic or (close and (rounding or not loss.jumps)):
             theta = -(gradient + change)
             left = np.abs(pulls(weights * theta)).max(initial=0.0)
