@@ -592,6 +592,7 @@ def test_models_of_a_working_set_and_what_they_do_not_serve():
         ([[1.0] * P], r"penalty_weights has shape \(1, 8\), but X has 8 features"),
         ([-1.0] + [1.0] * (P - 1), "penalty_weights must be non-negative, and not all zero"),
         ([0.0] * P, "penalty_weights must be non-negative, and not all zero"),
+        ({0: 1.0}, "penalty_weights must be one number per feature. Got {0: 1.0}"),
         ([1e-300] + [1.0] * (P - 1), r"penalty_weights must be 0, or between 1e-10 and 1e\+10"),
         ([1e300] + [1.0] * (P - 1), r"penalty_weights must be 0, or between 1e-10 and 1e\+10"),
         ([np.nan] + [1.0] * (P - 1), "penalty_weights contains NaN"),

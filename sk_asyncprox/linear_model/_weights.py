@@ -28,7 +28,10 @@ def checked_penalty_weights(weights, n_features, n_outputs=1):
     """Penalty weights of every output's features, finite, non-negative and not all zero; None for ones."""
     if weights is None:
         return None
-    weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="penalty_weights")
+    try:
+        weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="penalty_weights")
+    except TypeError as error:
+        raise ValueError(f"penalty_weights must be one number per feature. Got {weights!r}.") from error
     if weights.shape != (n_features,):
         raise ValueError(f"penalty_weights has shape {weights.shape}, but X has {n_features} features.")
     if weights.min() < 0.0 or not weights.any():
