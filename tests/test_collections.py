@@ -657,6 +657,25 @@ def test_workers_that_come_while_the_chunks_are_read(monkeypatch):
         assert (model.history_.n_workers, model.history_.n_blocks) == (2, 8)
 
 
+@pytest.mark.parametrize(
+    ("megabytes", "n_features", "n_workers", "enough"),
+    [
+        (10, 100, 8, 32),
+        (10, 20_000, 8, 2),
+        (43, 20_000, 2, 2),
+        (200, 20_000, 8, 7),
+        (300, 20_000, 8, 16),
+        (9000, 20_000, 8, 32),
+        (10, 20_000, 1, 1),
+    ],
+)
+def test_wide_data_are_not_cut_smaller_than_pays(client, megabytes, n_features, n_workers, enough):
+    collected = dask_shards.Rows(client)
+    survey = dask_chunks.Survey(9, 9, n_features, np.float64, True, 500_000 * megabytes, 1.0, None, None)
+    collected._surveys, collected.n_features = [survey, survey], n_features
+    assert collected.enough_shards(n_workers) == enough
+
+
 class Early(Dask):
     """Counted one worker when only one was there."""
 

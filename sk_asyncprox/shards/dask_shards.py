@@ -59,12 +59,15 @@ class Rows:
         self.dtype = np.result_type(*(each.dtype for each in told if each.used))
 
     def enough_shards(self, n_workers):
-        """How many shards to begin with: wide data take few and short tasks, and are not cut smaller than
-        pays, unless a worker would have none; all workers have equally many."""
+        """How many shards to begin with. All workers have equally many; but wide data, which take few and
+        short tasks, are not cut smaller than pays, though only two workers have one."""
         most, size = SHARDS_PER_WORKER * n_workers, sum(each.size for each in self._surveys)
         if self.n_features <= WIDEST:
             return most
-        return min(most, n_workers * max(1, -(-size // (n_workers * SMALL))))
+        pays = -(-size // SMALL)
+        if pays < n_workers:
+            return min(n_workers, max(2, pays))
+        return min(most, n_workers * -(-pays // n_workers))
 
     def join(self, n_shards, classes=None, factors=None):
         """Join the pieces to shards, so many at most: those that lie on one worker to the same shards. Of two
