@@ -37,9 +37,6 @@ SWEEPS, PRODUCTS = 10, 10
 """Sweeps over the columns for a quadratic model of the loss, and products of the Newton step after these, at
 most: the next round does more than another model, as the surrogate is not the objective."""
 
-RIDGE_SHARE = 0.2
-"""Share of the diagonal that is added to it, relative to the square of that share of the columns."""
-
 HELD = 1e-9
 """What the l1 part may pull at an intercept with, which is a column like others to the sweeps, relative to
 the mean slope of the losses."""
@@ -63,6 +60,8 @@ class Wanted(NamedTuple):
     """Diagonal of the curvature of all rows, as far as it is known; else zero."""
 
     penalty: object
+    ridge: float
+    """What is added of the diagonal, relative to the square of the columns' number over that of rows."""
 
 
 class LocalSolution(NamedTuple):
@@ -107,7 +106,7 @@ class Surrogate:
         # Of the others' samples the curvature is not known: that of a column's own, or the mean of all.
         bend = np.divide(own, self.squares, out=np.zeros(len(own)), where=self.squares > 0.0)
         bend = np.maximum(bend, self.model.diagonal.sum() / self.weights.sum())
-        self.added = bend * ((1.0 + RIDGE_SHARE * share**2) * most - self.squares)
+        self.added = bend * ((1.0 + wanted.ridge * share**2) * most - self.squares)
         self.diagonal = self.scale * own + self.added
 
     def _squared(self, weights):

@@ -48,6 +48,9 @@ below which these are too much alike."""
 SHORTEST, LONGEST = 0.05, 0.5
 """Shares of a step that are tried after a rise."""
 
+LEAST_RIDGE, MOST_RIDGE, RAISED = 0.2, 4.0, 3.0
+"""Ridge of the shards' surrogates at first and at most, and its growth after every rise."""
+
 
 class WidePIAG(ModelPIAG):
     """Aggregated models on a working set as a state machine of ask, work and tell.
@@ -64,7 +67,7 @@ class WidePIAG(ModelPIAG):
 
     def _lay_table(self):
         self._gradient = self._squares = self._looked = None
-        self._mean, self._steps = None, []
+        self._mean, self._steps, self._ridge = None, [], LEAST_RIDGE
         self._n_samples = self.problem.design.shape[0] // self.problem.loss.n_outputs
         self._use(self.problem.penalty.whole(np.flatnonzero(self.w)))
         super()._lay_table()
@@ -111,7 +114,8 @@ class WidePIAG(ModelPIAG):
         if self._looking is not None:
             return PIAG._payload(self, shard, w, b)
         squares = self._squares[self._index]
-        return Wanted(self._index, w[self._index], b, self._gradient, squares, self._own_penalty)
+        known = self._gradient, squares, self._own_penalty, self._ridge
+        return Wanted(self._index, w[self._index], b, *known)
 
     # -- tell --------------------------------------------------------------------------------------
 
@@ -204,6 +208,7 @@ class WidePIAG(ModelPIAG):
             bend = objective - best.objective - slope
             length = min(max(-0.5 * slope / bend, SHORTEST), LONGEST) if 0.0 < bend < np.inf else SHORTEST
             w, b = best.w + length * w, best.b + length * b
+        self._ridge = min(RAISED * self._ridge, MOST_RIDGE)
         self._steps = self._steps[-1:]
         self._wait_for_all(w, b)
         self._due = True
