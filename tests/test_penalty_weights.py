@@ -24,6 +24,7 @@ from sk_asyncprox import (
     lasso_path,
 )
 from sk_asyncprox.executors import Simulated, Trace
+from sk_asyncprox.kernels import free_coefficients
 from sk_asyncprox.kernels.bcd_iterate import Iterate, Read
 from sk_asyncprox.kernels.block_steps import direction
 from sk_asyncprox.kernels.column_part import ColumnPart
@@ -654,6 +655,34 @@ def test_what_columns_of_low_rank_have_by_rounding_is_fitted(form, cls, alpha, l
     residual = y - model.intercept_ - X.astype(float) @ model.coef_
     # To a rounding error of coefficients of 1e7 in single precision.
     assert np.abs(np.linalg.qr(free)[0].T @ residual).max() <= 1e-6 * np.abs(model.coef_).max()
+
+
+@pytest.mark.parametrize("cls", [Lasso, HuberRegressor, LogisticRegression])
+@pytest.mark.filterwarnings("error")
+def test_steps_beside_free_coefficients_where_no_other_is_called_for(cls):
+    """Of ten free columns or more, that nearly repeat one, the working set has no others."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 30)), rng.standard_normal(20)
+    X[:, :15] = X[:, :1] + 1e-6 * X[:, :15]
+    weak = {"C": 0.01, "l1_ratio": 1.0} if cls is LogisticRegression else {"alpha": 10.0}
+    weights = np.repeat([0.0, 1.0], 15)
+    model = cls(**weak, penalty_weights=weights).fit(X, y > 0.0 if cls is LogisticRegression else y)
+    assert not model.coef_[..., 15:].any()
+
+
+@pytest.mark.parametrize("Z", [np.zeros((9, 0)), np.zeros((9, 2))], ids=["no column", "columns of zeros"])
+def test_a_step_beside_free_coefficients_that_do_nothing(Z, monkeypatch):
+    def as_old_versions_have_it(R, b):
+        assert R.size, "illegal value in 7th argument of internal trtrs"
+        return solve_triangular(R, b)
+
+    solve_triangular = free_coefficients.solve_triangular
+    monkeypatch.setattr(free_coefficients, "solve_triangular", as_old_versions_have_it)
+    rng, k = np.random.default_rng(0), Z.shape[1]
+    K, pull, penalty = rng.standard_normal((9, 3)), rng.standard_normal(9), ElasticNetPenalty(0.1)
+    w, beside, _ = free_coefficients._minimum(K, Z, np.zeros(3), pull, penalty, 1e-9, np.ones(k))
+    np.testing.assert_array_equal(beside, np.ones(k))
+    assert penalty.violation(w, K.T @ (pull - K @ w)).max() <= 1e-9
 
 
 def test_free_columns_that_explain_the_target_raise_no_warning():
