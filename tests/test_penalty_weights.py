@@ -195,7 +195,7 @@ def test_unpenalised_features_are_projected_out(fit_intercept, format):
     other = linear_model.Lasso(0.2, tol=1e-14, max_iter=100_000, fit_intercept=False)
     other.fit(left @ X[:, penalised], left @ y)
     np.testing.assert_allclose(model.coef_[penalised], other.coef_, rtol=0, atol=1e-9)
-    beside = np.linalg.lstsq(Z, y - X[:, penalised] @ other.coef_)[0]
+    beside = np.linalg.lstsq(Z, y - X[:, penalised] @ other.coef_, rcond=None)[0]
     np.testing.assert_allclose(model.coef_[free], beside[:2], rtol=0, atol=1e-9)
 
 
@@ -460,7 +460,7 @@ def test_a_system_whose_diagonal_is_lost_to_rounding_has_no_solution():
 
 
 def test_singular_values_that_do_not_converge_end_no_fit(monkeypatch):
-    def fails(*_):
+    def fails(*_, **__):
         raise np.linalg.LinAlgError("SVD did not converge in Linear Least Squares")
 
     X, y = np.random.default_rng(0).standard_normal((2, 30, 5))
@@ -668,6 +668,17 @@ def test_steps_beside_free_coefficients_where_no_other_is_called_for(cls):
     weights = np.repeat([0.0, 1.0], 15)
     model = cls(**weak, penalty_weights=weights).fit(X, y > 0.0 if cls is LogisticRegression else y)
     assert not model.coef_[..., 15:].any()
+
+
+def test_a_rank_is_found_without_the_warning_of_numpy_before_2(monkeypatch):
+    lstsq = np.linalg.lstsq
+
+    def as_there(A, B, rcond="warn"):
+        assert rcond != "warn"
+        return lstsq(A, B, rcond)
+
+    monkeypatch.setattr(np.linalg, "lstsq", as_there)
+    np.testing.assert_allclose(solution(np.ones((2, 2)), np.ones((2, 1))), np.full((2, 1), 0.5))
 
 
 @pytest.mark.parametrize("Z", [np.zeros((9, 0)), np.zeros((9, 2))], ids=["no column", "columns of zeros"])
