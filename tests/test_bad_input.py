@@ -97,6 +97,9 @@ def test_not_finite_y(model, data, value, says):
     y = data.y.copy()
     y[3] = value
     refused(model, data, data.X, y, f"Input y {says}")
+    as_objects = y.astype(object)
+    as_objects[3] = None if np.isnan(value) else value
+    refused(model, data, data.X, as_objects, f"Input y {says}")
 
 
 @pytest.mark.parametrize("model", MODELS)

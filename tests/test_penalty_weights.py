@@ -24,6 +24,7 @@ from sk_asyncprox import (
     lasso_path,
 )
 from sk_asyncprox.executors import Simulated, Trace
+from sk_asyncprox.kernels import free_coefficients
 from sk_asyncprox.kernels.bcd_iterate import Iterate, Read
 from sk_asyncprox.kernels.block_steps import direction
 from sk_asyncprox.kernels.column_part import ColumnPart
@@ -194,7 +195,7 @@ def test_unpenalised_features_are_projected_out(fit_intercept, format):
     other = linear_model.Lasso(0.2, tol=1e-14, max_iter=100_000, fit_intercept=False)
     other.fit(left @ X[:, penalised], left @ y)
     np.testing.assert_allclose(model.coef_[penalised], other.coef_, rtol=0, atol=1e-9)
-    beside = np.linalg.lstsq(Z, y - X[:, penalised] @ other.coef_)[0]
+    beside = np.linalg.lstsq(Z, y - X[:, penalised] @ other.coef_, rcond=None)[0]
     np.testing.assert_allclose(model.coef_[free], beside[:2], rtol=0, atol=1e-9)
 
 
@@ -459,7 +460,7 @@ def test_a_system_whose_diagonal_is_lost_to_rounding_has_no_solution():
 
 
 def test_singular_values_that_do_not_converge_end_no_fit(monkeypatch):
-    def fails(*_):
+    def fails(*_, **__):
         raise np.linalg.LinAlgError("SVD did not converge in Linear Least Squares")
 
     X, y = np.random.default_rng(0).standard_normal((2, 30, 5))
@@ -655,6 +656,45 @@ def test_what_columns_of_low_rank_have_by_rounding_is_fitted(form, cls, alpha, l
     residual = y - model.intercept_ - X.astype(float) @ model.coef_
     # To a rounding error of coefficients of 1e7 in single precision.
     assert np.abs(np.linalg.qr(free)[0].T @ residual).max() <= 1e-6 * np.abs(model.coef_).max()
+
+
+@pytest.mark.parametrize("cls", [Lasso, HuberRegressor, LogisticRegression])
+@pytest.mark.filterwarnings("error")
+def test_steps_beside_free_coefficients_where_no_other_is_called_for(cls):
+    """Of ten free columns or more, that nearly repeat one, the working set has no others."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 30)), rng.standard_normal(20)
+    X[:, :15] = X[:, :1] + 1e-6 * X[:, :15]
+    weak = {"C": 0.01, "l1_ratio": 1.0} if cls is LogisticRegression else {"alpha": 10.0}
+    weights = np.repeat([0.0, 1.0], 15)
+    model = cls(**weak, penalty_weights=weights).fit(X, y > 0.0 if cls is LogisticRegression else y)
+    assert not model.coef_[..., 15:].any()
+
+
+def test_a_rank_is_found_without_the_warning_of_numpy_before_2(monkeypatch):
+    lstsq = np.linalg.lstsq
+
+    def as_there(A, B, rcond="warn"):
+        assert rcond != "warn"
+        return lstsq(A, B, rcond)
+
+    monkeypatch.setattr(np.linalg, "lstsq", as_there)
+    np.testing.assert_allclose(solution(np.ones((2, 2)), np.ones((2, 1))), np.full((2, 1), 0.5))
+
+
+@pytest.mark.parametrize("Z", [np.zeros((9, 0)), np.zeros((9, 2))], ids=["no column", "columns of zeros"])
+def test_a_step_beside_free_coefficients_that_do_nothing(Z, monkeypatch):
+    def as_old_versions_have_it(R, b):
+        assert R.size, "illegal value in 7th argument of internal trtrs"
+        return solve_triangular(R, b)
+
+    solve_triangular = free_coefficients.solve_triangular
+    monkeypatch.setattr(free_coefficients, "solve_triangular", as_old_versions_have_it)
+    rng, k = np.random.default_rng(0), Z.shape[1]
+    K, pull, penalty = rng.standard_normal((9, 3)), rng.standard_normal(9), ElasticNetPenalty(0.1)
+    w, beside, _ = free_coefficients._minimum(K, Z, np.zeros(3), pull, penalty, 1e-9, np.ones(k))
+    np.testing.assert_array_equal(beside, np.ones(k))
+    assert penalty.violation(w, K.T @ (pull - K @ w)).max() <= 1e-9
 
 
 def test_free_columns_that_explain_the_target_raise_no_warning():

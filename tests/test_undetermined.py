@@ -71,7 +71,7 @@ def test_regressions(form, kind, model):
     rng, Z, z = features(5)
     X = np.hstack([*ADDED[kind](rng, Z), Z])
     columns = np.column_stack([Z, np.ones(ROWS)])
-    right = columns @ np.linalg.lstsq(columns, z)[0]
+    right = columns @ np.linalg.lstsq(columns, z, rcond=None)[0]
     model.fit(FORMS[form](X), z)
     assert_allclose(model.predict(FORMS[form](X)), right, atol=1e-3)
     assert max(np.abs(model.coef_).max(), abs(model.intercept_)) < 20

@@ -47,7 +47,8 @@ def _minimum(K, Z, w, pull, penalty, enough, beside):
     target = beyond(pull) + rest @ w
     model = rest.T @ rest, rest.T @ target, w, target @ target
     new, _, touched = penalty.solve_on_gram(*model, enough, share=SHARE_OF_GAP, enough=enough)
-    calls = 1 + touched // (MOST_SWEEPS * model[0].size)
+    calls = 1 + touched // (MOST_SWEEPS * max(1, model[0].size))
     move = np.zeros(Z.shape[1])
-    move[chosen] = solve_triangular(R, Q.T @ (pull - K @ (new - w)))
+    if len(chosen):  # older versions of SciPy refuse an empty triangle
+        move[chosen] = solve_triangular(R, Q.T @ (pull - K @ (new - w)))
     return new, beside + (move / size)[Z.shape[1] - len(beside) :], calls

@@ -206,6 +206,6 @@ def solution(A, B):
     if not np.isfinite(A.sum() + B.sum()):
         return np.full(B.shape, np.nan)  # LAPACK would print that it cannot
     try:
-        return np.linalg.lstsq(A, B)[0] / size[:, None]
+        return np.linalg.lstsq(A, B, rcond=None)[0] / size[:, None]
     except np.linalg.LinAlgError:  # the singular values did not converge
         return np.full(B.shape, np.nan)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -30,6 +31,8 @@ def checked_data(estimator, X, y, y_numeric=False, later=None, **checks):
         with np.errstate(invalid="ignore"):
             X, y = validate_data(estimator, X, y, **checks)
         X = in_floats(X)
+        if y_numeric:  # of objects, None becomes a number that is none
+            assert_all_finite(y, input_name="y")
     return X, y.astype(np.float64, copy=False) if y_numeric else y
 
 
