@@ -180,9 +180,10 @@ class ColumnPart:
     def few(self, index, rows):
         """Design of the ``rows`` (a slice) of columns that are kept."""
         asked, name = index.tobytes(), (rows.start, rows.stop, rows.step)
-        if self._few[0] != asked:
-            self._few = asked, {}
-        _, kept = self._few
+        few = self._few
+        if few[0] != asked:
+            few = self._few = asked, {}
+        _, kept = few
         if name not in kept:
             kept[name] = self.problem.design.gathered(rows, index)
         return kept[name]
