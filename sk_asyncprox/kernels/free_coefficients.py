@@ -43,11 +43,13 @@ def _minimum(K, Z, w, pull, penalty, enough, beside):
         return columns
 
     rest = beyond(K)
-    rest[:, np.abs(rest).max(axis=0) <= max(K.shape) * EPS * np.abs(K).max(axis=0)] = 0.0
+    spanned = np.abs(rest).max(axis=0) <= max(K.shape) * EPS * np.abs(K).max(axis=0)
+    rest[:, spanned] = 0.0
     target = beyond(pull) + rest @ w
-    model = rest.T @ rest, rest.T @ target, w, target @ target
+    # Sweeps leave coefficients of columns that are zero as they are.
+    model = rest.T @ rest, rest.T @ target, np.where(spanned, 0.0, w), target @ target
     new, _, touched = penalty.solve_on_gram(*model, enough, share=SHARE_OF_GAP, enough=enough)
-    calls = 1 + touched // (MOST_SWEEPS * model[0].size)
+    calls = 1 + touched // max(1, MOST_SWEEPS * model[0].size)
     move = np.zeros(Z.shape[1])
     move[chosen] = solve_triangular(R, Q.T @ (pull - K @ (new - w)))
     return new, beside + (move / size)[Z.shape[1] - len(beside) :], calls
