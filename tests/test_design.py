@@ -530,3 +530,13 @@ def test_columns_whose_squares_leave_single_precision_are_not_filled(monkeypatch
     *_, filled, parts, _ = columns_in_two_parts(monkeypatch, scale)
     assert isinstance(parts, Design)
     assert len(filled.index) == 0
+
+
+@pytest.mark.parametrize("most", [0.0, 0.3, 3.0])
+def test_columns_are_in_two_parts_only_where_some_are_filled(monkeypatch, most):
+    monkeypatch.setattr(two_parts, "LARGE", 0)
+    monkeypatch.setattr(two_parts, "MOST", most)
+    X = sp.csc_matrix(np.random.default_rng(0).random((40, 30)) * (np.arange(30) < 4))
+    filled, index = two_parts.FilledColumns(Design(X), np.full(40, 1.0 / 40)), np.arange(30)[1::2]
+    filled.columns(index)
+    assert isinstance(filled.columns(index), two_parts.TwoParts) == (len(filled.index) > 0) == (most > 0.0)

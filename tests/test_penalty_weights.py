@@ -716,3 +716,22 @@ def test_free_columns_and_targets_far_beyond_the_threshold():
         r = np.array([0.0, 1.0, 1.0, 1.0, 0.0])
         model = HuberRegressor(1e-3, epsilon=1.0, fit_intercept=False, penalty_weights=r).fit(X, y)
         assert model.dual_gap_ <= 1e-4 * 2e6
+
+
+@pytest.mark.parametrize("cls", [ElasticNet, HuberRegressor])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_free_columns_of_low_rank_alone_are_a_working_set(cls):
+    rng = np.random.default_rng(0)
+    X = (rng.standard_normal((12, 2)) @ rng.standard_normal((2, 60))).astype(np.float32)
+    model = cls(1e3, penalty_weights=np.arange(60) % 3 > 0).fit(X, rng.standard_normal(12))
+    assert not model.coef_[np.arange(60) % 3 > 0].any()
+
+
+@pytest.mark.filterwarnings("error")
+def test_columns_that_free_ones_span_lose_their_coefficients():
+    for seed in (206, 1020, 1142):
+        rng = np.random.default_rng(seed)
+        X, r = (rng.random((3, 12)) < 0.4).astype(float), np.repeat([0.0, 1.0], 6)
+        y = X[:, :6] @ rng.uniform(0.0, 1.0, 6)
+        model = ElasticNet(1e-2, l1_ratio=1.0, positive=True, penalty_weights=r, tol=1e-8).fit(X, y)
+        assert model.dual_gap_ <= 1e-8 * y.var()

@@ -16,8 +16,8 @@ MOST = 1.5
 """Columns that are filled, per entry of a row, at most: they take half the memory of the data."""
 
 PAYS, LARGE = 0.3, 200_000
-"""Share of the stored entries of some columns that heavy ones hold, and their number, from which on two parts
-pay."""
+"""Share of the stored entries of some columns that filled ones hold, and their number, from which on two
+parts pay."""
 
 LEAST, RIDGE = 1e-25, 3e-6
 """Weighted square of a column below which, or above whose inverse, single precision runs out of exponents;
@@ -43,8 +43,10 @@ class FilledColumns:
             return self.design.columns(index)
         again = heavy[self._is_known[heavy]]
         self._is_known[heavy] = True
-        new = again[self.places[again] < 0][: self._most - len(self.index)]
-        pays = self.sizes[again].sum() >= max(LARGE, PAYS * self.sizes[index].sum())
+        is_new = self.places[again] < 0
+        new = again[is_new][: self._most - len(self.index)]
+        n_entries = self.sizes[again[~is_new]].sum() + self.sizes[new].sum()
+        pays = n_entries >= max(LARGE, PAYS * self.sizes[index].sum())
         if not pays or (len(new) and not self._fill(new)):
             return self.design.columns(index)
         return TwoParts(self, index)

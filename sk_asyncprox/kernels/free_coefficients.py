@@ -43,9 +43,11 @@ def _minimum(K, Z, w, pull, penalty, enough, beside):
         return columns
 
     rest = beyond(K)
-    rest[:, np.abs(rest).max(axis=0) <= max(K.shape) * EPS * np.abs(K).max(axis=0)] = 0.0
+    spanned = np.abs(rest).max(axis=0) <= max(K.shape) * EPS * np.abs(K).max(axis=0)
+    rest[:, spanned] = 0.0
     target = beyond(pull) + rest @ w
-    model = rest.T @ rest, rest.T @ target, w, target @ target
+    # Sweeps leave coefficients of columns that are zero as they are.
+    model = rest.T @ rest, rest.T @ target, np.where(spanned, 0.0, w), target @ target
     new, _, touched = penalty.solve_on_gram(*model, enough, share=SHARE_OF_GAP, enough=enough)
     calls = 1 + touched // (MOST_SWEEPS * max(1, model[0].size))
     move = np.zeros(Z.shape[1])
