@@ -10,7 +10,7 @@ from .array_operations import like
 from .design_matrix import Design
 
 HEAVY = 0.2
-"""Share of the rows from which on a column is filled."""
+"""Share of the rows from which on a column is kept filled."""
 
 MOST = 1.5
 """Columns that are filled, per entry of a row, at most: they take half the memory of the data."""

@@ -76,6 +76,9 @@ class ColumnPart:
     None for the Gram metric.
     """
 
+    fills = False
+    """Whether, for one worker, columns of a squared loss are cut in two parts where that pays."""
+
     def __init__(self, problem, h, local, lipschitz):
         self.problem, self.h, self.lipschitz = problem, h, lipschitz
         self.local = local and not problem.loss.quadratic
@@ -83,9 +86,6 @@ class ColumnPart:
         self._bound = DiagonalCurvature(problem.weights * problem.loss.curvature)
         self._blocks, self._runs, self._single, self.in_single = {}, {}, None, None
         self._few, self._of_samples, self._filled = (None, {}), None, None
-
-    fills = False
-    """Whether, for one worker, columns of a squared loss are cut in two parts where that pays."""
 
     def __getstate__(self):
         caches = {"_blocks": {}, "_runs": {}, "_single": None, "in_single": None}
@@ -180,10 +180,10 @@ class ColumnPart:
     def few(self, index, rows):
         """Design of the ``rows`` (a slice) of columns that are kept."""
         asked, name = index.tobytes(), (rows.start, rows.stop, rows.step)
-        few = self._few
-        if few[0] != asked:
-            few = self._few = asked, {}
-        _, kept = few
+        before, kept = self._few
+        if before != asked:
+            kept = {}
+            self._few = asked, kept
         if name not in kept:
             kept[name] = self.problem.design.gathered(rows, index)
         return kept[name]
